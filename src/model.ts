@@ -1,0 +1,84 @@
+/**
+ * The nouns of the relay, each defined once. They carry no behaviour: `sequencer` and `decision` decide about them,
+ * `outbox/` moves them to and from the database, `delivery/` over the wire.
+ *
+ * Ids are PostgreSQL `bigint`s and stay decimal strings: a JavaScript number would round the large ones.
+ */
+
+/** What the relay keeps in memory of an unsettled callback; the body stays in the database until the claim. */
+export interface WaitingCallback {
+  readonly id: string
+  /** 0..63; who owns the lane may claim the callback. */
+  readonly lane: number
+  readonly orderingKey: string | null
+  /** scheme://host[:port], lower case; concurrency is capped for each. */
+  readonly origin: string
+  /** Milliseconds from now until it may start; 0 or less when it may start at once. */
+  readonly dueInMs: number
+}
+
+/** A lane that this relay owns. Whoever takes a lane raises its epoch, so an old epoch proves an old owner. */
+export interface OwnedLane {
+  readonly lane: number
+  readonly epoch: string
+}
+
+/** One attempt's name: the row, its number, and the epoch under which it was claimed. Primary key of `outbox.attempt`. */
+export interface AttemptKey {
+  readonly id: string
+  /** 1-based; equals `callback.attempts` right after the claim. */
+  readonly attempt: number
+  readonly epoch: string
+}
+
+/** A callback leased for one attempt, with all that the POST needs. */
+export interface Claim extends AttemptKey {
+  readonly messageId: string
+  readonly lane: number
+  readonly orderingKey: string | null
+  readonly origin: string
+  readonly url: string
+  /** The JSON text exactly as the producer wrote it. */
+  readonly form: string
+  readonly traceparent: string | null
+  /** Attempts since the row was written or last replayed, this one included. */
+  readonly attemptOfBudget: number
+  /** null: the relay's default. */
+  readonly maxAttempts: number | null
+}
+
+/**
+ * How a POST ended.
+ * - `delivered`: a 2xx was seen
+ * - `rejected`: the receiver said never again
+ * - `failed`: answered, but not with 2xx
+ * - `not_sent`: provably no byte left
+ * - `unknown`: it may have arrived (timeout, reset, relay died)
+ */
+export type OutcomeKind = 'delivered' | 'rejected' | 'failed' | 'not_sent' | 'unknown'
+
+export interface Outcome {
+  readonly kind: OutcomeKind
+  readonly httpStatus: number | null
+  /** What went wrong, for a person; null when delivered. */
+  readonly error: string | null
+  /** The beginning of the answer's body as text; null when there was none. */
+  readonly responseExcerpt: string | null
+  /** Milliseconds the receiver asked us to wait (Retry-After); null when it did not. */
+  readonly retryAfterMs: number | null
+  /** `performance.now()` at start and end. */
+  readonly startedAtMs: number
+  readonly finishedAtMs: number
+}
+
+/** What a callback becomes after an attempt. */
+export type Decision =
+  | { readonly status: 'delivered' }
+  | { readonly status: 'pending'; readonly retryInMs: number; readonly reason: string }
+  | { readonly status: 'dead'; readonly reason: string }
+
+/** An outcome on its way into the database. */
+export interface Attempt extends AttemptKey {
+  readonly outcome: Outcome
+  readonly decision: Decision
+}
