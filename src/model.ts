@@ -15,6 +15,8 @@ export interface WaitingCallback {
   readonly origin: string
   /** Milliseconds from now until it may start; 0 or less when it may start at once. */
   readonly dueInMs: number
+  /** It came from the due index: a retry, a replay, delayed or parked. Never-tried rows go first. */
+  readonly late: boolean
 }
 
 /** A lane that this relay owns. Whoever takes a lane raises its epoch, so an old epoch proves an old owner. */

@@ -1,0 +1,529 @@
+-- The outbox: callbacks that a scheduler writes inside its own transactions, and the record of every attempt to deliver them.
+--
+-- Run by `ringback migrate`, which replaces the word "outbox" where another schema is configured; runs under psql as it is.
+-- Idea of the storage: one wide row a callback, and three partial indexes (fresh, due, key) that list what is not settled
+-- and nothing else. Nothing that a claim changes is in an index, so a claim is a HOT update; recording the end of a
+-- callback takes it out of the three indexes. History can grow for ever without being read.
+
+create schema if not exists outbox;
+
+-- Roles -------------------------------------------------------------------------------------------------------------
+-- They belong to the cluster, not to this database, and two migrations may make them at the same moment.
+do $$
+declare
+  wanted text;
+begin
+  foreach wanted in array array['outbox_producer', 'outbox_relay', 'outbox_operator', 'outbox_reader'] loop
+    begin
+      if not exists (select from pg_roles where rolname = wanted) then
+        execute format('create role %I nologin', wanted);
+      end if;
+    exception when duplicate_object or unique_violation then
+      null;
+    end;
+  end loop;
+end
+$$;
+
+-- What a producer may write: domains, whose checks are paid once, when the value is written -------------------------------
+-- A table CHECK that calls a function would be paid again by every claim and every record.
+
+create function outbox.refuse(fault text, accepted text) returns boolean
+language plpgsql immutable parallel safe as $$
+begin
+  raise exception using errcode = 'check_violation', message = fault, hint = accepted;
+end
+$$;
+comment on function outbox.refuse(text, text) is 'Raises a check_violation that names the fault, with what is accepted as its hint. Never returns.';
+
+create function outbox.refuse_url(url text) returns boolean
+language plpgsql immutable parallel safe as $$
+declare
+  fault text := case
+    when url !~ '\S' then 'url is blank'
+    when length(url) > 2048 then format('url has %s characters: %s...', length(url), left(url, 60))
+    when url ~ '[[:space:][:cntrl:]]' then format('url has a space or control character: %s', left(url, 200))
+    when url ~ '[^\x21-\x7e]' then format('url has a character outside ASCII (percent-encode it; a host name in punycode): %s', left(url, 200))
+    when url !~ '^[A-Za-z][A-Za-z0-9+.-]*:' then format('url is not absolute: %s', left(url, 200))
+    when url !~* '^https?:' then format('url has the scheme %s: %s', substring(url from '^[^:]+'), left(url, 200))
+    when url !~* '^https?://[^/?#]' then format('url names no host: %s', left(url, 200))
+    when url ~ '^[^/]*//[^/?#]*@' then format('url carries user:password before the host %s', substring(url from '@([^/?#@]*)'))
+    when url ~ '#' then format('url has a fragment: %s', left(url, 200))
+    else format('url has a host or port that cannot be read: %s', left(url, 200)) end;
+begin
+  return outbox.refuse(fault,
+    'url takes an absolute http: or https: URL of at most 2048 characters, without user:password and without #fragment');
+end
+$$;
+comment on function outbox.refuse_url(text) is 'Says what is wrong with a URL that the domain outbox.url does not accept. Never returns.';
+
+create domain outbox.url as text
+  constraint url_is_absolute_http check (
+    value is null or length(value) <= 2048
+    and value ~ '^[Hh][Tt][Tt][Pp][Ss]?://([A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?([/?][\x21-\x22\x24-\x7e]*)?$'
+    or outbox.refuse_url(value)
+  );
+comment on domain outbox.url is 'An absolute http: or https: URL, at most 2048 ASCII characters, without user:password and without fragment.';
+
+create function outbox.refuse_form(form json, fault text) returns boolean
+language plpgsql immutable parallel safe as $$
+begin
+  return outbox.refuse(fault, 'form takes a flat JSON object of at most 100 fields and 64 KiB; a string, number or boolean is one field, '
+    'an array of those a repeated field, null leaves the field out');
+end
+$$;
+comment on function outbox.refuse_form(json, text) is 'Refuses a form, with what the domain outbox.form accepts as the hint. Never returns.';
+
+create function outbox.check_form_escapes(form json) returns boolean
+language plpgsql immutable parallel safe as $$
+begin
+  -- Reading the strings decodes their escapes, and fails on one that is no character.
+  return (select count(coalesce(e.value, f.value) #>> '{}') >= 0
+            from json_each(form) f
+            left join lateral json_array_elements(case when json_typeof(f.value) = 'array' then f.value else '[]' end) e on true);
+exception when untranslatable_character or invalid_text_representation then
+  return outbox.refuse_form(form, format('form has an escape that is no character: %s', sqlerrm));
+end
+$$;
+comment on function outbox.check_form_escapes(json) is 'True when every string of the form can be decoded; refuses \u0000 and lone surrogates. Apart from check_form, since catching an error costs a subtransaction.';
+
+create function outbox.check_form(form json) returns boolean
+language plpgsql immutable parallel safe as $$
+declare
+  fields bigint;
+  nested text;
+begin
+  if form is null then
+    return true;
+  end if;
+  if json_typeof(form) <> 'object' then
+    return outbox.refuse_form(form, format('form is of type %s, not an object', json_typeof(form)));
+  end if;
+  if octet_length(form::text) > 65536 then
+    return outbox.refuse_form(form, format('form has %s bytes', octet_length(form::text)));
+  end if;
+  if form::text ~ '\\u(0000|[dD][89a-fA-F])' then
+    perform outbox.check_form_escapes(form);
+  end if;
+  select sum(case json_typeof(f.value) when 'array' then json_array_length(f.value) else 1 end),
+         min(f.key) filter (where json_typeof(f.value) = 'object' or json_typeof(f.value) = 'array' and exists (
+           select from json_array_elements(f.value) e where json_typeof(e) in ('object', 'array', 'null')))
+    into fields, nested
+    from json_each(form) f;
+  if nested is not null then
+    return outbox.refuse_form(form, format('form field "%s" is nested or has a null in its array: %s', nested, left((form -> nested)::text, 60)));
+  end if;
+  if fields > 100 then
+    return outbox.refuse_form(form, format('form has %s fields', fields));
+  end if;
+  return true;
+end
+$$;
+comment on function outbox.check_form(json) is 'True for a form that can be sent; raises a message that names the fault for any other.';
+
+create domain outbox.form as json constraint form_is_flat check (outbox.check_form(value));
+comment on domain outbox.form is 'A flat JSON object, sent as form fields in the order and with the digits written; at most 100 fields and 64 KiB.';
+
+create domain outbox.ordering_key as text collate "C"
+  constraint ordering_key_at_most_512_bytes check (
+    value is null or octet_length(value) <= 512
+    or outbox.refuse(format('ordering_key has %s bytes: %s...', octet_length(value), left(value, 60)), 'ordering_key takes at most 512 bytes; null means no order')
+  );
+comment on domain outbox.ordering_key is 'Callbacks with the same key are delivered one at a time, in the order written; at most 512 bytes.';
+
+create domain outbox.dedupe_key as text collate "C"
+  constraint dedupe_key_at_most_512_bytes check (
+    value is null or octet_length(value) <= 512
+    or outbox.refuse(format('dedupe_key has %s bytes: %s...', octet_length(value), left(value, 60)), 'dedupe_key takes at most 512 bytes; null means no deduplication')
+  );
+comment on domain outbox.dedupe_key is 'A second callback with the same key is refused by the unique index; at most 512 bytes.';
+
+create domain outbox.traceparent as text
+  constraint traceparent_is_one_header_value check (
+    value is null or value ~ '^[\x21-\x7e]{1,128}$'
+    or outbox.refuse(format('traceparent is not a header value: %s', left(value, 140)), 'traceparent takes 1 to 128 printable ASCII characters without spaces, as in W3C Trace Context')
+  );
+comment on domain outbox.traceparent is 'W3C Trace Context, forwarded as it is; at most 128 printable ASCII characters.';
+
+-- Callbacks -----------------------------------------------------------------------------------------------------------
+-- Columns by alignment: 8 bytes, 4, 2, then the variable ones. fillfactor 50 leaves room for the claim's HOT update.
+
+create table outbox.callback (
+  id               bigint generated always as identity,
+  created_at       timestamptz not null default clock_timestamp(),
+  due_at           timestamptz,
+  expires_at       timestamptz,
+  claimed_at       timestamptz,
+  settled_at       timestamptz,
+  dead_at          timestamptz,
+  claimed_epoch    bigint,
+  rev              bigint not null default 0,
+  attempts         integer not null default 0,
+  budget_from      integer not null default 0,
+  max_attempts     integer,
+  last_http_status integer,
+  lane             smallint not null generated always as (
+                     ((case when ordering_key is null then hashint8extended(id, 0) else hashtextextended(ordering_key, 0) end) & 63)::smallint
+                   ) stored,
+  message_id       uuid not null default gen_random_uuid(),
+  status           text collate "C" not null default 'pending',
+  ordering_key     outbox.ordering_key,
+  dedupe_key       outbox.dedupe_key,
+  traceparent      outbox.traceparent,
+  url              outbox.url not null,
+  origin           text collate "C" not null generated always as (
+                     regexp_replace(lower(substring(url::text from '^[^/]*//[^/?#]*') collate "C"), '^(http://.*):80$|^(https://.*):443$', '\1\2')
+                   ) stored,
+  form             outbox.form not null default '{}',
+  last_error       text,
+  constraint callback_pkey primary key (id),
+  constraint callback_status_is_known check (status in ('pending', 'claimed', 'delivered', 'dead', 'cancelled')),
+  constraint callback_settled_has_its_time check ((settled_at is not null) = (status in ('delivered', 'dead', 'cancelled'))),
+  constraint callback_dead_has_its_time check ((dead_at is not null) = (status = 'dead')),
+  constraint callback_due_only_while_unsettled check (due_at is null or status in ('pending', 'claimed')),
+  -- Infinity marks a parked row, and only the relay parks.
+  constraint callback_due_at_is_finite check (due_at is null or due_at <> 'infinity' or rev > 0),
+  constraint callback_budget_within_attempts check (budget_from between 0 and attempts),
+  constraint callback_max_attempts_is_positive check (max_attempts > 0)
+) with (
+  fillfactor = 50,
+  autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000,
+  autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_vacuum_cost_delay = 0
+);
+
+create index callback_fresh on outbox.callback (id) where settled_at is null and due_at is null;
+create index callback_due on outbox.callback (due_at, id) where due_at is not null;
+create index callback_key on outbox.callback (ordering_key, id) where settled_at is null and ordering_key is not null;
+create index callback_parked on outbox.callback (origin, id) where due_at = 'infinity';
+create index callback_dead on outbox.callback (dead_at) where dead_at is not null;
+create unique index callback_dedupe_key on outbox.callback (dedupe_key) where dedupe_key is not null;
+
+comment on table outbox.callback is 'One row is one callback. A producer inserts it in its own transaction; the relay delivers it; an operator replays, cancels or amends it by UPDATE.';
+comment on column outbox.callback.id is 'Order of insertion.';
+comment on column outbox.callback.message_id is 'Identity on the wire: the same for every attempt and replay, never reused.';
+comment on column outbox.callback.url is 'Where to POST.';
+comment on column outbox.callback.form is 'The fields to send, in the order written.';
+comment on column outbox.callback.ordering_key is 'Rows with the same key are delivered one at a time, in the order written; null: no order.';
+comment on column outbox.callback.dedupe_key is 'A second row with the same key is refused; null: no deduplication.';
+comment on column outbox.callback.due_at is 'Not before; null: at once. Set by the relay for a retry; infinity: set aside by the relay until its key or endpoint can go on.';
+comment on column outbox.callback.expires_at is 'After this no attempt starts and the row ends dead, reason "expired"; null: never.';
+comment on column outbox.callback.max_attempts is 'Attempts before the row ends dead, counted since it was written or replayed; null: the relay''s default.';
+comment on column outbox.callback.traceparent is 'W3C Trace Context to forward; null: none.';
+comment on column outbox.callback.status is 'pending: waits for an attempt -> claimed, cancelled, dead. claimed: an attempt is under way -> delivered, pending, dead. delivered: a 2xx was seen -> pending (replay). dead: given up, see last_error -> pending (replay). cancelled: by an operator -> pending (replay).';
+comment on column outbox.callback.attempts is 'Attempts started so far; only grows.';
+comment on column outbox.callback.budget_from is 'Value of attempts when the row was last replayed: the retry budget counts from here.';
+comment on column outbox.callback.last_http_status is 'Status of the newest attempt''s answer; null: no answer.';
+comment on column outbox.callback.last_error is 'What went wrong with the newest attempt, or why the row is dead; null: nothing.';
+comment on column outbox.callback.created_at is 'When the row was inserted (not when its transaction committed).';
+comment on column outbox.callback.claimed_at is 'When the newest attempt was claimed.';
+comment on column outbox.callback.settled_at is 'When the row became delivered, dead or cancelled; null: it has not.';
+comment on column outbox.callback.dead_at is 'When the row became dead; null: it is not.';
+comment on column outbox.callback.claimed_epoch is 'Epoch of the lane under which the newest attempt was claimed; a relay with another epoch cannot record it.';
+comment on column outbox.callback.rev is 'Raised by every statement of the relay, which tells it apart from an operator''s.';
+comment on column outbox.callback.lane is 'Which of the 64 lanes the row is in, from its ordering key or else its id; the lane''s owner delivers it.';
+comment on column outbox.callback.origin is 'Scheme, host and port of the url; concurrency is capped for each.';
+
+-- Attempts --------------------------------------------------------------------------------------------------------------
+
+create table outbox.attempt (
+  callback_id      bigint not null,
+  epoch            bigint not null,
+  started_at       timestamptz not null,
+  finished_at      timestamptz not null,
+  attempt          integer not null,
+  http_status      integer,
+  outcome          text collate "C" not null,
+  error            text,
+  response_excerpt text,
+  relay            text not null,
+  constraint attempt_pkey primary key (callback_id, attempt, epoch),
+  constraint attempt_outcome_is_known check (outcome in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown'))
+) with (autovacuum_vacuum_insert_scale_factor = 0.1);
+
+comment on table outbox.attempt is 'One row is one POST; rows are only ever added. No foreign key: it would cost every record, and history may be deleted on its own.';
+comment on column outbox.attempt.callback_id is 'The callback that was sent.';
+comment on column outbox.attempt.attempt is '1 for the first attempt; sent as webhook-attempt.';
+comment on column outbox.attempt.epoch is 'Epoch of the lane under which it was claimed. Two rows for one attempt: what the heir of a dead relay had to assume, and what that relay had seen after all.';
+comment on column outbox.attempt.started_at is 'When the POST started, by the database''s clock.';
+comment on column outbox.attempt.finished_at is 'When its outcome was known, by the database''s clock.';
+comment on column outbox.attempt.outcome is 'delivered: a 2xx was seen. rejected: the receiver said never again. failed: answered, but not with 2xx. not_sent: provably no byte left. unknown: it may have arrived (timeout, reset, relay died).';
+comment on column outbox.attempt.http_status is 'Status of the answer; null: no answer.';
+comment on column outbox.attempt.error is 'What went wrong; null: nothing.';
+comment on column outbox.attempt.response_excerpt is 'The beginning of the answer''s body.';
+comment on column outbox.attempt.relay is 'Name of the relay that made the attempt, or that recorded it for a dead one.';
+
+-- Ownership ---------------------------------------------------------------------------------------------------------------
+
+create table outbox.lane (
+  id    smallint not null,
+  epoch bigint not null default 0,
+  owner text collate "C",
+  constraint lane_pkey primary key (id),
+  -- With this a change of epoch conflicts with a claim's FOR KEY SHARE: a takeover waits for a claim that is under way.
+  constraint lane_id_epoch unique (id, epoch)
+);
+insert into outbox.lane (id) select generate_series(0, 63);
+
+comment on table outbox.lane is 'Sixty-four shares of the work. One relay owns them all; several share them evenly.';
+comment on column outbox.lane.id is '0 to 63.';
+comment on column outbox.lane.epoch is 'Raised by every change of owner: the fence against an owner who does not know yet.';
+comment on column outbox.lane.owner is 'Name of the relay that owns the lane; null: released, free to take at once.';
+
+create table outbox.relay (
+  started_at  timestamptz not null default clock_timestamp(),
+  renewed_at  timestamptz not null default clock_timestamp(),
+  renewals    bigint not null default 0,
+  lease       interval not null,
+  pid         integer not null,
+  incarnation uuid not null default gen_random_uuid(),
+  name        text collate "C" not null,
+  host        text not null,
+  kernel      text not null,
+  version     text not null,
+  constraint relay_pkey primary key (name)
+);
+
+comment on table outbox.relay is 'The relays that run here; a row goes when its relay stops or is found dead. A lease is a count that moves: who wants a lane watches renewals, no clock decides.';
+comment on column outbox.relay.name is 'Stable name: --name, else the host''s name; with -2 and so on when that runs already.';
+comment on column outbox.relay.incarnation is 'New each time a process takes the name: its predecessor cannot renew any more.';
+comment on column outbox.relay.lease is 'How long the relay may rely on a renewal; unchanged renewals for this long mean that it is dead.';
+comment on column outbox.relay.renewals is 'Raised at a third of the lease.';
+comment on column outbox.relay.started_at is 'When this incarnation started.';
+comment on column outbox.relay.renewed_at is 'When the lease was last renewed; for people, nothing decides by it.';
+comment on column outbox.relay.pid is 'Process id on its host.';
+comment on column outbox.relay.host is 'Host the process runs on.';
+comment on column outbox.relay.kernel is 'Boot id of the host''s kernel and PID namespace: with these and the pid a relay can know that its predecessor is dead.';
+comment on column outbox.relay.version is 'Version of Ringback.';
+
+-- Holds ---------------------------------------------------------------------------------------------------------------------
+
+create table outbox.hold (
+  id         bigint generated always as identity,
+  held_at    timestamptz not null default now(),
+  url_prefix text not null,
+  reason     text not null,
+  held_by    text not null default session_user,
+  constraint hold_pkey primary key (id),
+  constraint hold_url_prefix_is_not_blank check (url_prefix ~ '\S')
+);
+
+comment on table outbox.hold is 'Callbacks whose url starts with one of these prefixes wait from the moment the row commits; deleting the row lets them go, in order.';
+comment on column outbox.hold.url_prefix is 'Compared byte by byte with the beginning of callback.url.';
+comment on column outbox.hold.reason is 'Why, for people.';
+comment on column outbox.hold.held_at is 'Since when.';
+comment on column outbox.hold.held_by is 'Who.';
+
+-- Wake: NOTIFY only when a relay sleeps ------------------------------------------------------------------------------------
+-- A NOTIFY takes a lock over the whole cluster until its commit is flushed, so notifying commits wait for one another
+-- (measured: 64 writers fall to a third). A relay that is about to sleep takes the advisory lock exclusively; getting a
+-- share of it here means that a relay is awake, or that there is none, and nothing need be said. The share is held to the
+-- end of the transaction, so a relay cannot fall asleep between this test and the commit.
+
+create function outbox.wake() returns void
+language plpgsql as $$
+begin
+  if not pg_catalog.pg_try_advisory_xact_lock_shared(pg_catalog.hashtextextended('ringback wake outbox', 0)) then
+    perform pg_catalog.pg_notify('outbox', '');
+  end if;
+end
+$$;
+comment on function outbox.wake() is 'Notifies the channel named like this schema when a relay sleeps; silent while one is awake.';
+
+create function outbox.wake_after_change() returns trigger
+language plpgsql as $$
+begin
+  perform outbox.wake();
+  return null;
+end
+$$;
+comment on function outbox.wake_after_change() is 'The trigger that wakes the relay after an INSERT, and after a hold was lifted.';
+
+create trigger wake after insert on outbox.callback for each statement execute function outbox.wake_after_change();
+create trigger wake after delete on outbox.hold for each statement execute function outbox.wake_after_change();
+
+-- What an operator may change ------------------------------------------------------------------------------------------------
+
+create function outbox.operator_change() returns trigger
+language plpgsql as $$
+declare
+  frozen text;
+begin
+  if old.status = 'claimed' then
+    raise exception using errcode = 'object_in_use',
+      message = format('callback %s is claimed (it is being sent since %s); nothing was changed', old.id, old.claimed_at),
+      hint = 'Repeat the statement when the attempt is recorded; rows of a relay that died are released when another takes them over.';
+  end if;
+  if new.status <> old.status and new.status <> 'pending' and not (new.status = 'cancelled' and old.status = 'pending') then
+    raise exception using errcode = 'check_violation',
+      message = format('callback %s is %s and cannot be made %s; nothing was changed', old.id, old.status, new.status),
+      hint = 'Set status to ''pending'' to send a settled callback again, or a pending one to ''cancelled''; the relay sets the others.';
+  end if;
+  frozen := case
+    when new.id <> old.id then 'id'
+    when new.message_id <> old.message_id then 'message_id'
+    when new.ordering_key is distinct from old.ordering_key then 'ordering_key'
+    when new.dedupe_key is distinct from old.dedupe_key then 'dedupe_key'
+    when new.traceparent is distinct from old.traceparent then 'traceparent'
+    when new.due_at is distinct from old.due_at then 'due_at'
+    when new.attempts <> old.attempts then 'attempts'
+    when new.budget_from <> old.budget_from then 'budget_from'
+    when new.last_http_status is distinct from old.last_http_status then 'last_http_status'
+    when new.last_error is distinct from old.last_error then 'last_error'
+    when new.claimed_epoch is distinct from old.claimed_epoch then 'claimed_epoch'
+    when (new.created_at, new.claimed_at, new.settled_at, new.dead_at) is distinct from
+         (old.created_at, old.claimed_at, old.settled_at, old.dead_at) then 'the history' end;
+  if frozen is not null then
+    raise exception using errcode = 'check_violation',
+      message = format('%s of callback %s cannot be changed; nothing was changed', frozen, old.id),
+      hint = 'An operator may change status, url, form, max_attempts and expires_at.';
+  end if;
+  if new.status = old.status and old.status <> 'pending' then
+    raise exception using errcode = 'check_violation',
+      message = format('callback %s is %s already; nothing was changed', old.id, old.status),
+      hint = 'To send it again, with other values where you wish, set status = ''pending'' in the same UPDATE.';
+  end if;
+
+  if new.status = 'cancelled' then
+    new.due_at := null;
+    new.settled_at := clock_timestamp();
+  elsif old.status <> 'pending' then
+    new.due_at := clock_timestamp();
+    new.settled_at := null;
+    new.dead_at := null;
+    new.budget_from := old.attempts;
+    -- An outcome of an earlier attempt that is recorded late must not settle the replay.
+    new.claimed_epoch := null;
+    if new.expires_at <= clock_timestamp() then
+      new.expires_at := null;
+    end if;
+  elsif new.url is distinct from old.url and old.due_at is not null then
+    new.due_at := clock_timestamp();
+  end if;
+  perform outbox.wake();
+  return new;
+end
+$$;
+comment on function outbox.operator_change() is 'Validates and completes an UPDATE that is not the relay''s: replay, cancel, amend; anything else is an error and changes nothing.';
+
+-- The relay raises rev in each of its statements; only its role may.
+create trigger operator_change before update on outbox.callback for each row
+  when (old.rev = new.rev) execute function outbox.operator_change();
+
+create function outbox.refuse_delete() returns trigger
+language plpgsql as $$
+begin
+  raise exception using errcode = 'check_violation',
+    message = format('callback %s is %s and would be lost, nothing deleted', old.id, old.status),
+    hint = 'Cancel it first: UPDATE outbox.callback SET status = ''cancelled'' WHERE ...';
+end
+$$;
+comment on function outbox.refuse_delete() is 'Only settled callbacks can be deleted.';
+
+create trigger refuse_delete before delete on outbox.callback for each row
+  when (old.settled_at is null) execute function outbox.refuse_delete();
+
+-- The scheduler's own vocabulary ------------------------------------------------------------------------------------------------
+-- Codes and fields as in the HTTP callback contract of XiaoMi's Thain. SECURITY DEFINER, since a producer may not read the
+-- table and so cannot use RETURNING. The ordering key names the url too: one dead receiver does not hold up another.
+
+create function outbox.code_of(what text, state text, known text[], codes integer[]) returns integer
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+  if array_position(known, state) is null then
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('%s %s is not known', what, coalesce(quote_literal(state), 'NULL')),
+      hint = format('Known: %s.', array_to_string(known, ', '));
+  end if;
+  return codes[array_position(known, state)];
+end
+$$;
+comment on function outbox.code_of(text, text, text[], integer[]) is 'The number that stands for a state on the wire; an unknown state is an error that lists the known ones.';
+
+create function outbox.required(name text, value bigint) returns bigint
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+  if value is null then
+    raise exception using errcode = 'null_value_not_allowed', message = format('%s is NULL', name), hint = format('%s takes a bigint.', name);
+  end if;
+  return value;
+end
+$$;
+comment on function outbox.required(text, bigint) is 'The value; an error that names it when it is null.';
+
+create function outbox.execution_form(flow_id bigint, flow_execution_id bigint, code integer, message text) returns json
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+  form json := json_build_object('flowId', outbox.required('flow_id', flow_id),
+    'flowExecutionId', outbox.required('flow_execution_id', flow_execution_id), 'code', code, 'message', message);
+begin
+  -- A scheduler must not lose its transaction to a long stack trace: what the form cannot hold is cut, and says so.
+  if octet_length(form::text) > 65536 then
+    return outbox.execution_form(flow_id, flow_execution_id, code, left(message, 10000) || format('... [cut, had %s characters]', length(message)));
+  end if;
+  return form;
+end
+$$;
+comment on function outbox.execution_form(bigint, bigint, integer, text) is 'The form of an execution''s callback; a null message is left out, one that does not fit is cut at 10000 characters.';
+
+create function outbox.write_callback(url text, ordering_key text, form json) returns bigint
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  insert into outbox.callback (url, ordering_key, form)
+  select url, case when octet_length(ordering_key) <= 512 then ordering_key
+                   else left(ordering_key, 60) || ' ' || encode(sha256(convert_to(ordering_key, 'UTF8')), 'hex') end, form
+   where url ~ '\S'
+  returning id
+$$;
+comment on function outbox.write_callback(text, text, json) is 'Inserts a callback and returns its id; a null or blank url writes nothing and returns null. A key too long for the column is shortened to its digest.';
+
+create function outbox.flow_modified(url text, flow_id bigint, change text) returns bigint
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  select outbox.write_callback(url, format('flow %s %s', flow_id, url), json_build_object(
+    'status', outbox.code_of('change', change, '{paused,resumed}', '{1,2}'),
+    'flowId', outbox.required('flow_id', flow_id)))
+$$;
+comment on function outbox.flow_modified(text, bigint, text) is 'Callback "a flow was paused or resumed". change: paused, resumed.';
+
+create function outbox.flow_execution_changed(url text, flow_id bigint, flow_execution_id bigint, state text, message text default null) returns bigint
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  select outbox.write_callback(url, format('flow execution %s %s', flow_execution_id, url), outbox.execution_form(
+    flow_id, flow_execution_id, outbox.code_of('state', state, '{success,error,running,killed,auto_killed}', '{2,3,4,5,7}'),
+    case state when 'error' then message end))
+$$;
+comment on function outbox.flow_execution_changed(text, bigint, bigint, text, text) is 'Callback "a flow execution changed its state". state: success, error, running, killed, auto_killed; message is sent only with error.';
+
+create function outbox.job_execution_changed(url text, flow_id bigint, flow_execution_id bigint, state text, message text default null) returns bigint
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  select outbox.write_callback(url, format('flow execution %s %s', flow_execution_id, url), outbox.execution_form(
+    flow_id, flow_execution_id, outbox.code_of('state', state, '{running,success,error}', '{2,3,4}'),
+    case state when 'error' then message end))
+$$;
+comment on function outbox.job_execution_changed(text, bigint, bigint, text, text) is 'Callback "a job execution changed its state". state: running, success, error; message is sent only with error.';
+
+-- Privileges -------------------------------------------------------------------------------------------------------------------
+-- The least each needs. No role below can create, alter or drop anything.
+
+revoke all on all tables in schema outbox from public;
+revoke execute on function outbox.write_callback(text, text, json) from public;
+grant usage on schema outbox to outbox_producer, outbox_relay, outbox_operator, outbox_reader;
+
+revoke execute on function
+  outbox.flow_modified(text, bigint, text),
+  outbox.flow_execution_changed(text, bigint, bigint, text, text),
+  outbox.job_execution_changed(text, bigint, bigint, text, text) from public;
+grant execute on function
+  outbox.flow_modified(text, bigint, text),
+  outbox.flow_execution_changed(text, bigint, bigint, text, text),
+  outbox.job_execution_changed(text, bigint, bigint, text, text) to outbox_producer;
+grant insert (url, form, ordering_key, dedupe_key, due_at, expires_at, max_attempts, traceparent) on outbox.callback to outbox_producer;
+
+grant select on outbox.callback, outbox.attempt, outbox.lane, outbox.relay, outbox.hold to outbox_relay, outbox_operator, outbox_reader;
+
+grant update (status, attempts, claimed_at, claimed_epoch, rev, due_at, settled_at, dead_at, last_http_status, last_error) on outbox.callback to outbox_relay;
+grant insert on outbox.attempt to outbox_relay;
+grant update on outbox.lane to outbox_relay;
+grant insert, update, delete on outbox.relay to outbox_relay;
+grant insert on outbox.hold to outbox_relay;
+
+grant update (status, url, form, max_attempts, expires_at) on outbox.callback to outbox_operator;
+grant insert, update, delete on outbox.hold to outbox_operator;
+grant delete on outbox.callback, outbox.attempt to outbox_operator;

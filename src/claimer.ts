@@ -1,0 +1,129 @@
+import type { Bell } from './bell.ts'
+import type { Fetcher } from './fetcher.ts'
+import type { Holdings } from './holdings.ts'
+import type { Claim, WaitingCallback } from './model.ts'
+import { claim } from './outbox/claim.ts'
+import { look, type Standing } from './outbox/look.ts'
+import type { Session } from './outbox/session.ts'
+import { expire, park } from './outbox/settle.ts'
+import type { Sequencer } from './sequencer.ts'
+
+/** A row that somebody holds in an open transaction is tried again after this, in milliseconds. */
+const lockedPauseMs = 250
+
+/** The longest wait of the loop; everything that matters rings the bell. */
+const idleMs = 1_000
+
+export interface ClaimerParts {
+  readonly session: Session
+  readonly sequencer: Sequencer
+  readonly holdings: Holdings
+  readonly fetcher: Fetcher
+  /** Rung when a slot or a row may have come free. */
+  readonly bell: Bell
+  /** How many POSTs may start now; 0 while the lease is not held. */
+  readonly slots: () => number
+  readonly deliver: (claim: Claim) => void
+}
+
+/**
+ * Claims rows just in time, only as many as can be sent at once, one statement at a time; what becomes ready meanwhile is
+ * the next batch. It accounts for every row it asked for: one that was not claimed is looked at before its key goes on.
+ */
+export class Claimer {
+  readonly #parts: ClaimerParts
+
+  constructor(parts: ClaimerParts) {
+    this.#parts = parts
+  }
+
+  /** Claims until `open` says no. Throws when the session fails; rows in doubt are forgotten then, and found by a sweep. */
+  async run(open: () => boolean): Promise<void> {
+    const { sequencer, slots, bell } = this.#parts
+    while (open()) {
+      const free = slots()
+      const ready = free > 0 ? sequencer.take(free, performance.now()) : []
+      if (ready.length > 0) await this.#claimAll(ready)
+      else await bell.wait(this.#pauseMs(free))
+    }
+  }
+
+  #pauseMs(free: number): number {
+    const dueAt = free > 0 ? this.#parts.sequencer.nextDueAt() : undefined
+    return dueAt === undefined ? idleMs : Math.min(idleMs, Math.max(1, dueAt - performance.now()))
+  }
+
+  async #claimAll(ready: readonly WaitingCallback[]): Promise<void> {
+    const { session, sequencer, holdings, deliver } = this.#parts
+    const served = ready.filter(({ lane }) => holdings.serves(lane))
+    const unserved = ready.filter(({ lane }) => !holdings.serves(lane))
+    for (const { id } of unserved) sequencer.settled(id, performance.now())
+    if (served.length === 0) return
+    const claims = await this.#orForget(served, () =>
+      claim(session, served, holdings.among(served.map(({ lane }) => lane))),
+    )
+    for (const each of claims) deliver(each)
+    const rest = missing(served, claims)
+    if (rest.length > 0) await this.#orForget(rest, () => this.#account(rest.map(({ id }) => id)))
+  }
+
+  /**
+   * When the session fails under it, how these rows stand is not known. They are forgotten, and the sweep will tell: still
+   * pending, or claimed and sent by nobody.
+   */
+  async #orForget<T>(rows: readonly WaitingCallback[], action: () => Promise<T>): Promise<T> {
+    try {
+      return await action()
+    } catch (error) {
+      for (const { id } of rows) this.#parts.sequencer.settled(id, performance.now())
+      throw error
+    }
+  }
+
+  /** Why were these not claimed, and what follows from it? */
+  async #account(ids: readonly string[]): Promise<void> {
+    const { session, sequencer, fetcher } = this.#parts
+    const standings = new Map((await look(session, ids)).map(row => [row.id, row]))
+    const expired: Standing[] = []
+    const held: Standing[] = []
+    const claimed: string[] = []
+    for (const id of ids) {
+      const row = standings.get(id)
+      if (row?.status === 'claimed') claimed.push(id)
+      else if (row?.status !== 'pending') sequencer.settled(id, performance.now())
+      else if (row.expired) expired.push(row)
+      else if (row.held) held.push(row)
+      else await this.#wait(row)
+    }
+    await this.#forgetAll(expired, expire)
+    await this.#forgetAll(held, park)
+    if (claimed.length > 0) await fetcher.recoverClaimed(claimed)
+  }
+
+  /** It comes again: behind the row that blocks it, when it is due, or when whoever has locked it is done. */
+  async #wait(row: Standing): Promise<void> {
+    const { sequencer, fetcher } = this.#parts
+    if (row.blockedBy !== null && !sequencer.knows(row.blockedBy)) await fetcher.readIn([row.blockedBy])
+    const now = performance.now()
+    const isQueued = row.blockedBy !== null && sequencer.knows(row.blockedBy)
+    const pauseMs = row.dueInMs > 0 ? row.dueInMs : isQueued ? 0 : lockedPauseMs
+    sequencer.later(row.id, now + pauseMs, now)
+  }
+
+  async #forgetAll(rows: readonly Standing[], settle: typeof expire): Promise<void> {
+    if (rows.length === 0) return
+    const { session, sequencer, holdings } = this.#parts
+    const ids = rows.map(({ id }) => id)
+    const done = new Set(await settle(session, ids, holdings.among(rows.map(({ lane }) => lane))))
+    const now = performance.now()
+    for (const id of ids) {
+      if (done.has(id)) sequencer.settled(id, now)
+      else sequencer.later(id, now + lockedPauseMs, now)
+    }
+  }
+}
+
+function missing(asked: readonly WaitingCallback[], got: readonly Claim[]): WaitingCallback[] {
+  const ids = new Set(got.map(({ id }) => id))
+  return asked.filter(({ id }) => !ids.has(id))
+}

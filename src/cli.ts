@@ -1,0 +1,86 @@
+#!/usr/bin/env node
+import { existsSync, realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { commandNamed, type Environment, parse } from './config.ts'
+import { messageOf, RingbackError, UsageError } from './errors.ts'
+import type { CommandName, ConfigOf } from './options.ts'
+import { commandUsage, usage } from './usage.ts'
+import { version } from './version.ts'
+
+/** Each command is loaded when it is called: `ringback status` need not wait for an HTTP client, nor `run` for the demo. */
+const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<number> } = {
+  run: async config => (await import('./commands/run.ts')).run(config),
+  migrate: async config => (await import('./commands/migrate.ts')).migrate(config),
+  status: async config => (await import('./commands/status.ts')).status(config),
+  attempts: async config => (await import('./commands/attempts.ts')).attempts(config),
+  replay: async config => (await import('./commands/replay.ts')).replay(config),
+  demo: async config => (await import('./demo/demo.ts')).demo(config),
+}
+
+/**
+ * @param argv without the program's own name.
+ * @returns the exit code; see `ringback --help`. Never rejects: what goes wrong is said on stderr.
+ */
+export async function main(argv: readonly string[], env: Environment): Promise<number> {
+  try {
+    const help = helpFor(argv)
+    if (help !== null) return print(help)
+    const [command, ...rest] = argv
+    if (command === undefined) throw new UsageError('ringback', ['expected a command; got nothing'], 'ringback --help')
+    return await execute(commandNamed(command), rest, env)
+  } catch (error) {
+    return report(error, false)
+  }
+}
+
+/** Help and version are answered whatever else is wrong. null: not asked for. */
+function helpFor(argv: readonly string[]): string | null {
+  const end = argv.indexOf('--')
+  const asked = (flag: string): boolean => argv.slice(0, end < 0 ? argv.length : end).includes(flag)
+  const [command = '', topic] = argv
+  if (command === 'help')
+    return topic === undefined || topic.startsWith('-') ? usage() : commandUsage(commandNamed(topic))
+  if (asked('--help') || asked('-h')) return command.startsWith('-') ? usage() : commandUsage(commandNamed(command))
+  return asked('--version') ? `${version}\n` : null
+}
+
+async function execute<C extends CommandName>(command: C, argv: readonly string[], env: Environment): Promise<number> {
+  const { config } = parse(command, argv, env)
+  try {
+    return await run[command](config)
+  } catch (error) {
+    return report(error, config.logLevel === 'debug' || config.logLevel === 'trace')
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(text)
+  return 0
+}
+
+function report(error: unknown, withStack: boolean): number {
+  if (error instanceof RingbackError) {
+    process.stderr.write(`${error.message}\n`)
+    return error.exitCode
+  }
+  const stack = withStack && error instanceof Error ? error.stack : undefined
+  process.stderr.write(`ringback: ${stack ?? messageOf(error)}\n`)
+  return 1
+}
+
+/** Whoever reads our output may stop reading, as `| head` does; that is no fault of ours. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+}
+
+/** False when imported. npm starts a bin through a symbolic link. */
+function isProgram(): boolean {
+  const path = process.argv[1]
+  return path !== undefined && existsSync(path) && realpathSync(path) === fileURLToPath(import.meta.url)
+}
+
+if (isProgram()) {
+  process.stdout.on('error', ignoreClosedPipe)
+  process.stderr.on('error', ignoreClosedPipe)
+  process.exitCode = await main(process.argv.slice(2), process.env)
+}

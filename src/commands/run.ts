@@ -1,0 +1,131 @@
+import { connectionOf, type RunConfig } from '../config.ts'
+import { RingbackError } from '../errors.ts'
+import { createLog, type Log } from '../observe/log.ts'
+import { Outage } from '../outage.ts'
+import { checkSchema, isNotifying } from '../outbox/installed.ts'
+import { Listener } from '../outbox/listener.ts'
+import { isTransient } from '../outbox/session.ts'
+import { Sessions } from '../outbox/sessions.ts'
+import { Relay } from '../relay.ts'
+import { version } from '../version.ts'
+
+/** `ringback run`: relays until SIGTERM or SIGINT; a second signal ends at once. */
+export async function run(config: RunConfig): Promise<number> {
+  const log = createLog({ level: config.logLevel, format: config.logFormat })
+  log.info('starting', { relay: config.name, version, schema: config.schema, pid: process.pid })
+  const relay = new Relay(config, log)
+  const stopped = stopOnSignal(relay, log)
+  const outage = new Outage(log)
+  const sessions = await connect(config, outage, stopped.signal, isTransient)
+  if (!sessions) return 0
+  await checkSchema(sessions.read, config.schema)
+  const notified = await isNotifying(sessions.read)
+  const listener = notified ? startListener(config, relay, log) : null
+  try {
+    await serveTerms(config, { relay, outage, notified, stopping: stopped.signal }, sessions)
+    await stopped.done
+  } finally {
+    await listener?.stop()
+  }
+  log.info('stopped')
+  return 0
+}
+
+interface Terms {
+  readonly relay: Relay
+  readonly outage: Outage
+  readonly notified: boolean
+  readonly stopping: AbortSignal
+}
+
+/** Term after term: the connections fail, are made anew, and the relay goes on. */
+async function serveTerms(
+  config: RunConfig,
+  { relay, outage, notified, stopping }: Terms,
+  first: Sessions,
+): Promise<void> {
+  for (let sessions: Sessions | undefined = first; sessions; ) {
+    outage.over()
+    try {
+      await relay.serve(sessions, notified)
+      return
+    } catch (error) {
+      if (stopping.aborted) return
+      await outage.wait(error, stopping)
+    }
+    sessions = await connect(config, outage, stopping, () => true)
+  }
+}
+
+/** Connects, however long it takes; undefined when stopped meanwhile. Throws what `isPassing` does not call a passing trouble. */
+async function connect(
+  config: RunConfig,
+  outage: Outage,
+  stopping: AbortSignal,
+  isPassing: (error: unknown) => boolean,
+): Promise<Sessions | undefined> {
+  while (!stopping.aborted) {
+    try {
+      return await Sessions.open({
+        connection: connectionOf(config),
+        relay: config.name,
+        schema: config.schema,
+        prepared: config.prepared,
+        timeoutMs: 20_000,
+      })
+    } catch (error) {
+      if (error instanceof RingbackError && !outage.hasServed) throw error
+      if (!isPassing(error)) throw error
+      await outage.wait(error, stopping)
+    }
+  }
+  return undefined
+}
+
+function startListener(config: RunConfig, relay: Relay, log: Log): Listener {
+  const listener = new Listener(
+    {
+      connection: connectionOf(config),
+      schema: config.schema,
+      applicationName: `ringback ${config.name} listen`,
+      heartbeatMs: 15_000,
+      echoMs: 5_000,
+    },
+    {
+      hint: () => relay.hint(),
+      lost: reason => log.debug('listener_lost', { err: reason }),
+    },
+  )
+  listener.start()
+  return listener
+}
+
+interface Stopped {
+  readonly signal: AbortSignal
+  /** Resolves when the orderly end is complete; at once when none was begun. */
+  readonly done: Promise<void>
+}
+
+/**
+ * The first SIGTERM or SIGINT stops in order, the second one ends the process. A repetition within half a second is the
+ * same one: a terminal signals the whole process group, and npm and make pass it on once more.
+ */
+function stopOnSignal(relay: Relay, log: Log): Stopped {
+  const controller = new AbortController()
+  const state = { signal: controller.signal, done: Promise.resolve() }
+  let firstAt = 0
+  const stop = (signal: NodeJS.Signals): void => {
+    if (controller.signal.aborted) {
+      if (performance.now() - firstAt < 500) return
+      log.warn('ended_at_once', { signal })
+      process.exit(1)
+    }
+    firstAt = performance.now()
+    log.info('signal', { signal })
+    controller.abort()
+    state.done = relay.stop()
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  return state
+}

@@ -1,0 +1,94 @@
+/**
+ * One undici Client, held to one socket and one request at a time. Why not undici's Pool (7.30):
+ * - after an abort in mid-request the Client queues the aborted request again and opens a new connection, only to find
+ *   there that it was aborted (`onHttpSocketClose` in client-h1.js, `_resume` in client.js). Destroying a Client that
+ *   nobody else uses does not;
+ * - a Client whose connect failed leaves the Pool but goes on taking requests from its queue, beyond `connections` and
+ *   beyond the reach of `destroy()` (`kOnDrain` in pool-base.js);
+ * - a Client reconnects without end or pause when a connector fails with UND_ERR_SOCKET or UND_ERR_INFO (`onError`);
+ * - a Pool does not tell whether a request went out on a socket that had served before, which is what tells a keep-alive
+ *   race from a receiver that hangs up.
+ */
+import { Socket } from 'node:net'
+import { type buildConnector, Client, type Dispatcher } from 'undici'
+
+/**
+ * Opens a socket: undici's connector, or one that judges addresses first. Called for literal addresses too. An error ends
+ * the attempt as `not_sent`; its message is shown. A returned Socket is destroyed when the attempt ends before it connects.
+ */
+export type Connect = (target: buildConnector.Options, callback: buildConnector.Callback) => unknown
+
+export interface ConnectionOptions {
+  readonly connect: Connect
+  /** How long it may stay idle, in milliseconds. */
+  readonly keepAliveMs: number
+  /** Called once its socket has closed, whoever closed it. */
+  readonly closed: (connection: Connection) => void
+}
+
+/** Largest head of an answer, in bytes. */
+const MAX_HEADER_BYTES = 16_384
+
+export class Connection {
+  readonly origin: string
+  readonly #client: Client
+  readonly #connect: Connect
+  #socket: Socket | null = null
+  #answered = 0
+
+  /** @param origin as `URL.origin` writes it. */
+  constructor(origin: string, options: ConnectionOptions) {
+    this.origin = origin
+    this.#connect = options.connect
+    this.#client = new Client(origin, {
+      connect: (target, callback) => this.#open(target, callback),
+      allowH2: false,
+      pipelining: 1,
+      keepAliveTimeout: options.keepAliveMs,
+      keepAliveMaxTimeout: options.keepAliveMs,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      // Ours is one deadline over the whole attempt: undici's begin anew with each 1xx and each chunk.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    })
+    this.#client.on('disconnect', () => options.closed(this))
+  }
+
+  /** False before the first connect and from the moment the socket is destroyed. */
+  get open(): boolean {
+    return this.#socket !== null && !this.#socket.connecting && !this.#socket.destroyed
+  }
+
+  /** True when the present socket has carried an answer before. */
+  get reused(): boolean {
+    return this.#answered > 0
+  }
+
+  send(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    this.#client.dispatch(request, handler)
+  }
+
+  /** To be called after a complete answer. */
+  answered(): void {
+    this.#answered++
+  }
+
+  /** Ends it for good, connecting or connected; resolves when the socket is closed. */
+  drop(reason: Error): Promise<void> {
+    const destroyed = this.#client.destroy(reason)
+    this.#socket?.destroy(reason)
+    return destroyed
+  }
+
+  #open(target: buildConnector.Options, callback: buildConnector.Callback): void {
+    const opening = this.#connect(target, (...result) => {
+      const [error, socket] = result
+      this.#socket = socket ?? null
+      this.#answered = 0
+      // One failure is final: only a Client that is destroyed by now does not try again by itself.
+      if (error) void this.#client.destroy(error)
+      callback(...result)
+    })
+    if (opening instanceof Socket) this.#socket = opening
+  }
+}

@@ -1,0 +1,163 @@
+import type { Dispatcher } from 'undici'
+import type { Claim, Outcome, OutcomeKind } from '../model.ts'
+import type { Connection } from './connection.ts'
+import { Excerpt } from './excerpt.ts'
+import type { Borrower, Origins } from './origins.ts'
+import type { PostOptions } from './post.ts'
+import { Stopped, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
+import { retryAfterMs } from './retry-after.ts'
+import { outcomeOfStatus } from './status.ts'
+
+/** Of an answer's body at most this much is read; a longer one costs the connection. Bytes. */
+const MAX_BODY_BYTES = 65_536
+
+/** What is POSTed. */
+export interface Request {
+  readonly url: URL
+  /** Pure ASCII. */
+  readonly body: string
+  /** Names and values in turn. */
+  readonly headers: string[]
+}
+
+/**
+ * One request and its answer, from the wait for a connection to the outcome. undici calls the `on...` methods in this
+ * order: `onRequestStart` right before the write to the socket, in the same turn; `onResponseStart` for every 1xx and for
+ * the answer; then data, and either end or error. An error alone means that the request was never started.
+ *
+ * Whatever happens first decides (`#finish`); what undici reports after that is the echo of our own drop.
+ */
+export class Exchange implements Borrower, Dispatcher.DispatchHandler {
+  /** Never rejects. */
+  readonly outcome: Promise<Outcome>
+  connection: Connection | null = null
+  over = false
+  readonly #claim: Claim
+  readonly #request: Request
+  readonly #origins: Origins
+  readonly #mayStart: (claim: Claim) => boolean
+  readonly #startedAtMs: number
+  readonly #excerpt: Excerpt
+  readonly #deadline: NodeJS.Timeout
+  #resolve!: (outcome: Outcome) => void
+  #started = false
+  /** A head has come in, be it of a 1xx: from here on a break is no keep-alive race. */
+  #heard = false
+  #status: number | null = null
+  #location: string | undefined
+  #retryAfterMs: number | null = null
+  #bodyBytes = 0
+
+  constructor(claim: Claim, request: Request, startedAtMs: number, options: PostOptions) {
+    this.#claim = claim
+    this.#request = request
+    this.#startedAtMs = startedAtMs
+    this.#origins = options.origins
+    this.#mayStart = options.mayStart
+    this.#excerpt = new Excerpt(options.excerptBytes ?? 1_024)
+    this.#deadline = setTimeout(stopAtDeadline, options.deadlineMs, this, options.deadlineMs)
+    this.outcome = new Promise(resolve => {
+      this.#resolve = resolve
+    })
+  }
+
+  begin(connection: Connection): void {
+    this.connection = connection
+    const { url, body, headers } = this.#request
+    connection.send(
+      {
+        method: 'POST',
+        path: url.pathname + url.search,
+        headers,
+        body: Buffer.from(body, 'latin1'),
+        reset: !this.#origins.reusable(connection.origin),
+      },
+      this,
+    )
+  }
+
+  abort(reason: string): void {
+    this.stop(new Stopped(`aborted before it was sent: ${reason}`, `aborted before an answer: ${reason}`))
+  }
+
+  stop(reason: Stopped): void {
+    this.#finish(reason)
+    void this.connection?.drop(reason)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (!this.over && this.#mayStart(this.#claim)) {
+      this.#started = true
+      return
+    }
+    const reason = new Stopped('lease lost', '')
+    this.#finish(reason)
+    controller.abort(reason)
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Headers): void {
+    this.#heard = true
+    if (status < 200) return
+    this.#status = status
+    if (status < 300) return
+    this.#location = firstValue(headers.location)
+    this.#retryAfterMs = retryAfterMs(firstValue(headers['retry-after']), Date.now())
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#excerpt.add(chunk)
+    this.#bodyBytes += chunk.length
+    if (this.#bodyBytes > MAX_BODY_BYTES) this.stop(new Stopped('', 'the body is longer than is read'))
+  }
+
+  onResponseEnd(): void {
+    this.connection?.answered()
+    this.#finish(null)
+  }
+
+  onResponseError(_: Dispatcher.DispatchController | undefined, failure: Error): void {
+    if (this.over) return
+    if (this.#started && !this.#heard && this.connection?.reused) this.#origins.loseReuse(this.connection.origin)
+    this.#finish(failure)
+  }
+
+  #finish(failure: Error | null): void {
+    if (this.over) return
+    this.over = true
+    clearTimeout(this.#deadline)
+    const finishedAtMs = performance.now()
+    const kind = this.#kind()
+    this.#resolve({
+      kind,
+      httpStatus: this.#status,
+      error: kind === 'delivered' ? null : this.#error(failure, finishedAtMs - this.#startedAtMs),
+      responseExcerpt: this.#excerpt.text(),
+      retryAfterMs: this.#retryAfterMs,
+      startedAtMs: this.#startedAtMs,
+      finishedAtMs,
+    })
+  }
+
+  /** A status that was seen counts, even when the body breaks off afterwards or outlives the deadline. */
+  #kind(): OutcomeKind {
+    if (this.#status !== null) return outcomeOfStatus(this.#status)
+    return this.#started ? 'unknown' : 'not_sent'
+  }
+
+  #error(failure: Error | null, afterMs: number): string {
+    if (this.#status !== null) return whyStatus(this.#status, this.#location, this.#request.url)
+    if (failure === null) throw new Error('An answer ended that had never begun')
+    return this.#started ? whyUnknown(failure, afterMs) : whyNotSent(failure, this.#request.url.host)
+  }
+}
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+function firstValue(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value
+}
+
+/** A function of its own, so that an attempt's timer needs no closure. */
+function stopAtDeadline(exchange: Exchange, deadlineMs: number): void {
+  exchange.stop(new Stopped(`no connection within ${deadlineMs} ms`, `no answer within ${deadlineMs} ms`))
+}

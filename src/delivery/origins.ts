@@ -1,0 +1,175 @@
+import { buildConnector } from 'undici'
+import { type Connect, Connection, type ConnectionOptions } from './connection.ts'
+import { Reuse } from './reuse.ts'
+
+export interface OriginsOptions {
+  /** Connections to one origin at the same time; who finds them all taken waits, within the attempt's deadline. Default 16. */
+  readonly connections?: number
+  /** Idle connections kept over all origins; beyond that the least recently used is closed. Default 512. */
+  readonly maxIdle?: number
+  /** From the first look at the name to the connected socket, TLS included, in milliseconds. Default 10,000. */
+  readonly connectTimeoutMs?: number
+  /** How long a connection may stay idle, in milliseconds. Default 4,000: common servers close theirs after 5,000. */
+  readonly keepAliveMs?: number
+  /** How long an origin goes without reuse after one died under a request, in milliseconds. Default one hour. */
+  readonly reuseLostForMs?: number
+  /** Opens sockets; default undici's own connector with `connectTimeoutMs`. The place for an address policy. */
+  readonly connect?: Connect
+}
+
+/** Who wants a connection: one attempt. */
+export interface Borrower {
+  /** Gave up waiting; a connection would come too late. */
+  readonly over: boolean
+  /** Here is yours, until `giveBack`. */
+  begin(connection: Connection): void
+  abort(reason: string): void
+}
+
+/** What is open to one origin. `idle` is a subset of `open`, the most recently used last. */
+interface Origin {
+  readonly open: Set<Connection>
+  readonly idle: Connection[]
+  readonly waiting: Borrower[]
+}
+
+/**
+ * The connections to all origins: lent for one request each, kept for a few seconds in between. An origin without any is
+ * forgotten, so that idle receivers cost nothing, however many there were.
+ */
+export class Origins {
+  readonly #connections: number
+  readonly #maxIdle: number
+  readonly #connectionOptions: ConnectionOptions
+  readonly #reuse: Reuse
+  readonly #origins = new Map<string, Origin>()
+  readonly #borrowers = new Set<Borrower>()
+  /** Over all origins, the least recently used first. */
+  readonly #idle = new Set<Connection>()
+  #closed = false
+
+  constructor(options: OriginsOptions = {}) {
+    this.#connections = options.connections ?? 16
+    this.#maxIdle = options.maxIdle ?? 512
+    this.#reuse = new Reuse(options.reuseLostForMs ?? 3_600_000, () => performance.now())
+    this.#connectionOptions = {
+      connect: options.connect ?? buildConnector({ timeout: options.connectTimeoutMs ?? 10_000, allowH2: false }),
+      keepAliveMs: options.keepAliveMs ?? 4_000,
+      closed: connection => this.#closedWhileIdle(connection),
+    }
+  }
+
+  /** Lends a connection to `borrower`, at once or when one comes free. */
+  lend(name: string, borrower: Borrower): void {
+    if (this.#closed) {
+      borrower.abort('shut down')
+      return
+    }
+    this.#borrowers.add(borrower)
+    const origin = this.#origin(name)
+    const connection = this.#mostRecentlyUsed(origin)
+    if (connection !== undefined) borrower.begin(connection)
+    else if (origin.open.size < this.#connections) borrower.begin(this.#connect(name, origin))
+    else origin.waiting.push(borrower)
+  }
+
+  /**
+   * Ends a loan. Not to be called from within undici's callbacks, where the socket of an answer with `connection: close`
+   * still looks open.
+   *
+   * @param connection null when `borrower` gave up before it had one.
+   */
+  giveBack(borrower: Borrower, connection: Connection | null): void {
+    this.#borrowers.delete(borrower)
+    if (connection === null) return
+    const origin = this.#origin(connection.origin)
+    const next = nextOf(origin.waiting)
+    if (connection.open && this.reusable(connection.origin)) {
+      if (next === undefined) this.#keep(connection, origin)
+      else next.begin(connection)
+      return
+    }
+    if (next !== undefined) next.begin(this.#connect(connection.origin, origin))
+    this.#forget(connection, origin, 'not to be used again')
+  }
+
+  /** False while connections to the origin `name` are to be used once only. */
+  reusable(name: string): boolean {
+    return this.#reuse.allowed(name)
+  }
+
+  /** A reused connection died under a request: no reuse for that origin from now on, for a while. */
+  loseReuse(name: string): void {
+    this.#reuse.lose(name)
+    const idle = this.#origins.get(name)?.idle ?? []
+    for (const connection of [...idle]) this.#discard(connection, 'the origin closes connections under requests')
+  }
+
+  /** Ends every attempt that is under way, as `unknown` when its request has been started, else as `not_sent`. */
+  abort(reason: string): void {
+    for (const borrower of [...this.#borrowers]) borrower.abort(reason)
+  }
+
+  /** Aborts what runs, refuses what comes, and resolves when every socket is closed. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.abort('shut down')
+    const open = [...this.#origins.values()].flatMap(origin => [...origin.open])
+    await Promise.all(open.map(connection => connection.drop(new Error('the relay shuts down'))))
+  }
+
+  #origin(name: string): Origin {
+    let origin = this.#origins.get(name)
+    if (origin === undefined) {
+      origin = { open: new Set(), idle: [], waiting: [] }
+      this.#origins.set(name, origin)
+    }
+    return origin
+  }
+
+  #connect(name: string, origin: Origin): Connection {
+    const connection = new Connection(name, this.#connectionOptions)
+    origin.open.add(connection)
+    return connection
+  }
+
+  #mostRecentlyUsed(origin: Origin): Connection | undefined {
+    const connection = origin.idle.pop()
+    if (connection !== undefined) this.#idle.delete(connection)
+    return connection
+  }
+
+  #keep(connection: Connection, origin: Origin): void {
+    origin.idle.push(connection)
+    this.#idle.add(connection)
+    if (this.#idle.size > this.#maxIdle) this.#discard(first(this.#idle), 'too many idle connections')
+  }
+
+  #closedWhileIdle(connection: Connection): void {
+    if (this.#idle.has(connection)) this.#discard(connection, 'closed while idle')
+  }
+
+  #discard(connection: Connection, reason: string): void {
+    const origin = this.#origin(connection.origin)
+    this.#idle.delete(connection)
+    origin.idle.splice(origin.idle.indexOf(connection), 1)
+    this.#forget(connection, origin, reason)
+  }
+
+  #forget(connection: Connection, origin: Origin, reason: string): void {
+    void connection.drop(new Error(reason))
+    origin.open.delete(connection)
+    if (origin.open.size === 0 && origin.waiting.length === 0) this.#origins.delete(connection.origin)
+  }
+}
+
+function nextOf(waiting: Borrower[]): Borrower | undefined {
+  let next = waiting.shift()
+  while (next?.over) next = waiting.shift()
+  return next
+}
+
+function first<T>(all: Iterable<T>): T {
+  for (const one of all) return one
+  throw new Error('asked for the first of nothing')
+}

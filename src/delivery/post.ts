@@ -1,0 +1,83 @@
+import type { Claim, Outcome, OutcomeKind } from '../model.ts'
+import { Exchange, type Request } from './exchange.ts'
+import { encodeForm, FormError } from './form.ts'
+import type { Origins } from './origins.ts'
+
+export interface PostOptions {
+  /** Where connections come from; `origins.abort()` and `origins.close()` end what is under way. */
+  readonly origins: Origins
+  /** The whole attempt, from the wait for a connection to the last byte read, in milliseconds. A 1xx does not extend it. */
+  readonly deadlineMs: number
+  /** Asked right before the first byte is written, for instance whether the lease still holds; false: `not_sent`. */
+  readonly mayStart: (claim: Claim) => boolean
+  /** Of Ringback, for `user-agent`. */
+  readonly version: string
+  /** Bytes of the answer's body to keep; 0 keeps none. Default 1,024. */
+  readonly excerptBytes?: number
+}
+
+/**
+ * POSTs one callback and says how it ended. Resolves for everything that a receiver, the network or a row can do, since that
+ * is an outcome to record; `not_sent` only when provably no byte left. Nothing is ever sent a second time and no redirect
+ * is followed.
+ */
+export async function post(claim: Claim, options: PostOptions): Promise<Outcome> {
+  const startedAtMs = performance.now()
+  const url = httpUrl(claim.url)
+  if (url === null) return unsent('not_sent', 'invalid URL: expected http: or https: with a host', startedAtMs)
+  let body: string
+  try {
+    body = encodeForm(claim.form)
+  } catch (error) {
+    if (error instanceof FormError) return unsent('rejected', error.message, startedAtMs)
+    throw error
+  }
+  const request: Request = { url, body, headers: headersOf(claim, options.version) }
+  const exchange = new Exchange(claim, request, startedAtMs, options)
+  options.origins.lend(url.origin, exchange)
+  const outcome = await exchange.outcome
+  options.origins.giveBack(exchange, exchange.connection)
+  return outcome
+}
+
+/** Names and values in turn. `host`, `connection` and `content-length` are undici's to write. */
+function headersOf(claim: Claim, version: string): string[] {
+  const headers = [
+    'content-type',
+    'application/x-www-form-urlencoded; charset=UTF-8',
+    'webhook-id',
+    claim.messageId,
+    'idempotency-key',
+    claim.messageId,
+    'webhook-attempt',
+    String(claim.attempt),
+    'webhook-timestamp',
+    String(Math.floor(Date.now() / 1_000)),
+    'user-agent',
+    `Ringback/${version}`,
+  ]
+  if (claim.traceparent !== null) headers.push('traceparent', claim.traceparent)
+  return headers
+}
+
+function httpUrl(text: string): URL | null {
+  try {
+    const url = new URL(text)
+    return url.protocol === 'http:' || url.protocol === 'https:' ? url : null
+  } catch {
+    return null
+  }
+}
+
+/** An attempt that ended before it reached for a connection. */
+function unsent(kind: OutcomeKind, error: string, startedAtMs: number): Outcome {
+  return {
+    kind,
+    httpStatus: null,
+    error,
+    responseExcerpt: null,
+    retryAfterMs: null,
+    startedAtMs,
+    finishedAtMs: performance.now(),
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Why an attempt failed, in words for whoever reads `last_error` at night: the fact first, in words that stay the same
+ * so that they can be counted, then where and after how long, last the code to search for.
+ */
+import { STATUS_CODES } from 'node:http'
+
+/** An end that we brought about ourselves; it reads differently before the request was started and after. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped'
+  readonly whenStarted: string
+
+  constructor(beforeStart: string, whenStarted: string) {
+    super(beforeStart)
+    this.whenStarted = whenStarted
+  }
+}
+
+/** No byte left. @param target where to, as host:port, for failures that do not say it themselves. */
+export function whyNotSent(failure: Error, target: string): string {
+  if (failure instanceof Stopped) return failure.message
+  const fault = firstOf(failure)
+  const code = codeOf(fault)
+  const where = placeOf(fault) ?? target
+  if (code === 'ENOTFOUND') return `name not found: ${target} (${code})`
+  if (code === 'EAI_AGAIN') return `name lookup failed: ${target} (${code})`
+  if (code === 'ECONNREFUSED') return `connect refused: ${where} (${code})`
+  if (code === 'ETIMEDOUT' || code === 'UND_ERR_CONNECT_TIMEOUT') return `connect timed out: ${where} (${code})`
+  if (code === 'UND_ERR_INVALID_ARG') return `request refused: ${plain(fault.message)} (${code})`
+  if (TLS_CODE.test(code)) return `TLS failed: ${target}: ${plain(fault.message)} (${code})`
+  return `connect failed: ${where}: ${plain(fault.message)} (${code})`
+}
+
+/** The request was started, and no answer's head was read. @param afterMs since the attempt began. */
+export function whyUnknown(failure: Error, afterMs: number): string {
+  if (failure instanceof Stopped) return failure.whenStarted
+  const code = codeOf(failure)
+  return `${whatBroke(failure, code)} (${code}) after ${Math.round(afterMs)} ms`
+}
+
+/** An answer came and was not a 2xx. @param location of a redirect; only its origin is named, a path may hold secrets. */
+export function whyStatus(status: number, location: string | undefined, url: URL): string {
+  const words = STATUS_CODES[status]
+  const answer = words === undefined ? `HTTP ${status}` : `HTTP ${status} ${words}`
+  if (status < 300 || status > 399) return answer
+  return `${answer}: redirects are never followed (to ${originOf(location, url)})`
+}
+
+const TLS_CODE = /CERT|TLS|SSL|SIGNATURE|ISSUER|EPROTO/
+
+function whatBroke(failure: Error, code: string): string {
+  if (code === 'ECONNRESET' || code === 'EPIPE') return 'connection reset before an answer'
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return "the answer's headers are too large"
+  if (failure.name === 'HTTPParserError') return `the answer is not HTTP/1.1: ${plain(failure.message)}`
+  if (code === 'UND_ERR_SOCKET' && failure.message.startsWith('bad '))
+    return `unusable answer: ${plain(failure.message)}`
+  if (code === 'UND_ERR_SOCKET') return 'connection closed before an answer'
+  return `connection failed before an answer: ${plain(failure.message)}`
+}
+
+/** A name with several addresses fails with one error for each of them; the first speaks for all. */
+function firstOf(failure: Error): Error {
+  return failure instanceof AggregateError && failure.errors[0] instanceof Error ? failure.errors[0] : failure
+}
+
+function codeOf(failure: Error): string {
+  return 'code' in failure && typeof failure.code === 'string' ? failure.code : failure.name
+}
+
+/** What a failed connect(2) knows of its target. */
+function placeOf(failure: Error): string | null {
+  if (!('address' in failure && 'port' in failure)) return null
+  const address = String(failure.address)
+  return address.includes(':') ? `[${address}]:${failure.port}` : `${address}:${failure.port}`
+}
+
+/** Others' words, such as a certificate's names: one line, printable, 200 characters at most. */
+function plain(message: string): string {
+  return message.replace(/[\p{Cc}\s]+/gu, ' ').slice(0, 200)
+}
+
+function originOf(location: string | undefined, base: URL): string {
+  if (location === undefined) return 'nowhere: no Location'
+  return URL.canParse(location, base.href) ? new URL(location, base.href).origin : 'an unreadable Location'
+}

@@ -1,0 +1,41 @@
+/** Origins remembered at once; beyond that the oldest mark gives way. */
+const MAX_MARKS = 10_000
+
+/**
+ * Which origins lost the reuse of connections, because a reused one died under a request there: each such death makes an
+ * `unknown`, and with it a duplicate.
+ */
+export class Reuse {
+  readonly #lostForMs: number
+  readonly #now: () => number
+  /** Origin to the time until which its connections carry one request each. */
+  readonly #lostUntil = new Map<string, number>()
+
+  /**
+   * @param lostForMs how long a loss lasts, in milliseconds.
+   * @param now monotonic milliseconds; passed in so that tests are exact.
+   */
+  constructor(lostForMs: number, now: () => number) {
+    this.#lostForMs = lostForMs
+    this.#now = now
+  }
+
+  allowed(origin: string): boolean {
+    const until = this.#lostUntil.get(origin)
+    if (until === undefined) return true
+    if (this.#now() < until) return false
+    this.#lostUntil.delete(origin)
+    return true
+  }
+
+  lose(origin: string): void {
+    // Deleted first, so that the newest mark stands last.
+    this.#lostUntil.delete(origin)
+    this.#lostUntil.set(origin, this.#now() + this.#lostForMs)
+    if (this.#lostUntil.size <= MAX_MARKS) return
+    for (const oldest of this.#lostUntil.keys()) {
+      this.#lostUntil.delete(oldest)
+      return
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Faults that Ringback itself names. Each has a stable `code` for programs, an `exitCode` for the shell, and a message for
+ * people that says the fact and the remedy. Anything else that is thrown is a fault of the moment: exit code 1.
+ */
+export abstract class RingbackError extends Error {
+  /** Stable; never reworded. */
+  abstract readonly code: string
+  /** What the process ends with; see `ringback --help`. */
+  abstract readonly exitCode: number
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+  }
+}
+
+/** Wrong usage or configuration. The message holds one line a fault, all of them at once. */
+export class UsageError extends RingbackError {
+  readonly code = 'RINGBACK_USAGE'
+  readonly exitCode = 2
+  readonly faults: readonly string[]
+
+  /**
+   * @param subject what was called, such as `ringback run`.
+   * @param faults one sentence each, without a line break; at least one.
+   * @param help the command that explains more, such as `ringback run --help`.
+   */
+  constructor(subject: string, faults: readonly string[], help: string) {
+    const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`
+    super([`${subject}: ${count}`, ...faults.map(fault => `  ${fault}`), `More: ${help}`].join('\n'))
+    this.faults = Object.freeze([...faults])
+  }
+}
+
+/** The schema is missing, too old or too new for this binary; the message says which, and what to run. */
+export class SchemaError extends RingbackError {
+  readonly code = 'RINGBACK_SCHEMA'
+  readonly exitCode = 3
+}
+
+/** The database is a standby: nothing can be claimed or recorded there. */
+export class StandbyError extends RingbackError {
+  readonly code = 'RINGBACK_STANDBY'
+  readonly exitCode = 4
+}
+
+/**
+ * What an error says, never empty: a refused connection to a name with two addresses is an AggregateError whose own message
+ * is.
+ */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.message === '' && error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
+  return error.message || error.name
+}

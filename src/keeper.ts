@@ -1,0 +1,195 @@
+import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Bell } from './bell.ts'
+import type { Holdings } from './holdings.ts'
+import { planLanes, RelayWatch } from './lanes.ts'
+import { type Lease, systemClocks } from './lease.ts'
+import type { Log } from './observe/log.ts'
+import * as db from './outbox/lanes.ts'
+import { isLockTimeout, type Session } from './outbox/session.ts'
+import type { Sequencer } from './sequencer.ts'
+import { version } from './version.ts'
+
+export interface KeeperOptions {
+  /** The name wanted; with -2 and so on when a living relay has it. */
+  readonly name: string
+  readonly leaseMs: number
+  /** How often the other relays are looked at, in milliseconds. */
+  readonly observeMs: number
+}
+
+/**
+ * Keeps this relay's name, lease and lanes. It outlives connections: with each new session it proves that it still is who
+ * it was, or starts again as somebody new.
+ */
+export class Keeper {
+  readonly #options: KeeperOptions
+  readonly #lease: Lease
+  readonly #holdings: Holdings
+  readonly #sequencer: Sequencer
+  readonly #log: Log
+  readonly #watch = new RelayWatch()
+  #name = ''
+  #incarnation = ''
+  /** When lanes that the name's former process has left may be taken; monotonic milliseconds. */
+  #formerFreeAt = 0
+  #renewAt = 0
+
+  constructor(parts: { lease: Lease; holdings: Holdings; sequencer: Sequencer; log: Log }, options: KeeperOptions) {
+    this.#lease = parts.lease
+    this.#holdings = parts.holdings
+    this.#sequencer = parts.sequencer
+    this.#log = parts.log
+    this.#options = options
+  }
+
+  get name(): string {
+    return this.#name
+  }
+
+  /** Takes up the lease with a new session, and the lanes that are free. */
+  async start(session: Session): Promise<void> {
+    await session.run(`set lock_timeout = '2s'`)
+    const isSame = this.#name !== '' && (await db.lockName(session, this.#name)) && (await this.#renew(session))
+    if (!isSame) await this.#enrol(session)
+    await this.#share(session)
+  }
+
+  /** Renews and shares until `open` says no. `changed` is called when there are new lanes to read. Throws when the session fails. */
+  async run(session: Session, open: () => boolean, bell: Bell, changed: () => void): Promise<void> {
+    while (open()) {
+      await bell.wait(this.#options.observeMs)
+      if (!open()) return
+      if (performance.now() >= this.#renewAt && !(await this.#renew(session))) await this.#enrol(session)
+      if (await this.#share(session)) changed()
+    }
+  }
+
+  /** Releases everything; another relay can go on at once. */
+  async stop(session: Session): Promise<void> {
+    this.#lease.lost()
+    await db.releaseLanes(session, this.#holdings.owned)
+    this.#holdings.remove(this.#holdings.lanes)
+    await db.leave(session, this.#name, this.#incarnation)
+  }
+
+  /** False: somebody else has the name now, or has found us dead. Nothing is ours any more then. */
+  async #renew(session: Session): Promise<boolean> {
+    const sent = { monotonic: systemClocks.monotonic(), wall: systemClocks.wall() }
+    if (await db.renew(session, this.#name, this.#incarnation)) {
+      this.#lease.renewed(sent)
+      this.#renewAt = sent.monotonic + this.#options.leaseMs / 3
+      return true
+    }
+    this.#log.warn('lease_lost', { relay: this.#name, lanes: this.#holdings.size })
+    this.#lease.lost()
+    this.#give(this.#holdings.lanes)
+    return false
+  }
+
+  async #enrol(session: Session): Promise<void> {
+    this.#name = await this.#freeName(session)
+    const former = await db.predecessor(session, this.#name)
+    const { leaseMs } = this.#options
+    const sent = { monotonic: systemClocks.monotonic(), wall: systemClocks.wall() }
+    const me = { name: this.#name, leaseMs, pid: process.pid, host: hostname(), kernel: kernel(), version }
+    this.#incarnation = await db.enrol(session, me)
+    this.#lease.renewed(sent)
+    this.#renewAt = sent.monotonic + leaseMs / 3
+    // From now on the former process cannot renew; what it may still trust ends within its lease.
+    this.#formerFreeAt = !former || isKnownDead(former) ? 0 : performance.now() + former.leaseMs
+    this.#log.info('enrolled', { relay: this.#name, version, lease_ms: leaseMs })
+  }
+
+  /** The name wanted if it is free; a process killed a moment ago may still hold it until its server notices. */
+  async #freeName(session: Session): Promise<string> {
+    for (let n = 1; ; n += 1) {
+      const name = n === 1 ? this.#options.name : `${this.#options.name}-${n}`
+      for (let tries = 0; tries < 60; tries += 1) {
+        if (await db.lockName(session, name)) return name
+        const holder = await db.predecessor(session, name)
+        if (!holder || !isKnownDead(holder)) break
+        await sleep(50)
+      }
+    }
+  }
+
+  /** Brings the lanes in line with what is fair. True when lanes were won. */
+  async #share(session: Session): Promise<boolean> {
+    const { lanes, relays } = await db.observe(session)
+    this.#give(this.#holdings.lanes.filter(lane => !lanes.some(row => row.lane === lane && this.#isMine(row))))
+    const now = performance.now()
+    const living = this.#watch.see(relays, now).add(this.#name)
+    const dead = relays.filter(({ name }) => !living.has(name))
+    const buried = dead.length > 0 ? await db.bury(session, dead) : []
+    for (const { name } of dead) if (!buried.includes(name)) living.add(name)
+    for (const relay of buried) this.#log.warn('relay_dead', { relay })
+
+    const plan = planLanes(lanes, this.#name, living)
+    const former = now < this.#formerFreeAt ? [] : lanes.filter(row => row.owner === this.#name && !this.#isMine(row))
+    await this.#release(
+      session,
+      plan.release.map(({ lane }) => lane),
+    )
+    return this.#take(session, [...former, ...plan.take])
+  }
+
+  #isMine(row: { readonly lane: number; readonly epoch: string; readonly owner: string | null }): boolean {
+    return row.owner === this.#name && row.epoch === this.#holdings.epochOf(row.lane)
+  }
+
+  /** Drains first: a lane is released when nothing of it is under way or unrecorded. */
+  async #release(session: Session, lanes: readonly number[]): Promise<void> {
+    const surplus = lanes.filter(lane => this.#holdings.epochOf(lane) !== undefined)
+    this.#holdings.drain(surplus)
+    if (surplus.length === 0) return
+    this.#sequencer.forget(performance.now(), new Set(surplus))
+    const drained = surplus.filter(lane => this.#sequencer.runningIn(new Set([lane])) === 0)
+    await db.releaseLanes(session, this.#holdings.among(drained))
+    this.#holdings.remove(drained)
+    if (drained.length > 0) this.#log.info('lanes_released', { lanes: drained.length, kept: this.#holdings.size })
+  }
+
+  async #take(session: Session, wanted: Parameters<typeof db.takeLanes>[2]): Promise<boolean> {
+    if (wanted.length === 0) return false
+    try {
+      const taken = await db.takeLanes(session, this.#name, wanted)
+      this.#holdings.add(taken)
+      if (taken.length > 0) this.#log.info('lanes_taken', { lanes: taken.length, owned: this.#holdings.size })
+      return taken.length > 0
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error
+      await db.endStuckClaims(session)
+      return false
+    }
+  }
+
+  /** These lanes are not ours any more: what waits is forgotten, what runs is for its heir to judge. */
+  #give(lanes: readonly number[]): void {
+    if (lanes.length === 0) return
+    this.#holdings.remove(lanes)
+    this.#sequencer.forget(performance.now(), new Set(lanes))
+    this.#log.warn('lanes_lost', { lanes: lanes.length, kept: this.#holdings.size })
+  }
+}
+
+/** Same kernel, same PID namespace, no such process: then it is dead for certain, and nothing need be waited for. */
+export function isKnownDead(process_: { readonly pid: number; readonly kernel: string }): boolean {
+  if (process_.kernel !== kernel()) return false
+  try {
+    process.kill(process_.pid, 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+  }
+}
+
+/** Boot id and PID namespace; where a system tells neither, a value that equals no other, so that nobody is known dead. */
+export function kernel(): string {
+  try {
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`
+  } catch {
+    return `unknown ${hostname()} ${process.pid} ${performance.timeOrigin}`
+  }
+}

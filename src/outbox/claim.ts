@@ -1,0 +1,60 @@
+import type { Claim, OwnedLane, WaitingCallback } from '../model.ts'
+import type { Session, Statement } from './session.ts'
+
+/**
+ * Lanes that are still mine at my epoch. The lock is FOR KEY SHARE: a takeover changes the epoch, which the unique
+ * (id, epoch) makes a key, so it waits for this statement and this one for it; a renewal does not touch the lane at all.
+ */
+export const mine = `
+  mine as materialized (
+    select l.id, l.epoch
+      from outbox.lane l
+      join unnest($2::smallint[], $3::bigint[]) as m (id, epoch) on l.id = m.id and l.epoch = m.epoch
+       for key share of l
+  )`
+
+/**
+ * Order is asked of the database once more: an earlier unsettled row of the key refuses the claim, even one that memory has
+ * not seen yet. Written as a row comparison, so that the index on (ordering_key, id) serves it alone; with `e.id < c.id`
+ * the planner may walk the primary key instead.
+ * SKIP LOCKED: a row that an operator holds in an open transaction is left for later; nothing here ever waits for a row.
+ */
+const claimStatement: Statement = {
+  name: 'ringback_claim',
+  text: `
+    with ${mine}, free as materialized (
+      select c.id, mine.epoch
+        from unnest($1::bigint[]) as wanted (id)
+        join outbox.callback c on c.id = wanted.id
+        join mine on mine.id = c.lane
+       where c.status = 'pending'
+         and (c.due_at is null or c.due_at <= clock_timestamp() or c.due_at = 'infinity')
+         and (c.expires_at is null or c.expires_at > clock_timestamp())
+         and (c.ordering_key is null or not exists (
+               select from outbox.callback e
+                where e.settled_at is null and e.ordering_key is not null
+                  and e.ordering_key = c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)))
+         and not exists (select from outbox.hold h where starts_with(c.url, h.url_prefix))
+         for no key update of c skip locked
+    )
+    update outbox.callback c
+       set status = 'claimed', attempts = c.attempts + 1, claimed_at = clock_timestamp(), claimed_epoch = free.epoch, rev = c.rev + 1
+      from free
+     where c.id = free.id
+    returning c.id, c.attempts as attempt, c.claimed_epoch as epoch, c.message_id as "messageId", c.lane,
+              c.ordering_key as "orderingKey", c.origin, c.url, c.form::text as form, c.traceparent,
+              c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts"`,
+}
+
+/** Leases rows for one attempt each. Returns those it got, in no order; `look` tells about the others. */
+export async function claim(
+  session: Session,
+  callbacks: readonly WaitingCallback[],
+  lanes: readonly OwnedLane[],
+): Promise<Claim[]> {
+  return session.rows<Claim>(claimStatement, [
+    callbacks.map(callback => callback.id),
+    lanes.map(({ lane }) => lane),
+    lanes.map(({ epoch }) => epoch),
+  ])
+}

@@ -1,0 +1,180 @@
+import type { WaitingCallback } from '../model.ts'
+import type { Session, Statement } from './session.ts'
+import type { CallbackStatus } from './tables.ts'
+
+/** A row as the indexes list it: not settled, for now. `attempt` and `epoch` are those of the newest claim. */
+export interface Listed extends WaitingCallback {
+  readonly status: CallbackStatus
+  readonly attempt: number
+  /** null: never claimed since it was written or replayed. */
+  readonly epoch: string | null
+  readonly attemptOfBudget: number
+  readonly maxAttempts: number | null
+  /** null unless it is claimed. */
+  readonly claimedMsAgo: number | null
+}
+
+/** What a read found, and how far it came. */
+export interface Reading<Position> {
+  readonly rows: Listed[]
+  /** The last entry read, of whichever lane; where the next read goes on. null: there was nothing. */
+  readonly reached: Position | null
+  /** Index entries read; of fresh rows, without the overlap. */
+  readonly read: number
+}
+
+/** Part of the index of fresh rows. */
+export interface FreshRange {
+  readonly overlapFrom: string
+  readonly after: string
+  readonly upTo: string
+}
+
+/** Place in the index of due rows. */
+export interface DuePosition {
+  readonly dueAt: string
+  readonly id: string
+}
+
+/** Place in the index of parked rows. */
+export interface ParkedPosition {
+  readonly origin: string
+  readonly id: string
+}
+
+const columns = `
+             c.id, c.lane, c.ordering_key as "orderingKey", c.origin, c.status, c.attempts as attempt, c.claimed_epoch as epoch,
+             c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts",
+             case c.status when 'claimed' then (extract(epoch from clock_timestamp() - c.claimed_at) * 1000)::float8 end as "claimedMsAgo"`
+
+/**
+ * The end of a read is wanted even when no row of it is in my lanes: a relay that owns half of the lanes must not read the
+ * other half's entries again and again. Hence `ground` is read whole, and the lanes are picked from it.
+ */
+const picked = (newGround = 'true') => `
+    select ground.*, reach.read, reach.reached
+      from (select (select count(*)::integer from ground where ${newGround}) as read,
+                   (select ground.position from ground order by ground.place desc limit 1) as reached) reach
+      left join ground on ground.lane = any ($2::smallint[])`
+
+/** $1 to $5 is read whole (it was read before, and rows may have become visible since), new ground up to the limit. */
+const freshStatement: Statement = {
+  name: 'ringback_fresh',
+  text: `
+    with ground as materialized (
+      (select ${columns}, 0::float8 as "dueInMs", false as late, c.id::text as position, c.id as place
+         from outbox.callback c
+        where c.settled_at is null and c.due_at is null and c.id > $1::bigint and c.id <= $5::bigint)
+      union all
+      (select ${columns}, 0::float8 as "dueInMs", false as late, c.id::text as position, c.id as place
+         from outbox.callback c
+        where c.settled_at is null and c.due_at is null and c.id > $5::bigint and c.id <= $4::bigint
+        order by c.id
+        limit $3)
+    ) ${picked('place > $5::bigint')}`,
+}
+
+const dueStatement: Statement = {
+  name: 'ringback_due',
+  text: `
+    with ground as materialized (
+      select ${columns}, ((extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8 as "dueInMs",
+             true as late, json_build_object('dueAt', c.due_at, 'id', c.id::text) as position, row_number() over (order by c.due_at, c.id) as place
+        from outbox.callback c
+       where c.due_at is not null and (c.due_at, c.id) > ($1::timestamptz, $4::bigint)
+         and c.due_at <= clock_timestamp() + $5 * interval '1 ms'
+       order by c.due_at, c.id
+       limit $3
+    ) ${picked()}`,
+}
+
+const parkedStatement: Statement = {
+  name: 'ringback_parked',
+  text: `
+    with ground as materialized (
+      select ${columns}, 0::float8 as "dueInMs", true as late,
+             json_build_object('origin', c.origin, 'id', c.id::text) as position, row_number() over (order by c.origin, c.id) as place
+        from outbox.callback c
+       where c.due_at = 'infinity' and (c.origin, c.id) > ($1::text, $4::bigint)
+         and not exists (select from outbox.hold h where starts_with(c.url, h.url_prefix))
+       order by c.origin, c.id
+       limit $3
+    ) ${picked()}`,
+}
+
+const byKeyStatement: Statement = {
+  name: 'ringback_by_key',
+  text: `
+    select ${columns}, 0::float8 as "dueInMs", true as late
+      from unnest($1::text[]) as wanted (key)
+     cross join lateral (
+       select * from outbox.callback c
+        where c.settled_at is null and c.ordering_key is not null and c.ordering_key = wanted.key
+        order by c.ordering_key, c.id
+        limit $2) c`,
+}
+
+const byIdStatement: Statement = {
+  name: 'ringback_by_id',
+  text: `
+    select ${columns},
+           case when c.due_at is null or c.due_at = 'infinity' then 0
+                else ((extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8 end as "dueInMs",
+           c.due_at is not null as late
+      from outbox.callback c
+     where c.id = any ($1::bigint[]) and c.settled_at is null`,
+}
+
+/** The largest bigint: no upper end. */
+export const noEnd = '9223372036854775807'
+
+/**
+ * Never-tried rows: those with `overlapFrom < id <= after` whole, then up to `limit` of those with `after < id <= upTo`, in
+ * the order of their ids.
+ */
+export function readFresh(
+  session: Session,
+  lanes: readonly number[],
+  range: FreshRange,
+  limit: number,
+): Promise<Reading<string>> {
+  return read(session, freshStatement, [range.overlapFrom, lanes, limit, range.upTo, range.after])
+}
+
+/** Delayed, retried and replayed rows that are due within `horizonMs`, in the order of their due times. */
+export function readDue(
+  session: Session,
+  lanes: readonly number[],
+  after: DuePosition,
+  horizonMs: number,
+  limit: number,
+): Promise<Reading<DuePosition>> {
+  return read(session, dueStatement, [after.dueAt, lanes, limit, after.id, horizonMs])
+}
+
+/** Parked rows that no hold stops, by origin and id. */
+export function readParked(
+  session: Session,
+  lanes: readonly number[],
+  after: ParkedPosition,
+  limit: number,
+): Promise<Reading<ParkedPosition>> {
+  return read(session, parkedStatement, [after.origin, lanes, limit, after.id])
+}
+
+/** The first unsettled rows of each key. */
+export function readKeys(session: Session, keys: readonly string[], limitEach: number): Promise<Listed[]> {
+  return session.rows<Listed>(byKeyStatement, [keys, limitEach])
+}
+
+/** These rows, as far as they are unsettled. */
+export function readIds(session: Session, ids: readonly string[]): Promise<Listed[]> {
+  return session.rows<Listed>(byIdStatement, [ids])
+}
+
+async function read<Position>(session: Session, statement: Statement, values: unknown[]): Promise<Reading<Position>> {
+  const answer = await session.rows<Listed & { read: number; reached: Position | null }>(statement, values)
+  const first = answer[0]
+  if (!first) throw new Error(`${statement.name} answered with no row, not even its end`)
+  return { rows: answer.filter(row => row.id !== null), reached: first.reached, read: first.read }
+}

@@ -1,0 +1,42 @@
+import { SchemaError } from '../errors.ts'
+import { migrationFiles, refuseNewer } from './migrate.ts'
+import type { Session, Statement } from './session.ts'
+
+const appliedStatement: Statement = {
+  name: 'ringback_applied',
+  text: 'select name from outbox.kysely_migration order by name',
+}
+
+const triggerStatement: Statement = {
+  name: 'ringback_trigger',
+  text: `select exists (select from pg_trigger where tgname = 'wake' and tgrelid = 'outbox.callback'::regclass) as found`,
+}
+
+/** @throws SchemaError when the schema is missing, too old or too new for this binary. */
+export async function checkSchema(session: Session, schema: string): Promise<void> {
+  const files = await migrationFiles()
+  const done = await applied(session)
+  if (done.length === 0) {
+    throw new SchemaError(`schema "${schema}" is missing in this database; run: ringback migrate --schema ${schema}`)
+  }
+  refuseNewer(done, files, schema)
+  const missing = files.filter(name => !done.includes(name))
+  if (missing.length > 0) {
+    throw new SchemaError(`schema "${schema}" lacks ${missing.join(', ')}; run: ringback migrate --schema ${schema}`)
+  }
+}
+
+/** True when inserts notify; false after `migrate --wake poll`. */
+export async function isNotifying(session: Session): Promise<boolean> {
+  return (await session.rows<{ found: boolean }>(triggerStatement))[0]?.found === true
+}
+
+async function applied(session: Session): Promise<string[]> {
+  try {
+    return (await session.rows<{ name: string }>(appliedStatement)).map(row => row.name)
+  } catch (error) {
+    const code = (error as { code?: string }).code
+    if (code === '42P01' || code === '3F000') return []
+    throw error
+  }
+}

@@ -1,0 +1,133 @@
+import { type EventEmitter, once } from 'node:events'
+import { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import pgListen, { type Subscriber } from 'pg-listen'
+
+export interface ListenerOptions {
+  readonly connection: pg.ClientConfig
+  readonly schema: string
+  readonly applicationName: string
+  /** How often the connection is proved alive, in milliseconds. */
+  readonly heartbeatMs: number
+  /** How long a proof may take, in milliseconds. */
+  readonly echoMs: number
+}
+
+/** A CommonJS module with a default export of its own: Node hands us the module. */
+const createSubscriber = pgListen.default
+
+/** What the listener tells. */
+export interface ListenerEvents {
+  /** Look for rows: somebody notified, or a connection is new and may have missed something. */
+  hint(): void
+  /** The connection failed; another will be made. */
+  lost(reason: Error): void
+}
+
+/**
+ * Listens on the channel named like the schema, for ever.
+ *
+ * Of pg-listen (1.7.0) one connection is used and no reconnection: its own gives up, hangs on a black-holed connect, stays
+ * deaf on a server that turned standby, and cannot be stopped by `close`. So at the first trouble the whole subscriber
+ * is thrown away, its socket destroyed, and another built after a pause. What it would not notice at all, a half-open
+ * socket, is found by an echo: we notify a channel of our own and must hear it in time.
+ */
+export class Listener {
+  readonly #options: ListenerOptions
+  readonly #events: ListenerEvents
+  readonly #stop = new AbortController()
+  #rebuild = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(options: ListenerOptions, events: ListenerEvents) {
+    this.#options = options
+    this.#events = events
+  }
+
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  /** Somebody has reason to think that this listener is deaf. */
+  distrust(): void {
+    this.#rebuild.abort(new Error('a callback arrived without a notification'))
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#stop.signal.aborted; failures += 1) {
+      const startedAt = performance.now()
+      const reason = await this.#listenOnce()
+      if (this.#stop.signal.aborted) return
+      this.#events.lost(reason)
+      if (performance.now() - startedAt > 60_000) failures = 0
+      await sleep(pauseMs(failures), undefined, { signal: this.#stop.signal }).catch(() => {})
+    }
+  }
+
+  /** Listens until something is wrong; resolves with what. */
+  async #listenOnce(): Promise<Error> {
+    const socket = new Socket()
+    const subscriber = this.#subscriber(socket)
+    this.#rebuild = new AbortController()
+    const ended = AbortSignal.any([this.#stop.signal, this.#rebuild.signal])
+    try {
+      return await Promise.race([
+        this.#heartbeats(subscriber, ended),
+        new Promise<Error>(resolve => subscriber.events.on('error', resolve)),
+        once(ended, 'abort').then(() => new Error(String(ended.reason?.message ?? 'stopped'))),
+      ])
+    } catch (error) {
+      return error as Error
+    } finally {
+      void subscriber.close().catch(() => {})
+      socket.destroy()
+    }
+  }
+
+  #subscriber(socket: Socket): Subscriber {
+    const { connection, applicationName, echoMs } = this.#options
+    const config: pg.ClientConfig & { stream: () => Socket } = {
+      ...connection,
+      application_name: applicationName,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: echoMs,
+      stream: () => socket,
+    }
+    // Any role may send anything: the payload is not looked at, and never parsed as JSON.
+    return createSubscriber(config, { retryLimit: 1, paranoidChecking: false, parse: (text: string) => text })
+  }
+
+  async #heartbeats(subscriber: Subscriber, ended: AbortSignal): Promise<Error> {
+    const { schema, heartbeatMs, echoMs } = this.#options
+    const echo = `${schema}_echo_${process.pid}_${Math.random().toString(36).slice(2, 10)}`
+    subscriber.notifications.on(schema, () => this.#events.hint())
+    await subscriber.connect()
+    await subscriber.listenTo(schema)
+    await subscriber.listenTo(echo)
+    this.#events.hint()
+    while (!ended.aborted) {
+      const heard = once(subscriber.notifications as unknown as EventEmitter, echo, {
+        signal: AbortSignal.any([ended, AbortSignal.timeout(echoMs)]),
+      })
+      heard.catch(() => {})
+      await subscriber.notify(echo, '')
+      await heard.catch(() => {
+        throw new Error(`the listener did not hear its own notification within ${echoMs} ms`)
+      })
+      await sleep(heartbeatMs, undefined, { signal: ended }).catch(() => {})
+    }
+    return new Error('stopped')
+  }
+}
+
+/** 100 ms doubling to 10 s, half of it at random. */
+function pauseMs(failures: number): number {
+  const full = Math.min(10_000, 100 * 2 ** failures)
+  return full / 2 + (full / 2) * Math.random()
+}

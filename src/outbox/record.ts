@@ -1,0 +1,73 @@
+import type { Attempt } from '../model.ts'
+import type { Session, Statement } from './session.ts'
+
+/**
+ * The attempt is written down in any case, as a fact. The row is changed only while it is still claimed by this very
+ * attempt (number and epoch); a 2xx may also settle a row that an heir has released and nobody has claimed since.
+ * ON CONFLICT and the fence make it idempotent: when the reply was lost it is simply sent again.
+ * Times are ages in milliseconds, so that the database's clock alone says when.
+ */
+const recordStatement: Statement = {
+  name: 'ringback_record',
+  text: `
+    with r as materialized (
+      select * from unnest($1::bigint[], $2::integer[], $3::bigint[], $4::text[], $5::integer[], $6::text[], $7::text[],
+                           $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::text[])
+        as r (id, attempt, epoch, outcome, http_status, error, excerpt, started_ms, finished_ms, status, retry_ms, reason)
+    ), written as (
+      insert into outbox.attempt (callback_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
+      select id, attempt, epoch, clock_timestamp() - started_ms * interval '1 ms', clock_timestamp() - finished_ms * interval '1 ms',
+             outcome, http_status, error, excerpt, $13
+        from r
+          on conflict do nothing
+    ), free as materialized (
+      select c.id
+        from r join outbox.callback c on c.id = r.id
+       where c.attempts = r.attempt and c.claimed_epoch = r.epoch
+         and (c.status = 'claimed' or c.status = 'pending' and r.status = 'delivered')
+         for no key update of c skip locked
+    )
+    update outbox.callback c
+       set status = r.status, rev = c.rev + 1, last_http_status = r.http_status, last_error = r.reason,
+           due_at = case r.status when 'pending' then least(clock_timestamp() + r.retry_ms * interval '1 ms', c.expires_at) end,
+           settled_at = case r.status when 'pending' then null else clock_timestamp() end,
+           dead_at = case r.status when 'dead' then clock_timestamp() end
+      from free join r on r.id = free.id
+     where c.id = free.id
+    returning c.id`,
+}
+
+/**
+ * Records attempts, at most one for each callback.
+ *
+ * @param now `performance.now()`, the clock of the outcomes.
+ * @returns ids of the rows that became what was decided; `look` tells about the others.
+ */
+export async function record(
+  session: Session,
+  attempts: readonly Attempt[],
+  relay: string,
+  now: number,
+): Promise<Set<string>> {
+  const rows = await session.rows<{ id: string }>(recordStatement, [
+    attempts.map(a => a.id),
+    attempts.map(a => a.attempt),
+    attempts.map(a => a.epoch),
+    attempts.map(a => a.outcome.kind),
+    attempts.map(a => a.outcome.httpStatus),
+    attempts.map(a => storable(a.outcome.error)),
+    attempts.map(a => storable(a.outcome.responseExcerpt)),
+    attempts.map(a => now - a.outcome.startedAtMs),
+    attempts.map(a => now - a.outcome.finishedAtMs),
+    attempts.map(a => a.decision.status),
+    attempts.map(a => (a.decision.status === 'pending' ? a.decision.retryInMs : null)),
+    attempts.map(a => (a.decision.status === 'delivered' ? null : storable(a.decision.reason))),
+    relay,
+  ])
+  return new Set(rows.map(row => row.id))
+}
+
+/** PostgreSQL's text holds any character but NUL; lone surrogates become U+FFFD on their way to UTF-8. */
+function storable(text: string | null): string | null {
+  return text === null ? null : text.replaceAll('\0', '')
+}

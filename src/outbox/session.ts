@@ -1,0 +1,163 @@
+import { Socket } from 'node:net'
+import pg from 'pg'
+import { StandbyError } from '../errors.ts'
+import { inSchema } from './sql.ts'
+
+/** A statement with a name, under which PostgreSQL keeps its plan. */
+export interface Statement {
+  readonly name: string
+  readonly text: string
+}
+
+export interface SessionOptions {
+  readonly connection: pg.ClientConfig
+  readonly schema: string
+  /** Shown in pg_stat_activity: `ringback <relay> <what for>`. */
+  readonly applicationName: string
+  /** An answer that takes longer means that the connection is dead (a half-open socket never says so), in milliseconds. */
+  readonly timeoutMs: number
+  /** false behind a transaction pooler, which hands every statement another session. */
+  readonly prepared: boolean
+}
+
+/**
+ * One connection. It is used until it fails for the first time and never again: `lost` then settles, and whoever opened it
+ * opens another. So no statement runs on a connection whose settings or locks are gone without anybody noticing.
+ */
+export class Session {
+  readonly #client: pg.Client
+  readonly #socket: Socket
+  readonly #options: SessionOptions
+  readonly #texts = new Map<Statement, string>()
+  #lose: (reason: Error) => void = () => {}
+  #open = true
+  /** Resolves with the reason when the connection has failed; stays pending after an orderly `close`. */
+  readonly lost: Promise<Error>
+
+  private constructor(client: pg.Client, socket: Socket, options: SessionOptions) {
+    this.#client = client
+    this.#socket = socket
+    this.#options = options
+    this.lost = new Promise(resolve => {
+      this.#lose = resolve
+    })
+    client.on('error', error => this.#fail(error))
+    client.on('end', () => this.#fail(new Error('the connection to the database ended')))
+  }
+
+  /**
+   * Connects and prepares the session for the relay's statements: cold generic plans would scan, and the just-in-time
+   * compiler alone costs 160 ms for a statement that takes one.
+   *
+   * @throws StandbyError when the server is in recovery; whatever pg throws when it cannot connect.
+   */
+  static async open(options: SessionOptions): Promise<Session> {
+    const socket = new Socket()
+    const config: pg.ClientConfig & { stream: () => Socket } = {
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+      ...options.connection,
+      application_name: options.applicationName,
+      query_timeout: options.timeoutMs,
+      stream: () => socket,
+    }
+    const client = new pg.Client(config)
+    const session = new Session(client, socket, options)
+    try {
+      await client.connect()
+      const { rows } = await client.query<{ standby: boolean }>(`
+        select pg_is_in_recovery() as standby,
+               set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),
+               set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, false),
+               set_config('default_transaction_isolation', 'read committed', false)`)
+      if (rows[0]?.standby)
+        throw new StandbyError('the database is a standby (in recovery); the relay needs the primary')
+      return session
+    } catch (error) {
+      session.destroy()
+      throw error
+    }
+  }
+
+  /**
+   * Runs a statement and returns its rows.
+   *
+   * @throws pg.DatabaseError when PostgreSQL refuses the statement and the session goes on; any other error has ended it.
+   */
+  async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    if (!this.#open) throw new Error('the connection to the database is lost')
+    const text = this.#textOf(statement)
+    const query = this.#options.prepared ? { name: statement.name, text } : { text }
+    try {
+      const result = await this.#client.query({ ...query, values: values as unknown[] })
+      return result.rows as Row[]
+    } catch (error) {
+      if (endsSession(error)) this.#fail(error as Error)
+      throw error
+    }
+  }
+
+  /** Runs text that may hold several statements or settings. */
+  async run(text: string): Promise<void> {
+    try {
+      await this.#client.query(inSchema(text, this.#options.schema))
+    } catch (error) {
+      if (endsSession(error)) this.#fail(error as Error)
+      throw error
+    }
+  }
+
+  /** Ends the session in order: locks are gone when it resolves. */
+  async close(): Promise<void> {
+    if (!this.#open) return
+    this.#open = false
+    await this.#client.end().catch(() => {})
+  }
+
+  /** Ends it at once, without a word to the server. */
+  destroy(): void {
+    this.#open = false
+    this.#socket.destroy()
+  }
+
+  #fail(reason: Error): void {
+    if (!this.#open) return
+    this.destroy()
+    this.#lose(reason)
+  }
+
+  #textOf(statement: Statement): string {
+    let text = this.#texts.get(statement)
+    if (text === undefined) {
+      text = inSchema(statement.text, this.#options.schema)
+      this.#texts.set(statement, text)
+    }
+    return text
+  }
+}
+
+/**
+ * An error of PostgreSQL that leaves the session usable has a five-letter code that does not belong to the classes
+ * 08 (connection), 57P (shutdown, crash) or 25006 (the primary became a standby under us).
+ */
+export function endsSession(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code
+  if (!(error instanceof pg.DatabaseError) || typeof code !== 'string') return true
+  return code.startsWith('08') || code.startsWith('57P') || code === '25006' || code === '26000'
+}
+
+/** The values of a statement were refused (class 22, 23 or 54): another row would have been taken. */
+export function isDataError(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(22|23|54)/.test(error.code ?? '')
+}
+
+/** `lock_timeout` ran out. */
+export function isLockTimeout(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '55P03'
+}
+
+/** Trouble that may pass by itself: no connection, a server that starts or stops, too many clients. Not: wrong password. */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof pg.DatabaseError)) return true
+  return /^(08|53|57P|25006)/.test(error.code ?? '')
+}

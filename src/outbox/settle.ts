@@ -1,0 +1,62 @@
+import type { OwnedLane } from '../model.ts'
+import { mine } from './claim.ts'
+import type { Session, Statement } from './session.ts'
+
+/** Past `expires_at` no attempt starts; the row ends here, without an attempt. */
+const expireStatement: Statement = {
+  name: 'ringback_expire',
+  text: `
+    with ${mine}, free as materialized (
+      select c.id
+        from unnest($1::bigint[]) as wanted (id)
+        join outbox.callback c on c.id = wanted.id
+        join mine on mine.id = c.lane
+       where c.status = 'pending' and c.expires_at <= clock_timestamp()
+         for no key update of c skip locked
+    )
+    update outbox.callback c
+       set status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1,
+           last_error = 'expired' || coalesce('; last attempt: ' || c.last_error, '')
+      from free
+     where c.id = free.id
+    returning c.id`,
+}
+
+/**
+ * Sets rows aside that memory has no room for or that are held: they leave the index of fresh rows, and cost nothing until
+ * their key or origin can go on. The claim takes them from there without another write.
+ */
+const parkStatement: Statement = {
+  name: 'ringback_park',
+  text: `
+    with ${mine}, free as materialized (
+      select c.id
+        from unnest($1::bigint[]) as wanted (id)
+        join outbox.callback c on c.id = wanted.id
+        join mine on mine.id = c.lane
+       where c.status = 'pending' and c.due_at is distinct from 'infinity'
+         for no key update of c skip locked
+    )
+    update outbox.callback c set due_at = 'infinity', rev = c.rev + 1 from free where c.id = free.id
+    returning c.id`,
+}
+
+/** @returns ids that are dead now, reason `expired`. */
+export function expire(session: Session, ids: readonly string[], lanes: readonly OwnedLane[]): Promise<string[]> {
+  return settle(session, expireStatement, ids, lanes)
+}
+
+/** @returns ids that were parked by this call. */
+export function park(session: Session, ids: readonly string[], lanes: readonly OwnedLane[]): Promise<string[]> {
+  return settle(session, parkStatement, ids, lanes)
+}
+
+async function settle(
+  session: Session,
+  statement: Statement,
+  ids: readonly string[],
+  lanes: readonly OwnedLane[],
+): Promise<string[]> {
+  const rows = await session.rows<{ id: string }>(statement, [ids, lanes.map(l => l.lane), lanes.map(l => l.epoch)])
+  return rows.map(row => row.id)
+}

@@ -1,0 +1,288 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Bell } from './bell.ts'
+import { Claimer } from './claimer.ts'
+import type { RunConfig } from './config.ts'
+import { decide } from './decision.ts'
+import { Origins } from './delivery/origins.ts'
+import { post } from './delivery/post.ts'
+import { Fetcher } from './fetcher.ts'
+import { Holdings } from './holdings.ts'
+import { Keeper } from './keeper.ts'
+import { Lease, systemClocks } from './lease.ts'
+import type { Attempt, Claim } from './model.ts'
+import type { Log } from './observe/log.ts'
+import type { Sessions } from './outbox/sessions.ts'
+import { WakeLock } from './outbox/wake-lock.ts'
+import { Recorder } from './recorder.ts'
+import { Sequencer } from './sequencer.ts'
+import { version } from './version.ts'
+import { noSleepLock, Wake } from './wake.ts'
+
+/** Outcomes that may wait to be recorded before no more are made. */
+const maxUnrecorded = 1_000
+
+/**
+ * The relay: reads rows, puts them in order, claims, delivers, records.
+ *
+ * What is under way (attempts, outcomes, lanes, lease) outlives the connections; a `term` is the time from connecting until
+ * the first connection fails. All connections are replaced together then, what waits in memory is forgotten, and the next
+ * term's first sweep finds it again.
+ */
+export class Relay {
+  readonly #config: RunConfig
+  readonly #log: Log
+  readonly #origins: Origins
+  readonly #sequencer: Sequencer
+  readonly #holdings = new Holdings()
+  readonly #lease: Lease
+  readonly #keeper: Keeper
+  readonly #recorder: Recorder
+  /** Rung when a slot or a row may have come free. */
+  readonly #bell = new Bell()
+  #term: Term | undefined
+  readonly #horizonMs: number
+  #inFlight = 0
+  #stopping = false
+  #wantKey: (key: string) => void = () => {}
+
+  constructor(config: RunConfig, log: Log) {
+    this.#config = config
+    this.#log = log
+    const { originConcurrency, connectTimeoutMs, memoryRows, leaseMs, leaseMarginMs, pollMs } = config
+    this.#origins = new Origins({ connections: originConcurrency, connectTimeoutMs })
+    const horizonMs = Math.max(5_000, 3 * pollMs)
+    this.#sequencer = new Sequencer({ rows: memoryRows, originConcurrency, horizonMs, drainMs: 5_000 })
+    this.#lease = new Lease({ leaseMs, marginMs: leaseMarginMs }, systemClocks)
+    this.#keeper = new Keeper(
+      { lease: this.#lease, holdings: this.#holdings, sequencer: this.#sequencer, log },
+      { name: config.name, leaseMs, observeMs: pollMs },
+    )
+    this.#recorder = new Recorder({ relay: config.name, log }, { recorded: this.#recorded, overtaken: this.#overtaken })
+    this.#horizonMs = horizonMs
+  }
+
+  /**
+   * One term: works until `stop` has ended, or until a session fails; rejects with why then.
+   *
+   * @param notified whether producers' inserts notify (false: `migrate --wake poll`).
+   */
+  async serve(sessions: Sessions, notified: boolean): Promise<void> {
+    const term = new Term(sessions, notified, this.#config)
+    this.#term = term
+    const watchdog = setInterval(() => this.#abortWithoutLease(), 250)
+    let loops: Promise<void>[] = []
+    try {
+      this.#sequencer.forget(performance.now())
+      await this.#keeper.start(sessions.keep)
+      const fetcher = this.#fetcher(term)
+      loops = [this.#keep(term, fetcher), this.#read(term, fetcher), this.#claim(term, fetcher), this.#record(term)]
+      await Promise.race([sessions.failure(), Promise.all(loops)])
+    } finally {
+      clearInterval(watchdog)
+      term.end()
+      this.#bell.ring()
+      this.#recorder.nudge()
+      sessions.destroy()
+      await Promise.allSettled(loops)
+    }
+  }
+
+  /** Look for rows. */
+  hint(): void {
+    this.#term?.wake.hint()
+  }
+
+  /**
+   * Ends in named steps: nothing new starts; what is in flight may finish within the grace; outcomes are recorded; lanes
+   * are released. `serve` resolves when all is done.
+   */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    const term = this.#term
+    this.#log.info('stopping', { in_flight: this.#inFlight, grace_ms: this.#config.graceMs })
+    term?.stopWork()
+    this.#bell.ring()
+    await this.#quiet(this.#config.graceMs, () => this.#inFlight === 0)
+    this.#origins.abort('shut down')
+    await this.#quiet(1_000, () => this.#inFlight === 0)
+    await this.#quiet(5_000, () => this.#recorder.backlog === 0)
+    if (this.#recorder.backlog > 0) this.#log.error('stopped_unrecorded', { attempts: this.#recorder.backlog })
+    await this.#handOver(term)
+    await this.#origins.close()
+    await term?.sessions.close()
+    term?.end()
+    this.#recorder.nudge()
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping
+  }
+
+  async #handOver(term: Term | undefined): Promise<void> {
+    if (!term?.isOpen) return
+    try {
+      await term.wake.stop()
+      await this.#keeper.stop(term.sessions.keep)
+    } catch (error) {
+      this.#log.warn('handover_failed', { err: error as Error })
+    }
+  }
+
+  async #quiet(withinMs: number, isQuiet: () => boolean): Promise<void> {
+    const end = performance.now() + withinMs
+    while (!isQuiet() && performance.now() < end) await sleep(10)
+  }
+
+  #fetcher({ sessions }: Term): Fetcher {
+    const { retryBaseMs, retryCapMs, maxAttempts, memoryRows, pollMs } = this.#config
+    return new Fetcher(
+      { session: sessions.read, sequencer: this.#sequencer, holdings: this.#holdings, recorder: this.#recorder },
+      {
+        horizonMs: this.#horizonMs,
+        sweepMs: Math.min(1_000, pollMs),
+        memoryRows,
+        policy: { baseMs: retryBaseMs, capMs: retryCapMs, maxAttempts },
+      },
+    )
+  }
+
+  #keep(term: Term, fetcher: Fetcher): Promise<void> {
+    return this.#keeper.run(
+      term.sessions.keep,
+      () => term.isWorking,
+      term.keeperBell,
+      () => {
+        fetcher.restart()
+        term.wake.hint()
+      },
+    )
+  }
+
+  async #read(term: Term, fetcher: Fetcher): Promise<void> {
+    this.#wantKey = key => {
+      fetcher.wantKey(key)
+      term.wake.hint()
+    }
+    while (term.isWorking) {
+      const { found, more } = await fetcher.look()
+      if (found > 0) this.#bell.ring()
+      if (more && found === 0) await sleep(5)
+      await term.wake.next(found > 0 || more, () => performance.now())
+    }
+  }
+
+  #claim(term: Term, fetcher: Fetcher): Promise<void> {
+    const claimer = new Claimer({
+      session: term.sessions.claim,
+      sequencer: this.#sequencer,
+      holdings: this.#holdings,
+      fetcher,
+      bell: this.#bell,
+      slots: () => this.#slots(),
+      deliver: claim => void this.#deliver(claim),
+    })
+    return claimer.run(() => term.isWorking)
+  }
+
+  #record(term: Term): Promise<void> {
+    return this.#recorder.run(term.sessions.record, () => term.isOpen)
+  }
+
+  #slots(): number {
+    if (!this.#lease.isHeld || this.#recorder.backlog > maxUnrecorded) return 0
+    return this.#config.concurrency - this.#inFlight
+  }
+
+  async #deliver(claim: Claim): Promise<void> {
+    const { deadlineMs, excerptBytes, retryBaseMs, retryCapMs, maxAttempts } = this.#config
+    this.#inFlight += 1
+    const outcome = await post(claim, {
+      origins: this.#origins,
+      deadlineMs,
+      excerptBytes,
+      version,
+      mayStart: ({ lane, epoch }) => this.#lease.isHeld && this.#holdings.epochOf(lane) === epoch,
+    })
+    this.#inFlight -= 1
+    const policy = { baseMs: retryBaseMs, capMs: retryCapMs, maxAttempts }
+    const decision = decide(claim, outcome, policy, Math.random)
+    this.#recorder.add({ id: claim.id, attempt: claim.attempt, epoch: claim.epoch, outcome, decision })
+    this.#bell.ring()
+    this.#report(claim, { outcome, decision })
+  }
+
+  readonly #recorded = ({ id, decision }: Attempt): void => {
+    const now = performance.now()
+    if (decision.status !== 'pending') {
+      const key = this.#sequencer.settled(id, now)
+      if (key !== null) this.#wantKey(key)
+    } else if (this.#sequencer.knows(id)) {
+      this.#sequencer.later(id, now + decision.retryInMs, now)
+    } else {
+      this.hint()
+    }
+    this.#bell.ring()
+  }
+
+  readonly #overtaken = ({ id, attempt, outcome }: Attempt): void => {
+    this.#sequencer.settled(id, performance.now())
+    this.#log.warn('attempt_overtaken', { id, attempt, outcome: outcome.kind })
+    this.hint()
+  }
+
+  #abortWithoutLease(): void {
+    if (this.#inFlight > 0 && this.#lease.remainingMs <= 0) this.#origins.abort('lease lost')
+  }
+
+  /** One wide line an attempt: every key always there, no url beyond its origin, no form. */
+  #report(claim: Claim, { outcome, decision }: Pick<Attempt, 'outcome' | 'decision'>): void {
+    const level = decision.status === 'delivered' ? 'debug' : decision.status === 'pending' ? 'info' : 'warn'
+    this.#log[level]('attempt', {
+      id: claim.id,
+      message_id: claim.messageId,
+      origin: claim.origin,
+      ordering_key: claim.orderingKey,
+      attempt: claim.attempt,
+      outcome: outcome.kind,
+      http_status: outcome.httpStatus,
+      took_ms: Math.round(outcome.finishedAtMs - outcome.startedAtMs),
+      becomes: decision.status,
+      retry_in_ms: decision.status === 'pending' ? decision.retryInMs : null,
+      error: outcome.error,
+    })
+  }
+}
+
+/** What lives from connecting until the first connection fails. */
+class Term {
+  readonly sessions: Sessions
+  readonly wake: Wake
+  readonly keeperBell = new Bell()
+  #open = true
+  #working = true
+
+  constructor(sessions: Sessions, notified: boolean, { lingerMs, pollMs }: RunConfig) {
+    this.sessions = sessions
+    this.wake = new Wake(notified ? new WakeLock(sessions.keep) : noSleepLock, { lingerMs, pollMs })
+  }
+
+  get isOpen(): boolean {
+    return this.#open
+  }
+
+  /** Open, and new work may start. */
+  get isWorking(): boolean {
+    return this.#open && this.#working
+  }
+
+  stopWork(): void {
+    this.#working = false
+    this.wake.hint()
+    this.keeperBell.ring()
+  }
+
+  end(): void {
+    this.#open = false
+    this.stopWork()
+  }
+}

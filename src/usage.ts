@@ -1,0 +1,142 @@
+/** The help texts, written from the table of options, so that they say what the program does. */
+import { defaultText, durationText } from './config.ts'
+import { type CommandName, commands, type Option, optionsOf, variableOf } from './options.ts'
+
+/** Columns of a help text at most: fits half a wide screen, and a mail. */
+const width = 100
+/** Where the text beside a name begins. */
+const indent = 30
+
+const everywhere: readonly (readonly [string, string])[] = [
+  ['-h, --help', 'Prints this help.'],
+  ['--version', 'Prints the version.'],
+]
+
+const examples: readonly (readonly [string, string])[] = [
+  ['ringback demo', 'see it work on this machine; needs no database'],
+  ['ringback migrate && ringback run', 'create the schema where DATABASE_URL points, then deliver'],
+  ['ringback replay --dead --url https://crm.example/ --since 2h', 'send again what died there lately'],
+]
+
+const exitCodes: readonly (readonly [string, string])[] = [
+  ['0', 'well'],
+  ['1', 'failed while running, such as a database that does not answer'],
+  ['2', 'wrong usage or configuration; every fault is named at once'],
+  ['3', 'the schema is missing, too old or too new for this ringback'],
+  ['4', 'the database is a standby'],
+]
+
+/** `ringback --help`. Ends with a line break. */
+export function usage(): string {
+  const names = Object.entries(commands).map(([name, { summary }]) => [synopsis(name as CommandName), summary] as const)
+  return text([
+    ...wrap(
+      'Ringback delivers HTTP callbacks from a transactional outbox: an INSERT in your own PostgreSQL transaction becomes a form POST, in order, tried again until it arrives or is dead, with every attempt on record.',
+      0,
+    ),
+    '',
+    'Usage: ringback <command> [options]',
+    ...section('Commands', names),
+    ...section('Help', [
+      ['ringback help <command>', 'all options of a command, with defaults and environment variables'],
+      ['--version', 'prints the version'],
+    ]),
+    ...section('Environment', [
+      [
+        'DATABASE_URL',
+        "which PostgreSQL, such as postgres://user@host:5432/database; or libpq's PGHOST, PGUSER, PGPASSWORD, ...",
+      ],
+      [
+        'RINGBACK_<OPTION>',
+        'every option, such as RINGBACK_MAX_ATTEMPTS=20 for --max-attempts 20; a flag wins over its variable',
+      ],
+    ]),
+    '',
+    'Examples:',
+    ...examples.flatMap(([line, what]) => [`  ${line}`, `      ${what}`]),
+    ...section('Exit codes', exitCodes),
+  ])
+}
+
+/** `ringback <command> --help`. Ends with a line break. */
+export function commandUsage(command: CommandName): string {
+  const described = optionsOf(command).map(([, option]) => [label(option), paragraph(option)] as const)
+  const isArgument = ([name]: readonly [string, string]): boolean => name.startsWith('<')
+  const given = described.filter(isArgument)
+  return text([
+    `Usage: ringback ${synopsis(command)}`,
+    '',
+    ...wrap(`ringback ${command} ${commands[command].summary}.`, 0),
+    ...(given.length > 0 ? section('Arguments', given) : []),
+    ...section('Options', [...described.filter(entry => !isArgument(entry)), ...everywhere]),
+    '',
+    ...wrap(
+      'A duration has a unit: 500ms, 15s, 5m, 1h. A flag wins over its environment variable. All faults of a configuration are named at once, with exit code 2.',
+      0,
+    ),
+  ])
+}
+
+/** The command as it is typed. */
+function synopsis(command: CommandName): string {
+  const taken = optionsOf(command).flatMap(([, option]) => ('argument' in option ? [label(option)] : []))
+  return [command, ...taken, '[options]'].join(' ')
+}
+
+/** An option as it is typed, such as `--lease DURATION`. */
+function label(option: Option): string {
+  switch (option.type) {
+    case 'flag':
+      return option.default ? `--[no-]${option.name}` : `--${option.name}`
+    case 'duration':
+      return `--${option.name} DURATION`
+    case 'integer':
+      return `--${option.name} N`
+    case 'time':
+      return `--${option.name} TIME`
+    default:
+      return 'argument' in option ? `<${option.name}>` : `--${option.name} ${option.value}`
+  }
+}
+
+function paragraph(option: Option): string {
+  if ('argument' in option) return option.help
+  const unit = option.type === 'integer' ? ` ${option.unit}` : ''
+  return `${option.help} Default: ${defaultText(option)}${unit}. ${limits(option)}Environment: ${variableOf(option)}.`
+}
+
+function limits(option: Option): string {
+  if (option.type === 'duration') return `Range: ${durationText(option.min)} to ${durationText(option.max)}. `
+  if (option.type === 'integer') return `Range: ${option.min} to ${option.max}. `
+  if (option.type === 'choice') return `One of: ${option.choices.join(', ')}. `
+  return ''
+}
+
+function section(title: string, entries: readonly (readonly [string, string])[]): string[] {
+  return ['', `${title}:`, ...entries.flatMap(([name, what]) => beside(name, what))]
+}
+
+/** The name on the left, its text wrapped on the right. */
+function beside(name: string, what: string): string[] {
+  const [first = '', ...others] = wrap(what, indent)
+  return [`  ${name}`.padEnd(indent) + first.trimStart(), ...others]
+}
+
+/** Lines of at most `width` columns, `margin` spaces in front of each. A longer word stands alone. */
+function wrap(words: string, margin: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of words.split(' ')) {
+    if (line !== '' && margin + line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = word
+    } else {
+      line = line === '' ? word : `${line} ${word}`
+    }
+  }
+  return [...lines, line].map(each => ' '.repeat(margin) + each)
+}
+
+function text(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { RingbackError } from '../src/errors.ts'
+import { version } from '../src/version.ts'
+
+const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
+
+interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs the program as a shell would. The environment is ours alone, so that nothing of the machine's counts. */
+function ringback(argv: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  const { PATH = '' } = process.env
+  const child = spawn(process.execPath, ['--import', 'tsx', cli, ...argv], { env: { PATH, ...env } })
+  let out = ''
+  let err = ''
+  child.stdout.on('data', chunk => (out += chunk))
+  child.stderr.on('data', chunk => (err += chunk))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', code => resolve({ code, out, err }))
+  })
+}
+
+t.test('--version prints the version of package.json', async t => {
+  const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  t.equal(version, manifest.version)
+  t.same(await ringback(['--version']), { code: 0, out: `${manifest.version}\n`, err: '' })
+})
+
+t.test('help is printed on stdout with exit code 0, for the whole and for a command', async t => {
+  const whole = await ringback(['--help'])
+  t.match(whole, { code: 0, err: '', out: /Usage: ringback <command>/ })
+  t.equal((await ringback(['help'])).out, whole.out)
+  t.equal((await ringback(['-h'])).out, whole.out)
+  const run = await ringback(['run', '--help', '--nonsense'])
+  t.match(run, { code: 0, err: '', out: /--origin-concurrency N/ })
+  t.equal((await ringback(['help', 'run'])).out, run.out)
+})
+
+t.test('wrong usage ends with 2, says every fault on stderr, and nothing on stdout', async t => {
+  const ended = await ringback(['run', '--conccurency', '8'], { RINGBACK_LEAES: '5s' })
+  t.match(ended, { code: 2, out: '', err: /did you mean RINGBACK_LEASE\?\n.*did you mean --concurrency\?/ })
+  t.notMatch(ended.err, /\n {4}at /, 'no stack')
+})
+
+t.test('no command, or an unknown one, ends with 2 and a way on', async t => {
+  t.match(await ringback([]), { code: 2, out: '', err: /expected a command.*\nMore: ringback --help/ })
+  t.match(await ringback(['rnu']), { code: 2, out: '', err: /did you mean run\?/ })
+  t.match(await ringback(['help', 'rnu']), { code: 2, out: '', err: /did you mean run\?/ })
+})
+
+t.test('a database that does not answer ends with 1 and a plain sentence; with debug also the stack', async t => {
+  const env = { DATABASE_URL: 'postgres://nobody:hunter2@127.0.0.1:1/none' }
+  const plain = await ringback(['status'], env)
+  t.match(plain, { code: 1, out: '', err: /^ringback: .*ECONNREFUSED.*\n$/ })
+  t.notMatch(plain.err, /hunter2/)
+  t.match((await ringback(['status', '--log-level', 'debug'], env)).err, /\n {4}at /)
+})
+
+t.test('a reader who stops reading is no fault', async t => {
+  const child = spawn(process.execPath, ['--import', 'tsx', cli, 'run', '--help'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  child.stdout.destroy()
+  let err = ''
+  child.stderr.on('data', chunk => (err += chunk))
+  const code = await new Promise(resolve => child.on('close', resolve))
+  t.same({ code, err }, { code: 0, err: '' })
+})
+
+t.test('importing the program does not run it', async t => {
+  const { main } = await import('../src/cli.ts')
+  t.type(main, 'function')
+})
+
+t.test('every error of ours keeps its cause', async t => {
+  class Sample extends RingbackError {
+    readonly code = 'RINGBACK_SAMPLE'
+    readonly exitCode = 1
+  }
+  const cause = new Error('why')
+  t.match(new Sample('what', { cause }), { name: 'Sample', message: 'what', cause })
+})

@@ -1,0 +1,101 @@
+import { connect } from 'node:net'
+import t from 'tap'
+import type { Connect } from '../../src/delivery/connection.ts'
+import type { Line } from './raw-server.ts'
+import { rawServer, signal, stage } from './stage.ts'
+
+t.test('no more connections than allowed to one origin; the rest wait their turn', async t => {
+  const gate = signal()
+  const server = await rawServer(t, line => answerAll(line, gate.given))
+  const { post } = stage(t, {}, { connections: 2 })
+  const posted = Array.from({ length: 6 }, () => post(server.url))
+  await server.received(2)
+  gate.give()
+  for (const outcome of await Promise.all(posted)) t.equal(outcome.kind, 'delivered')
+  t.equal(server.lines.length, 2)
+})
+
+t.test('who waits for a connection beyond the deadline is not sent, and those behind are served', async t => {
+  const gate = signal()
+  const server = await rawServer(t, line => answerAll(line, gate.given))
+  const patient = stage(t, {}, { connections: 1 })
+  const hasty = stage(t, { origins: patient.origins, deadlineMs: 50 })
+  const first = patient.post(server.url)
+  const second = hasty.post(server.url)
+  const third = patient.post(server.url)
+  t.match(await second, { kind: 'not_sent', error: 'no connection within 50 ms' })
+  gate.give()
+  t.equal((await first).kind, 'delivered')
+  t.equal((await third).kind, 'delivered')
+  t.equal(server.requests.length, 2)
+})
+
+t.test('a failed connect fails the attempt that wanted it, not those behind', async t => {
+  const server = await rawServer(t, line => answerAll(line))
+  let asked = 0
+  const failFirst: Connect = ({ port, hostname }, callback) => {
+    if (++asked === 1) return callback(new Error('not today'), null)
+    const socket = connect(Number(port), hostname, () => callback(null, socket))
+    return socket
+  }
+  const { post } = stage(t, {}, { connections: 1, connect: failFirst })
+  const [first, second, third] = await Promise.all([post(server.url), post(server.url), post(server.url)])
+  t.match(first, { kind: 'not_sent', error: /^connect failed: 127\.0\.0\.1:\d+: not today/ })
+  t.equal(second?.kind, 'delivered')
+  t.equal(third?.kind, 'delivered')
+  t.equal(server.lines.length, 1)
+})
+
+t.test('beyond the cap of idle connections the least recently used is closed', async t => {
+  const servers = [await rawServer(t, answerAll), await rawServer(t, answerAll), await rawServer(t, answerAll)]
+  const { post } = stage(t, {}, { maxIdle: 2, keepAliveMs: 60_000 })
+  for (const server of servers) t.equal((await post(server.url)).kind, 'delivered')
+  await servers[0]?.quiet()
+  t.same(
+    servers.map(server => server.openLines),
+    [0, 1, 1],
+  )
+})
+
+t.test('an idle connection closes by itself', async t => {
+  const server = await rawServer(t, answerAll)
+  await stage(t, {}, { keepAliveMs: 50 }).post(server.url)
+  await server.quiet()
+  t.equal(server.openLines, 0)
+})
+
+t.test("a receiver's own keep-alive hint shortens the idle time", async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('200 OK', '', 'keep-alive: timeout=1\r\n')
+  })
+  await stage(t, {}, { keepAliveMs: 60_000 }).post(server.url)
+  await server.quiet()
+  t.equal(server.openLines, 0)
+})
+
+t.test('close ends what runs and what waits, refuses what comes, and leaves no socket', async t => {
+  const server = await rawServer(t, async line => void (await line.request()))
+  const idle = await rawServer(t, answerAll)
+  const { origins, post } = stage(t, {}, { connections: 1 })
+  t.equal((await post(idle.url)).kind, 'delivered')
+  const running = post(server.url)
+  const waiting = post(server.url)
+  const connecting = post('http://192.0.2.1/')
+  await server.received(1)
+  await origins.close()
+  t.match(await running, { kind: 'unknown', error: 'aborted before an answer: shut down' })
+  t.match(await waiting, { kind: 'not_sent', error: 'aborted before it was sent: shut down' })
+  t.match(await connecting, { kind: 'not_sent' })
+  t.match(await post(server.url), { kind: 'not_sent', error: 'aborted before it was sent: shut down' })
+  await Promise.all([server.quiet(), idle.quiet()])
+  t.equal(server.requests.length, 1)
+})
+
+async function answerAll(line: Line, gate: Promise<void> = Promise.resolve()): Promise<void> {
+  for (;;) {
+    await line.request()
+    await gate
+    line.answer('200 OK')
+  }
+}

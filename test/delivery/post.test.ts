@@ -1,0 +1,173 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import t from 'tap'
+import { claimOf, rawServer, stage } from './stage.ts'
+
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+t.test('the bytes on the wire are exactly these, once', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('200 OK', 'thanks')
+  })
+  const before = Math.floor(Date.now() / 1_000)
+  const outcome = await stage(t).post(server.url, {
+    attempt: 4,
+    traceparent: TRACE,
+    form: '{"flowId":9007199254740993,"x":["a b","é"],"2":1.50,"1":null}',
+  })
+  t.match(outcome, { kind: 'delivered', httpStatus: 200, error: null, responseExcerpt: 'thanks', retryAfterMs: null })
+  t.ok(outcome.finishedAtMs > outcome.startedAtMs)
+  t.equal(server.requests.length, 1)
+  const request = server.requests[0] ?? ''
+  const timestamp = /webhook-timestamp: (\d+)/.exec(request)?.[1]
+  t.ok(Number(timestamp) >= before && Number(timestamp) <= Date.now() / 1_000, 'the timestamp is of this attempt')
+  const body = 'flowId=9007199254740993&x=a+b&x=%C3%A9&2=1.50'
+  t.equal(
+    request,
+    [
+      'POST /hook?a=1 HTTP/1.1',
+      `host: ${server.host}`,
+      'connection: keep-alive',
+      'content-type: application/x-www-form-urlencoded; charset=UTF-8',
+      'webhook-id: 0190c2f4-0000-7000-8000-000000000001',
+      'idempotency-key: 0190c2f4-0000-7000-8000-000000000001',
+      'webhook-attempt: 4',
+      `webhook-timestamp: ${timestamp}`,
+      'user-agent: Ringback/0.0.0-test',
+      `traceparent: ${TRACE}`,
+      `content-length: ${body.length}`,
+      '',
+      body,
+    ].join('\r\n'),
+  )
+})
+
+t.test('an empty form is an empty body with content-length: 0', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('200 OK')
+  })
+  const outcome = await stage(t).post(server.url, { form: '{}' })
+  t.match(outcome, { kind: 'delivered', responseExcerpt: null })
+  t.match(server.requests[0], /content-length: 0\r\n\r\n$/)
+})
+
+t.test('a body of 64 KiB arrives whole', async t => {
+  const form = `{"m":"${'x'.repeat(65_528)}"}`
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('200 OK')
+  })
+  t.equal((await stage(t).post(server.url, { form })).kind, 'delivered')
+  t.ok(server.requests[0]?.endsWith(`\r\n\r\nm=${'x'.repeat(65_528)}`))
+})
+
+t.test('each status becomes its outcome, with words to act upon', async t => {
+  const server = await rawServer(t, async line => {
+    for (;;) {
+      const request = await line.request()
+      line.answer(/POST \/(.*) HTTP/.exec(request)?.[1]?.replaceAll('%20', ' ') ?? '500 ?')
+    }
+  })
+  const { post } = stage(t)
+  const at = (line: string) => post(`http://${server.host}/${line}`)
+  t.match(await at('204 No Content'), { kind: 'delivered', httpStatus: 204, error: null, responseExcerpt: null })
+  t.match(await at('410 Gone'), { kind: 'rejected', httpStatus: 410, error: 'HTTP 410 Gone' })
+  t.match(await at('404 Nope'), { kind: 'rejected', httpStatus: 404, error: 'HTTP 404 Not Found' })
+  t.match(await at('408 Late'), { kind: 'failed', httpStatus: 408, error: 'HTTP 408 Request Timeout' })
+  t.match(await at('503 Busy'), { kind: 'failed', httpStatus: 503, error: 'HTTP 503 Service Unavailable' })
+  t.match(await at('999 What'), { kind: 'failed', httpStatus: 999, error: 'HTTP 999' })
+  t.equal(server.lines.length, 1, 'all over one connection')
+})
+
+t.test('a 429 carries the wait that the receiver asked for', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('429 Slow', '', 'Retry-After: 7\r\n')
+  })
+  t.match(await stage(t).post(server.url), { kind: 'failed', httpStatus: 429, retryAfterMs: 7_000 })
+})
+
+t.test('a redirect is not followed, and only the origin of its target is told', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('302 Found', '', 'Location: http://169.254.169.254/latest?token=s3cret\r\n')
+  })
+  t.match(await stage(t).post(server.url), {
+    kind: 'failed',
+    httpStatus: 302,
+    error: 'HTTP 302 Found: redirects are never followed (to http://169.254.169.254)',
+  })
+  t.equal(server.requests.length, 1)
+})
+
+t.test('two answers in one breath: the first counts, and the connection is not used again', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.socket.write('HTTP/1.1 500 A\r\ncontent-length: 0\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
+  })
+  const { post } = stage(t)
+  t.match(await post(server.url), { kind: 'failed', httpStatus: 500 })
+  t.match(await post(server.url), { kind: 'failed', httpStatus: 500 })
+  t.equal(server.lines.length, 2)
+})
+
+t.test('a gzip answer is not unpacked', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('200 OK', '\x1f\x0b', 'content-encoding: gzip\r\n')
+  })
+  t.match(await stage(t).post(server.url), { kind: 'delivered', responseExcerpt: '\x1f\x0b' })
+})
+
+t.test('an excerpt ends at its limit and loses its NULs', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('500 Oops', `\0${'é'.repeat(40)}`)
+  })
+  t.equal((await stage(t, { excerptBytes: 10 }).post(server.url)).responseExcerpt, 'éééé')
+  t.equal((await stage(t, { excerptBytes: 0 }).post(server.url)).responseExcerpt, null)
+})
+
+t.test("node's own server takes it for a form", async t => {
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    response.end(new URLSearchParams(body).get('message'))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  t.match(await stage(t).post(url, { form: '{"message":"内存不足 😀"}' }), { responseExcerpt: '内存不足 😀' })
+})
+
+t.test('what cannot be sent never reaches for a connection', async t => {
+  const connect = () => t.fail('connected')
+  const { post } = stage(t, {}, { connect })
+  for (const url of ['', 'no url', 'ftp://example.test/', 'http://', 'file:///etc/passwd'])
+    t.match(await post(url), { kind: 'not_sent', error: /^invalid URL/, httpStatus: null })
+  t.match(await post('http://example.test/', { form: '{"a":{}}' }), {
+    kind: 'rejected',
+    error: /^form: field "a": a nested object/,
+  })
+})
+
+t.test('a header that would break the request is refused before anything is written', async t => {
+  const server = await rawServer(t, () => {})
+  const outcome = await stage(t).post(server.url, { traceparent: 'a\r\nx-evil: 1' })
+  t.match(outcome, { kind: 'not_sent', error: /^request refused: invalid traceparent header/ })
+  t.equal(server.bytes, 0)
+})
+
+t.test('claims are told apart when asked whether they may start', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('200 OK')
+  })
+  const asked: string[] = []
+  const mayStart = ({ id }: { id: string }) => asked.push(id) > 0
+  await stage(t, { mayStart }).post(server.url)
+  t.same(asked, [claimOf('').id])
+})

@@ -1,0 +1,43 @@
+import t from 'tap'
+import { Stopped, whyNotSent, whyStatus, whyUnknown } from '../../src/delivery/reason.ts'
+
+function failure(code: string, message = 'm', more: object = {}): Error {
+  return Object.assign(new Error(message), { code, ...more })
+}
+
+t.test('the words for what was not sent', async t => {
+  const refused = failure('ECONNREFUSED', 'connect ECONNREFUSED', { address: '::1', port: 9 })
+  t.equal(whyNotSent(refused, 'h:9'), 'connect refused: [::1]:9 (ECONNREFUSED)')
+  t.equal(whyNotSent(new AggregateError([refused, refused]), 'h:9'), 'connect refused: [::1]:9 (ECONNREFUSED)')
+  t.equal(whyNotSent(failure('ENOTFOUND'), 'h'), 'name not found: h (ENOTFOUND)')
+  t.equal(whyNotSent(failure('EAI_AGAIN'), 'h'), 'name lookup failed: h (EAI_AGAIN)')
+  t.equal(whyNotSent(failure('UND_ERR_CONNECT_TIMEOUT'), 'h:1'), 'connect timed out: h:1 (UND_ERR_CONNECT_TIMEOUT)')
+  t.equal(whyNotSent(failure('CERT_HAS_EXPIRED', 'expired'), 'h'), 'TLS failed: h: expired (CERT_HAS_EXPIRED)')
+  t.equal(whyNotSent(failure('ENETUNREACH', 'no route'), 'h'), 'connect failed: h: no route (ENETUNREACH)')
+  t.equal(whyNotSent(new Stopped('lease lost', ''), 'h'), 'lease lost')
+})
+
+t.test('the words for what may have arrived say after how long', async t => {
+  t.equal(whyUnknown(failure('ECONNRESET'), 12.4), 'connection reset before an answer (ECONNRESET) after 12 ms')
+  t.equal(whyUnknown(failure('EPIPE'), 0), 'connection reset before an answer (EPIPE) after 0 ms')
+  t.equal(
+    whyUnknown(failure('UND_ERR_SOCKET', 'other side closed'), 1),
+    'connection closed before an answer (UND_ERR_SOCKET) after 1 ms',
+  )
+  t.equal(whyUnknown(new Stopped('', 'no answer within 5 ms'), 5), 'no answer within 5 ms')
+})
+
+t.test("others' words stay on one line, and short", async t => {
+  const text = whyNotSent(failure('EPROTO', `a\r\nb\0${'x'.repeat(9_999)}`), 'h')
+  t.match(text, /^TLS failed: h: a b x+ \(EPROTO\)$/)
+  t.ok(text.length < 250)
+})
+
+t.test('a redirect names the origin it points to and nothing more', async t => {
+  const url = new URL('https://crm.example/a?token=1')
+  const to = (location?: string): string => whyStatus(307, location, url)
+  t.match(to('/login?next=2'), /\(to https:\/\/crm\.example\)$/)
+  t.match(to('//evil.test:81/x'), /\(to https:\/\/evil\.test:81\)$/)
+  t.match(to('http://['), /\(to an unreadable Location\)$/)
+  t.match(to(), /\(to nowhere: no Location\)$/)
+})

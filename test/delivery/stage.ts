@@ -1,0 +1,52 @@
+import type { Test } from 'tap'
+import { Origins, type OriginsOptions } from '../../src/delivery/origins.ts'
+import { type PostOptions, post } from '../../src/delivery/post.ts'
+import type { Claim, Outcome } from '../../src/model.ts'
+import { type Line, RawServer } from './raw-server.ts'
+
+export function claimOf(url: string, over: Partial<Claim> = {}): Claim {
+  return {
+    id: '9007199254740993',
+    attempt: 1,
+    epoch: '7',
+    messageId: '0190c2f4-0000-7000-8000-000000000001',
+    lane: 3,
+    orderingKey: null,
+    origin: 'http://127.0.0.1',
+    url,
+    form: '{"flowId":9007199254740993,"message":"a b"}',
+    traceparent: null,
+    attemptOfBudget: 1,
+    maxAttempts: null,
+    ...over,
+  }
+}
+
+export interface Stage {
+  readonly origins: Origins
+  /** POSTs a sample claim. */
+  post(url: string, claim?: Partial<Claim>): Promise<Outcome>
+}
+
+/** Origins of the test's own, closed after it. The deadline is long; tests that wait for it pass a short one. */
+export function stage(t: Test, post_: Partial<PostOptions> = {}, origins_: OriginsOptions = {}): Stage {
+  const origins = new Origins(origins_)
+  t.teardown(() => origins.close())
+  const options: PostOptions = { origins, deadlineMs: 20_000, mayStart: () => true, version: '0.0.0-test', ...post_ }
+  return { origins, post: (url, claim) => post(claimOf(url, claim), options) }
+}
+
+export async function rawServer(t: Test, talk: (line: Line) => Promise<void> | void): Promise<RawServer> {
+  const server = await RawServer.listen(talk)
+  t.teardown(() => server.close())
+  return server
+}
+
+/** A promise and the function that fulfils it, to await a signal from a server. */
+export function signal(): { readonly given: Promise<void>; give(): void } {
+  let give = (): void => {}
+  const given = new Promise<void>(resolve => {
+    give = resolve
+  })
+  return { given, give: () => give() }
+}
