@@ -42,7 +42,11 @@ try {
 
 async function runTap(args: readonly string[]): Promise<number> {
   const tally = new Tally()
-  const code = process.stdout.isTTY || args.some(isReporter) ? await forPeople(args, tally) : await plain(args, tally)
+  const isChosen = args.some(isReporter)
+  const code =
+    process.stdout.isTTY || isChosen
+      ? await forPeople(isChosen ? args : ['--reporter=base', ...args], tally)
+      : await plain(args, tally)
   for (const failure of tally.failures) console.log(`# failed: ${failure}`)
   if (code !== 0 && tally.failures.length === 0) console.log(`# ended early, exit code ${code}`)
   console.log(tally.line)

@@ -31,6 +31,8 @@ const MAX_HEADER_BYTES = 16_384
 
 export class Connection {
   readonly origin: string
+  /** `performance.now()` when it was last put aside; kept here for whoever looks for the least recently used. */
+  idleSinceMs = 0
   readonly #client: Client
   readonly #connect: Connect
   #socket: Socket | null = null

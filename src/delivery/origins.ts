@@ -26,9 +26,11 @@ export interface Borrower {
   abort(reason: string): void
 }
 
-/** What is open to one origin. `idle` is a subset of `open`, the most recently used last. */
+/** What is open to one origin. */
 interface Origin {
-  readonly open: Set<Connection>
+  /** Each with who has it now; null while idle. */
+  readonly open: Map<Connection, Borrower | null>
+  /** The most recently used last. */
   readonly idle: Connection[]
   readonly waiting: Borrower[]
 }
@@ -43,9 +45,8 @@ export class Origins {
   readonly #connectionOptions: ConnectionOptions
   readonly #reuse: Reuse
   readonly #origins = new Map<string, Origin>()
-  readonly #borrowers = new Set<Borrower>()
-  /** Over all origins, the least recently used first. */
-  readonly #idle = new Set<Connection>()
+  /** Idle connections over all origins. */
+  #idle = 0
   #closed = false
 
   constructor(options: OriginsOptions = {}) {
@@ -65,31 +66,31 @@ export class Origins {
       borrower.abort('shut down')
       return
     }
-    this.#borrowers.add(borrower)
     const origin = this.#origin(name)
-    const connection = this.#mostRecentlyUsed(origin)
-    if (connection !== undefined) borrower.begin(connection)
-    else if (origin.open.size < this.#connections) borrower.begin(this.#connect(name, origin))
-    else origin.waiting.push(borrower)
+    const connection = origin.idle.pop()
+    if (connection !== undefined) {
+      this.#idle--
+      begin(borrower, connection, origin)
+    } else if (origin.open.size < this.#connections) {
+      begin(borrower, this.#connect(name), origin)
+    } else {
+      origin.waiting.push(borrower)
+    }
   }
 
   /**
    * Ends a loan. Not to be called from within undici's callbacks, where the socket of an answer with `connection: close`
    * still looks open.
-   *
-   * @param connection null when `borrower` gave up before it had one.
    */
-  giveBack(borrower: Borrower, connection: Connection | null): void {
-    this.#borrowers.delete(borrower)
-    if (connection === null) return
+  giveBack(connection: Connection): void {
     const origin = this.#origin(connection.origin)
     const next = nextOf(origin.waiting)
     if (connection.open && this.reusable(connection.origin)) {
       if (next === undefined) this.#keep(connection, origin)
-      else next.begin(connection)
+      else begin(next, connection, origin)
       return
     }
-    if (next !== undefined) next.begin(this.#connect(connection.origin, origin))
+    if (next !== undefined) begin(next, this.#connect(connection.origin), origin)
     this.#forget(connection, origin, 'not to be used again')
   }
 
@@ -107,52 +108,55 @@ export class Origins {
 
   /** Ends every attempt that is under way, as `unknown` when its request has been started, else as `not_sent`. */
   abort(reason: string): void {
-    for (const borrower of [...this.#borrowers]) borrower.abort(reason)
+    for (const { open, waiting } of [...this.#origins.values()])
+      for (const borrower of [...open.values(), ...waiting]) borrower?.abort(reason)
   }
 
   /** Aborts what runs, refuses what comes, and resolves when every socket is closed. */
   async close(): Promise<void> {
     this.#closed = true
     this.abort('shut down')
-    const open = [...this.#origins.values()].flatMap(origin => [...origin.open])
+    const open = [...this.#origins.values()].flatMap(origin => [...origin.open.keys()])
     await Promise.all(open.map(connection => connection.drop(new Error('the relay shuts down'))))
   }
 
   #origin(name: string): Origin {
     let origin = this.#origins.get(name)
     if (origin === undefined) {
-      origin = { open: new Set(), idle: [], waiting: [] }
+      origin = { open: new Map(), idle: [], waiting: [] }
       this.#origins.set(name, origin)
     }
     return origin
   }
 
-  #connect(name: string, origin: Origin): Connection {
-    const connection = new Connection(name, this.#connectionOptions)
-    origin.open.add(connection)
-    return connection
-  }
-
-  #mostRecentlyUsed(origin: Origin): Connection | undefined {
-    const connection = origin.idle.pop()
-    if (connection !== undefined) this.#idle.delete(connection)
-    return connection
+  #connect(name: string): Connection {
+    return new Connection(name, this.#connectionOptions)
   }
 
   #keep(connection: Connection, origin: Origin): void {
+    connection.idleSinceMs = performance.now()
+    origin.open.set(connection, null)
     origin.idle.push(connection)
-    this.#idle.add(connection)
-    if (this.#idle.size > this.#maxIdle) this.#discard(first(this.#idle), 'too many idle connections')
+    if (++this.#idle > this.#maxIdle) this.#discard(this.#leastRecentlyUsed(), 'too many idle connections')
+  }
+
+  /** A walk over the origins that have connections: it happens only beside opening one, which costs far more. */
+  #leastRecentlyUsed(): Connection {
+    let oldest: Connection | undefined
+    for (const { idle } of this.#origins.values())
+      if (idle[0] !== undefined && idle[0].idleSinceMs < (oldest?.idleSinceMs ?? Infinity)) oldest = idle[0]
+    if (oldest === undefined) throw new Error('Counted idle connections where there are none')
+    return oldest
   }
 
   #closedWhileIdle(connection: Connection): void {
-    if (this.#idle.has(connection)) this.#discard(connection, 'closed while idle')
+    if (this.#origins.get(connection.origin)?.idle.includes(connection)) this.#discard(connection, 'closed while idle')
   }
 
   #discard(connection: Connection, reason: string): void {
     const origin = this.#origin(connection.origin)
-    this.#idle.delete(connection)
     origin.idle.splice(origin.idle.indexOf(connection), 1)
+    this.#idle--
     this.#forget(connection, origin, reason)
   }
 
@@ -169,7 +173,7 @@ function nextOf(waiting: Borrower[]): Borrower | undefined {
   return next
 }
 
-function first<T>(all: Iterable<T>): T {
-  for (const one of all) return one
-  throw new Error('asked for the first of nothing')
+function begin(borrower: Borrower, connection: Connection, origin: Origin): void {
+  origin.open.set(connection, borrower)
+  borrower.begin(connection)
 }

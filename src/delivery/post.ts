@@ -36,7 +36,7 @@ export async function post(claim: Claim, options: PostOptions): Promise<Outcome>
   const exchange = new Exchange(claim, request, startedAtMs, options)
   options.origins.lend(url.origin, exchange)
   const outcome = await exchange.outcome
-  options.origins.giveBack(exchange, exchange.connection)
+  if (exchange.connection !== null) options.origins.giveBack(exchange.connection)
   return outcome
 }
 
