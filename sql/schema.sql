@@ -41,13 +41,14 @@ language plpgsql immutable parallel safe as $$
 declare
   fault text := case
     when url !~ '\S' then 'url is blank'
+    -- First, since the others quote the url: a password must not end in a log.
+    when url ~ '^[^/]*//[^/?#]*@' then format('url carries user:password before the host %s', left(substring(url from '@([^/?#@]*)([/?#]|$)'), 200))
     when length(url) > 2048 then format('url has %s characters: %s...', length(url), left(url, 60))
     when url ~ '[[:space:][:cntrl:]]' then format('url has a space or control character: %s', left(url, 200))
     when url ~ '[^\x21-\x7e]' then format('url has a character outside ASCII (percent-encode it; a host name in punycode): %s', left(url, 200))
     when url !~ '^[A-Za-z][A-Za-z0-9+.-]*:' then format('url is not absolute: %s', left(url, 200))
     when url !~* '^https?:' then format('url has the scheme %s: %s', substring(url from '^[^:]+'), left(url, 200))
     when url !~* '^https?://[^/?#]' then format('url names no host: %s', left(url, 200))
-    when url ~ '^[^/]*//[^/?#]*@' then format('url carries user:password before the host %s', substring(url from '@([^/?#@]*)'))
     when url ~ '#' then format('url has a fragment: %s', left(url, 200))
     else format('url has a host or port that cannot be read: %s', left(url, 200)) end;
 begin
@@ -182,9 +183,15 @@ create table outbox.callback (
   constraint callback_dead_has_its_time check ((dead_at is not null) = (status = 'dead')),
   constraint callback_due_only_while_unsettled check (due_at is null or status in ('pending', 'claimed')),
   -- Infinity marks a parked row, and only the relay parks.
-  constraint callback_due_at_is_finite check (due_at is null or due_at <> 'infinity' or rev > 0),
+  constraint callback_due_at_is_finite check (
+    due_at is null or isfinite(due_at) or rev > 0
+    or outbox.refuse(format('due_at is %s', due_at), 'due_at takes a finite time; null means at once')
+  ),
   constraint callback_budget_within_attempts check (budget_from between 0 and attempts),
-  constraint callback_max_attempts_is_positive check (max_attempts > 0)
+  constraint callback_max_attempts_is_positive check (
+    max_attempts is null or max_attempts > 0
+    or outbox.refuse(format('max_attempts is %s', max_attempts), 'max_attempts takes a whole number from 1; null means the relay''s default')
+  )
 ) with (
   fillfactor = 50,
   autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000,
@@ -243,7 +250,7 @@ create table outbox.attempt (
 comment on table outbox.attempt is 'One row is one POST; rows are only ever added. No foreign key: it would cost every record, and history may be deleted on its own.';
 comment on column outbox.attempt.callback_id is 'The callback that was sent.';
 comment on column outbox.attempt.attempt is '1 for the first attempt; sent as webhook-attempt.';
-comment on column outbox.attempt.epoch is 'Epoch of the lane under which it was claimed. Two rows for one attempt: what the heir of a dead relay had to assume, and what that relay had seen after all.';
+comment on column outbox.attempt.epoch is 'Epoch of the lane under which the relay that wrote the row owned it. Two rows for one attempt: what that relay had seen after all, and, under a later epoch, what its heir had to assume.';
 comment on column outbox.attempt.started_at is 'When the POST started, by the database''s clock.';
 comment on column outbox.attempt.finished_at is 'When its outcome was known, by the database''s clock.';
 comment on column outbox.attempt.outcome is 'delivered: a 2xx was seen. rejected: the receiver said never again. failed: answered, but not with 2xx. not_sent: provably no byte left. unknown: it may have arrived (timeout, reset, relay died).';
@@ -308,6 +315,7 @@ create table outbox.hold (
 );
 
 comment on table outbox.hold is 'Callbacks whose url starts with one of these prefixes wait from the moment the row commits; deleting the row lets them go, in order.';
+comment on column outbox.hold.id is 'Names the hold in statements.';
 comment on column outbox.hold.url_prefix is 'Compared byte by byte with the beginning of callback.url.';
 comment on column outbox.hold.reason is 'Why, for people.';
 comment on column outbox.hold.held_at is 'Since when.';
@@ -396,7 +404,8 @@ begin
     if new.expires_at <= clock_timestamp() then
       new.expires_at := null;
     end if;
-  elsif new.url is distinct from old.url and old.due_at is not null then
+  -- A retry or a parked row goes out at once to its new url; what a producer has delayed keeps its time.
+  elsif new.url is distinct from old.url and (old.due_at = 'infinity' or old.due_at is not null and old.attempts > old.budget_from) then
     new.due_at := clock_timestamp();
   end if;
   perform outbox.wake();

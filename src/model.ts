@@ -81,6 +81,16 @@ export type Decision =
 
 /** An outcome on its way into the database. */
 export interface Attempt extends AttemptKey {
+  /**
+   * The epoch under which it is written down: the claim's own; or, when an heir says what became of a dead relay's attempt,
+   * the heir's, so that what that relay has seen after all can still be written beside it.
+   */
+  readonly writtenEpoch: string
+  /**
+   * Epoch of an heir who judges an attempt that it did not make. Its row stands under this epoch, beside the one that the
+   * old relay may still write under its own. Absent: the attempt was made here.
+   */
+  readonly heirEpoch?: string
   readonly outcome: Outcome
   readonly decision: Decision
 }

@@ -33,6 +33,8 @@ export function recover(row: Listed, epoch: string, policy: RetryPolicy, now: nu
     id: row.id,
     attempt: row.attempt,
     epoch: row.epoch,
+    writtenEpoch: epoch,
+    ...(age < 0 && { heirEpoch: epoch }),
     outcome,
     decision: atOnce(decide(row, outcome, policy, () => 0)),
   }

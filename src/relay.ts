@@ -87,9 +87,10 @@ export class Relay {
     }
   }
 
-  /** Look for rows. */
-  hint(): void {
-    this.#term?.wake.hint()
+  /** Look for rows. A notification of our own (waking, we announce that to the others) is no reason to. */
+  hint(from: number | null): void {
+    const term = this.#term
+    if (term && (from === null || from !== term.sessions.keep.pid)) term.wake.hint()
   }
 
   /**
@@ -204,9 +205,11 @@ export class Relay {
       mayStart: ({ lane, epoch }) => this.#lease.isHeld && this.#holdings.epochOf(lane) === epoch,
     })
     this.#inFlight -= 1
+    this.#sequencer.ended(claim.id)
     const policy = { baseMs: retryBaseMs, capMs: retryCapMs, maxAttempts }
     const decision = decide(claim, outcome, policy, Math.random)
-    this.#recorder.add({ id: claim.id, attempt: claim.attempt, epoch: claim.epoch, outcome, decision })
+    const { id, attempt, epoch } = claim
+    this.#recorder.add({ id, attempt, epoch, writtenEpoch: epoch, outcome, decision })
     this.#bell.ring()
     this.#report(claim, { outcome, decision })
   }
@@ -219,7 +222,7 @@ export class Relay {
     } else if (this.#sequencer.knows(id)) {
       this.#sequencer.later(id, now + decision.retryInMs, now)
     } else {
-      this.hint()
+      this.hint(null)
     }
     this.#bell.ring()
   }
@@ -227,7 +230,7 @@ export class Relay {
   readonly #overtaken = ({ id, attempt, outcome }: Attempt): void => {
     this.#sequencer.settled(id, performance.now())
     this.#log.warn('attempt_overtaken', { id, attempt, outcome: outcome.kind })
-    this.hint()
+    this.hint(null)
   }
 
   #abortWithoutLease(): void {

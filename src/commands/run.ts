@@ -92,7 +92,7 @@ function startListener(config: RunConfig, relay: Relay, log: Log): Listener {
       echoMs: 5_000,
     },
     {
-      hint: () => relay.hint(),
+      hint: from => relay.hint(from),
       lost: reason => log.debug('listener_lost', { err: reason }),
     },
   )

@@ -22,8 +22,8 @@ export interface ConnectionOptions {
   readonly connect: Connect
   /** How long it may stay idle, in milliseconds. */
   readonly keepAliveMs: number
-  /** Called once its socket has closed, whoever closed it. */
-  readonly closed: (connection: Connection) => void
+  /** Called once its socket has closed, whoever closed it, with the reason. */
+  readonly closed: (connection: Connection, reason: Error) => void
 }
 
 /** Largest head of an answer, in bytes. */
@@ -53,7 +53,7 @@ export class Connection {
       headersTimeout: 0,
       bodyTimeout: 0,
     })
-    this.#client.on('disconnect', () => options.closed(this))
+    this.#client.on('disconnect', (_origin, _targets, reason) => options.closed(this, reason))
   }
 
   /** False before the first connect and from the moment the socket is destroyed. */

@@ -56,7 +56,7 @@ export class Origins {
     this.#connectionOptions = {
       connect: options.connect ?? buildConnector({ timeout: options.connectTimeoutMs ?? 10_000, allowH2: false }),
       keepAliveMs: options.keepAliveMs ?? 4_000,
-      closed: connection => this.#closedWhileIdle(connection),
+      closed: (connection, reason) => this.#socketClosed(connection, reason),
     }
   }
 
@@ -99,11 +99,14 @@ export class Origins {
     return this.#reuse.allowed(name)
   }
 
-  /** A reused connection died under a request: no reuse for that origin from now on, for a while. */
+  /**
+   * No reuse for that origin from now on, for a while: a reused connection died under a request there, or it sent an answer
+   * that nobody asked for. Such an answer, a moment later, would pass for that of the next request.
+   */
   loseReuse(name: string): void {
     this.#reuse.lose(name)
     const idle = this.#origins.get(name)?.idle ?? []
-    for (const connection of [...idle]) this.#discard(connection, 'the origin closes connections under requests')
+    for (const connection of [...idle]) this.#discard(connection, 'connections to the origin are not reused')
   }
 
   /** Ends every attempt that is under way, as `unknown` when its request has been started, else as `not_sent`. */
@@ -149,8 +152,9 @@ export class Origins {
     return oldest
   }
 
-  #closedWhileIdle(connection: Connection): void {
+  #socketClosed(connection: Connection, reason: Error): void {
     if (this.#origins.get(connection.origin)?.idle.includes(connection)) this.#discard(connection, 'closed while idle')
+    if (isUnaskedAnswer(reason)) this.loseReuse(connection.origin)
   }
 
   #discard(connection: Connection, reason: string): void {
@@ -171,6 +175,14 @@ function nextOf(waiting: Borrower[]): Borrower | undefined {
   let next = waiting.shift()
   while (next?.over) next = waiting.shift()
   return next
+}
+
+/**
+ * undici's words when bytes come in while no request is out (`onMessageBegin` in client-h1.js), and for a 100 Continue, which
+ * is never asked for.
+ */
+function isUnaskedAnswer(reason: Error): boolean {
+  return reason.message === 'bad response'
 }
 
 function begin(borrower: Borrower, connection: Connection, origin: Origin): void {

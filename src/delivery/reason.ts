@@ -25,6 +25,7 @@ export function whyNotSent(failure: Error, target: string): string {
   if (code === 'EAI_AGAIN') return `name lookup failed: ${target} (${code})`
   if (code === 'ECONNREFUSED') return `connect refused: ${where} (${code})`
   if (code === 'ETIMEDOUT' || code === 'UND_ERR_CONNECT_TIMEOUT') return `connect timed out: ${where} (${code})`
+  if (code === 'ECONNRESET' || code === 'EPIPE') return `connection reset before it was sent: ${target} (${code})`
   if (code === 'UND_ERR_INVALID_ARG') return `request refused: ${plain(fault.message)} (${code})`
   if (TLS_CODE.test(code)) return `TLS failed: ${target}: ${plain(fault.message)} (${code})`
   return `connect failed: ${where}: ${plain(fault.message)} (${code})`

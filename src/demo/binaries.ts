@@ -47,7 +47,7 @@ export function installedBinaries(): string {
   const wanted = PACKAGES[platform]
   if (wanted === undefined) {
     throw new EmbeddedPostgresError(
-      `There is no embedded PostgreSQL for ${platform}. Run a PostgreSQL 15 to 18 and name it: DATABASE_URL for the demo, TEST_DATABASE_URL for the tests.`,
+      `There is no embedded PostgreSQL for ${platform}. The demo cannot run here; for the tests, name a PostgreSQL 15 to 18 in TEST_DATABASE_URL.`,
     )
   }
   try {

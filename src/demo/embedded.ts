@@ -106,7 +106,7 @@ class Embedded implements EmbeddedPostgres {
     await promisify(execFile)(join(this.binDir, 'initdb'), ['-D', this.dataDir, ...wanted, ...locale], how).catch(
       cause => {
         throw new EmbeddedPostgresError(
-          `initdb did not succeed in ${this.#folder}: ${cause.message}. The binaries need glibc (or macOS) and a TMPDIR from which programs may run; else name a PostgreSQL in DATABASE_URL or TEST_DATABASE_URL.`,
+          `initdb did not succeed in ${this.#folder}: ${cause.message}. The binaries need glibc (or macOS) and a TMPDIR from which programs may run; for the tests, a PostgreSQL named in TEST_DATABASE_URL does as well.`,
           { cause },
         )
       },

@@ -4,12 +4,14 @@ import type { Session, Statement } from './session.ts'
 /**
  * Lanes that are still mine at my epoch. The lock is FOR KEY SHARE: a takeover changes the epoch, which the unique
  * (id, epoch) makes a key, so it waits for this statement and this one for it; a renewal does not touch the lane at all.
+ * In the order of their ids, as a takeover locks them: otherwise the two could wait for one another.
  */
 export const mine = `
   mine as materialized (
     select l.id, l.epoch
       from outbox.lane l
       join unnest($2::smallint[], $3::bigint[]) as m (id, epoch) on l.id = m.id and l.epoch = m.epoch
+       order by l.id
        for key share of l
   )`
 
@@ -17,6 +19,8 @@ export const mine = `
  * Order is asked of the database once more: an earlier unsettled row of the key refuses the claim, even one that memory has
  * not seen yet. Written as a row comparison, so that the index on (ordering_key, id) serves it alone; with `e.id < c.id`
  * the planner may walk the primary key instead.
+ * The holds are asked in a scalar subquery: NOT EXISTS becomes a join, which PostgreSQL does not ask again for a row whose
+ * url was amended between this statement's snapshot and its lock.
  * SKIP LOCKED: a row that an operator holds in an open transaction is left for later; nothing here ever waits for a row.
  */
 const claimStatement: Statement = {
@@ -34,7 +38,7 @@ const claimStatement: Statement = {
                select from outbox.callback e
                 where e.settled_at is null and e.ordering_key is not null
                   and e.ordering_key = c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)))
-         and not exists (select from outbox.hold h where starts_with(c.url, h.url_prefix))
+         and coalesce((select false from outbox.hold h where starts_with(c.url, h.url_prefix) limit 1), true)
          for no key update of c skip locked
     )
     update outbox.callback c

@@ -47,6 +47,12 @@ const columns = `
              c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts",
              case c.status when 'claimed' then (extract(epoch from clock_timestamp() - c.claimed_at) * 1000)::float8 end as "claimedMsAgo"`
 
+/** For rows that are read by name: what is parked, or was never tried, could start at once. */
+const standing = `
+             case when c.due_at is null or c.due_at = 'infinity' then 0
+                  else ((extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8 end as "dueInMs",
+             c.due_at is not null as late`
+
 /**
  * The end of a read is wanted even when no row of it is in my lanes: a relay that owns half of the lanes must not read the
  * other half's entries again and again. Hence `ground` is read whole, and the lanes are picked from it.
@@ -74,6 +80,10 @@ const freshStatement: Statement = {
     ) ${picked('place > $5::bigint')}`,
 }
 
+/**
+ * The horizon is of `statement_timestamp()`: with the volatile `clock_timestamp()` the index would have no upper end, and
+ * whenever fewer rows than the limit are due, every later and every parked one would be read.
+ */
 const dueStatement: Statement = {
   name: 'ringback_due',
   text: `
@@ -82,7 +92,7 @@ const dueStatement: Statement = {
              true as late, json_build_object('dueAt', c.due_at, 'id', c.id::text) as position, row_number() over (order by c.due_at, c.id) as place
         from outbox.callback c
        where c.due_at is not null and (c.due_at, c.id) > ($1::timestamptz, $4::bigint)
-         and c.due_at <= clock_timestamp() + $5 * interval '1 ms'
+         and c.due_at <= statement_timestamp() + $5 * interval '1 ms'
        order by c.due_at, c.id
        limit $3
     ) ${picked()}`,
@@ -105,7 +115,7 @@ const parkedStatement: Statement = {
 const byKeyStatement: Statement = {
   name: 'ringback_by_key',
   text: `
-    select ${columns}, 0::float8 as "dueInMs", true as late
+    select ${columns}, ${standing}
       from unnest($1::text[]) as wanted (key)
      cross join lateral (
        select * from outbox.callback c
@@ -117,10 +127,7 @@ const byKeyStatement: Statement = {
 const byIdStatement: Statement = {
   name: 'ringback_by_id',
   text: `
-    select ${columns},
-           case when c.due_at is null or c.due_at = 'infinity' then 0
-                else ((extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8 end as "dueInMs",
-           c.due_at is not null as late
+    select ${columns}, ${standing}
       from outbox.callback c
      where c.id = any ($1::bigint[]) and c.settled_at is null`,
 }

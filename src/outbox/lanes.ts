@@ -57,13 +57,23 @@ const observeStatement: Statement = {
                                                        'leaseMs', extract(epoch from lease) * 1000)), '[]') from outbox.relay) as relays`,
 }
 
-/** The new epoch makes this wait for a claim that is under way in the lane, and the claim's successor fail. */
+/**
+ * The new epoch makes this wait for a claim that is under way in the lane, and the claim's successor fail. Two relays may
+ * want the same lanes, and a claim holds several: all lock them in the order of their ids.
+ */
 const takeStatement: Statement = {
   name: 'ringback_take',
   text: `
+    with free as materialized (
+      select l.id
+        from outbox.lane l
+        join unnest($2::smallint[], $3::bigint[]) as wanted (id, epoch) on l.id = wanted.id and l.epoch = wanted.epoch
+       order by l.id
+         for update of l
+    )
     update outbox.lane l set owner = $1, epoch = l.epoch + 1
-      from unnest($2::smallint[], $3::bigint[]) as wanted (id, epoch)
-     where l.id = wanted.id and l.epoch = wanted.epoch
+      from free
+     where l.id = free.id
     returning l.id as lane, l.epoch`,
 }
 
@@ -80,9 +90,14 @@ const blockersStatement: Statement = {
 const releaseStatement: Statement = {
   name: 'ringback_release',
   text: `
-    update outbox.lane l set owner = null, epoch = l.epoch + 1
-      from unnest($1::smallint[], $2::bigint[]) as mine (id, epoch)
-     where l.id = mine.id and l.epoch = mine.epoch`,
+    with ours as materialized (
+      select l.id
+        from outbox.lane l
+        join unnest($1::smallint[], $2::bigint[]) as mine (id, epoch) on l.id = mine.id and l.epoch = mine.epoch
+       order by l.id
+         for update of l
+    )
+    update outbox.lane l set owner = null, epoch = l.epoch + 1 from ours where l.id = ours.id`,
 }
 
 const buryStatement: Statement = {

@@ -19,8 +19,12 @@ const createSubscriber = pgListen.default
 
 /** What the listener tells. */
 export interface ListenerEvents {
-  /** Look for rows: somebody notified, or a connection is new and may have missed something. */
-  hint(): void
+  /**
+   * Look for rows: somebody notified, or a connection is new and may have missed something.
+   *
+   * @param from process id of the notifying session; null: nobody, the connection is new.
+   */
+  hint(from: number | null): void
   /** The connection failed; another will be made. */
   lost(reason: Error): void
 }
@@ -106,11 +110,13 @@ export class Listener {
   async #heartbeats(subscriber: Subscriber, ended: AbortSignal): Promise<Error> {
     const { schema, heartbeatMs, echoMs } = this.#options
     const echo = `${schema}_echo_${process.pid}_${Math.random().toString(36).slice(2, 10)}`
-    subscriber.notifications.on(schema, () => this.#events.hint())
+    subscriber.events.on('notification', ({ channel, processId }) => {
+      if (channel === schema) this.#events.hint(processId)
+    })
     await subscriber.connect()
     await subscriber.listenTo(schema)
     await subscriber.listenTo(echo)
-    this.#events.hint()
+    this.#events.hint(null)
     while (!ended.aborted) {
       const heard = once(subscriber.notifications as unknown as EventEmitter, echo, {
         signal: AbortSignal.any([ended, AbortSignal.timeout(echoMs)]),

@@ -5,6 +5,7 @@ import type { Session, Statement } from './session.ts'
  * The attempt is written down in any case, as a fact. The row is changed only while it is still claimed by this very
  * attempt (number and epoch); a 2xx may also settle a row that an heir has released and nobody has claimed since.
  * ON CONFLICT and the fence make it idempotent: when the reply was lost it is simply sent again.
+ * An heir's row has the heir's epoch, so that the old relay's own account of the same attempt still finds its place.
  * Times are ages in milliseconds, so that the database's clock alone says when.
  */
 const recordStatement: Statement = {
@@ -12,12 +13,12 @@ const recordStatement: Statement = {
   text: `
     with r as materialized (
       select * from unnest($1::bigint[], $2::integer[], $3::bigint[], $4::text[], $5::integer[], $6::text[], $7::text[],
-                           $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::text[])
-        as r (id, attempt, epoch, outcome, http_status, error, excerpt, started_ms, finished_ms, status, retry_ms, reason)
+                           $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::text[], $14::bigint[])
+        as r (id, attempt, epoch, outcome, http_status, error, excerpt, started_ms, finished_ms, status, retry_ms, reason, heir_epoch)
     ), written as (
       insert into outbox.attempt (callback_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
-      select id, attempt, epoch, clock_timestamp() - started_ms * interval '1 ms', clock_timestamp() - finished_ms * interval '1 ms',
-             outcome, http_status, error, excerpt, $13
+      select id, attempt, coalesce(heir_epoch, epoch), clock_timestamp() - started_ms * interval '1 ms', clock_timestamp() - finished_ms * interval '1 ms',
+             outcome, http_status, error, excerpt, $14
         from r
           on conflict do nothing
     ), free as materialized (
@@ -63,6 +64,7 @@ export async function record(
     attempts.map(a => (a.decision.status === 'pending' ? a.decision.retryInMs : null)),
     attempts.map(a => (a.decision.status === 'delivered' ? null : storable(a.decision.reason))),
     relay,
+    attempts.map(a => a.heirEpoch ?? null),
   ])
   return new Set(rows.map(row => row.id))
 }

@@ -85,33 +85,47 @@ export class Session {
    * @throws pg.DatabaseError when PostgreSQL refuses the statement and the session goes on; any other error has ended it.
    */
   async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
-    if (!this.#open) throw new Error('the connection to the database is lost')
     const text = this.#textOf(statement)
     const query = this.#options.prepared ? { name: statement.name, text } : { text }
+    return (await this.query({ ...query, values: [...values] })).rows as Row[]
+  }
+
+  /** Runs a statement that is written for this session's schema; throws as `rows` does. */
+  async query(query: pg.QueryConfig<unknown[]>): Promise<pg.QueryResult> {
+    if (!this.#open) throw new Error('the connection to the database is lost')
     try {
-      const result = await this.#client.query({ ...query, values: values as unknown[] })
-      return result.rows as Row[]
+      return await this.#client.query(query)
     } catch (error) {
       if (endsSession(error)) this.#fail(error as Error)
       throw error
     }
+  }
+
+  /** Whose tables the statements are about. */
+  get schema(): string {
+    return this.#options.schema
+  }
+
+  /** Process id of the server's side, as notifications name their sender. */
+  get pid(): number | undefined {
+    return (this.#client as unknown as { processID?: number }).processID
   }
 
   /** Runs text that may hold several statements or settings. */
   async run(text: string): Promise<void> {
-    try {
-      await this.#client.query(inSchema(text, this.#options.schema))
-    } catch (error) {
-      if (endsSession(error)) this.#fail(error as Error)
-      throw error
-    }
+    await this.query({ text: inSchema(text, this.#options.schema) })
   }
 
-  /** Ends the session in order: locks are gone when it resolves. */
+  /**
+   * Ends the session in order: locks are gone when it resolves. A server that does not answer within the time for an answer
+   * is left alone.
+   */
   async close(): Promise<void> {
     if (!this.#open) return
     this.#open = false
+    const giveUp = setTimeout(() => this.#socket.destroy(), Math.min(this.#options.timeoutMs, 5_000))
     await this.#client.end().catch(() => {})
+    clearTimeout(giveUp)
   }
 
   /** Ends it at once, without a word to the server. */

@@ -24,7 +24,8 @@ const expireStatement: Statement = {
 
 /**
  * Sets rows aside that memory has no room for or that are held: they leave the index of fresh rows, and cost nothing until
- * their key or origin can go on. The claim takes them from there without another write.
+ * their key or origin can go on. The claim takes them from there without another write, whenever it likes; so a row that is
+ * not due yet is left where it is, or its time would be forgotten.
  */
 const parkStatement: Statement = {
   name: 'ringback_park',
@@ -34,7 +35,7 @@ const parkStatement: Statement = {
         from unnest($1::bigint[]) as wanted (id)
         join outbox.callback c on c.id = wanted.id
         join mine on mine.id = c.lane
-       where c.status = 'pending' and c.due_at is distinct from 'infinity'
+       where c.status = 'pending' and (c.due_at is null or c.due_at <= clock_timestamp())
          for no key update of c skip locked
     )
     update outbox.callback c set due_at = 'infinity', rev = c.rev + 1 from free where c.id = free.id

@@ -1,34 +1,40 @@
-import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
+import type { ColumnType, GeneratedAlways } from 'kysely'
+import type { OutcomeKind } from '../model.ts'
 
-/** Written by the database or by SQL statements beside Kysely, never by an INSERT of ours. */
+/** Written by the database or by the statements of the busy path, which are not Kysely's. */
 type ReadOnly<T> = ColumnType<T, never, never>
 
 export type CallbackStatus = 'pending' | 'claimed' | 'delivered' | 'dead' | 'cancelled'
 
 /** The tables as Kysely sees them; what each column means stands in sql/schema.sql. int8 arrives as a string. */
 export interface Tables {
+  /** What can be written is what producers (INSERT) and operators (UPDATE) may write. */
   callback: {
     id: GeneratedAlways<string>
-    message_id: ReadOnly<string>
     created_at: ReadOnly<Date>
-    due_at: ColumnType<Date | number | null, string | null, never>
-    expires_at: ColumnType<Date | null, string | null, string | null>
+    /** Infinity: parked. */
+    due_at: ColumnType<Date | number | null, string | null | undefined, never>
+    expires_at: ColumnType<Date | null, string | null | undefined, string | null>
     claimed_at: ReadOnly<Date | null>
     settled_at: ReadOnly<Date | null>
     dead_at: ReadOnly<Date | null>
+    claimed_epoch: ReadOnly<string | null>
+    rev: ReadOnly<string>
     attempts: ReadOnly<number>
     budget_from: ReadOnly<number>
     max_attempts: number | null
     last_http_status: ReadOnly<number | null>
-    last_error: ReadOnly<string | null>
     lane: GeneratedAlways<number>
-    status: Generated<CallbackStatus>
-    ordering_key: string | null
-    dedupe_key: string | null
-    traceparent: string | null
+    message_id: ReadOnly<string>
+    status: ColumnType<CallbackStatus, never, 'pending' | 'cancelled'>
+    ordering_key: ColumnType<string | null, string | null | undefined, never>
+    dedupe_key: ColumnType<string | null, string | null | undefined, never>
+    traceparent: ColumnType<string | null, string | null | undefined, never>
     url: string
     origin: GeneratedAlways<string>
-    form: string
+    /** pg parses json, which rounds long numbers and moves fields: to read it as written, select `form::text`. */
+    form: ColumnType<unknown, string | undefined, string>
+    last_error: ReadOnly<string | null>
   }
   attempt: {
     callback_id: ReadOnly<string>
@@ -36,7 +42,7 @@ export interface Tables {
     attempt: ReadOnly<number>
     started_at: ReadOnly<Date>
     finished_at: ReadOnly<Date>
-    outcome: ReadOnly<string>
+    outcome: ReadOnly<OutcomeKind>
     http_status: ReadOnly<number | null>
     error: ReadOnly<string | null>
     response_excerpt: ReadOnly<string | null>

@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { connect, Socket } from 'node:net'
 import t from 'tap'
 import type { Connect } from '../../src/delivery/connection.ts'
 import type { Line } from './raw-server.ts'
@@ -81,15 +81,28 @@ t.test('close ends what runs and what waits, refuses what comes, and leaves no s
   t.equal((await post(idle.url)).kind, 'delivered')
   const running = post(server.url)
   const waiting = post(server.url)
-  const connecting = post('http://192.0.2.1/')
   await server.received(1)
   await origins.close()
   t.match(await running, { kind: 'unknown', error: 'aborted before an answer: shut down' })
   t.match(await waiting, { kind: 'not_sent', error: 'aborted before it was sent: shut down' })
-  t.match(await connecting, { kind: 'not_sent' })
   t.match(await post(server.url), { kind: 'not_sent', error: 'aborted before it was sent: shut down' })
   await Promise.all([server.quiet(), idle.quiet()])
   t.equal(server.requests.length, 1)
+})
+
+t.test('close destroys a socket that has not connected yet', async t => {
+  const opening = new Socket()
+  const asked = signal()
+  const connecting: Connect = () => {
+    asked.give()
+    return opening.on('error', () => {})
+  }
+  const { origins, post } = stage(t, {}, { connect: connecting })
+  const posted = post('http://127.0.0.1:9/')
+  await asked.given
+  await origins.close()
+  t.match(await posted, { kind: 'not_sent', error: 'aborted before it was sent: shut down' })
+  t.ok(opening.destroyed)
 })
 
 async function answerAll(line: Line, gate: Promise<void> = Promise.resolve()): Promise<void> {

@@ -46,6 +46,15 @@ t.test('a reused connection that dies under a request is unknown, is not sent ag
   await server.quiet()
 })
 
+t.test('an answer that nobody asked for ends the reuse', async t => {
+  const server = await rawServer(t, answerAll)
+  const { origins, post } = stage(t, {}, { keepAliveMs: 60_000 })
+  t.equal((await post(server.url)).kind, 'delivered')
+  server.lines[0]?.answer('200 OK')
+  await server.quiet()
+  t.notOk(origins.reusable(`http://${server.host}`))
+})
+
 t.test('a first request that is hung up on says nothing about reuse', async t => {
   const server = await rawServer(t, async line => {
     await line.request()

@@ -1,0 +1,25 @@
+-- What has not been settled yet, oldest first, and why each row waits.
+-- Run as: outbox_reader
+
+select c.id, c.created_at, c.url, c.attempts,
+       case
+         when c.status = 'claimed' then format('is being sent since %s', c.claimed_at)
+         when hold.url_prefix is not null then format('held: %s, %s', hold.url_prefix, hold.reason)
+         when earlier.id is not null then format('behind callback %s of the same key', earlier.id)
+         when c.due_at = 'infinity' then 'set aside until its endpoint can go on'
+         when c.due_at > clock_timestamp() and c.attempts > c.budget_from then format('retry at %s after: %s', c.due_at, c.last_error)
+         when c.due_at > clock_timestamp() then format('not before %s', c.due_at)
+         else 'goes out next'
+       end as why
+  from outbox.callback c
+  left join lateral (
+         select h.url_prefix, h.reason from outbox.hold h where starts_with(c.url, h.url_prefix) order by h.id limit 1
+       ) hold on true
+  left join lateral (
+         select e.id from outbox.callback e
+          where e.settled_at is null and e.ordering_key = c.ordering_key and e.id < c.id
+          order by e.ordering_key, e.id limit 1
+       ) earlier on true
+ where c.settled_at is null
+ order by c.id
+ limit 100;

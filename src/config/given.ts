@@ -1,0 +1,11 @@
+/** A value as it was written, and where. */
+export interface Given {
+  readonly text: string
+  readonly from: string
+}
+
+/** A value that an option can have. */
+export type Value = string | number | boolean | null | readonly string[]
+
+/** One sentence each, without a line break. */
+export type Faults = string[]

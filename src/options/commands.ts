@@ -1,0 +1,15 @@
+export const commands = {
+  run: { summary: 'delivers: finds callbacks, POSTs them, records every attempt; until SIGTERM or SIGINT' },
+  migrate: { summary: 'creates the schema, or brings it up to date; safe to repeat and to run twice at once' },
+  status: { summary: 'says what is waiting, being sent, on hold and dead, and which relays share the work' },
+  attempts: { summary: 'lists every POST of one callback, with outcome, status and answer' },
+  replay: { summary: 'sends callbacks again: some by id, or the dead ones by URL and time' },
+  demo: { summary: 'shows it all on this machine, with a PostgreSQL, a scheduler and a receiver of its own' },
+} as const
+
+export type CommandName = keyof typeof commands
+
+/** Commands that work on an outbox. */
+export const onDatabase = ['run', 'migrate', 'status', 'attempts', 'replay'] as const
+
+export const everywhere = [...onDatabase, 'demo'] as const

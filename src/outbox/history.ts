@@ -1,0 +1,51 @@
+import { sql } from 'kysely'
+import type { OutcomeKind } from '../model.ts'
+import type { Database } from './database.ts'
+import type { CallbackStatus } from './tables.ts'
+
+/** A callback, and every POST of it. */
+export interface History {
+  readonly url: string
+  readonly status: CallbackStatus
+  readonly attempts: number
+  readonly lastError: string | null
+  /** In the order they were made. */
+  readonly made: readonly AttemptRow[]
+}
+
+/** A row of `outbox.attempt`. */
+export interface AttemptRow {
+  readonly attempt: number
+  readonly startedAt: Date
+  readonly tookMs: number
+  readonly outcome: OutcomeKind
+  readonly httpStatus: number | null
+  readonly error: string | null
+  readonly excerpt: string | null
+  readonly relay: string
+}
+
+/** undefined: there is no such callback. */
+export async function readHistory(db: Database, id: string): Promise<History | undefined> {
+  const callback = await db
+    .selectFrom('callback')
+    .select(['url', 'status', 'attempts', 'last_error as lastError'])
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return callback && { ...callback, made: await readAttempts(db, id) }
+}
+
+/** Two rows of one attempt (what an heir had to assume, what the old relay had seen) follow each other. */
+function readAttempts(db: Database, id: string): Promise<AttemptRow[]> {
+  return db
+    .selectFrom('attempt')
+    .select(['attempt', 'started_at as startedAt', 'outcome', 'http_status as httpStatus', 'error', 'relay'])
+    .select([
+      'response_excerpt as excerpt',
+      sql<number>`extract(epoch from finished_at - started_at)::float8 * 1000`.as('tookMs'),
+    ])
+    .where('callback_id', '=', id)
+    .orderBy('attempt')
+    .orderBy('epoch')
+    .execute()
+}

@@ -1,0 +1,125 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Database } from './database.ts'
+
+/** What waits, what is on hold, what is dead, who delivers. Seconds are of the database's clock. */
+export interface Status {
+  readonly callbacks: Counts
+  readonly holds: readonly Hold[]
+  readonly relays: readonly Relay[]
+  /** Of 64: no relay owns these, so their callbacks wait. */
+  readonly lanesWithoutOwner: number
+}
+
+export interface Counts {
+  /** Could start now, if their key and their receiver allow. */
+  readonly due: number
+  /** Delayed by the producer, or waiting for a retry. */
+  readonly later: number
+  /** Set aside by the relay until their key or receiver can go on. */
+  readonly parked: number
+  readonly claimed: number
+  readonly dead: number
+  /** null: nothing waits. */
+  readonly oldestWaitingSeconds: number | null
+}
+
+export interface Hold {
+  readonly urlPrefix: string
+  readonly reason: string
+  readonly heldBy: string
+  readonly heldSeconds: number
+}
+
+export interface Relay {
+  readonly name: string
+  readonly host: string
+  readonly pid: number
+  readonly version: string
+  readonly lanes: number
+  readonly leaseSeconds: number
+  /** For people; above `leaseSeconds` the relay is most likely dead. */
+  readonly renewedSecondsAgo: number
+}
+
+export async function readStatus(db: Database): Promise<Status> {
+  return {
+    callbacks: await readCounts(db),
+    holds: await readHolds(db),
+    relays: await readRelays(db),
+    lanesWithoutOwner: await countUnowned(db),
+  }
+}
+
+/** Reads the two indexes of what is not settled and the one of the dead; a count by status would read all of history. */
+async function readCounts(db: Database): Promise<Counts> {
+  const columns = ['status', 'due_at', 'created_at'] as const
+  const unsettled = await db
+    .with('unsettled', cte =>
+      cte
+        .selectFrom('callback')
+        .select(columns)
+        .where('settled_at', 'is', null)
+        .where('due_at', 'is', null)
+        .unionAll(cte.selectFrom('callback').select(columns).where('due_at', 'is not', null)),
+    )
+    .selectFrom('unsettled')
+    .select([
+      countWhere(sql`status = 'pending' and coalesce(due_at <= now(), true)`).as('due'),
+      countWhere(sql`status = 'pending' and due_at > now() and due_at <> 'infinity'`).as('later'),
+      countWhere(sql`status = 'pending' and due_at = 'infinity'`).as('parked'),
+      countWhere(sql`status = 'claimed'`).as('claimed'),
+      secondsSince<number | null>(sql`min(created_at) filter (where status = 'pending')`).as('oldestWaitingSeconds'),
+    ])
+    .executeTakeFirstOrThrow()
+  const { dead } = await db
+    .selectFrom('callback')
+    .select(countWhere(sql`true`).as('dead'))
+    .where('dead_at', 'is not', null)
+    .executeTakeFirstOrThrow()
+  return { ...unsettled, dead }
+}
+
+function readHolds(db: Database): Promise<Hold[]> {
+  return db
+    .selectFrom('hold')
+    .select([
+      'url_prefix as urlPrefix',
+      'reason',
+      'held_by as heldBy',
+      secondsSince(sql.ref('held_at')).as('heldSeconds'),
+    ])
+    .orderBy('held_at')
+    .execute()
+}
+
+function readRelays(db: Database): Promise<Relay[]> {
+  return db
+    .selectFrom('relay')
+    .leftJoin('lane', 'lane.owner', 'relay.name')
+    .groupBy('relay.name')
+    .select(['relay.name', 'relay.host', 'relay.pid', 'relay.version'])
+    .select([
+      countWhere(sql`lane.id is not null`).as('lanes'),
+      sql<number>`extract(epoch from relay.lease)::float8`.as('leaseSeconds'),
+      secondsSince(sql.ref('relay.renewed_at')).as('renewedSecondsAgo'),
+    ])
+    .orderBy('relay.name')
+    .execute()
+}
+
+async function countUnowned(db: Database): Promise<number> {
+  const { lanes } = await db
+    .selectFrom('lane')
+    .select(countWhere(sql`owner is null`).as('lanes'))
+    .executeTakeFirstOrThrow()
+  return lanes
+}
+
+/** As a double: pg hands int8 out as text, and no table has 2^53 rows. */
+function countWhere(condition: RawBuilder<unknown>): RawBuilder<number> {
+  return sql<number>`(count(*) filter (where ${condition}))::float8`
+}
+
+function secondsSince<T = number>(time: RawBuilder<unknown>): RawBuilder<T> {
+  return sql<T>`extract(epoch from now() - ${time})::float8`
+}

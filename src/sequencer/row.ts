@@ -1,0 +1,31 @@
+import type { Link } from '../chain.ts'
+import type { WaitingCallback } from '../model.ts'
+import type { Alarm } from './alarms.ts'
+import type { KeyLine } from './key-line.ts'
+import type { Origin } from './origin.ts'
+
+/** A callback as the sequencer holds it. `Sequencer` alone changes the state; who keeps a list of rows keeps their links. */
+export interface Row {
+  readonly callback: WaitingCallback
+  readonly origin: Origin
+  /** undefined: it has no key. */
+  readonly line: KeyLine | undefined
+  state: RowState
+  dueAt: number
+  late: boolean
+  /** Its place among the rows of its key. */
+  place: Link<Row> | undefined
+  /** Its place among its origin's ready rows, while it is ready. */
+  turn: Link<Row> | undefined
+  /** Rings when it is due, while it waits. */
+  alarm: Alarm | undefined
+}
+
+/**
+ * - `blocked`: behind another of its key; woken when that one leaves, never by a timer
+ * - `waiting`: first of its key (or without a key), due later
+ * - `ready`: may start
+ * - `running`: handed out, until the relay says what the database has committed
+ * - `gone`: not held any more
+ */
+export type RowState = 'blocked' | 'waiting' | 'ready' | 'running' | 'gone'

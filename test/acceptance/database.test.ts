@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import pg from 'pg'
+import t from 'tap'
+import { embeddedPostgres } from '../../src/demo/embedded.ts'
+import { migrate } from '../../src/outbox/migrate.ts'
+import { eventually } from '../fixtures/eventually.ts'
+import { Receiver } from '../fixtures/receiver.ts'
+import { relayProcess } from '../fixtures/relay-process.ts'
+import { Stage } from '../fixtures/stage.ts'
+
+t.test(
+  'the database is stopped for a while: the relay survives, says so in a handful of lines, and goes on',
+  async t => {
+    const server = await embeddedPostgres({ settings: { fsync: 'off' } })
+    t.teardown(() => server.remove())
+    await migrate({ connectionString: server.url }, { schema: 'outbox', wake: 'keep' })
+    const receiver = await Receiver.start()
+    t.teardown(() => receiver.close())
+    const relay = relayProcess(t, { databaseUrl: server.url, options: { name: 'relay', 'log-level': 'info' } })
+    await relay.until('lanes_taken')
+    await insert(server.url, receiver.url('/before'))
+    await receiver.until(arrivals => arrivals.length === 1)
+    await server.stop('immediate')
+    await relay.until('database_away')
+    const lines = relay.logs.length
+    // Long enough for the pauses between its tries to have grown.
+    await new Promise(resolve => setTimeout(resolve, 4_000))
+    t.ok(relay.logs.length - lines <= 2, `${relay.logs.length - lines} lines in 4 s without a database`)
+    await server.start()
+    const backAt = Date.now()
+    await insert(server.url, receiver.url('/after'))
+    const arrivals = await receiver.until(arrivals => arrivals.length === 2)
+    t.comment(`went on ${(arrivals[1]?.at ?? 0) - backAt} ms after the server was back`)
+    await relay.until('database_back')
+    relay.kill('SIGTERM')
+    t.same(await relay.exited, { code: 0, signal: null })
+  },
+)
+
+async function insert(connectionString: string, url: string): Promise<void> {
+  const client = new pg.Client({ connectionString })
+  await client.connect()
+  await client.query('insert into outbox.callback (url) values ($1)', [url])
+  await client.end()
+}
+
+const sessions = `select pid, application_name as name from pg_stat_activity where datname = current_database() and application_name like 'ringback %'`
+
+t.test('the relay uses five connections, and no transaction is open while it waits for a receiver', async t => {
+  const stage = await Stage.set(t)
+  stage.receiver.answer = () => 'hang'
+  await stage.relay()
+  await stage.insert({})
+  await stage.receiver.until(arrivals => arrivals.length === 1)
+  const { rows } = await stage.client.query(`${sessions} order by 2`)
+  t.same(
+    rows.map(({ name }) => name),
+    [
+      'ringback relay claim',
+      'ringback relay keep',
+      'ringback relay listen',
+      'ringback relay read',
+      'ringback relay record',
+    ],
+  )
+  const open = await stage.client.query(`${sessions} and xact_start < clock_timestamp() - interval '200 ms'`)
+  t.same(open.rows, [])
+})
+
+t.test('a cut listener is replaced, and nothing is lost meanwhile', async t => {
+  const stage = await Stage.set(t)
+  await stage.relay()
+  const listener = async () =>
+    (await stage.client.query<{ pid: number }>(`${sessions} and application_name like '% listen'`)).rows[0]?.pid
+  const old = await eventually(async () => {
+    const pid = await listener()
+    assert(pid)
+    return pid
+  })
+  await stage.client.query('select pg_terminate_backend($1)', [old])
+  await stage.becomes(await stage.insert({ n: 1 }), 'delivered')
+  await eventually(async () => {
+    const pid = await listener()
+    assert(pid !== undefined && pid !== old)
+  })
+})
+
+t.test('any of its sessions may be ended, again and again, and the relay goes on', async t => {
+  const stage = await Stage.set(t)
+  const relay = await stage.relay()
+  for (const purpose of ['claim', 'record', 'read', 'keep', '%']) {
+    await stage.client.query(
+      `select pg_terminate_backend(pid) from (${sessions} and application_name like '% ${purpose}') s`,
+    )
+    await stage.becomes(await stage.insert({ purpose }, { key: 'k' }), 'delivered')
+  }
+  t.equal(stage.receiver.arrivals.length, 5)
+  relay.kill('SIGTERM')
+  t.same(await relay.exited, { code: 0, signal: null })
+})
+
+t.test('without the trigger the poll finds the rows', async t => {
+  const stage = await Stage.set(t)
+  await migrate({ connectionString: stage.database.url }, { schema: 'outbox', wake: 'poll' })
+  await stage.relay({ poll: '200ms' })
+  await stage.becomes(await stage.insert({}), 'delivered')
+  t.equal((await stage.client.query(`${sessions} and application_name like '% listen'`)).rowCount, 0)
+})
+
+t.test('a missing schema is exit code 3, with what to run', async t => {
+  const stage = await Stage.set(t)
+  const relay = stage.start({ schema: 'elsewhere' })
+  t.same(await relay.exited, { code: 3, signal: null })
+})
+
+t.test('another schema has its own channel, lanes and roles', async t => {
+  const stage = await Stage.set(t)
+  await migrate({ connectionString: stage.database.url }, { schema: 'second', wake: 'keep' })
+  await stage.relay({ schema: 'second' })
+  await stage.client.query('insert into second.callback (url) values ($1)', [stage.receiver.url('/second')])
+  await stage.receiver.until(arrivals => arrivals.length === 1)
+  await eventually(async () => {
+    const { rows } = await stage.client.query('select status from second.callback')
+    assert.deepEqual(rows, [{ status: 'delivered' }])
+  })
+})
+
+t.test('the relay runs with no more than the rights of its role', async t => {
+  const stage = await Stage.set(t)
+  const role = `ringback_test_relay_${process.pid}`
+  await stage.client.query(`create role ${role} login password 'x' in role outbox_relay`)
+  t.teardown(async () => {
+    const admin = new pg.Client({ connectionString: process.env.TEST_DATABASE_URL })
+    await admin.connect()
+    await admin.query(`drop role ${role}`)
+    await admin.end()
+  })
+  const url = new URL(stage.database.url)
+  url.username = role
+  url.password = 'x'
+  const relay = await stage.relay({}, { env: { DATABASE_URL: url.href } })
+  let failures = 1
+  stage.receiver.answer = () => (failures-- > 0 ? 500 : 200)
+  await stage.becomes(await stage.insert({}, { key: 'k' }), 'delivered')
+  await stage.becomes(await stage.insert({}, { expires_at: new Date(0) }), 'dead')
+  relay.kill('SIGTERM')
+  t.same(await relay.exited, { code: 0, signal: null })
+  t.same(
+    relay.logs.filter(({ level }) => level === 'error'),
+    [],
+  )
+})

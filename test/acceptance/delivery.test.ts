@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import t from 'tap'
+import { eventually } from '../fixtures/eventually.ts'
+import { Stage } from '../fixtures/stage.ts'
+
+t.test('an insert arrives as a form POST with its headers, and is recorded', async t => {
+  const stage = await Stage.set(t)
+  await stage.relay()
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const id = await stage.insert({ b: 1, a: ['x', 'y'], nothing: null, message: '失败 😀' }, { traceparent })
+  const row = await stage.becomes(id, 'delivered')
+  const [arrival] = stage.receiver.arrivals
+  t.equal(stage.receiver.arrivals.length, 1)
+  t.equal(arrival?.body.toString(), 'b=1&a=x&a=y&message=%E5%A4%B1%E8%B4%A5+%F0%9F%98%80')
+  t.match(arrival?.headers, {
+    'content-type': 'application/x-www-form-urlencoded; charset=UTF-8',
+    'webhook-id': row.message_id,
+    'idempotency-key': row.message_id,
+    'webhook-attempt': '1',
+    'webhook-timestamp': /^\d{10}$/,
+    traceparent,
+    'user-agent': /^Ringback\//,
+  })
+  t.same(await stage.outcomes(id), [[1, 'delivered']])
+})
+
+t.test('a rolled back insert is never sent', async t => {
+  const stage = await Stage.set(t)
+  await stage.relay()
+  await stage.client.query('begin')
+  await stage.insert({ n: 'rolled back' })
+  await stage.client.query('rollback')
+  await stage.becomes(await stage.insert({ n: 'committed' }), 'delivered')
+  t.same(
+    stage.receiver.arrivals.map(({ body }) => body.toString()),
+    ['n=committed'],
+  )
+})
+
+t.test('a row of a long transaction is sent once it commits, though younger rows went before', async t => {
+  const stage = await Stage.set(t)
+  await stage.relay()
+  const other = await stage.database.connect()
+  await other.query('begin')
+  await other.query('insert into outbox.callback (url, form) values ($1, $2)', [
+    stage.receiver.url('/late'),
+    '{"n": 1}',
+  ])
+  await stage.becomes(await stage.insert({ n: 2 }), 'delivered')
+  await other.query('commit')
+  await stage.receiver.until(arrivals => arrivals.some(({ path }) => path === '/late'))
+  await stage.drained()
+})
+
+t.test('a failing head holds up its key only, and its key goes on in order', async t => {
+  const stage = await Stage.set(t)
+  let failures = 2
+  stage.receiver.answer = ({ path }) => (path === '/bad' && failures-- > 0 ? 503 : 200)
+  await stage.relay()
+  for (const n of [1, 2, 3]) await stage.insert({ n }, { key: 'a', path: '/bad' })
+  const other = await stage.insert({ n: 9 }, { key: 'b' })
+  await stage.becomes(other, 'delivered')
+  await stage.drained()
+  const bad = stage.receiver.arrivals.filter(({ path }) => path === '/bad')
+  t.same(
+    bad.map(({ body }) => body.toString()),
+    ['n=1', 'n=1', 'n=1', 'n=2', 'n=3'],
+  )
+})
+
+t.test(
+  'what the receiver refuses for good is dead at once, what keeps failing after its attempts, each with the reason',
+  async t => {
+    const stage = await Stage.set(t)
+    stage.receiver.answer = ({ path }) => (path === '/gone' ? 404 : path === '/broken' ? 500 : 200)
+    await stage.relay()
+    const refused = await stage.insert({}, { path: '/gone' })
+    const broken = await stage.insert({}, { path: '/broken', max_attempts: 3 })
+    const nowhere = await stage.insert({}, { url: 'http://127.0.0.1:1/', max_attempts: 2 })
+    t.match(await stage.becomes(refused, 'dead'), { attempts: 1, last_error: /^rejected: HTTP 404/ })
+    t.match(await stage.becomes(broken, 'dead'), {
+      attempts: 3,
+      last_error: /^gave up after 3 of 3 attempts: HTTP 500/,
+    })
+    t.match(await stage.becomes(nowhere, 'dead'), { attempts: 2, last_error: /connect refused/ })
+    t.same(await stage.outcomes(nowhere), [
+      [1, 'not_sent'],
+      [2, 'not_sent'],
+    ])
+  },
+)
+
+t.test('due_at is not before, expires_at not after', async t => {
+  const stage = await Stage.set(t)
+  stage.receiver.answer = ({ path }) => (path === '/down' ? 500 : 200)
+  await stage.relay()
+  const dueAt = new Date(Date.now() + 2_500)
+  const later = await stage.insert({ n: 'later' }, { due_at: dueAt })
+  const expired = await stage.insert({}, { expires_at: new Date(Date.now() - 1_000) })
+  const expiring = await stage.insert({}, { path: '/down', expires_at: new Date(Date.now() + 1_000) })
+  t.match(await stage.becomes(expired, 'dead'), { attempts: 0, last_error: 'expired' })
+  t.match((await stage.becomes(expiring, 'dead')).last_error, /^expired; last attempt: HTTP 500/)
+  await stage.becomes(later, 'delivered')
+  const { rows } = await stage.client.query<{ id: string }>(
+    `select a.callback_id as id from outbox.attempt a where a.callback_id = $1 and a.started_at >= $2`,
+    [later, dueAt],
+  )
+  t.equal(rows.length, 1)
+})
+
+t.test('an operator replays, cancels and amends by SQL', async t => {
+  const stage = await Stage.set(t)
+  let isFixed = false
+  stage.receiver.answer = ({ path }) => (path === '/fragile' && !isFixed ? 404 : 200)
+  await stage.relay({ 'retry-base': '1h', 'retry-cap': '1h' })
+  const dead = await stage.insert({ n: 'dead' }, { path: '/fragile' })
+  const before = await stage.becomes(dead, 'dead')
+  isFixed = true
+  await stage.client.query(`update outbox.callback set status = 'pending' where status = 'dead'`)
+  const after = await stage.becomes(dead, 'delivered')
+  t.equal(after.message_id, before.message_id)
+  t.same(
+    stage.receiver.arrivals.map(({ headers }) => [headers['webhook-id'], headers['webhook-attempt']]),
+    [
+      [before.message_id, '1'],
+      [before.message_id, '2'],
+    ],
+  )
+
+  const due_at = new Date(Date.now() + 3_600_000)
+  const cancelled = await stage.insert({ n: 'cancelled' }, { due_at })
+  const amended = await stage.insert({ n: 'old' }, { url: 'http://127.0.0.1:1/' })
+  await eventually(async () => assert.deepEqual(await stage.outcomes(amended), [[1, 'not_sent']]))
+  await stage.client.query(`update outbox.callback set status = 'cancelled' where id = $1`, [cancelled])
+  await eventually(() =>
+    stage.client.query('update outbox.callback set url = $2, form = $3 where id = $1', [
+      amended,
+      stage.receiver.url('/new'),
+      '{"n": "new"}',
+    ]),
+  )
+  await stage.becomes(amended, 'delivered')
+  t.same(
+    stage.receiver.arrivals.slice(2).map(({ body }) => body.toString()),
+    ['n=new'],
+  )
+  t.equal((await stage.row(cancelled)).attempts, 0)
+})
+
+t.test('a cancelled head lets its key go on', async t => {
+  const stage = await Stage.set(t)
+  stage.receiver.answer = ({ path }) => (path === '/bad' ? 500 : 200)
+  await stage.relay({ 'retry-base': '1h', 'retry-cap': '1h' })
+  const head = await stage.insert({ n: 1 }, { key: 'k', path: '/bad' })
+  const next = await stage.insert({ n: 2 }, { key: 'k' })
+  await eventually(async () => assert.equal((await stage.row(head)).attempts, 1))
+  await eventually(() =>
+    stage.client.query(
+      `update outbox.callback set status = 'cancelled' where id = $1 and status = 'pending' returning 1`,
+      [head],
+    ),
+  )
+  await stage.becomes(next, 'delivered')
+  t.equal((await stage.row(head)).status, 'cancelled')
+})
+
+t.test('a held prefix waits, and goes on in order when the hold is lifted', async t => {
+  const stage = await Stage.set(t)
+  await stage.relay()
+  await stage.client.query('insert into outbox.hold (url_prefix, reason) values ($1, $2)', [
+    stage.receiver.url('/held'),
+    'maintenance',
+  ])
+  for (const n of [1, 2, 3]) await stage.insert({ n }, { key: 'k', path: '/held' })
+  await stage.becomes(await stage.insert({ n: 9 }, { path: '/free' }), 'delivered')
+  t.equal(stage.receiver.arrivals.filter(({ path }) => path === '/held').length, 0)
+  await stage.client.query('delete from outbox.hold')
+  await stage.drained()
+  t.same(
+    stage.receiver.arrivals.filter(({ path }) => path === '/held').map(({ body }) => body.toString()),
+    ['n=1', 'n=2', 'n=3'],
+  )
+})
+
+t.test('an operator idle in a transaction stops the keys of his rows and nothing else', async t => {
+  const stage = await Stage.set(t)
+  const mine = await stage.insert({ n: 1 }, { key: 'mine' })
+  const behind = await stage.insert({ n: 2 }, { key: 'mine' })
+  const operator = await stage.database.connect()
+  await operator.query('begin')
+  await operator.query('select from outbox.callback where id = $1 for update', [mine])
+  await stage.relay()
+  for (const n of [1, 2, 3, 4, 5]) await stage.becomes(await stage.insert({ n }, { key: 'other' }), 'delivered')
+  t.equal((await stage.row(behind)).attempts, 0)
+  await operator.query('rollback')
+  await stage.becomes(behind, 'delivered')
+})
+
+t.test('a receiver that never answers costs its own attempts, and is recorded as unknown', async t => {
+  const stage = await Stage.set(t)
+  stage.receiver.answer = ({ path }) => (path === '/hang' ? 'hang' : path === '/reset' ? 'reset' : 200)
+  await stage.relay({ deadline: '500ms', 'connect-timeout': '500ms' })
+  const hangs = await stage.insert({}, { path: '/hang', max_attempts: 1 })
+  const resets = await stage.insert({}, { path: '/reset', max_attempts: 1 })
+  await stage.becomes(await stage.insert({}), 'delivered')
+  t.match((await stage.becomes(hangs, 'dead')).last_error, /no answer within 500 ms/)
+  t.match((await stage.becomes(resets, 'dead')).last_error, /reset/)
+  t.same([await stage.outcomes(hangs), await stage.outcomes(resets)], [[[1, 'unknown']], [[1, 'unknown']]])
+})

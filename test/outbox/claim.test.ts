@@ -1,0 +1,122 @@
+import t from 'tap'
+import type { OwnedLane } from '../../src/model.ts'
+import { claim } from '../../src/outbox/claim.ts'
+import { Stage, waiting } from './stage.ts'
+
+const stage = await Stage.open(t)
+const lanes = await stage.takeAll()
+
+/** Ids of those that were claimed. */
+async function claimed(ids: readonly string[], owned: readonly OwnedLane[] = lanes): Promise<string[]> {
+  return (await claim(stage.session, ids.map(waiting), owned)).map(({ id }) => id).sort()
+}
+
+/** Those of the relay's session that PostgreSQL has not yet added to its statistics. */
+async function updates(): Promise<{ readonly all: number; readonly hot: number }> {
+  const text = `select n_tup_upd::int as all, n_tup_hot_upd::int as hot from pg_stat_xact_user_tables where relname = 'callback'`
+  const [row] = await stage.session.rows<{ all: number; hot: number }>({ name: 'updates', text })
+  return row ?? { all: 0, hot: 0 }
+}
+
+t.test('a claim raises attempts, notes time and epoch, and hands out all that a POST needs', async t => {
+  const form = '{"z":9007199254740993,  "2":"b","1":[1.0,"\\u00e9"] }'
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const id = await stage.insert({
+    form,
+    ordering_key: 'leased',
+    traceparent,
+    max_attempts: 7,
+    url: 'HTTPS://A.test:443/x?y',
+  })
+  const [got] = await claim(stage.session, [waiting(id)], lanes)
+  const row = await stage.row(id)
+  t.match(got, { id, attempt: 1, epoch: '1', lane: row.lane, orderingKey: 'leased', origin: 'https://a.test' })
+  t.match(got, { url: 'HTTPS://A.test:443/x?y', traceparent, attemptOfBudget: 1, maxAttempts: 7 })
+  t.match(got?.messageId, /^[0-9a-f-]{36}$/)
+  t.equal(got?.form, form, 'byte for byte')
+  t.match(row, { status: 'claimed', attempts: 1, rev: '1', claimed_epoch: '1', settled_at: null })
+  t.ok(Date.now() - (row.claimed_at?.getTime() ?? 0) < 10_000)
+})
+
+t.test('the attempts of a replayed row go on, its budget starts again', async t => {
+  const id = await stage.insert()
+  await stage.force(id, `attempts = 5, status = 'dead', settled_at = now(), dead_at = now()`)
+  await stage.query(`update outbox.callback set status = 'pending' where id = $1`, [id])
+  t.match(await claim(stage.session, [waiting(id)], lanes), [{ attempt: 6, attemptOfBudget: 1, maxAttempts: null }])
+})
+
+t.test('a claim is a HOT update: no index is written', async t => {
+  const ids = [await stage.insert(), await stage.insert({ ordering_key: 'hot', due_at: 'yesterday' })]
+  await stage.session.run('begin')
+  const before = await updates()
+  t.equal((await claimed(ids)).length, 2)
+  const after = await updates()
+  t.same({ all: after.all - before.all, hot: after.hot - before.hot }, { all: 2, hot: 2 })
+  await stage.session.run('rollback')
+})
+
+t.test('only rows in lanes that are given, at the epoch that is given', async t => {
+  const id = await stage.insert()
+  const { lane } = await stage.row(id)
+  const mine = lanes.filter(each => each.lane === lane)
+  t.same(
+    await claimed(
+      [id],
+      lanes.filter(each => each.lane !== lane),
+    ),
+    [],
+  )
+  t.same(await claimed([id], [{ lane, epoch: '0' }]), [], 'an old epoch')
+  t.same(await claimed([id], [{ lane, epoch: '2' }]), [], 'an epoch to come')
+  t.same(await claimed([id], []), [])
+  t.match(await stage.row(id), { status: 'pending', attempts: 0, rev: '0' })
+  t.same(await claimed([id], mine), [id])
+})
+
+t.test('only pending rows', async t => {
+  for (const settled of ['delivered', 'cancelled', 'dead']) {
+    const id = await stage.insert()
+    await stage.force(
+      id,
+      `status = '${settled}', settled_at = now(), dead_at = ${settled === 'dead' ? 'now()' : 'null'}`,
+    )
+    t.same(await claimed([id]), [], settled)
+  }
+  const id = await stage.insert()
+  t.same(await claimed([id]), [id])
+  t.same(await claimed([id]), [], 'claimed')
+  t.same(await claimed(['9223372036854775807']), [], 'not there at all')
+})
+
+t.test('not before it is due; a parked row can be claimed', async t => {
+  const later = await stage.insert({ due_at: 'tomorrow' })
+  const due = await stage.insert({ due_at: 'yesterday' })
+  const parked = await stage.insert()
+  await stage.force(parked, `due_at = 'infinity'`)
+  t.same(await claimed([later, due, parked]), [due, parked].sort())
+  t.equal((await stage.row(parked)).due_at, Number.POSITIVE_INFINITY, 'only the record clears it')
+})
+
+t.test('not after it has expired', async t => {
+  const gone = await stage.insert({ expires_at: 'yesterday' })
+  const fine = await stage.insert({ expires_at: 'tomorrow' })
+  t.same(await claimed([gone, fine]), [fine])
+})
+
+t.test('not while a hold names the beginning of its url, letter by letter', async t => {
+  await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://held_%.test/a', '')`)
+  const held = await stage.insert({ url: 'https://held_%.test/ab' })
+  const other = await stage.insert({ url: 'https://heldxx.test/ab' })
+  t.same(await claimed([held, other]), [other])
+  await stage.query('delete from outbox.hold')
+  t.same(await claimed([held]), [held])
+})
+
+t.test('a cancelled row is not sent, an amended one is sent as amended', async t => {
+  const cancelled = await stage.insert()
+  const amended = await stage.insert({ form: '{"a":1}' })
+  await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [cancelled])
+  await stage.query(`update outbox.callback set form = '{ "b":2}', url = 'https://new.test/' where id = $1`, [amended])
+  const got = await claim(stage.session, [cancelled, amended].map(waiting), lanes)
+  t.match(got, [{ id: amended, form: '{ "b":2}', url: 'https://new.test/', origin: 'https://new.test' }])
+})

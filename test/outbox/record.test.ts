@@ -1,0 +1,218 @@
+import t from 'tap'
+import type { Attempt, AttemptKey, Decision, Outcome, OutcomeKind } from '../../src/model.ts'
+import { claim } from '../../src/outbox/claim.ts'
+import { record } from '../../src/outbox/record.ts'
+import { type Columns, Stage, waiting } from './stage.ts'
+
+const stage = await Stage.open(t)
+const lanes = await stage.takeAll()
+
+const kinds: readonly OutcomeKind[] = ['delivered', 'rejected', 'failed', 'not_sent', 'unknown']
+const delivered: Decision = { status: 'delivered' }
+const dead: Decision = { status: 'dead', reason: 'gave up' }
+const retry: Decision = { status: 'pending', retryInMs: 60_000, reason: 'try again' }
+
+function outcome(kind: OutcomeKind, facts: Partial<Outcome> = {}): Outcome {
+  const answer = kind === 'delivered' ? 204 : kind === 'not_sent' || kind === 'unknown' ? null : 503
+  const error = kind === 'delivered' ? null : `it ${kind}`
+  return {
+    kind,
+    httpStatus: answer,
+    error,
+    responseExcerpt: null,
+    retryAfterMs: null,
+    startedAtMs: -20,
+    finishedAtMs: -10,
+    ...facts,
+  }
+}
+
+function attempt(
+  of: AttemptKey,
+  decision: Decision,
+  kind: OutcomeKind = 'failed',
+  facts: Partial<Outcome> = {},
+): Attempt {
+  return { id: of.id, attempt: of.attempt, epoch: of.epoch, outcome: outcome(kind, facts), decision }
+}
+
+async function claimOne(columns: Columns = {}): Promise<AttemptKey> {
+  const [got] = await claim(stage.session, [waiting(await stage.insert(columns))], lanes)
+  if (!got) throw new Error('the row was not claimed')
+  return got
+}
+
+const write = (...attempts: Attempt[]) => record(stage.session, attempts, 'relay-a', 0)
+
+const history = (id: string) =>
+  stage.query<{
+    attempt: number
+    epoch: string
+    outcome: string
+    error: string | null
+    http_status: number | null
+    relay: string
+  }>('select * from outbox.attempt where callback_id = $1 order by attempt, epoch', [id])
+
+t.test('every outcome with every decision, in one statement', async t => {
+  const attempts: Attempt[] = []
+  for (const kind of kinds)
+    for (const decision of [delivered, dead, retry]) attempts.push(attempt(await claimOne(), decision, kind))
+  const done = await write(...attempts)
+  t.same(done, new Set(attempts.map(({ id }) => id)))
+  for (const { id, outcome, decision } of attempts) {
+    const name = `${outcome.kind}, ${decision.status}`
+    const row = await stage.row(id)
+    t.match(row, { status: decision.status, attempts: 1, rev: '2', last_http_status: outcome.httpStatus }, name)
+    t.equal(row.last_error, decision.status === 'delivered' ? null : decision.reason, name)
+    t.equal(row.settled_at !== null, decision.status !== 'pending', name)
+    t.equal(row.dead_at !== null, decision.status === 'dead', name)
+    t.equal(row.due_at !== null, decision.status === 'pending', name)
+    t.match(await history(id), [
+      {
+        attempt: 1,
+        epoch: '1',
+        outcome: outcome.kind,
+        error: outcome.error,
+        http_status: outcome.httpStatus,
+        relay: 'relay-a',
+      },
+    ])
+  }
+})
+
+t.test('sent twice, as after a lost reply, it changes nothing the second time', async t => {
+  for (const decision of [delivered, dead, retry]) {
+    const made = attempt(await claimOne(), decision)
+    t.equal((await write(made)).size, 1)
+    const [row, made1] = [await stage.row(made.id), await history(made.id)]
+    t.equal((await write(made)).size, 0, decision.status)
+    t.same(await stage.row(made.id), row)
+    t.same(await history(made.id), made1)
+  }
+})
+
+t.test('an attempt of another epoch or number is written down and changes nothing', async t => {
+  for (const decision of [delivered, dead, retry]) {
+    const now = await claimOne()
+    const row = await stage.row(now.id)
+    const stale = [
+      { ...now, epoch: '0' },
+      { ...now, epoch: '2' },
+      { ...now, attempt: 2 },
+      { ...now, attempt: 0 },
+    ]
+    for (const key of stale) t.equal((await write(attempt(key, decision))).size, 0)
+    t.same(await stage.row(now.id), row, decision.status)
+    t.equal((await history(now.id)).length, 4)
+  }
+})
+
+t.test('an attempt of a callback that was deleted is written down', async t => {
+  const key = { id: '9223372036854775807', attempt: 1, epoch: '1' }
+  t.equal((await write(attempt(key, delivered, 'delivered'))).size, 0)
+  t.equal((await history(key.id)).length, 1)
+})
+
+/** A row of relay-a that its heir has released: what relay-a saw was unknown to it. */
+async function released(): Promise<AttemptKey> {
+  const key = await claimOne()
+  const judged = { ...attempt(key, { ...retry, retryInMs: 0 }, 'unknown'), heirEpoch: '2' }
+  t.equal((await record(stage.session, [judged], 'relay-b', 0)).size, 1)
+  return key
+}
+
+t.test('a 2xx that comes late settles a row that an heir has released and nobody has claimed since', async t => {
+  const key = await released()
+  t.equal((await write(attempt(key, delivered, 'delivered'))).size, 1)
+  t.match(await stage.row(key.id), { status: 'delivered', attempts: 1, due_at: null, last_error: null })
+  t.match(await history(key.id), [
+    { attempt: 1, epoch: '1', outcome: 'delivered', relay: 'relay-a' },
+    { attempt: 1, epoch: '2', outcome: 'unknown', relay: 'relay-b' },
+  ])
+})
+
+t.test('any other outcome that comes late does not, but is written down', async t => {
+  for (const decision of [dead, retry]) {
+    const key = await released()
+    const row = await stage.row(key.id)
+    t.equal((await write(attempt(key, decision, 'rejected'))).size, 0)
+    t.same(await stage.row(key.id), row)
+    t.match(await history(key.id), [{ outcome: 'rejected' }, { outcome: 'unknown' }])
+  }
+})
+
+t.test('a late 2xx does not settle a row that was claimed again, cancelled or replayed', async t => {
+  const again = await released()
+  t.equal((await claim(stage.session, [waiting(again.id)], lanes)).length, 1)
+  const cancelled = await released()
+  await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [cancelled.id])
+  const replayed = await released()
+  await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [replayed.id])
+  await stage.query(`update outbox.callback set status = 'pending' where id = $1`, [replayed.id])
+  for (const key of [again, cancelled, replayed]) {
+    const row = await stage.row(key.id)
+    t.equal((await write(attempt(key, delivered, 'delivered'))).size, 0)
+    t.same(await stage.row(key.id), row)
+    t.match(await history(key.id), [{ outcome: 'delivered' }, { outcome: 'unknown' }])
+  }
+})
+
+t.test('a row that somebody has locked is not done, nothing waits for it, and it can be sent again', async t => {
+  const [locked, free] = [attempt(await claimOne(), retry), attempt(await claimOne(), delivered, 'delivered')]
+  const operator = await stage.database.connect()
+  await operator.query('begin')
+  await operator.query('select from outbox.callback where id = $1 for update', [locked.id])
+  await stage.session.run(`set lock_timeout = '1ms'`)
+  t.same(await write(locked, free), new Set([free.id]))
+  await operator.query('commit')
+  t.match(await stage.row(locked.id), { status: 'claimed', rev: '1' })
+  t.same(await write(locked), new Set([locked.id]))
+  t.match(await stage.row(locked.id), { status: 'pending', rev: '2' })
+  t.equal((await history(locked.id)).length, 1)
+})
+
+t.test('a retry is due after its pause, but not after the row expires', async t => {
+  const far = attempt(await claimOne({ expires_at: '2100-01-01T00:00Z' }), retry)
+  const near = attempt(await claimOne({ expires_at: new Date(Date.now() + 30_000).toISOString() }), retry)
+  await write(far, near)
+  const seconds = await stage.query<{ id: string; pause: number; capped: boolean }>(
+    `select id, extract(epoch from due_at - clock_timestamp())::float8 as pause, due_at = expires_at as capped
+       from outbox.callback where id = any ($1) order by id`,
+    [[far.id, near.id]],
+  )
+  t.match(seconds, [{ capped: false }, { capped: true }])
+  t.ok(seconds[0] && seconds[0].pause > 50 && seconds[0].pause <= 60, String(seconds[0]?.pause))
+})
+
+t.test('whatever a receiver says can be stored; NUL goes', async t => {
+  const odd = `a\0b\ud800c\udfff \u001b[31m \u{1f600} \\ ' " {"x":"\\u0000"} ${'é'.repeat(5_000)}`
+  const kept = odd.replace('\0', '').replace('\ud800', '\ufffd').replace('\udfff', '\ufffd')
+  const key = await claimOne()
+  await write(attempt(key, { ...dead, reason: odd }, 'failed', { error: odd, responseExcerpt: odd }))
+  t.equal((await stage.row(key.id)).last_error, kept)
+  t.match(await history(key.id), [{ error: kept, response_excerpt: kept }])
+})
+
+t.test('ages become times of the database’s clock', async t => {
+  const key = await claimOne()
+  const facts = { startedAtMs: 1_000, finishedAtMs: 3_500.5 }
+  await record(stage.session, [attempt(key, delivered, 'delivered', facts)], 'relay-a', 11_000)
+  const [row] = await stage.query<{ took: number; ago: number }>(
+    `select extract(epoch from finished_at - started_at)::float8 as took, extract(epoch from clock_timestamp() - started_at)::float8 as ago
+       from outbox.attempt where callback_id = $1`,
+    [key.id],
+  )
+  t.ok(row && Math.abs(row.took - 2.5005) < 0.001, `took ${row?.took}`)
+  t.ok(row && row.ago >= 10 && row.ago < 15, `started ${row?.ago} s ago`)
+})
+
+t.test('two hundred at once', async t => {
+  const ids = (
+    await stage.query<{ id: string }>(
+      `insert into outbox.callback (url) select 'https://a.test' from generate_series(1, 200) returning id`,
+    )
+  ).map(({ id }) => id)
+  const claims = await claim(stage.session, ids.map(waiting), lanes)
+  t.same((await write(...claims.map(key => attempt(key, delivered, 'delivered')))).size, 200)
+})

@@ -1,0 +1,277 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import fc from 'fast-check'
+import t from 'tap'
+import type { WaitingCallback } from '../src/model.ts'
+import { compareIds, Sequencer, type SequencerLimits } from '../src/sequencer.ts'
+import { SequencerWorld, worldSteps } from './fixtures/sequencer-world.ts'
+
+const limits: SequencerLimits = { rows: 1_000, originConcurrency: 16, horizonMs: 1_000, drainMs: 5_000 }
+
+function row(id: number | string, fields: Partial<WaitingCallback> = {}): WaitingCallback {
+  return { id: String(id), lane: 0, orderingKey: null, origin: 'http://a', dueInMs: 0, late: false, ...fields }
+}
+
+function ids(rows: readonly WaitingCallback[]): string[] {
+  return rows.map(({ id }) => id)
+}
+
+t.test('whatever happens in whatever order, it does as a naive model does, and nothing is lost', async () => {
+  fc.assert(
+    fc.property(worldSteps, steps => {
+      const world = new SequencerWorld()
+      for (const step of steps) world.run(step)
+      world.drain()
+    }),
+    { numRuns: 1_500 },
+  )
+})
+
+t.test('rows of one key go one at a time, by id, and the next starts when the one before has settled', async t => {
+  const sequencer = new Sequencer(limits)
+  sequencer.add(
+    [9, 10, 11].map(id => row(id, { orderingKey: 'k' })),
+    0,
+  )
+  for (const id of ['9', '10', '11']) {
+    t.same(ids(sequencer.take(9, 0)), [id])
+    t.same(sequencer.take(9, 0), [])
+    sequencer.settled(id, 0)
+  }
+  t.equal(sequencer.size, 0)
+})
+
+t.test('a first that waits for its retry holds its key, and no other', async t => {
+  const sequencer = new Sequencer(limits)
+  sequencer.add([row(1, { orderingKey: 'k' }), row(2, { orderingKey: 'k' }), row(3, { orderingKey: 'l' })], 0)
+  sequencer.take(9, 0)
+  sequencer.later('1', 500, 0)
+  t.same(ids(sequencer.take(9, 499)), [])
+  t.same([...sequencer.blockers()], ['1'])
+  t.same(ids(sequencer.take(9, 500)), ['1'])
+})
+
+t.test(
+  'an earlier row that comes while a later one is on its way waits for it, then goes before its retry',
+  async t => {
+    const sequencer = new Sequencer(limits)
+    sequencer.add([row(5, { orderingKey: 'k' })], 0)
+    sequencer.take(1, 0)
+    sequencer.add([row(3, { orderingKey: 'k' }), row(2, { orderingKey: 'k' }), row(4, { orderingKey: 'k' })], 0)
+    t.same(sequencer.take(9, 0), [])
+    sequencer.later('5', 10, 0)
+    for (const id of ['2', '3', '4', '5']) {
+      t.same(ids(sequencer.take(9, 20)), [id])
+      sequencer.settled(id, 20)
+    }
+    t.equal(sequencer.size, 0)
+  },
+)
+
+t.test('an earlier row that comes while a later one is ready or waits overtakes it', async t => {
+  for (const dueInMs of [0, 100]) {
+    const sequencer = new Sequencer(limits)
+    sequencer.add([row(5, { orderingKey: 'k', dueInMs })], 0)
+    sequencer.add([row(3, { orderingKey: 'k' })], 0)
+    t.same(ids(sequencer.take(9, 200)), ['3'])
+    sequencer.settled('3', 200)
+    t.same(ids(sequencer.take(9, 200)), ['5'])
+  }
+})
+
+t.test('an origin has no more than its share running, and the others go on', async t => {
+  const sequencer = new Sequencer({ ...limits, originConcurrency: 2 })
+  sequencer.add([1, 2, 3].map(id => row(id)).concat(row(4, { origin: 'http://b' })), 0)
+  t.same(ids(sequencer.take(9, 0)), ['1', '4', '2'])
+  t.notOk(sequencer.hasReady(0))
+  sequencer.settled('4', 0)
+  t.same(sequencer.take(9, 0), [])
+  sequencer.settled('1', 0)
+  t.same(ids(sequencer.take(9, 0)), ['3'])
+})
+
+t.test('origins take turns, however many rows each has', async t => {
+  const sequencer = new Sequencer(limits)
+  const many = Array.from({ length: 100 }, (_, n) => row(n))
+  sequencer.add([...many, row(200, { origin: 'http://b' }), row(300, { origin: 'http://c' })], 0)
+  t.same(ids(sequencer.take(3, 0)), ['0', '200', '300'])
+})
+
+t.test('fresh rows go before late ones, but every fourth start of an origin is a late one', async t => {
+  const sequencer = new Sequencer(limits)
+  const rows = Array.from({ length: 16 }, (_, n) => row(n, { late: n < 8 }))
+  sequencer.add(rows, 0)
+  t.same(
+    sequencer
+      .take(16, 0)
+      .map(({ late }) => (late ? 'L' : 'f'))
+      .join(''),
+    'fffLfffLffLLLLLL',
+  )
+})
+
+t.test('memory holds no more than its rows, and says how much room there is', async t => {
+  const sequencer = new Sequencer({ ...limits, rows: 3 })
+  t.equal(sequencer.room, 3)
+  t.equal(
+    sequencer.add(
+      [1, 2, 3, 4].map(id => row(id)),
+      0,
+    ),
+    3,
+  )
+  t.notOk(sequencer.knows('4'))
+  t.equal(sequencer.room, 0)
+  sequencer.settled('1', 0)
+  t.equal(sequencer.add([row(4)], 0), 1)
+})
+
+t.test('a known row may become due earlier, not later', async t => {
+  const sequencer = new Sequencer(limits)
+  const waiting = [row(1, { dueInMs: 500 }), row(2, { orderingKey: 'k' }), row(3, { orderingKey: 'k', dueInMs: 500 })]
+  sequencer.add(waiting, 0)
+  t.equal(sequencer.nextDueAt(), 500)
+  sequencer.add([row(1, { dueInMs: 900 })], 0)
+  t.equal(sequencer.nextDueAt(), 500)
+  sequencer.add([row(1, { dueInMs: 200 }), row(3, { orderingKey: 'k', dueInMs: 0 })], 0)
+  t.equal(sequencer.nextDueAt(), 200)
+  t.same(ids(sequencer.take(9, 0)), ['2'])
+  sequencer.settled('2', 0)
+  t.same(ids(sequencer.take(9, 0)), ['3'], 'also one that was blocked when its due time was amended')
+})
+
+t.test('a row that left while the database was being read is not taken in again by that reading', async t => {
+  const sequencer = new Sequencer(limits)
+  sequencer.add([row(1)], 0)
+  const reading = sequencer.beginReading()
+  sequencer.take(1, 0)
+  sequencer.settled('1', 0)
+  t.equal(sequencer.add([row(1), row(2)], 0, reading), 1)
+  sequencer.endReading(reading)
+  const next = sequencer.beginReading()
+  t.equal(sequencer.add([row(1)], 0, next), 1, 'a later reading may: it is a replay')
+})
+
+t.test('a far retry is forgotten unless others wait behind it', async t => {
+  const sequencer = new Sequencer(limits)
+  sequencer.add([row(1), row(2, { orderingKey: 'k' }), row(3, { orderingKey: 'k' })], 0)
+  sequencer.take(9, 0)
+  sequencer.later('1', 1_001, 0)
+  sequencer.later('2', 1_001, 0)
+  t.notOk(sequencer.knows('1'))
+  t.ok(sequencer.knows('2'))
+})
+
+t.test('the last row of a key says so when others may be parked behind it: it was late, or some were', async t => {
+  const sequencer = new Sequencer({ ...limits, rows: 10 })
+  sequencer.add([row(1, { orderingKey: 'fresh' }), row(2, { orderingKey: 'late', late: true }), row(3)], 0)
+  sequencer.take(9, 0)
+  t.equal(sequencer.settled('1', 0), null)
+  t.equal(sequencer.settled('2', 0), 'late')
+  t.equal(sequencer.settled('3', 0), null)
+  sequencer.add(
+    Array.from({ length: 10 }, (_, n) => row(10 + n, { orderingKey: 'k' })),
+    0,
+  )
+  sequencer.take(9, 0)
+  t.equal(sequencer.overflow(10_000).length, 5)
+  for (const id of [10, 11, 12, 13]) {
+    t.equal(sequencer.settled(String(id), 10_000), null)
+    sequencer.take(9, 10_000)
+  }
+  t.equal(sequencer.settled('14', 10_000), 'k')
+})
+
+t.test('forgetting spares what is running, and may be confined to lanes', async t => {
+  const sequencer = new Sequencer(limits)
+  sequencer.add([row(1), row(2, { lane: 7 }), row(3, { lane: 7 }), row(4)], 0)
+  sequencer.take(2, 0)
+  sequencer.forget(0, new Set([7]))
+  t.same(
+    [1, 2, 3, 4].map(id => sequencer.knows(String(id))),
+    [true, true, false, true],
+  )
+  sequencer.forget(0)
+  t.same(
+    [1, 2, 3, 4].map(id => sequencer.knows(String(id))),
+    [true, true, false, false],
+  )
+  t.equal(sequencer.runningIn(new Set([7])), 1)
+  t.notOk(sequencer.hasReady(0), 'nor is anything ready that is not there any more')
+})
+
+t.test('memory that is nearly full parks rows of slow origins alone, blocked ones first, then the newest', async t => {
+  const sequencer = new Sequencer({ ...limits, rows: 20, originConcurrency: 1 })
+  const dead = (id: number) => row(id, { origin: 'http://dead', orderingKey: id % 2 ? 'k' : null })
+  sequencer.add(
+    Array.from({ length: 12 }, (_, n) => dead(n)),
+    0,
+  )
+  sequencer.add(
+    Array.from({ length: 5 }, (_, n) => row(100 + n, { origin: 'http://good' })),
+    0,
+  )
+  t.same(sequencer.overflow(9_000), [], 'not while there is room')
+  sequencer.add([row(105, { origin: 'http://good' })], 0)
+  for (let n = 0; n < 9; n++) {
+    for (const { id, origin } of sequencer.take(9, 0)) if (origin === 'http://good') sequencer.settled(id, 0)
+    sequencer.add([row(200 + n, { origin: 'http://good' })], 0)
+  }
+  t.same(sequencer.overflow(3_999), [], 'not before an origin has shown how slow it is')
+  const parked = ids(sequencer.overflow(5_000))
+  t.same(parked, ['11', '9', '7', '5', '3', '10', '8', '6'])
+  t.equal(sequencer.size, 10)
+})
+
+t.test('memory that is nearly full forgets what waits for a far retry and has nobody behind it', async t => {
+  const sequencer = new Sequencer({ ...limits, rows: 3 })
+  sequencer.add([row(1), row(2, { orderingKey: 'k' }), row(3, { orderingKey: 'k' })], 0)
+  sequencer.take(9, 0)
+  sequencer.later('2', 5_000, 0)
+  sequencer.settled('3', 0)
+  sequencer.add([row(4, { dueInMs: 100 })], 0)
+  t.same(sequencer.overflow(0), [])
+  t.same(
+    ['1', '2', '4'].map(id => sequencer.knows(id)),
+    [true, false, true],
+  )
+})
+
+t.test('a key with 100,000 rows costs no more each than a key with one, in whichever order they come', async t => {
+  const rows = Array.from({ length: 100_000 }, (_, n) => row(n, { orderingKey: 'k' }))
+  const middle = [...rows.slice(0, 30_000), ...rows.slice(60_000), ...rows.slice(30_000, 60_000)]
+  for (const order of [rows, [...rows].reverse(), middle]) {
+    const sequencer = new Sequencer({ ...limits, rows: 100_000 })
+    sequencer.add(order, 0)
+    for (let n = 0; n < 100_000; n++) sequencer.settled(ids(sequencer.take(1, 0))[0] ?? 'none was ready', 0)
+    t.equal(sequencer.size, 0)
+  }
+})
+
+t.test('what has left leaves nothing behind, though its origin hangs and its time is far', async t => {
+  const sequencer = new Sequencer({ ...limits, rows: 2_000, originConcurrency: 1 })
+  sequencer.add([row(0)], 0)
+  sequencer.take(1, 0)
+  const seen: WeakRef<WaitingCallback>[] = []
+  for (let round = 0; round < 10; round++) {
+    for (let n = 1; n < 1_000; n++) {
+      const ready = row(n)
+      const waiting = row(1_000 + n, { dueInMs: 9_999_999 })
+      seen.push(new WeakRef(ready), new WeakRef(waiting))
+      sequencer.add([ready, waiting], 0)
+    }
+    sequencer.forget(0)
+  }
+  setFlagsFromString('--expose-gc')
+  await turn()
+  runInNewContext('gc')()
+  const held = seen.filter(ref => ref.deref() !== undefined).length
+  t.ok(held < 2_000, `${held} of ${seen.length} are held`)
+  t.equal(sequencer.size, 1)
+})
+
+t.test('ids are compared as the numbers they are, also beyond the exact ones', async () => {
+  const id = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n })
+  fc.assert(fc.property(id, id, (a, b) => Math.sign(compareIds(String(a), String(b))) === (a < b ? -1 : a > b ? 1 : 0)))
+})

@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import t from 'tap'
+import { claim } from '../../src/outbox/claim.ts'
+import { noEnd, readFresh } from '../../src/outbox/fetch.ts'
+import { migrate } from '../../src/outbox/migrate.ts'
+import { Session } from '../../src/outbox/session.ts'
+import { testDatabase } from '../fixtures/database.ts'
+import { eventually } from '../fixtures/eventually.ts'
+import { catalog } from './catalog.ts'
+import { asRole, sqlFile } from './roles.ts'
+
+const { client, url } = await testDatabase(t)
+const lanes = Array.from({ length: 64 }, (_, lane) => ({ lane, epoch: '0' }))
+
+async function origin(url: string): Promise<string> {
+  const { rows } = await client.query('insert into outbox.callback (url) values ($1) returning origin', [url])
+  return rows[0].origin
+}
+
+/** Claims every fresh row as the relay does; returns how many. */
+async function claimAll(): Promise<number> {
+  const session = await Session.open({
+    connection: { connectionString: url },
+    schema: 'outbox',
+    applicationName: 'ringback test claim',
+    timeoutMs: 10_000,
+    prepared: true,
+  })
+  try {
+    const ids = lanes.map(({ lane }) => lane)
+    const fresh = await readFresh(session, ids, { overlapFrom: '0', after: '0', upTo: noEnd }, 1000)
+    return (await claim(session, fresh.rows, lanes)).length
+  } finally {
+    await session.close()
+  }
+}
+
+t.test('a claim is a HOT update: it writes no index entry', async t => {
+  await client.query(`
+    insert into outbox.callback (url, ordering_key, dedupe_key, form)
+    select 'https://crm.example/callbacks', 'key ' || n, 'once ' || n, '{"flowId":1,"flowExecutionId":2,"code":3}'
+      from generate_series(1, 10) n`)
+  t.equal(await claimAll(), 10)
+  await eventually(async () => {
+    const { rows } = await client.query(
+      `select n_tup_upd::integer as updated, n_tup_hot_upd::integer as hot from pg_stat_user_tables where relid = 'outbox.callback'::regclass`,
+    )
+    if (rows[0].updated !== 10) throw new Error(`${rows[0].updated} updates are counted so far`)
+    t.equal(rows[0].hot, 10)
+  })
+})
+
+t.test('no column that a claim changes is in an index or an index predicate', async t => {
+  const { rows } = await client.query(`
+    select i.indexrelid::regclass::text as index, d.refobjsubid, a.attname
+      from pg_index i
+      join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = i.indexrelid and d.refobjid = i.indrelid
+      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = d.refobjsubid
+     where i.indrelid = 'outbox.callback'::regclass
+       and a.attname in ('status', 'attempts', 'claimed_at', 'claimed_epoch', 'rev')`)
+  t.same(rows, [])
+})
+
+t.test('origin is scheme, host and port in one spelling', async t => {
+  const origins: [url: string, origin: string][] = [
+    ['HTTP://CRM.Example/Path', 'http://crm.example'],
+    ['http://crm.example:80/path', 'http://crm.example'],
+    ['http://crm.example:443', 'http://crm.example:443'],
+    ['https://crm.example:443?a=b', 'https://crm.example'],
+    ['https://crm.example:80/', 'https://crm.example:80'],
+    ['https://crm.example:4430/', 'https://crm.example:4430'],
+    ['https://CRM.example:8443/a@b:443', 'https://crm.example:8443'],
+    ['http://[2001:DB8::80]/', 'http://[2001:db8::80]'],
+    ['http://[2001:DB8::1]:80/', 'http://[2001:db8::1]'],
+    ['https://[::1]:443', 'https://[::1]'],
+  ]
+  for (const [url, expected] of origins) t.equal(await origin(url), expected, url)
+})
+
+t.test('an amended url moves the row to its origin', async t => {
+  const { rows } = await client.query(
+    `update outbox.callback set url = 'https://new.example:443/' where url = 'http://crm.example:80/path' returning origin`,
+  )
+  t.same(rows, [{ origin: 'https://new.example' }])
+})
+
+t.test('lane is 0 to 63, the same for the same key, and every lane is used', async t => {
+  for (const key of [null, 'key']) {
+    const { rows } = await client.query(
+      `insert into outbox.callback (url, ordering_key)
+       select 'https://crm.example/', $1::text || n from generate_series(1, 3000) n returning lane`,
+      [key],
+    )
+    const used = [...new Set<number>(rows.map(row => row.lane))].sort((a, b) => a - b)
+    t.same(
+      used,
+      lanes.map(({ lane }) => lane),
+      `key ${key}`,
+    )
+  }
+  const { rows } = await client.query(
+    `select from outbox.callback where ordering_key is not null group by ordering_key having count(distinct lane) > 1`,
+  )
+  t.same(rows, [])
+})
+
+t.test('everything has a comment, and each status and outcome is explained', async t => {
+  const { rows } = await client.query<{ object: string; comment: string | null }>(`
+    select format('%s.%s', relname, attname) as object, col_description(c.oid, attnum) as comment
+      from pg_class c join pg_attribute on attrelid = c.oid and attnum > 0 and not attisdropped
+     where relnamespace = 'outbox'::regnamespace and relkind in ('r', 'v') and relname not like 'kysely%'
+    union all
+    select relname, obj_description(oid, 'pg_class') from pg_class
+     where relnamespace = 'outbox'::regnamespace and relkind in ('r', 'v') and relname not like 'kysely%'
+    union all
+    select oid::regprocedure::text, obj_description(oid, 'pg_proc') from pg_proc where pronamespace = 'outbox'::regnamespace
+    union all
+    select typname, obj_description(oid, 'pg_type') from pg_type where typnamespace = 'outbox'::regnamespace and typtype = 'd'`)
+  t.same(
+    rows.filter(row => !row.comment).map(row => row.object),
+    [],
+  )
+  const explained: Record<string, string[]> = {
+    'callback.status': ['pending', 'claimed', 'delivered', 'dead', 'cancelled'],
+    'attempt.outcome': ['delivered', 'rejected', 'failed', 'not_sent', 'unknown'],
+  }
+  for (const [column, values] of Object.entries(explained)) {
+    const comment = rows.find(row => row.object === column)?.comment ?? ''
+    for (const value of values) t.ok(comment.includes(`${value}: `), `${column} ${value}`)
+  }
+})
+
+t.test('schema.sql and the migrations make the same schema', async t => {
+  const plain = await testDatabase(t, { migrate: false })
+  await plain.client.query(await sqlFile('schema.sql'))
+  const expected = await catalog(client, 'outbox')
+  t.ok(expected.length > 150, `${expected.length} lines`)
+  t.same(await catalog(plain.client, 'outbox'), expected)
+  const lanes = 'select * from outbox.lane order by id'
+  t.same((await plain.client.query(lanes)).rows, (await client.query(lanes)).rows)
+})
+
+t.test('a schema of another name stands beside it, alike and apart', async t => {
+  const second = `outbox_${randomBytes(4).toString('hex')}`
+  // Roles belong to the cluster. Registered first, done last: when no database refers to them any more.
+  t.teardown(() => dropRoles(second))
+  const both = await testDatabase(t)
+  await migrate({ connectionString: both.url }, { schema: second, wake: 'notify' })
+  const alike = (await catalog(both.client, second)).map(line => line.replaceAll(second, 'outbox'))
+  t.same(alike.sort(), (await catalog(both.client, 'outbox')).sort())
+
+  const listener = await both.connect()
+  const woken = new Promise(resolve => listener.on('notification', ({ channel }) => resolve(channel)))
+  await listener.query(`listen outbox; listen ${second}`)
+  await listener.query(`select pg_advisory_lock(hashtextextended('ringback wake ${second}', 0))`)
+  await asRole(both.client, `${second}_producer`, () =>
+    both.client.query(`select ${second}.flow_modified('https://crm.example/', 3, 'paused')`),
+  )
+  t.equal(await woken, second)
+  await listener.query('select pg_advisory_unlock_all()')
+  t.equal((await both.client.query('select from outbox.callback')).rowCount, 0)
+  t.equal((await both.client.query(`select from ${second}.callback`)).rowCount, 1)
+  await asRole(both.client, 'outbox_producer', () =>
+    t.rejects(both.client.query(`insert into ${second}.callback (url) values ('https://crm.example/')`), {
+      code: '42501',
+    }),
+  )
+})
+
+async function dropRoles(schema: string): Promise<void> {
+  const admin = new pg.Client({ connectionString: process.env.TEST_DATABASE_URL ?? '' })
+  await admin.connect()
+  try {
+    const roles = ['producer', 'relay', 'operator', 'reader'].map(role => `${schema}_${role}`)
+    await admin.query(`drop role ${roles}`)
+  } finally {
+    await admin.end()
+  }
+}

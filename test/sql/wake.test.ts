@@ -1,0 +1,144 @@
+import { once } from 'node:events'
+import type pg from 'pg'
+import t from 'tap'
+import { migrate } from '../../src/outbox/migrate.ts'
+import { testDatabase } from '../fixtures/database.ts'
+import { write, writeAs } from './rows.ts'
+
+const { client, connect } = await testDatabase(t)
+const key = `hashtextextended('ringback wake outbox', 0)`
+
+/** Takes and gives back the lock that a relay holds while it sleeps. */
+const sleep = async (relay: pg.Client) => (await relay.query(`select pg_try_advisory_lock(${key}) as got`)).rows[0].got
+const wakeUp = (relay: pg.Client) => relay.query(`select pg_advisory_unlock(${key})`)
+
+/**
+ * What is notified while `work` runs. Notifications arrive in the order of their commits, so one more at the end tells that
+ * nothing else is to come.
+ */
+async function heardDuring(work: () => Promise<unknown>): Promise<string[]> {
+  const listener = await connect()
+  const heard: string[] = []
+  listener.on('notification', ({ channel, payload }) => heard.push(`${channel}:${payload}`))
+  await listener.query('listen outbox')
+  await work()
+  const end = once(listener, 'notification', { signal: AbortSignal.timeout(10_000) })
+  await client.query(`notify outbox, 'end'`)
+  while (heard.at(-1) !== 'outbox:end') await Promise.race([end, once(listener, 'notification')])
+  await listener.query('unlisten *')
+  return heard.slice(0, -1)
+}
+
+t.test('an INSERT is silent while no relay sleeps', async t => {
+  t.same(await heardDuring(() => write(client)), [])
+})
+
+t.test('an INSERT notifies the sleeping relay, once for each statement at most', async t => {
+  const relay = await connect()
+  t.ok(await sleep(relay))
+  t.same(await heardDuring(() => write(client)), ['outbox:'])
+  const bulk = `insert into outbox.callback (url) select 'https://crm.example/' from generate_series(1, 100)`
+  t.same(await heardDuring(() => client.query(bulk)), ['outbox:'])
+  const vocabulary = `select outbox.flow_modified('https://crm.example/', 3, 'paused')`
+  t.same(await heardDuring(() => client.query(vocabulary)), ['outbox:'])
+  await wakeUp(relay)
+  t.same(await heardDuring(() => write(client)), [])
+})
+
+t.test('a rolled back INSERT does not wake', async t => {
+  const relay = await connect()
+  t.ok(await sleep(relay))
+  const heard = await heardDuring(async () => {
+    await client.query('begin')
+    await write(client)
+    await client.query('rollback')
+  })
+  t.same(heard, [])
+  await wakeUp(relay)
+})
+
+t.test('a relay cannot fall asleep while a silent writer’s transaction is open', async t => {
+  const relay = await connect()
+  for (const end of ['commit', 'rollback']) {
+    await client.query('begin')
+    await write(client)
+    t.equal(await sleep(relay), false)
+    await client.query(end)
+    t.equal(await sleep(relay), true, end)
+    await wakeUp(relay)
+  }
+})
+
+t.test('a writer never waits for a relay that sleeps', async t => {
+  const relay = await connect()
+  t.ok(await sleep(relay))
+  await client.query(`set statement_timeout = '5s'`)
+  await t.resolves(write(client))
+  await client.query('reset statement_timeout')
+  await wakeUp(relay)
+})
+
+t.test('a replay, a cancel and a lifted hold wake; a new hold does not', async t => {
+  const relay = await connect()
+  const dead = await writeAs(client, 'dead')
+  const pending = await write(client)
+  const hold = `insert into outbox.hold (url_prefix, reason) values ('https://crm.example/', 'test')`
+  const change = 'update outbox.callback set status = $1 where id = $2'
+  t.ok(await sleep(relay))
+  t.same(await heardDuring(() => client.query(change, ['pending', dead])), ['outbox:'], 'replay')
+  t.same(await heardDuring(() => client.query(change, ['cancelled', pending])), ['outbox:'], 'cancel')
+  t.same(await heardDuring(() => client.query(hold)), [], 'hold')
+  t.same(await heardDuring(() => client.query('delete from outbox.hold')), ['outbox:'], 'release')
+  await wakeUp(relay)
+})
+
+t.test('a replay of many rows is one notification', async t => {
+  const relay = await connect()
+  await client.query(`insert into outbox.callback (url) select 'https://crm.example/' from generate_series(1, 100)`)
+  await client.query(`update outbox.callback set status = 'cancelled' where status = 'pending'`)
+  t.ok(await sleep(relay))
+  const replay = `update outbox.callback set status = 'pending' where status = 'cancelled'`
+  t.same(await heardDuring(() => client.query(replay)), ['outbox:'])
+  await wakeUp(relay)
+})
+
+t.test('with --wake poll an INSERT takes no lock and never notifies, so it can be prepared', async t => {
+  const poll = await testDatabase(t, { migrate: false })
+  await migrate({ connectionString: poll.url }, { schema: 'outbox', wake: 'poll' })
+  const triggers = await poll.client.query(
+    `select tgname from pg_trigger where tgrelid = 'outbox.callback'::regclass and not tgisinternal and tgtype & 4 <> 0`,
+  )
+  t.same(triggers.rows, [])
+  const relay = await poll.connect()
+  await poll.client.query('begin')
+  await write(poll.client)
+  t.equal(await sleep(relay), true)
+  await poll.client.query('commit')
+
+  const { rows } = await client.query('show max_prepared_transactions')
+  if (rows[0].max_prepared_transactions === '0') {
+    t.skip('max_prepared_transactions is 0 on this server')
+    return
+  }
+  // The relay sleeps still: with the trigger this would be refused.
+  await poll.client.query('begin')
+  await write(poll.client)
+  await poll.client.query(`prepare transaction '${poll.name}'`)
+  await poll.client.query(`commit prepared '${poll.name}'`)
+  t.equal((await poll.client.query('select from outbox.callback')).rowCount, 2)
+})
+
+t.test('without it PREPARE TRANSACTION is refused while a relay sleeps', async t => {
+  const { rows } = await client.query('show max_prepared_transactions')
+  if (rows[0].max_prepared_transactions === '0') {
+    t.skip('max_prepared_transactions is 0 on this server')
+    return
+  }
+  const relay = await connect()
+  t.ok(await sleep(relay))
+  await client.query('begin')
+  await write(client)
+  await t.rejects(client.query(`prepare transaction 'refused'`), { code: '0A000', message: /NOTIFY/ })
+  await client.query('rollback')
+  await wakeUp(relay)
+})
