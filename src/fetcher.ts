@@ -138,7 +138,7 @@ export class Fetcher {
     for (const row of rows) {
       if (row.status !== 'claimed') {
         if (this.#holdings.serves(row.lane)) waiting.push(row)
-      } else if (!this.#sequencer.isRunning(row.id) && !reading.left.has(row.id)) {
+      } else if (!this.#sequencer.isUnderWay(row.id) && !reading.left.has(row.id)) {
         recovered += Number(this.#recover(row, now))
       }
     }

@@ -145,7 +145,7 @@ export class Keeper {
     this.#holdings.drain(surplus)
     if (surplus.length === 0) return
     this.#sequencer.forget(performance.now(), new Set(surplus))
-    const drained = surplus.filter(lane => this.#sequencer.runningIn(new Set([lane])) === 0)
+    const drained = surplus.filter(lane => this.#sequencer.underWayIn(new Set([lane])) === 0)
     await db.releaseLanes(session, this.#holdings.among(drained))
     this.#holdings.remove(drained)
     if (drained.length > 0) this.#log.info('lanes_released', { lanes: drained.length, kept: this.#holdings.size })

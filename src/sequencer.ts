@@ -4,7 +4,7 @@ import type { WaitingCallback } from './model.ts'
 import { Alarms } from './sequencer/alarms.ts'
 import { KeyLine } from './sequencer/key-line.ts'
 import { Origin } from './sequencer/origin.ts'
-import type { Row, RowState } from './sequencer/row.ts'
+import { isUnderWay, type Row, type RowState } from './sequencer/row.ts'
 
 export { compareIds } from './ids.ts'
 
@@ -12,7 +12,7 @@ export { compareIds } from './ids.ts'
  * Which callback may start now: order per key, a cap per origin, fairness among origins. Pure: no I/O and no clock of its
  * own; times are milliseconds of any clock that only grows, passed in.
  *
- * A row is blocked, waiting, ready or running (see `RowState`). Its key's line says whether it is its turn, the alarms when
+ * A row is blocked, waiting, ready, running or recording (see `RowState`). Its key's line says whether it is its turn, the alarms when
  * it is due, its origin which of the ready rows goes first; `#become` alone moves it from one to the other.
  *
  * It need not know everything. The claim asks the database once more whether an earlier row of the key is unsettled, and
@@ -26,7 +26,7 @@ export class Sequencer {
   readonly #alarms = new Alarms()
   /** Origins with a ready row and a free slot, in turn. */
   readonly #turns = new Chain<Origin>()
-  readonly #running = new Set<Row>()
+  readonly #underWay = new Set<Row>()
   readonly #readings = new Set<Reading>()
   #nextOverflowAt = Number.NEGATIVE_INFINITY
 
@@ -47,8 +47,10 @@ export class Sequencer {
     return this.#rows.has(id)
   }
 
-  isRunning(id: string): boolean {
-    return this.#rows.get(id)?.state === 'running'
+  /** Handed out by `take`, and not yet `settled` or made to wait for `later`. */
+  isUnderWay(id: string): boolean {
+    const row = this.#rows.get(id)
+    return row !== undefined && isUnderWay(row)
   }
 
   /** Rows held for an origin. */
@@ -56,11 +58,11 @@ export class Sequencer {
     return this.#origins.get(origin)?.rows ?? 0
   }
 
-  /** Running rows of these lanes: they are drained when there are none. */
-  runningIn(lanes: ReadonlySet<number>): number {
-    let running = 0
-    for (const { callback } of this.#running) if (lanes.has(callback.lane)) running += 1
-    return running
+  /** Rows of these lanes that are under way: the lanes are drained when there are none. */
+  underWayIn(lanes: ReadonlySet<number>): number {
+    let rows = 0
+    for (const { callback } of this.#underWay) if (lanes.has(callback.lane)) rows += 1
+    return rows
   }
 
   /** Call before rows are read from the database: what leaves meanwhile, the read may still show. `endReading` ends it. */
@@ -100,6 +102,12 @@ export class Sequencer {
       taken.push(row.callback)
     }
     return taken
+  }
+
+  /** The row's POST has ended and its outcome is on its way into the record: its origin may be given another. */
+  ended(id: string): void {
+    const row = this.#rows.get(id)
+    if (row?.state === 'running') this.#become(row, 'recording')
   }
 
   /**
@@ -152,10 +160,10 @@ export class Sequencer {
     }
   }
 
-  /** Forgets all rows but the running ones, or only those in `lanes`. */
+  /** Forgets all rows but those under way, or only those in `lanes`. */
   forget(now: number, lanes?: ReadonlySet<number>): void {
     for (const row of [...this.#rows.values()].reverse()) {
-      if (row.state !== 'running' && (!lanes || lanes.has(row.callback.lane))) this.#remove(row, now)
+      if (!isUnderWay(row) && (!lanes || lanes.has(row.callback.lane))) this.#remove(row, now)
     }
   }
 
@@ -209,7 +217,7 @@ export class Sequencer {
     row.line?.insert(row)
     this.#arm(row, now)
     const overtaken = row.place?.next?.item
-    if (overtaken && overtaken.state !== 'running') this.#arm(overtaken, now)
+    if (overtaken && !isUnderWay(overtaken)) this.#arm(overtaken, now)
   }
 
   #originOf(name: string, now: number): Origin {
@@ -231,7 +239,7 @@ export class Sequencer {
   }
 
   #hasten(row: Row, dueAt: number, now: number): void {
-    if (dueAt >= row.dueAt || row.state === 'running' || row.state === 'ready') return
+    if (dueAt >= row.dueAt || isUnderWay(row) || row.state === 'ready') return
     this.#become(row, 'blocked')
     row.dueAt = dueAt
     this.#arm(row, now)
@@ -269,24 +277,21 @@ export class Sequencer {
     if (row.state === state) return
     if (row.state === 'waiting') this.#alarms.cancel(row)
     else if (row.state === 'ready') row.origin.unready(row)
-    else if (row.state === 'running') this.#end(row)
+    else if (row.state === 'running') row.origin.ended()
+    const wasUnderWay = isUnderWay(row)
     row.state = state
     if (state === 'waiting') this.#alarms.set(row)
     else if (state === 'ready') row.origin.ready(row)
-    else if (state === 'running') this.#start(row)
+    else if (state === 'running') row.origin.started()
+    if (isUnderWay(row) !== wasUnderWay) this.#occupy(row, !wasUnderWay)
     this.#giveTurn(row.origin)
   }
 
-  #start(row: Row): void {
-    this.#running.add(row)
-    row.origin.started()
-    if (row.line) row.line.running = row
-  }
-
-  #end(row: Row): void {
-    this.#running.delete(row)
-    row.origin.ended()
-    if (row.line) row.line.running = undefined
+  /** While a row is under way no other of its key is. */
+  #occupy(row: Row, isTaken: boolean): void {
+    if (isTaken) this.#underWay.add(row)
+    else this.#underWay.delete(row)
+    if (row.line) row.line.running = isTaken ? row : undefined
   }
 
   /** An origin stands in turn while it has a ready row and a free slot, once. */

@@ -197,7 +197,7 @@ t.test('forgetting spares what is running, and may be confined to lanes', async 
     [1, 2, 3, 4].map(id => sequencer.knows(String(id))),
     [true, true, false, false],
   )
-  t.equal(sequencer.runningIn(new Set([7])), 1)
+  t.equal(sequencer.underWayIn(new Set([7])), 1)
   t.notOk(sequencer.hasReady(0), 'nor is anything ready that is not there any more')
 })
 

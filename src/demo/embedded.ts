@@ -22,6 +22,8 @@ export interface EmbeddedOptions {
   readonly tmpDir?: string
   /** The `native` folder of a platform package; default the installed one. */
   readonly native?: string
+  /** Gives up while it is made: nothing is left behind, and the error is the signal's reason. No effect afterwards. */
+  readonly signal?: AbortSignal
 }
 
 export interface EmbeddedPostgres {
@@ -50,11 +52,14 @@ export async function embeddedPostgres(options: EmbeddedOptions = {}): Promise<E
   const folder = await mkdtemp(join(await temporaryFolder(identity, options.tmpDir), 'ringback-pg-'))
   const server = new Embedded(folder, identity)
   try {
-    await server.create(native, options.settings ?? {})
+    await server.create(native, options)
+    options.signal?.throwIfAborted()
     await server.startOnFreePort()
+    options.signal?.throwIfAborted()
     return server
   } catch (error) {
     await server.remove()
+    options.signal?.throwIfAborted()
     throw error
   }
 }
@@ -87,7 +92,7 @@ class Embedded implements EmbeddedPostgres {
   }
 
   /** Binaries stay ours; only the data belong to the server's user. */
-  async create(native: string, settings: Readonly<Record<string, string>>): Promise<void> {
+  async create(native: string, { settings = {}, signal }: EmbeddedOptions): Promise<void> {
     copyBinaries(native, join(this.#folder, 'native'))
     await mkdir(this.dataDir, { mode: 0o700 })
     if (this.#identity !== undefined) {
@@ -95,14 +100,14 @@ class Embedded implements EmbeddedPostgres {
       // >>> 0: macOS writes nobody as -2.
       await chown(this.dataDir, this.#identity.uid >>> 0, this.#identity.gid >>> 0)
     }
-    await this.#initdb()
+    await this.#initdb(signal)
     await appendFile(join(this.dataDir, 'postgresql.conf'), Object.entries(settings).map(toConfLine).join(''))
   }
 
-  async #initdb(): Promise<void> {
+  async #initdb(signal: AbortSignal | undefined): Promise<void> {
     const wanted = ['--username=postgres', '--auth=trust', '--encoding=UTF8', '--no-sync', '--no-instructions']
     const locale = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
-    const how = { cwd: this.#folder, env: serverEnvironment(), ...this.#identity }
+    const how = { cwd: this.#folder, env: serverEnvironment(), signal, ...this.#identity }
     await promisify(execFile)(join(this.binDir, 'initdb'), ['-D', this.dataDir, ...wanted, ...locale], how).catch(
       cause => {
         throw new EmbeddedPostgresError(

@@ -33,10 +33,9 @@ export class Stage {
 
   /** @throws {EmbeddedPostgresError} when there are no binaries, or they do not run here. */
   async startServer(): Promise<EmbeddedPostgres> {
-    const server = await embeddedPostgres({ settings: SETTINGS })
+    const server = await embeddedPostgres({ settings: SETTINGS, signal: this.ending.signal })
     this.#toStrike.push(() => server.remove())
     this.#server = server
-    this.ending.signal.throwIfAborted()
     return server
   }
 

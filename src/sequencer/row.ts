@@ -25,7 +25,13 @@ export interface Row {
  * - `blocked`: behind another of its key; woken when that one leaves, never by a timer
  * - `waiting`: first of its key (or without a key), due later
  * - `ready`: may start
- * - `running`: handed out, until the relay says what the database has committed
+ * - `running`: handed out, until its POST has ended: it takes a slot of its origin
+ * - `recording`: the POST has ended; the key waits until the relay says what the database has committed
  * - `gone`: not held any more
  */
-export type RowState = 'blocked' | 'waiting' | 'ready' | 'running' | 'gone'
+export type RowState = 'blocked' | 'waiting' | 'ready' | 'running' | 'recording' | 'gone'
+
+/** Handed out and not yet on record: neither its key nor anybody's memory may go on as if it had ended. */
+export function isUnderWay({ state }: { readonly state: RowState }): boolean {
+  return state === 'running' || state === 'recording'
+}
