@@ -86,11 +86,6 @@ export interface Attempt extends AttemptKey {
    * the heir's, so that what that relay has seen after all can still be written beside it.
    */
   readonly writtenEpoch: string
-  /**
-   * Epoch of an heir who judges an attempt that it did not make. Its row stands under this epoch, beside the one that the
-   * old relay may still write under its own. Absent: the attempt was made here.
-   */
-  readonly heirEpoch?: string
   readonly outcome: Outcome
   readonly decision: Decision
 }

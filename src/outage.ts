@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from './observe/log.ts'
+import { isTransient } from './outbox/session.ts'
 
 /** A term that lasted this long, in milliseconds, was a good one. */
 const steadyMs = 10_000
@@ -34,7 +35,9 @@ export class Outage {
     this.#since ??= now
     if (now - this.#saidAt >= reminderMs || this.#tries === 0) {
       this.#saidAt = now
-      this.#log.warn('database_away', { since_ms: Math.round(now - this.#since), err: error as Error })
+      const fields = { since_ms: Math.round(now - this.#since), err: error as Error }
+      if (isTransient(error)) this.#log.warn('database_away', fields)
+      else this.#log.error('database_refuses', fields)
     }
     const full = Math.min(1_000, 50 * 2 ** this.#tries)
     this.#tries += 1

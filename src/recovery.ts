@@ -34,7 +34,6 @@ export function recover(row: Listed, epoch: string, policy: RetryPolicy, now: nu
     attempt: row.attempt,
     epoch: row.epoch,
     writtenEpoch: epoch,
-    ...(age < 0 && { heirEpoch: epoch }),
     outcome,
     decision: atOnce(decide(row, outcome, policy, () => 0)),
   }

@@ -4,28 +4,9 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { RingbackError } from '../src/errors.ts'
 import { version } from '../src/version.ts'
+import { ringback } from './fixtures/ringback.ts'
 
 const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
-
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-/** Runs the program as a shell would. The environment is ours alone, so that nothing of the machine's counts. */
-function ringback(argv: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
-  const { PATH = '' } = process.env
-  const child = spawn(process.execPath, ['--import', 'tsx', cli, ...argv], { env: { PATH, ...env } })
-  let out = ''
-  let err = ''
-  child.stdout.on('data', chunk => (out += chunk))
-  child.stderr.on('data', chunk => (err += chunk))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', code => resolve({ code, out, err }))
-  })
-}
 
 t.test('--version prints the version of package.json', async t => {
   const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))

@@ -18,8 +18,7 @@ export async function run(config: RunConfig): Promise<number> {
   const outage = new Outage(log)
   const sessions = await connect(config, outage, stopped.signal, isTransient)
   if (!sessions) return 0
-  await checkSchema(sessions.read, config.schema)
-  const notified = await isNotifying(sessions.read)
+  const notified = await inspect(sessions, config)
   const listener = notified ? startListener(config, relay, log) : null
   try {
     await serveTerms(config, { relay, outage, notified, stopping: stopped.signal }, sessions)
@@ -29,6 +28,17 @@ export async function run(config: RunConfig): Promise<number> {
   }
   log.info('stopped')
   return 0
+}
+
+/** Does the schema fit, and do inserts notify? Closes the sessions when it does not. */
+async function inspect(sessions: Sessions, { schema }: RunConfig): Promise<boolean> {
+  try {
+    await checkSchema(sessions.read, schema)
+    return await isNotifying(sessions.read)
+  } catch (error) {
+    sessions.destroy()
+    throw error
+  }
 }
 
 interface Terms {

@@ -28,7 +28,7 @@ export async function keepRunning(stage: Stage, databaseUrl: string): Promise<vo
     `${typed()} status`,
     `psql ${databaseUrl}`,
     `=# UPDATE scheduler.flow SET scheduling_status = 1 WHERE id = 3;`,
-    `=# SELECT id, status, attempts, url FROM outbox.callback ORDER BY id DESC LIMIT 5;`,
+    `=# SELECT id, status, attempts FROM outbox.callback ORDER BY id DESC LIMIT 5;`,
   ])
   screen.say('What arrives is shown here. The log of the relay:')
   screen.command([stage.relayLog ?? ''])

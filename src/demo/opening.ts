@@ -15,9 +15,9 @@ export async function open(stage: Stage): Promise<Scene> {
   const receivers = await stage.startReceivers()
   const scheduler = stage.startScheduler(server)
   const flows = await addFlows(scheduler, receivers)
-  screen.fact('crm', `${receivers.origin('crm')}  is told of flow 1, "invoices", and its jobs`)
-  screen.fact('erp', `${receivers.origin('erp')}  is told of the jobs of flow 2, "stock"`)
-  screen.fact('dwh', `${receivers.origin('dwh')}  is told of flow 3, "report"`)
+  screen.fact('crm', `${receivers.origin('crm')}  hears of flow 1, "invoices", and its jobs`)
+  screen.fact('erp', `${receivers.origin('erp')}  hears of the jobs of flow 2, "stock"`)
+  screen.fact('dwh', `${receivers.origin('dwh')}  hears of flow 3, "report"`)
   await stage.startRelay(server, db)
   screen.fact('relay', `ringback run ${demoOptions.join(' ')}`)
   return { screen, signal: stage.ending.signal, databaseUrl: server.url, db, receivers, scheduler, flows }
@@ -27,7 +27,8 @@ async function openSchemas(stage: Stage, server: EmbeddedPostgres): Promise<pg.P
   const { screen } = stage
   const { db, applied } = await stage.migrate(server)
   const { rows } = await db.query<{ version: string }>(`select split_part(version(), ' ', 2) as version`)
-  screen.fact('PostgreSQL', `${rows[0]?.version} on 127.0.0.1:${server.port}, ${dirname(server.dataDir)}`)
+  screen.fact('PostgreSQL', `${rows[0]?.version} on 127.0.0.1:${server.port}`)
+  screen.fact('folder', dirname(server.dataDir))
   screen.fact('outbox', `Ringback's schema, by ringback migrate: ${applied.join(', ')}`)
   screen.fact('scheduler', `a sample scheduler's tables, with triggers that write callbacks`)
   return db

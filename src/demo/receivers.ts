@@ -38,7 +38,9 @@ export class Receivers {
     // In a process group of its own, or the terminal's Ctrl-C would end it before those who still use it.
     this.#child = fork(programFile('demo/receiver'), [String(port)], { detached: true })
     this.#child.on('message', message => this.#take(message as Report))
-    this.#child.once('exit', code => this.#gone(new Error(`the sample receiver has ended, exit code ${code}`)))
+    this.#child.once('exit', (code, signal) => {
+      this.#gone(new Error(`the sample receiver has ended, ${signal ?? `exit code ${code}`}`))
+    })
     this.#child.once('error', error => this.#gone(error))
   }
 

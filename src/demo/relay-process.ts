@@ -42,9 +42,9 @@ export class RelayProcess {
       detached: true,
       stdio: ['ignore', log, log],
     })
-    this.#exited = once(this.#child, 'exit').then(([code]) => {
+    this.#exited = once(this.#child, 'exit').then(([code, signal]) => {
       this.#letGo()
-      if (!this.#isStopping) lost(new Error(`the relay has ended, exit code ${code}`))
+      if (!this.#isStopping) lost(new Error(`the relay has ended, ${signal ?? `exit code ${code}`}`))
     }, lost)
     this.#letGo = this.#child.pid === undefined ? () => {} : leash(this.#child.pid)
   }

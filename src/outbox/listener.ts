@@ -118,9 +118,8 @@ export class Listener {
     await subscriber.listenTo(echo)
     this.#events.hint(null)
     while (!ended.aborted) {
-      const heard = once(subscriber.notifications as unknown as EventEmitter, echo, {
-        signal: AbortSignal.any([ended, AbortSignal.timeout(echoMs)]),
-      })
+      const signal = AbortSignal.timeout(echoMs)
+      const heard = once(subscriber.notifications as unknown as EventEmitter, echo, { signal })
       heard.catch(() => {})
       await subscriber.notify(echo, '')
       await heard.catch(() => {

@@ -19,7 +19,8 @@ export interface MigrateOptions {
 }
 
 /**
- * Brings the schema up to this binary. Safe when two run at once: Kysely's migrator takes a lock for the whole run.
+ * Brings the schema up to this binary. Safe when two run at once: Kysely's migrator takes a lock while it applies, and what
+ * follows takes another.
  *
  * @returns the names of the migrations that were applied (or, with `dryRun`, would be), oldest first.
  * @throws SchemaError when the database was migrated by a newer Ringback.
@@ -33,10 +34,9 @@ export async function migrate(config: pg.ClientConfig, options: MigrateOptions):
     refuseNewer(done, files, options.schema)
     const missing = files.filter(name => !done.includes(name))
     if (options.dryRun) return missing
-    await apply(db, options.schema)
-    await letRolesReadTheBooks(db, options.schema)
-    if (options.wake !== 'keep') await setWake(db, options.schema, options.wake)
-    return missing
+    const applied = await apply(db, options.schema)
+    await finish(db, options)
+    return applied
   } finally {
     await db.destroy()
   }
@@ -71,10 +71,10 @@ async function appliedMigrations(db: Kysely<unknown>, schema: string): Promise<s
   return rows.rows.map(row => row.name)
 }
 
-async function apply(db: Kysely<unknown>, schema: string): Promise<void> {
+async function apply(db: Kysely<unknown>, schema: string): Promise<string[]> {
   const migrator = new Migrator({ db, provider: provider(schema), migrationTableSchema: schema })
   const { error, results } = await migrator.migrateToLatest()
-  if (!error) return
+  if (!error) return results?.map(result => result.migrationName) ?? []
   const failed = results?.find(result => result.status === 'Error')
   const fact = error instanceof Error ? error.message : String(error)
   throw new SchemaError(`migration ${failed?.migrationName ?? ''} failed: ${fact}; nothing was changed`, {
@@ -93,6 +93,16 @@ function provider(schema: string): MigrationProvider {
       return migrations
     },
   }
+}
+
+/** Under a lock of its own: Kysely's is given back by now, and two GRANTs on one table at once are an error. */
+async function finish(db: Kysely<unknown>, { schema, wake }: MigrateOptions): Promise<void> {
+  await db.transaction().execute(async transaction => {
+    const key = `ringback migrate ${schema}`
+    await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(transaction)
+    await letRolesReadTheBooks(transaction, schema)
+    if (wake !== 'keep') await setWake(transaction, schema, wake)
+  })
 }
 
 /** The table belongs to Kysely, so the migrations cannot grant it when they are run by psql. */

@@ -13,11 +13,11 @@ const recordStatement: Statement = {
   text: `
     with r as materialized (
       select * from unnest($1::bigint[], $2::integer[], $3::bigint[], $4::text[], $5::integer[], $6::text[], $7::text[],
-                           $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::text[], $14::bigint[])
-        as r (id, attempt, epoch, outcome, http_status, error, excerpt, started_ms, finished_ms, status, retry_ms, reason, heir_epoch)
+                           $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::text[], $13::bigint[])
+        as r (id, attempt, epoch, outcome, http_status, error, excerpt, started_ms, finished_ms, status, retry_ms, reason, written_epoch)
     ), written as (
       insert into outbox.attempt (callback_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
-      select id, attempt, coalesce(heir_epoch, epoch), clock_timestamp() - started_ms * interval '1 ms', clock_timestamp() - finished_ms * interval '1 ms',
+      select id, attempt, written_epoch, clock_timestamp() - started_ms * interval '1 ms', clock_timestamp() - finished_ms * interval '1 ms',
              outcome, http_status, error, excerpt, $14
         from r
           on conflict do nothing
@@ -63,8 +63,8 @@ export async function record(
     attempts.map(a => a.decision.status),
     attempts.map(a => (a.decision.status === 'pending' ? a.decision.retryInMs : null)),
     attempts.map(a => (a.decision.status === 'delivered' ? null : storable(a.decision.reason))),
+    attempts.map(a => a.writtenEpoch),
     relay,
-    attempts.map(a => a.heirEpoch ?? null),
   ])
   return new Set(rows.map(row => row.id))
 }

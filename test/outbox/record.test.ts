@@ -11,6 +11,7 @@ const kinds: readonly OutcomeKind[] = ['delivered', 'rejected', 'failed', 'not_s
 const delivered: Decision = { status: 'delivered' }
 const dead: Decision = { status: 'dead', reason: 'gave up' }
 const retry: Decision = { status: 'pending', retryInMs: 60_000, reason: 'try again' }
+const atOnce: Decision = { status: 'pending', retryInMs: 0, reason: 'released' }
 
 function outcome(kind: OutcomeKind, facts: Partial<Outcome> = {}): Outcome {
   const answer = kind === 'delivered' ? 204 : kind === 'not_sent' || kind === 'unknown' ? null : 503
@@ -33,7 +34,8 @@ function attempt(
   kind: OutcomeKind = 'failed',
   facts: Partial<Outcome> = {},
 ): Attempt {
-  return { id: of.id, attempt: of.attempt, epoch: of.epoch, outcome: outcome(kind, facts), decision }
+  const { id, attempt, epoch } = of
+  return { id, attempt, epoch, writtenEpoch: epoch, outcome: outcome(kind, facts), decision }
 }
 
 async function claimOne(columns: Columns = {}): Promise<AttemptKey> {
@@ -117,7 +119,7 @@ t.test('an attempt of a callback that was deleted is written down', async t => {
 /** A row of relay-a that its heir has released: what relay-a saw was unknown to it. */
 async function released(): Promise<AttemptKey> {
   const key = await claimOne()
-  const judged = { ...attempt(key, { ...retry, retryInMs: 0 }, 'unknown'), heirEpoch: '2' }
+  const judged = { ...attempt(key, atOnce, 'unknown'), writtenEpoch: '2' }
   t.equal((await record(stage.session, [judged], 'relay-b', 0)).size, 1)
   return key
 }

@@ -81,10 +81,13 @@ t.test('a status that does not fit the row is refused, even when its owner write
     ['sent', 'callback_status_is_known'],
     ['delivered', 'callback_settled_has_its_time'],
     ['cancelled', 'callback_settled_has_its_time'],
-  ]) {
+  ] as const) {
     await t.rejects(write(client, { status }), { code: '23514', constraint }, status)
   }
-  await t.rejects(write(client, { status: 'dead', settled_at: 'now' }), { constraint: 'callback_dead_has_its_time' })
+  await t.rejects(write(client, { status: 'dead', settled_at: 'now' }), {
+    code: '23514',
+    constraint: 'callback_dead_has_its_time',
+  })
 })
 
 t.test('a second row with the same dedupe_key is refused, and ON CONFLICT DO NOTHING passes over it', async t => {

@@ -32,7 +32,7 @@ async function attempts(...rows: [id: string, attempt: number, epoch: number, ou
   for (const row of rows) {
     await client.query(
       `insert into outbox.attempt (callback_id, attempt, epoch, outcome, started_at, finished_at, relay, http_status, response_excerpt)
-       values ($1, $2, $3, $4, clock_timestamp() - interval '2 s', clock_timestamp(), 'relay-1', 500, 'excerpt ' || $2 || $3)`,
+       values ($1, $2, $3, $4, clock_timestamp() - interval '2 s', clock_timestamp(), 'relay-1', 500, format('excerpt %s%s', $2::integer, $3::bigint))`,
       row,
     )
   }

@@ -1,0 +1,42 @@
+# Needed: Node 20.18.1 or newer with npm, and make. What is missing is installed on the way.
+# Arguments: make demo ARGS=--keep    make test ARGS=test/cli.test.ts
+
+ARGS ?=
+NODE_WANTED := 20.18.1
+INSTALLED := node_modules/.package-lock.json
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test build check clean node
+
+help: ## lists the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: dist/cli.js ## shows it all on this machine in half a minute; ARGS=--keep leaves it running
+	@node dist/cli.js demo $(ARGS)
+
+test: $(INSTALLED) ## runs every test, or ARGS=<files>, with an embedded PostgreSQL or TEST_DATABASE_URL
+	@npm run --silent test -- $(ARGS)
+
+build: dist/cli.js ## compiles src to dist
+
+check: $(INSTALLED) ## lint, types and tests: what CI runs
+	@npm run --silent check
+
+clean: ## removes what was built
+	rm -rf dist .tap
+
+node:
+	@command -v node > /dev/null || { echo "Node $(NODE_WANTED) or newer is needed, and no node is on the PATH." >&2; exit 1; }
+	@node --version | awk -F '[v.]' '{ split("v$(NODE_WANTED)", w, "[v.]"); for (i = 2; i < 4 && $$i + 0 == w[i] + 0;) i++; exit $$i + 0 < w[i] + 0 }' || \
+	  { echo "Node $(NODE_WANTED) or newer is needed; this is $$(node --version), $$(command -v node)." >&2; exit 1; }
+
+# npm writes this file last.
+$(INSTALLED): package-lock.json | node
+	@echo "npm ci"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+dist/cli.js: $(INSTALLED) tsconfig.json package.json $(shell find src -name '*.ts') | node
+	@npm run --silent build
+	@touch $@
