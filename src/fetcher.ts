@@ -177,7 +177,9 @@ export class Fetcher {
 
   #readDue(): Promise<number> {
     return this.#takeIn(async () => {
-      const limit = this.#limit() + overlapRows
+      const room = this.#limit()
+      if (room === 0) return []
+      const limit = room + overlapRows
       const now = performance.now()
       const after = this.#due.from(now)
       const { rows, reached, read } = await readDue(

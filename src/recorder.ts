@@ -20,7 +20,7 @@ export interface RecorderEvents {
  * the load wants, and no timer.
  */
 export class Recorder {
-  readonly #relay: string
+  readonly #relay: () => string
   readonly #events: RecorderEvents
   readonly #log: Log
   readonly #bell = new Bell()
@@ -28,7 +28,7 @@ export class Recorder {
   #waiting: Attempt[] = []
   #underWay = 0
 
-  constructor(options: { readonly relay: string; readonly log: Log }, events: RecorderEvents) {
+  constructor(options: { readonly relay: () => string; readonly log: Log }, events: RecorderEvents) {
     this.#relay = options.relay
     this.#log = options.log
     this.#events = events
@@ -99,7 +99,7 @@ export class Recorder {
   }
 
   async #recordNow(session: Session, batch: readonly Attempt[]): Promise<void> {
-    const done = await record(session, batch, this.#relay, performance.now())
+    const done = await record(session, batch, this.#relay(), performance.now())
     const missed: Attempt[] = []
     for (const attempt of batch) {
       if (done.has(attempt.id)) this.#end(attempt, this.#events.recorded)

@@ -57,7 +57,7 @@ export class Relay {
       { lease: this.#lease, holdings: this.#holdings, sequencer: this.#sequencer, log },
       { name: config.name, leaseMs, observeMs: pollMs },
     )
-    this.#recorder = new Recorder({ relay: config.name, log }, { recorded: this.#recorded, overtaken: this.#overtaken })
+    this.#recorder = new Recorder({ relay: () => this.#keeper.name, log }, { recorded: this.#recorded, overtaken: this.#overtaken })
     this.#horizonMs = horizonMs
   }
 
@@ -167,7 +167,7 @@ export class Relay {
     while (term.isWorking) {
       const { found, more } = await fetcher.look()
       if (found > 0) this.#bell.ring()
-      if (more && found === 0) await sleep(5)
+      if (more && found === 0) await sleep(10)
       await term.wake.next(found > 0 || more, () => performance.now())
     }
   }

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { Kysely, type Migration, type MigrationProvider, Migrator, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
-import { SchemaError } from '../errors.ts'
+import { SchemaError, StandbyError } from '../errors.ts'
 import { inSchema } from './sql.ts'
 
 /** Works from src/outbox and from dist/outbox. */
@@ -23,13 +23,14 @@ export interface MigrateOptions {
  * follows takes another.
  *
  * @returns the names of the migrations that were applied (or, with `dryRun`, would be), oldest first.
- * @throws SchemaError when the database was migrated by a newer Ringback.
+ * @throws SchemaError when the database was migrated by a newer Ringback; StandbyError.
  */
 export async function migrate(config: pg.ClientConfig, options: MigrateOptions): Promise<string[]> {
   const pool = new pg.Pool({ ...config, max: 1, application_name: 'ringback migrate' })
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
   try {
     const files = await migrationFiles()
+    await refuseStandby(db)
     const done = await appliedMigrations(db, options.schema)
     refuseNewer(done, files, options.schema)
     const missing = files.filter(name => !done.includes(name))
@@ -59,6 +60,11 @@ export function refuseNewer(done: readonly string[], files: readonly string[], s
     `schema "${schema}" was migrated by a newer Ringback (${unknown.join(', ')} is not known here, the newest known is ` +
       `${files.at(-1)}); install that version of ringback or a later one`,
   )
+}
+
+async function refuseStandby(db: Kysely<unknown>): Promise<void> {
+  const { rows } = await sql<{ standby: boolean }>`select pg_is_in_recovery() as standby`.execute(db)
+  if (rows[0]?.standby) throw new StandbyError('the database is a standby (in recovery); migrate the primary')
 }
 
 async function appliedMigrations(db: Kysely<unknown>, schema: string): Promise<string[]> {

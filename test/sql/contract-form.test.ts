@@ -94,6 +94,6 @@ t.test('every form that the table takes can be sent', async t => {
       sent++
     } else if (!/^(form|unsupported Unicode|invalid byte)/.test(stored.reason.message)) throw stored.reason
   })
-  await fc.assert(property, { numRuns: 300 })
-  t.ok(sent > 30, `${sent} of 300 were taken`)
+  await fc.assert(property, { numRuns: 200 })
+  t.ok(sent > 20, `${sent} of 200 were taken`)
 })
