@@ -5,6 +5,12 @@ import { look } from './outbox/look.ts'
 import { record } from './outbox/record.ts'
 import { isDataError, type Session } from './outbox/session.ts'
 
+/** A row that somebody holds in an open transaction is tried again after this, in milliseconds. */
+const lockedPauseMs = 250
+
+/** An attempt that the database refuses even without its texts is tried again after this, in milliseconds. */
+const refusedPauseMs = 60_000
+
 /** What becomes of an attempt once it is written down. */
 export interface RecorderEvents {
   /** Committed: the row is what was decided. */
@@ -26,7 +32,10 @@ export class Recorder {
   readonly #bell = new Bell()
   readonly #ids = new Set<string>()
   #waiting: Attempt[] = []
-  #underWay = 0
+  /** What of the present batch is not committed yet, by id. */
+  #underWay = new Map<string, Attempt>()
+  /** Attempts that come again after a pause. */
+  #resting = 0
 
   constructor(options: { readonly relay: () => string; readonly log: Log }, events: RecorderEvents) {
     this.#relay = options.relay
@@ -47,7 +56,7 @@ export class Recorder {
 
   /** Outcomes that are not committed yet. */
   get backlog(): number {
-    return this.#waiting.length + this.#underWay
+    return this.#waiting.length + this.#underWay.size + this.#resting
   }
 
   /** Records until `open` says no; then what is here waits for the next session. Throws when the session fails. */
@@ -65,20 +74,18 @@ export class Recorder {
 
   /** Records one batch. */
   async flush(session: Session): Promise<void> {
-    const batch = this.#nextBatch()
-    this.#underWay = batch.length
+    this.#underWay = this.#nextBatch()
     try {
-      await this.#recordBatch(session, batch)
-    } catch (error) {
-      this.#waiting = [...batch, ...this.#waiting]
-      throw error
+      await this.#recordBatch(session, [...this.#underWay.values()])
     } finally {
-      this.#underWay = 0
+      // What the session did not live to record goes first in the next one.
+      this.#waiting = [...this.#underWay.values(), ...this.#waiting]
+      this.#underWay.clear()
     }
   }
 
   /** At most 200, and one for each callback, since the statement changes a row once. */
-  #nextBatch(): Attempt[] {
+  #nextBatch(): Map<string, Attempt> {
     const batch = new Map<string, Attempt>()
     const rest: Attempt[] = []
     for (const attempt of this.#waiting) {
@@ -86,7 +93,7 @@ export class Recorder {
       else rest.push(attempt)
     }
     this.#waiting = rest
-    return [...batch.values()]
+    return batch
   }
 
   async #recordBatch(session: Session, batch: readonly Attempt[]): Promise<void> {
@@ -108,25 +115,34 @@ export class Recorder {
     if (missed.length > 0) await this.#account(session, missed)
   }
 
-  /** A row that was not changed is locked by somebody's open transaction, or it is not ours any more. */
+  /**
+   * A row that was not changed is locked by somebody's open transaction; or it was changed before, and the reply was lost;
+   * or it is not ours any more.
+   */
   async #account(session: Session, missed: readonly Attempt[]): Promise<void> {
-    const standings = new Map(
-      (
-        await look(
-          session,
-          missed.map(({ id }) => id),
-        )
-      ).map(row => [row.id, row]),
-    )
+    const ids = missed.map(({ id }) => id)
+    const standings = new Map((await look(session, ids)).map(row => [row.id, row]))
     for (const attempt of missed) {
       const row = standings.get(attempt.id)
-      const locked = row?.status === 'claimed' && row.attempts === attempt.attempt && row.claimedEpoch === attempt.epoch
-      if (locked) setTimeout(() => this.add(attempt), 250)
+      const isOurs = row?.attempts === attempt.attempt && row.claimedEpoch === attempt.epoch
+      if (isOurs && row.status === 'claimed') this.#rest(attempt, lockedPauseMs)
+      else if (isOurs && row.status !== 'pending' && row.status === attempt.decision.status)
+        this.#end(attempt, this.#events.recorded)
       else this.#end(attempt, this.#events.overtaken)
     }
   }
 
+  #rest(attempt: Attempt, ms: number): void {
+    this.#underWay.delete(attempt.id)
+    this.#resting += 1
+    setTimeout(() => {
+      this.#resting -= 1
+      this.add(attempt)
+    }, ms)
+  }
+
   #end(attempt: Attempt, event: (attempt: Attempt) => void): void {
+    this.#underWay.delete(attempt.id)
     this.#ids.delete(attempt.id)
     event(attempt)
   }
@@ -153,6 +169,11 @@ export class Recorder {
       outcome,
       decision: decision.status === 'delivered' ? decision : { ...decision, reason: note },
     }
-    await this.#recordNow(session, [bare])
+    try {
+      await this.#recordNow(session, [bare])
+    } catch (again) {
+      if (!isDataError(again)) throw again
+      this.#rest(attempt, refusedPauseMs)
+    }
   }
 }

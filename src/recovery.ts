@@ -1,7 +1,7 @@
 import { decide, type RetryPolicy } from './decision.ts'
+import { compareIds } from './ids.ts'
 import type { Attempt, Decision, Outcome } from './model.ts'
 import type { Listed } from './outbox/fetch.ts'
-import { compareIds } from './sequencer.ts'
 
 /**
  * What is to be recorded of a row that is claimed while nobody here is sending it.

@@ -1,19 +1,23 @@
 import { Chain } from './chain.ts'
-import { compareIds } from './ids.ts'
 import type { WaitingCallback } from './model.ts'
 import { Alarms } from './sequencer/alarms.ts'
 import { KeyLine } from './sequencer/key-line.ts'
+import type { SequencerLimits } from './sequencer/limits.ts'
 import { Origin } from './sequencer/origin.ts'
+import { type Reading, Readings } from './sequencer/readings.ts'
 import { isUnderWay, type Row, type RowState } from './sequencer/row.ts'
+import { surplusOf } from './sequencer/surplus.ts'
 
 export { compareIds } from './ids.ts'
+export type { SequencerLimits } from './sequencer/limits.ts'
+export type { Reading } from './sequencer/readings.ts'
 
 /**
  * Which callback may start now: order per key, a cap per origin, fairness among origins. Pure: no I/O and no clock of its
  * own; times are milliseconds of any clock that only grows, passed in.
  *
- * A row is blocked, waiting, ready, running or recording (see `RowState`). Its key's line says whether it is its turn, the alarms when
- * it is due, its origin which of the ready rows goes first; `#become` alone moves it from one to the other.
+ * A row is blocked, waiting, ready, running or recording (see `RowState`). Its key's line says whether it is its turn, the
+ * alarms when it is due, its origin which of the ready rows goes first; `#become` alone moves it from one to the other.
  *
  * It need not know everything. The claim asks the database once more whether an earlier row of the key is unsettled, and
  * rows that are forgotten here are found again by a sweep. So dropping a row is always safe, and memory has a bound.
@@ -27,7 +31,7 @@ export class Sequencer {
   /** Origins with a ready row and a free slot, in turn. */
   readonly #turns = new Chain<Origin>()
   readonly #underWay = new Set<Row>()
-  readonly #readings = new Set<Reading>()
+  readonly #readings = new Readings()
   #nextOverflowAt = Number.NEGATIVE_INFINITY
 
   constructor(limits: SequencerLimits) {
@@ -67,13 +71,11 @@ export class Sequencer {
 
   /** Call before rows are read from the database: what leaves meanwhile, the read may still show. `endReading` ends it. */
   beginReading(): Reading {
-    const reading = { left: new Set<string>() }
-    this.#readings.add(reading)
-    return reading
+    return this.#readings.begin()
   }
 
   endReading(reading: Reading): void {
-    this.#readings.delete(reading)
+    this.#readings.end(reading)
   }
 
   /**
@@ -176,21 +178,14 @@ export class Sequencer {
     const { rows, drainMs } = this.#limits
     if (this.room > rows / 10 || now < this.#nextOverflowAt) return []
     this.#nextOverflowAt = now + drainMs / 5
-    const parked = this.#idleOfSlowOrigins(now).slice(0, Math.max(0, this.size - Math.floor(rows / 2)))
+    const surplus = surplusOf(this.#rows.values(), this.#origins.values(), drainMs, now)
+    const parked = surplus.slice(0, Math.max(0, this.size - Math.floor(rows / 2)))
     for (const row of parked) {
       if (row.line) row.line.hidesMore = true
       this.#remove(row, now)
     }
     this.#forgetFar(now)
     return parked.map(row => row.callback)
-  }
-
-  #idleOfSlowOrigins(now: number): Row[] {
-    const slow = new Set([...this.#origins.values()].filter(origin => !origin.drainsWithin(this.#limits.drainMs, now)))
-    if (slow.size === 0) return []
-    return [...this.#rows.values()]
-      .filter(({ origin, state }) => slow.has(origin) && (state === 'blocked' || state === 'ready'))
-      .sort((a, b) => rank(a) - rank(b) || compareIds(b.callback.id, a.callback.id))
   }
 
   #forgetFar(now: number): void {
@@ -248,7 +243,7 @@ export class Sequencer {
   #remove(row: Row, now: number): void {
     this.#become(row, 'gone')
     this.#rows.delete(row.callback.id)
-    for (const reading of this.#readings) reading.left.add(row.callback.id)
+    this.#readings.hasLeft(row.callback.id)
     row.origin.rows -= 1
     if (row.origin.rows === 0) this.#origins.delete(row.origin.name)
     if (!row.line) return
@@ -307,28 +302,7 @@ export class Sequencer {
   }
 }
 
-export interface SequencerLimits {
-  /** Rows held at most. */
-  readonly rows: number
-  /** Rows running at most for one origin. */
-  readonly originConcurrency: number
-  /** A row due later than this, in milliseconds from now, is not kept unless others wait behind it. */
-  readonly horizonMs: number
-  /** An origin that needs longer than this to work off its rows is slow: its surplus may be parked when memory is full. */
-  readonly drainMs: number
-}
-
-/** A read of the database that is under way, and the rows that have left memory since it began. */
-export interface Reading {
-  readonly left: Set<string>
-}
-
 /** Nobody waits behind it, nor it behind anybody. */
 function isAlone({ line }: Row): boolean {
   return line === undefined || line.size === 1
-}
-
-/** What is parked first. */
-function rank(row: Row): number {
-  return row.state === 'blocked' ? 0 : 1
 }

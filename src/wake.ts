@@ -1,5 +1,8 @@
 import { Bell } from './bell.ts'
 
+/** The longest pause between two looks while awake, in milliseconds. */
+const longestGapMs = 40
+
 /**
  * When to look for new rows, without making producers pay for it.
  *
@@ -8,7 +11,7 @@ import { Bell } from './bell.ts'
  * 1. lingers: it looks again at growing intervals while rows may still be coming, since a steady stream should neither
  *    notify nor let the relay sleep;
  * 2. tries the lock, never queueing (a queued request would make all producers notify behind one long writer).
- *    Got it: no silent writer is in flight. It looks once more, and sleeps until a notification;
+ *    Got it: no silent writer is in flight. It looks once more, and sleeps until a look finds a row;
  * 3. did not get it, nor a share: a peer sleeps on it, and one sleeper is enough, since all relays listen. It sleeps too;
  * 4. did not get it, but a share: writers are in flight. It stays awake and looks again soon.
  * A notification is only a hint. A slow poll goes on behind it, and a row that only the poll has found means that the
@@ -56,15 +59,17 @@ export class Wake {
     await this.#rise()
   }
 
+  /** It keeps the lock while it looks, so a hint without a row costs a look and no more: nothing to let go, nor to announce. */
   async #sleep(): Promise<'hint' | 'poll'> {
-    if (!(await this.#bell.wait(this.#options.pollMs))) return 'poll'
-    this.#gapMs = 0
-    await this.#rise()
-    return 'hint'
+    const isHinted = await this.#bell.wait(this.#options.pollMs)
+    if (isHinted) this.#gapMs = 0
+    // Whoever had the lock may have let it go, which is announced, or died, which is not: this one tries again.
+    if (!this.#locked) this.#asleep = false
+    return isHinted ? 'hint' : 'poll'
   }
 
   async #pause(): Promise<'hint' | 'linger'> {
-    this.#gapMs = Math.min(this.#options.lingerMs / 2, Math.max(2, this.#gapMs * 2))
+    this.#gapMs = Math.min(longestGapMs, Math.max(2, this.#gapMs * 2))
     return (await this.#bell.wait(this.#gapMs)) ? 'hint' : 'linger'
   }
 

@@ -2,7 +2,7 @@ import type { AttemptsConfig } from '../config.ts'
 import { urlWithoutQuery } from '../observe/log.ts'
 import { type AttemptRow, type History, readHistory } from '../outbox/history.ts'
 import { inDatabase } from './in-database.ts'
-import { printable, quoted } from './printable.ts'
+import { printable, printableJson } from './printable.ts'
 
 /** `ringback attempts <id>`: every POST of one callback. */
 export async function attempts(config: AttemptsConfig): Promise<number> {
@@ -15,7 +15,7 @@ export async function attempts(config: AttemptsConfig): Promise<number> {
 
 function headline(id: string, { url, status, attempts, lastError }: History): string {
   const count = attempts === 1 ? '1 attempt' : `${attempts} attempts`
-  const why = lastError === null ? '' : `, ${quoted(lastError)}`
+  const why = lastError === null ? '' : `, ${printableJson(lastError)}`
   return `callback ${id}: ${status} after ${count}, ${urlWithoutQuery(url)}${why}`
 }
 
@@ -27,7 +27,7 @@ function line({ attempt, startedAt, tookMs, outcome, httpStatus, error, excerpt,
     outcome,
     httpStatus ?? '-',
     printable(relay),
-    ...(error ? [quoted(error)] : []),
-    ...(excerpt ? [quoted(excerpt)] : []),
+    ...(error ? [printableJson(error)] : []),
+    ...(excerpt ? [printableJson(excerpt)] : []),
   ].join('  ')
 }

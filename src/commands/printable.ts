@@ -9,7 +9,7 @@ export function printable(text: string): string {
   return text.replace(unruly, '\ufffd')
 }
 
-/** The same in quotes, with line breaks, tabs and quotes still to be told apart. */
-export function quoted(text: string): string {
-  return printable(JSON.stringify(text))
+/** JSON on one line, with all of them escaped; it still parses to what was given. */
+export function printableJson(value: unknown): string {
+  return JSON.stringify(value).replace(unruly, each => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

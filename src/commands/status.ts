@@ -1,13 +1,13 @@
 import type { StatusConfig } from '../config.ts'
 import { type Relay, readStatus, type Status } from '../outbox/status.ts'
 import { inDatabase } from './in-database.ts'
-import { printable } from './printable.ts'
+import { printable, printableJson } from './printable.ts'
 
 /** `ringback status`: what waits, what is on hold, what is dead, who delivers. */
 export async function status(config: StatusConfig): Promise<number> {
   const found = await inDatabase(config, 'status', readStatus)
   const { schema } = config
-  process.stdout.write(config.json ? `${JSON.stringify({ schema, ...found })}\n` : written(schema, found))
+  process.stdout.write(config.json ? `${printableJson({ schema, ...found })}\n` : written(schema, found))
   return 0
 }
 

@@ -1,0 +1,10 @@
+export interface SequencerLimits {
+  /** Rows held at most. */
+  readonly rows: number
+  /** Rows running at most for one origin. */
+  readonly originConcurrency: number
+  /** A row due later than this, in milliseconds from now, is not kept unless others wait behind it. */
+  readonly horizonMs: number
+  /** An origin that needs longer than this to work off its rows is slow: its surplus may be parked when memory is full. */
+  readonly drainMs: number
+}
