@@ -57,7 +57,10 @@ export class Relay {
       { lease: this.#lease, holdings: this.#holdings, sequencer: this.#sequencer, log },
       { name: config.name, leaseMs, observeMs: pollMs },
     )
-    this.#recorder = new Recorder({ relay: () => this.#keeper.name, log }, { recorded: this.#recorded, overtaken: this.#overtaken })
+    this.#recorder = new Recorder(
+      { relay: () => this.#keeper.name, log },
+      { recorded: this.#recorded, overtaken: this.#overtaken },
+    )
     this.#horizonMs = horizonMs
   }
 

@@ -5,7 +5,7 @@ import { KeyLine } from './sequencer/key-line.ts'
 import type { SequencerLimits } from './sequencer/limits.ts'
 import { Origin } from './sequencer/origin.ts'
 import { type Reading, Readings } from './sequencer/readings.ts'
-import { isUnderWay, type Row, type RowState } from './sequencer/row.ts'
+import { isAlone, isUnderWay, newRow, type Row, type RowState } from './sequencer/row.ts'
 import { surplusOf } from './sequencer/surplus.ts'
 
 export { compareIds } from './ids.ts'
@@ -196,17 +196,9 @@ export class Sequencer {
   }
 
   #admit(callback: WaitingCallback, now: number): void {
-    const row: Row = {
-      callback,
-      origin: this.#originOf(callback.origin, now),
-      line: callback.orderingKey === null ? undefined : this.#lineOf(callback.orderingKey),
-      state: 'blocked',
-      dueAt: now + callback.dueInMs,
-      late: callback.late,
-      place: undefined,
-      turn: undefined,
-      alarm: undefined,
-    }
+    const { orderingKey } = callback
+    const line = orderingKey === null ? undefined : this.#lineOf(orderingKey)
+    const row = newRow(callback, this.#originOf(callback.origin, now), line, now)
     this.#rows.set(callback.id, row)
     row.origin.rows += 1
     row.line?.insert(row)
@@ -300,9 +292,4 @@ export class Sequencer {
     if (origin.turn) this.#turns.remove(origin.turn)
     origin.turn = undefined
   }
-}
-
-/** Nobody waits behind it, nor it behind anybody. */
-function isAlone({ line }: Row): boolean {
-  return line === undefined || line.size === 1
 }

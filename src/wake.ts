@@ -62,7 +62,6 @@ export class Wake {
   /** It keeps the lock while it looks, so a hint without a row costs a look and no more: nothing to let go, nor to announce. */
   async #sleep(): Promise<'hint' | 'poll'> {
     const isHinted = await this.#bell.wait(this.#options.pollMs)
-    if (isHinted) this.#gapMs = 0
     // Whoever had the lock may have let it go, which is announced, or died, which is not: this one tries again.
     if (!this.#locked) this.#asleep = false
     return isHinted ? 'hint' : 'poll'

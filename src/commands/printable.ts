@@ -1,4 +1,4 @@
-/** Control characters but for space, and those that turn the direction of what follows. */
+/** Control characters, line separators, and those that turn the direction of what follows. */
 const unruly = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
 
 /**

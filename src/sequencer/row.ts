@@ -35,3 +35,22 @@ export type RowState = 'blocked' | 'waiting' | 'ready' | 'running' | 'recording'
 export function isUnderWay({ state }: { readonly state: RowState }): boolean {
   return state === 'running' || state === 'recording'
 }
+
+/** Nobody waits behind it, nor it behind anybody. */
+export function isAlone({ line }: Row): boolean {
+  return line === undefined || line.size === 1
+}
+
+export function newRow(callback: WaitingCallback, origin: Origin, line: KeyLine | undefined, now: number): Row {
+  return {
+    callback,
+    origin,
+    line,
+    state: 'blocked',
+    dueAt: now + callback.dueInMs,
+    late: callback.late,
+    place: undefined,
+    turn: undefined,
+    alarm: undefined,
+  }
+}

@@ -1,0 +1,87 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { decide, type RetryPolicy, retryDelayMs } from '../src/decision.ts'
+import type { Decision, Outcome, OutcomeKind } from '../src/model.ts'
+
+const policy: RetryPolicy = { baseMs: 1_000, capMs: 60_000, maxAttempts: 3 }
+
+function outcome(kind: OutcomeKind, fields: Partial<Outcome> = {}): Outcome {
+  const error = kind === 'delivered' ? null : 'HTTP 500'
+  const nothing = { httpStatus: null, responseExcerpt: null, retryAfterMs: null, startedAtMs: 0, finishedAtMs: 1 }
+  return { kind, error, ...nothing, ...fields }
+}
+
+function decided(kind: OutcomeKind, attemptOfBudget: number, maxAttempts: number | null = null): Decision {
+  return decide({ attemptOfBudget, maxAttempts }, outcome(kind), policy, () => 0)
+}
+
+const retried = (retryInMs: number): Decision => ({ status: 'pending', retryInMs, reason: 'HTTP 500' })
+const gaveUp: Decision = { status: 'dead', reason: 'gave up after 3 of 3 attempts: HTTP 500' }
+const rejected: Decision = { status: 'dead', reason: 'rejected: HTTP 500' }
+const table: readonly [OutcomeKind, number, Decision][] = [
+  ['delivered', 1, { status: 'delivered' }],
+  ['delivered', 3, { status: 'delivered' }],
+  ['rejected', 1, rejected],
+  ['rejected', 3, rejected],
+  ['failed', 1, retried(500)],
+  ['failed', 2, retried(1_000)],
+  ['failed', 3, gaveUp],
+  ['not_sent', 1, retried(500)],
+  ['not_sent', 3, gaveUp],
+  ['unknown', 2, retried(1_000)],
+  ['unknown', 3, gaveUp],
+]
+
+for (const [kind, attempt, decision] of table) {
+  t.test(`${kind} at attempt ${attempt} of 3: ${decision.status}`, async t => {
+    t.same(decided(kind, attempt), decision)
+  })
+}
+
+t.test("the callback's own budget goes before the relay's", async t => {
+  t.same(decided('failed', 1, 1), { status: 'dead', reason: 'gave up after 1 of 1 attempts: HTTP 500' })
+  t.equal(decided('failed', 3, 4).status, 'pending')
+})
+
+t.test('Retry-After lengthens a delay up to the cap, and never shortens it', async t => {
+  const inMs = (retryAfterMs: number) => {
+    const claim = { attemptOfBudget: 2, maxAttempts: null }
+    const decision = decide(claim, outcome('failed', { retryAfterMs }), policy, () => 0)
+    return decision.status === 'pending' ? decision.retryInMs : undefined
+  }
+  t.equal(inMs(0), 1_000)
+  t.equal(inMs(5_000), 5_000)
+  t.equal(inMs(9_999_999), 60_000)
+})
+
+t.test('an outcome without a reason still gives one', async t => {
+  const decision = decide(
+    { attemptOfBudget: 1, maxAttempts: null },
+    outcome('failed', { error: null }),
+    policy,
+    () => 0,
+  )
+  t.match(decision, { reason: 'no reason given' })
+})
+
+t.test('delays double from the base to the cap, half of each at random', async t => {
+  const delays = (random: number) =>
+    [1, 2, 3, 7, 13, 5_000].map(attempt => retryDelayMs(attempt, { baseMs: 1_000, capMs: 3_600_000 }, () => random))
+  t.same(delays(0), [500, 1_000, 2_000, 32_000, 1_800_000, 1_800_000])
+  t.same(delays(0.999_999_9), [1_000, 2_000, 4_000, 64_000, 3_600_000, 3_600_000])
+})
+
+t.test(
+  'whatever the policy and the attempt, a delay is a whole number between half of the full one and all of it',
+  async () => {
+    const ms = fc.integer({ min: 1, max: 2 ** 40 })
+    const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+    fc.assert(
+      fc.property(ms, ms, fc.integer({ min: 1, max: 100_000 }), random, (baseMs, capMs, attempt, chance) => {
+        const full = Math.min(capMs, baseMs * 2 ** (attempt - 1))
+        const delay = retryDelayMs(attempt, { baseMs, capMs }, () => chance)
+        return Number.isInteger(delay) && delay >= Math.floor(full / 2) && delay <= Math.ceil(full)
+      }),
+    )
+  },
+)

@@ -1,0 +1,55 @@
+import t from 'tap'
+import type { Listed } from '../src/outbox/fetch.ts'
+import { recover } from '../src/recovery.ts'
+
+const policy = { baseMs: 1_000, capMs: 60_000, maxAttempts: 3 }
+
+function claimed(fields: Partial<Listed> = {}): Listed {
+  return {
+    id: '7',
+    lane: 3,
+    orderingKey: null,
+    origin: 'http://a',
+    dueInMs: 0,
+    late: false,
+    status: 'claimed',
+    attempt: 2,
+    epoch: '9',
+    attemptOfBudget: 2,
+    maxAttempts: null,
+    claimedMsAgo: 1_500,
+    ...fields,
+  }
+}
+
+t.test('claimed under an older epoch: it may have arrived, and goes out again at once', async t => {
+  const attempt = recover(claimed(), '10', policy, 5_000)
+  t.match(attempt, { id: '7', attempt: 2, epoch: '9', writtenEpoch: '10' })
+  t.match(attempt?.outcome, { kind: 'unknown', httpStatus: null, startedAtMs: 3_500, finishedAtMs: 5_000 })
+  t.match(attempt?.outcome.error, /died or lost its lane/)
+  t.match(attempt?.decision, { status: 'pending', retryInMs: 0 })
+})
+
+t.test('claimed under the present epoch and sent by nobody: no byte can have left', async t => {
+  const attempt = recover(claimed({ epoch: '10' }), '10', policy, 5_000)
+  t.match(attempt, {
+    epoch: '10',
+    writtenEpoch: '10',
+    outcome: { kind: 'not_sent', error: 'the reply to the claim was lost' },
+  })
+  t.match(attempt?.decision, { status: 'pending', retryInMs: 0 })
+})
+
+t.test('a row that brings relays down does not do so for ever', async t => {
+  t.match(recover(claimed({ attempt: 9, attemptOfBudget: 3 }), '10', policy, 0)?.decision, {
+    status: 'dead',
+    reason: /gave up after 3 of 3 attempts: the relay that sent it died/,
+  })
+  t.match(recover(claimed({ attemptOfBudget: 3, maxAttempts: 4 }), '10', policy, 0)?.decision, { status: 'pending' })
+})
+
+t.test('a row of a later owner is not ours to judge, nor one that is not claimed', async t => {
+  t.equal(recover(claimed({ epoch: '11' }), '10', policy, 0), undefined)
+  t.equal(recover(claimed({ status: 'pending' }), '10', policy, 0), undefined)
+  t.equal(recover(claimed({ epoch: null }), '10', policy, 0), undefined)
+})
