@@ -1,4 +1,5 @@
 import type { RetryPolicy } from './decision.ts'
+import { isBehind } from './due-order.ts'
 import type { Holdings } from './holdings.ts'
 import type { WaitingCallback } from './model.ts'
 import {
@@ -296,15 +297,4 @@ export class Fetcher {
 export interface Look {
   readonly found: number
   readonly more: boolean
-}
-
-/** By time to the millisecond, then by its digits (PostgreSQL writes microseconds), then by id. */
-function isBehind(a: DuePosition, b: DuePosition): boolean {
-  if (a.dueAt === b.dueAt) return compareIds(a.id, b.id) < 0
-  const [at, bt] = [timeOf(a), timeOf(b)]
-  return at < bt || (at === bt && a.dueAt < b.dueAt)
-}
-
-function timeOf({ dueAt }: DuePosition): number {
-  return dueAt === '-infinity' ? Number.NEGATIVE_INFINITY : Date.parse(dueAt)
 }
