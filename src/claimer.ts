@@ -3,13 +3,10 @@ import type { Fetcher } from './fetcher.ts'
 import type { Holdings } from './holdings.ts'
 import type { Claim, WaitingCallback } from './model.ts'
 import { claim } from './outbox/claim.ts'
-import { look, type Standing } from './outbox/look.ts'
+import { lockedPauseMs, look, type Standing } from './outbox/look.ts'
 import type { Session } from './outbox/session.ts'
 import { expire, park } from './outbox/settle.ts'
 import type { Sequencer } from './sequencer.ts'
-
-/** A row that somebody holds in an open transaction is tried again after this, in milliseconds. */
-const lockedPauseMs = 250
 
 /** The longest wait of the loop; everything that matters rings the bell. */
 const idleMs = 1_000

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bell } from './bell.ts'
 import type { Holdings } from './holdings.ts'
 import { planLanes, RelayWatch } from './lanes.ts'
-import { type Lease, systemClocks } from './lease.ts'
+import type { Lease, Moment } from './lease.ts'
 import type { Log } from './observe/log.ts'
 import * as db from './outbox/lanes.ts'
 import { isLockTimeout, type Session } from './outbox/session.ts'
@@ -76,10 +76,9 @@ export class Keeper {
 
   /** False: somebody else has the name now, or has found us dead. Nothing is ours any more then. */
   async #renew(session: Session): Promise<boolean> {
-    const sent = { monotonic: systemClocks.monotonic(), wall: systemClocks.wall() }
+    const sent = this.#lease.moment
     if (await db.renew(session, this.#name, this.#incarnation)) {
-      this.#lease.renewed(sent)
-      this.#renewAt = sent.monotonic + this.#options.leaseMs / 3
+      this.#trust(sent)
       return true
     }
     this.#log.warn('lease_lost', { relay: this.#name, lanes: this.#holdings.size })
@@ -88,15 +87,19 @@ export class Keeper {
     return false
   }
 
+  #trust(sent: Moment): void {
+    this.#lease.renewed(sent)
+    this.#renewAt = sent.monotonic + this.#options.leaseMs / 3
+  }
+
   async #enrol(session: Session): Promise<void> {
     this.#name = await this.#freeName(session)
     const former = await db.predecessor(session, this.#name)
     const { leaseMs } = this.#options
-    const sent = { monotonic: systemClocks.monotonic(), wall: systemClocks.wall() }
+    const sent = this.#lease.moment
     const me = { name: this.#name, leaseMs, pid: process.pid, host: hostname(), kernel: kernel(), version }
     this.#incarnation = await db.enrol(session, me)
-    this.#lease.renewed(sent)
-    this.#renewAt = sent.monotonic + leaseMs / 3
+    this.#trust(sent)
     // From now on the former process cannot renew; what it may still trust ends within its lease.
     this.#formerFreeAt = !former || isKnownDead(former) ? 0 : performance.now() + former.leaseMs
     this.#log.info('enrolled', { relay: this.#name, version, lease_ms: leaseMs })

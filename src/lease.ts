@@ -14,8 +14,13 @@ export class Lease {
     this.#clocks = clocks
   }
 
+  /** Now, for `renewed`. */
+  get moment(): Moment {
+    return { monotonic: this.#clocks.monotonic(), wall: this.#clocks.wall() }
+  }
+
   /** Call with the clocks as they were before the renewal was sent, once it has succeeded. */
-  renewed(sent: { readonly monotonic: number; readonly wall: number }): void {
+  renewed(sent: Moment): void {
     this.#monotonicEnd = sent.monotonic + this.#trustMs
     this.#wallEnd = sent.wall + this.#trustMs
   }
@@ -40,6 +45,12 @@ export interface Clocks {
   monotonic(): number
   /** Milliseconds since 1970. */
   wall(): number
+}
+
+/** What both clocks show at one moment. */
+export interface Moment {
+  readonly monotonic: number
+  readonly wall: number
 }
 
 export const systemClocks: Clocks = { monotonic: () => performance.now(), wall: () => Date.now() }

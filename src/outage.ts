@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { retryDelayMs } from './decision.ts'
 import type { Log } from './observe/log.ts'
 import { isTransient } from './outbox/session.ts'
 
@@ -35,9 +36,8 @@ export class Outage {
   async wait(error: unknown, stopping: AbortSignal): Promise<void> {
     this.#since ??= this.#begin()
     if (this.#time.now() - this.#saidAt >= reminderMs) this.#say(error, this.#since)
-    const full = Math.min(1_000, 50 * 2 ** this.#tries)
     this.#tries += 1
-    await this.#time.sleep(full / 2 + (full / 2) * Math.random(), stopping)
+    await this.#time.sleep(retryDelayMs(this.#tries, { baseMs: 50, capMs: 1_000 }, Math.random), stopping)
   }
 
   /** The relay works. */

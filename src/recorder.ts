@@ -1,12 +1,9 @@
 import { Bell } from './bell.ts'
 import type { Attempt } from './model.ts'
 import type { Log } from './observe/log.ts'
-import { look } from './outbox/look.ts'
+import { lockedPauseMs, look } from './outbox/look.ts'
 import { record } from './outbox/record.ts'
 import { isDataError, type Session } from './outbox/session.ts'
-
-/** A row that somebody holds in an open transaction is tried again after this, in milliseconds. */
-const lockedPauseMs = 250
 
 /** An attempt that the database refuses even without its texts is tried again after this, in milliseconds. */
 const refusedPauseMs = 60_000

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
 import type { RunConfig } from './config.ts'
-import { decide } from './decision.ts'
+import { decide, type RetryPolicy } from './decision.ts'
 import { Origins } from './delivery/origins.ts'
-import { post } from './delivery/post.ts'
+import { type PostOptions, post } from './delivery/post.ts'
 import { Fetcher } from './fetcher.ts'
 import { Holdings } from './holdings.ts'
 import { Keeper } from './keeper.ts'
@@ -41,8 +41,9 @@ export class Relay {
   readonly #bell = new Bell()
   #term: Term | undefined
   readonly #horizonMs: number
+  readonly #policy: RetryPolicy
+  readonly #postOptions: PostOptions
   #inFlight = 0
-  #stopping = false
   #wantKey: (key: string) => void = () => {}
 
   constructor(config: RunConfig, log: Log) {
@@ -62,6 +63,14 @@ export class Relay {
       { recorded: this.#recorded, overtaken: this.#overtaken },
     )
     this.#horizonMs = horizonMs
+    this.#policy = { baseMs: config.retryBaseMs, capMs: config.retryCapMs, maxAttempts: config.maxAttempts }
+    this.#postOptions = {
+      origins: this.#origins,
+      deadlineMs: config.deadlineMs,
+      excerptBytes: config.excerptBytes,
+      version,
+      mayStart: ({ lane, epoch }) => this.#lease.isHeld && this.#holdings.epochOf(lane) === epoch,
+    }
   }
 
   /**
@@ -101,7 +110,6 @@ export class Relay {
    * are released. `serve` resolves when all is done.
    */
   async stop(): Promise<void> {
-    this.#stopping = true
     const term = this.#term
     this.#log.info('stopping', { in_flight: this.#inFlight, grace_ms: this.#config.graceMs })
     term?.stopWork()
@@ -116,10 +124,6 @@ export class Relay {
     await term?.sessions.close()
     term?.end()
     this.#recorder.nudge()
-  }
-
-  get isStopping(): boolean {
-    return this.#stopping
   }
 
   async #handOver(term: Term | undefined): Promise<void> {
@@ -138,14 +142,14 @@ export class Relay {
   }
 
   #fetcher({ sessions }: Term): Fetcher {
-    const { retryBaseMs, retryCapMs, maxAttempts, memoryRows, pollMs } = this.#config
+    const { memoryRows, pollMs } = this.#config
     return new Fetcher(
       { session: sessions.read, sequencer: this.#sequencer, holdings: this.#holdings, recorder: this.#recorder },
       {
         horizonMs: this.#horizonMs,
         sweepMs: Math.min(1_000, pollMs),
         memoryRows,
-        policy: { baseMs: retryBaseMs, capMs: retryCapMs, maxAttempts },
+        policy: this.#policy,
       },
     )
   }
@@ -198,19 +202,11 @@ export class Relay {
   }
 
   async #deliver(claim: Claim): Promise<void> {
-    const { deadlineMs, excerptBytes, retryBaseMs, retryCapMs, maxAttempts } = this.#config
     this.#inFlight += 1
-    const outcome = await post(claim, {
-      origins: this.#origins,
-      deadlineMs,
-      excerptBytes,
-      version,
-      mayStart: ({ lane, epoch }) => this.#lease.isHeld && this.#holdings.epochOf(lane) === epoch,
-    })
+    const outcome = await post(claim, this.#postOptions)
     this.#inFlight -= 1
     this.#sequencer.ended(claim.id)
-    const policy = { baseMs: retryBaseMs, capMs: retryCapMs, maxAttempts }
-    const decision = decide(claim, outcome, policy, Math.random)
+    const decision = decide(claim, outcome, this.#policy, Math.random)
     const { id, attempt, epoch } = claim
     this.#recorder.add({ id, attempt, epoch, writtenEpoch: epoch, outcome, decision })
     this.#bell.ring()

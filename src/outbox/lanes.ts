@@ -58,22 +58,25 @@ const observeStatement: Statement = {
 }
 
 /**
- * The new epoch makes this wait for a claim that is under way in the lane, and the claim's successor fail. Two relays may
- * want the same lanes, and a claim holds several: all lock them in the order of their ids.
+ * Those of the lanes, given as two arrays, that still have the epoch they were seen with. Two relays may want the same lanes,
+ * and a claim holds several: all lock them in the order of their ids.
  */
+const unchanged = (ids: string, epochs: string) => `unchanged as materialized (
+      select l.id
+        from outbox.lane l
+        join unnest(${ids}::smallint[], ${epochs}::bigint[]) as seen (id, epoch) on l.id = seen.id and l.epoch = seen.epoch
+       order by l.id
+         for update of l
+    )`
+
+/** The new epoch makes this wait for a claim that is under way in the lane, and the claim's successor fail. */
 const takeStatement: Statement = {
   name: 'ringback_take',
   text: `
-    with free as materialized (
-      select l.id
-        from outbox.lane l
-        join unnest($2::smallint[], $3::bigint[]) as wanted (id, epoch) on l.id = wanted.id and l.epoch = wanted.epoch
-       order by l.id
-         for update of l
-    )
+    with ${unchanged('$2', '$3')}
     update outbox.lane l set owner = $1, epoch = l.epoch + 1
-      from free
-     where l.id = free.id
+      from unchanged
+     where l.id = unchanged.id
     returning l.id as lane, l.epoch`,
 }
 
@@ -90,14 +93,8 @@ const blockersStatement: Statement = {
 const releaseStatement: Statement = {
   name: 'ringback_release',
   text: `
-    with ours as materialized (
-      select l.id
-        from outbox.lane l
-        join unnest($1::smallint[], $2::bigint[]) as mine (id, epoch) on l.id = mine.id and l.epoch = mine.epoch
-       order by l.id
-         for update of l
-    )
-    update outbox.lane l set owner = null, epoch = l.epoch + 1 from ours where l.id = ours.id`,
+    with ${unchanged('$1', '$2')}
+    update outbox.lane l set owner = null, epoch = l.epoch + 1 from unchanged where l.id = unchanged.id`,
 }
 
 const buryStatement: Statement = {

@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import pgListen, { type Subscriber } from 'pg-listen'
+import { retryDelayMs } from '../decision.ts'
 
 export interface ListenerOptions {
   readonly connection: pg.ClientConfig
@@ -13,6 +14,9 @@ export interface ListenerOptions {
   /** How long a proof may take, in milliseconds. */
   readonly echoMs: number
 }
+
+/** Between two subscribers. */
+const pause = { baseMs: 100, capMs: 10_000 }
 
 /** A CommonJS module with a default export of its own: Node hands us the module. */
 const createSubscriber = pgListen.default
@@ -70,7 +74,9 @@ export class Listener {
       if (this.#stop.signal.aborted) return
       this.#events.lost(reason)
       if (performance.now() - startedAt > 60_000) failures = 0
-      await sleep(pauseMs(failures), undefined, { signal: this.#stop.signal }).catch(() => {})
+      await sleep(retryDelayMs(failures + 1, pause, Math.random), undefined, { signal: this.#stop.signal }).catch(
+        () => {},
+      )
     }
   }
 
@@ -129,10 +135,4 @@ export class Listener {
     }
     return new Error('stopped')
   }
-}
-
-/** 100 ms doubling to 10 s, half of it at random. */
-function pauseMs(failures: number): number {
-  const full = Math.min(10_000, 100 * 2 ** failures)
-  return full / 2 + (full / 2) * Math.random()
 }

@@ -1,6 +1,9 @@
 import type { Session, Statement } from './session.ts'
 import type { CallbackStatus } from './tables.ts'
 
+/** A row that somebody holds in an open transaction is tried again after this, in milliseconds. */
+export const lockedPauseMs = 250
+
 /** How a row stands that a claim or a record did not get. */
 export interface Standing {
   readonly id: string

@@ -2,18 +2,21 @@ import type { OwnedLane } from '../model.ts'
 import { mine } from './claim.ts'
 import type { Session, Statement } from './session.ts'
 
-/** Past `expires_at` no attempt starts; the row ends here, without an attempt. */
-const expireStatement: Statement = {
-  name: 'ringback_expire',
-  text: `
+/** The pending rows of my lanes, among those wanted, that `condition` holds for and that nobody has locked. */
+const free = (condition: string) => `
     with ${mine}, free as materialized (
       select c.id
         from unnest($1::bigint[]) as wanted (id)
         join outbox.callback c on c.id = wanted.id
         join mine on mine.id = c.lane
-       where c.status = 'pending' and c.expires_at <= clock_timestamp()
+       where c.status = 'pending' and (${condition})
          for no key update of c skip locked
-    )
+    )`
+
+/** Past `expires_at` no attempt starts; the row ends here, without an attempt. */
+const expireStatement: Statement = {
+  name: 'ringback_expire',
+  text: `${free('c.expires_at <= clock_timestamp()')}
     update outbox.callback c
        set status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1,
            last_error = 'expired' || coalesce('; last attempt: ' || c.last_error, '')
@@ -29,15 +32,7 @@ const expireStatement: Statement = {
  */
 const parkStatement: Statement = {
   name: 'ringback_park',
-  text: `
-    with ${mine}, free as materialized (
-      select c.id
-        from unnest($1::bigint[]) as wanted (id)
-        join outbox.callback c on c.id = wanted.id
-        join mine on mine.id = c.lane
-       where c.status = 'pending' and (c.due_at is null or c.due_at <= clock_timestamp())
-         for no key update of c skip locked
-    )
+  text: `${free('c.due_at is null or c.due_at <= clock_timestamp()')}
     update outbox.callback c set due_at = 'infinity', rev = c.rev + 1 from free where c.id = free.id
     returning c.id`,
 }
