@@ -1,0 +1,76 @@
+import { canonicalOrigin, patternsOver } from './destinations/pattern.ts'
+
+/** How callbacks go to one origin. */
+export interface DestinationSettings {
+  /** POSTs in flight at once. */
+  readonly concurrency: number
+  /** Attempts started per second; null: as many as there are. */
+  readonly ratePerSecond: number | null
+  /** The whole of one attempt, in milliseconds. */
+  readonly deadlineMs: number
+  readonly breaker: BreakerSettings
+  /** Sent with every POST: names, in lower case, and values in turn. */
+  readonly headers: readonly string[]
+}
+
+export interface BreakerSettings {
+  /** So many failures in a row, and the origin rests; 0: it never does. */
+  readonly failures: number
+  /** The first rest, in milliseconds. It doubles with each failed probe, up to this or five minutes, whichever is more. */
+  readonly pauseMs: number
+}
+
+/** What one rule sets; for the rest the defaults hold. */
+export interface DestinationRule {
+  /** A canonical pattern. */
+  readonly match: string
+  readonly settings: Partial<Omit<DestinationSettings, 'breaker'>> & { readonly breaker?: Partial<BreakerSettings> }
+}
+
+/** Origins remembered with their settings at once. */
+const MAX_KNOWN = 10_000
+
+/** The settings of every origin: those of the first rule that matches it, and the defaults for what that does not set. */
+export class Destinations {
+  readonly #defaults: DestinationSettings
+  /** Pattern to its place among the rules and what holds by it. */
+  readonly #rules = new Map<string, { readonly place: number; readonly settings: DestinationSettings }>()
+  readonly #known = new Map<string, DestinationSettings>()
+
+  constructor(rules: readonly DestinationRule[], defaults: DestinationSettings) {
+    this.#defaults = defaults
+    for (const [place, { match, settings }] of rules.entries()) {
+      if (this.#rules.has(match)) continue
+      const breaker = Object.freeze({ ...defaults.breaker, ...settings.breaker })
+      this.#rules.set(match, { place, settings: Object.freeze({ ...defaults, ...settings, breaker }) })
+    }
+  }
+
+  /**
+   * Called for every callback, so what was found is remembered.
+   *
+   * @param origin as the column `origin` or as `URL.origin` has it. The two differ where a host can be written in several
+   *   ways (`[2001:DB8:0::1]`, `%63rm.example`, `0x7f.1`); both get the same settings.
+   */
+  of(origin: string): DestinationSettings {
+    if (this.#rules.size === 0) return this.#defaults
+    return this.#known.get(origin) ?? this.#learn(origin)
+  }
+
+  /** A full memory starts anew: finding out again costs microseconds, and no order of use has to be kept. */
+  #learn(origin: string): DestinationSettings {
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear()
+    const settings = this.#find(canonicalOrigin(origin))
+    this.#known.set(origin, settings)
+    return settings
+  }
+
+  #find(origin: string): DestinationSettings {
+    let first: { readonly place: number; readonly settings: DestinationSettings } | undefined
+    for (const pattern of patternsOver(origin)) {
+      const rule = this.#rules.get(pattern)
+      if (rule !== undefined && rule.place < (first?.place ?? Number.POSITIVE_INFINITY)) first = rule
+    }
+    return first?.settings ?? this.#defaults
+  }
+}
