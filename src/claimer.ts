@@ -1,6 +1,6 @@
 import type { Bell } from './bell.ts'
-import type { Fetcher } from './fetcher.ts'
 import type { Holdings } from './holdings.ts'
+import type { Intake } from './intake.ts'
 import type { Claim, WaitingCallback } from './model.ts'
 import { claim } from './outbox/claim.ts'
 import { lockedPauseMs, look, type Standing } from './outbox/look.ts'
@@ -15,7 +15,7 @@ export interface ClaimerParts {
   readonly session: Session
   readonly sequencer: Sequencer
   readonly holdings: Holdings
-  readonly fetcher: Fetcher
+  readonly intake: Intake
   /** Rung when a slot or a row may have come free. */
   readonly bell: Bell
   /** How many POSTs may start now; 0 while the lease is not held. */
@@ -61,7 +61,7 @@ export class Claimer {
     )
     for (const each of claims) deliver(each)
     const rest = missing(served, claims)
-    if (rest.length > 0) await this.#orForget(rest, () => this.#account(rest.map(({ id }) => id)))
+    if (rest.length > 0) await this.#orForget(rest, () => this.#account(rest))
   }
 
   /**
@@ -78,31 +78,49 @@ export class Claimer {
   }
 
   /** Why were these not claimed, and what follows from it? */
-  async #account(ids: readonly string[]): Promise<void> {
-    const { session, sequencer, fetcher } = this.#parts
+  async #account(rows: readonly WaitingCallback[]): Promise<void> {
+    const { session, sequencer, intake } = this.#parts
+    const ids = rows.map(({ id }) => id)
     const standings = new Map((await look(session, ids)).map(row => [row.id, row]))
     const expired: Standing[] = []
     const held: Standing[] = []
     const claimed: string[] = []
+    await this.#readBlockers(rows, standings)
     for (const id of ids) {
       const row = standings.get(id)
       if (row?.status === 'claimed') claimed.push(id)
       else if (row?.status !== 'pending') sequencer.settled(id, performance.now())
       else if (row.expired) expired.push(row)
-      else if (row.held) held.push(row)
-      else await this.#wait(row)
+      else if (row.held && row.dueInMs === 0) held.push(row)
+      else this.#wait(row)
     }
     await this.#forgetAll(expired, expire)
     await this.#forgetAll(held, park)
-    if (claimed.length > 0) await fetcher.recoverClaimed(claimed)
+    if (claimed.length > 0) await intake.recoverClaimed(claimed)
   }
 
-  /** It comes again: behind the row that blocks it, when it is due, or when whoever has locked it is done. */
-  async #wait(row: Standing): Promise<void> {
-    const { sequencer, fetcher } = this.#parts
-    if (row.blockedBy !== null && !sequencer.knows(row.blockedBy)) await fetcher.readIn([row.blockedBy])
+  /** The first rows of the keys that are blocked by one that memory does not know: it is seldom the only one. */
+  async #readBlockers(rows: readonly WaitingCallback[], standings: ReadonlyMap<string, Standing>): Promise<void> {
+    const { sequencer, intake } = this.#parts
+    const keys = rows.flatMap(({ id, orderingKey }) => {
+      const blockedBy = standings.get(id)?.blockedBy ?? null
+      return orderingKey !== null && blockedBy !== null && !sequencer.knows(blockedBy) ? [orderingKey] : []
+    })
+    if (keys.length > 0) await intake.readKeys([...new Set(keys)])
+  }
+
+  /**
+   * It comes again: behind the row that blocks it, when it is due, or when whoever has locked it is done. When memory has no
+   * room for the row that blocks it, it makes some: a sweep finds it again.
+   */
+  #wait(row: Standing): void {
+    const { sequencer } = this.#parts
     const now = performance.now()
     const isQueued = row.blockedBy !== null && sequencer.knows(row.blockedBy)
+    if (row.blockedBy !== null && !isQueued && sequencer.room === 0) {
+      sequencer.settled(row.id, now)
+      return
+    }
     const pauseMs = row.dueInMs > 0 ? row.dueInMs : isQueued ? 0 : lockedPauseMs
     sequencer.later(row.id, now + pauseMs, now)
   }

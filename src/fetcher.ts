@@ -1,36 +1,38 @@
-import type { RetryPolicy } from './decision.ts'
 import { isBehind } from './due-order.ts'
+import { Gap } from './gap.ts'
 import type { Holdings } from './holdings.ts'
-import type { WaitingCallback } from './model.ts'
+import type { Intake } from './intake.ts'
 import {
+  type ClaimedPlace,
+  claimedStart,
   type DuePosition,
-  type FreshRange,
   type Listed,
   noEnd,
-  type ParkedPosition,
+  readClaimed,
   readDue,
   readFresh,
-  readIds,
-  readKeys,
-  readParked,
+  readLastFresh,
 } from './outbox/fetch.ts'
 import { look as lookAt } from './outbox/look.ts'
 import type { Session } from './outbox/session.ts'
-import { park } from './outbox/settle.ts'
 import { Overlap } from './overlap.ts'
-import type { Recorder } from './recorder.ts'
-import { recover } from './recovery.ts'
-import { compareIds, type Reading, type Sequencer } from './sequencer.ts'
+import { Parking } from './parking.ts'
+import { compareIds, type Sequencer } from './sequencer.ts'
 
 const freshStart = '0'
 const dueStart: DuePosition = { dueAt: '-infinity', id: '0' }
-const parkedStart: ParkedPosition = { origin: '', id: '0' }
 
-/** New ground read at a time. */
+/** Rows read at a time. */
 const batch = 1_000
 
 /** Known ground read again at most. */
 const overlapRows = 2_000
+
+/** Between two reads of due rows while looks follow one another closely, in milliseconds. */
+const dueGapMs = 25
+
+/** Pages of a gap read before new rows are looked for again. */
+const gapPages = 3
 
 export interface FetcherOptions {
   /** How far ahead due rows are read, in milliseconds: longer than a poll, so that each is known before it is due. */
@@ -39,66 +41,78 @@ export interface FetcherOptions {
   readonly sweepMs: number
   /** Rows that memory holds. */
   readonly memoryRows: number
-  readonly policy: RetryPolicy
 }
 
 /**
  * Reads what is not settled into the sequencer: from a little before where it was, and now and then from the beginning.
  *
  * An id is given at INSERT and becomes visible at COMMIT, so a cursor alone loses rows. The two indexes hold exactly what
- * is unsettled, so nothing need be remembered about gaps: the overlap finds nearly all late rows at once, the sweep the
+ * is unsettled, so nothing need be remembered about rows: the overlap finds nearly all late ones at once, the sweep the
  * rest; what is known is dropped in memory. A restart is a sweep.
+ *
+ * A flood must not stand before what is written after it: when more is there than one read brings, the tip moves to the end
+ * of the index, and what lies between is a gap, read as memory has room. Within an origin the older rows still go first
+ * (the sequencer sees to that), and a quarter of memory is kept for the tip.
  */
 export class Fetcher {
   readonly #session: Session
   readonly #sequencer: Sequencer
   readonly #holdings: Holdings
-  readonly #recorder: Recorder
+  readonly #intake: Intake
   readonly #options: FetcherOptions
-  readonly #fresh = new Overlap<string>(freshStart, { ms: 500, rows: overlapRows })
+  readonly #tip = new Overlap<string>(freshStart, { ms: 500, rows: overlapRows })
+  readonly #gap = new Gap()
+  readonly #parking: Parking
   readonly #due = new Overlap<DuePosition>(dueStart, { ms: 500, rows: overlapRows })
-  #parked: ParkedPosition = parkedStart
+  /** Where the search for rows that a former owner has left claimed goes on; null: there are no more. */
+  #claimed: ClaimedPlace | null = claimedStart
   #keys = new Set<string>()
   #nextSweepAt = 0
+  #nextDueAt = 0
   #more = false
 
   constructor(
-    parts: { session: Session; sequencer: Sequencer; holdings: Holdings; recorder: Recorder },
+    parts: { session: Session; sequencer: Sequencer; holdings: Holdings; intake: Intake },
     options: FetcherOptions,
   ) {
     this.#session = parts.session
     this.#sequencer = parts.sequencer
     this.#holdings = parts.holdings
-    this.#recorder = parts.recorder
+    this.#intake = parts.intake
     this.#options = options
+    this.#parking = new Parking(parts, { memoryRows: options.memoryRows, share: this.#share })
   }
 
-  /** Reads new ground, and sweeps when it is time. */
-  async look(): Promise<Look> {
-    if (this.#holdings.size === 0) return { found: 0, more: false }
+  /**
+   * Reads what is new, a part of what was left, and sweeps when it is time.
+   *
+   * @param isPassing another look follows within milliseconds: due rows, of which most were known before, are not read
+   * each time then.
+   */
+  async look(isPassing = false): Promise<Look> {
+    if (this.#holdings.size === 0) return { found: 0, fresh: 0, more: false }
     this.#more = false
-    let found = await this.#readFresh()
-    found += await this.#readDue()
-    found += await this.#readKeys()
-    if (performance.now() >= this.#nextSweepAt) found += await this.#timedSweep()
-    await this.#makeRoom()
-    return { found, more: this.#more }
-  }
-
-  /** Reads everything unsettled up to where the cursors are, and what was set aside. Returns how many rows were new. */
-  async sweep(): Promise<number> {
-    let found = await this.#sweepFresh()
-    found += await this.#sweepDue()
-    found += await this.#readParked()
-    await this.#lookAtBlockers()
-    return found
+    let other = await this.#readClaimed()
+    const isSweep = performance.now() >= this.#nextSweepAt
+    let fresh = isSweep ? await this.#timed(() => this.#sweepFresh()) : await this.#readTip()
+    other += isSweep
+      ? await this.#timed(() => this.#sweepOthers())
+      : isPassing && performance.now() < this.#nextDueAt
+        ? 0
+        : await this.#readDue()
+    fresh += await this.#readGap()
+    other += await this.#readKeys()
+    await this.#parking.makeRoom()
+    return { found: fresh + other, fresh, more: this.#more }
   }
 
   /** The lanes have changed: all is read again from the beginning. */
   restart(): void {
-    this.#fresh.restart()
+    this.#tip.restart()
+    this.#gap.close()
     this.#due.restart()
-    this.#parked = parkedStart
+    this.#parking.restart()
+    this.#claimed = claimedStart
     this.#nextSweepAt = 0
   }
 
@@ -107,163 +121,158 @@ export class Fetcher {
     this.#keys.add(key)
   }
 
-  /** Reads these rows in, as far as they are unsettled. */
-  readIn(ids: readonly string[]): Promise<number> {
-    return this.#takeIn(() => readIds(this.#session, ids))
+  /** Memory that rows waiting in line may take, new ones not counted. */
+  get #backlogRoom(): number {
+    return Math.max(0, this.#sequencer.room - Math.ceil(this.#options.memoryRows / 4))
   }
 
-  /** These rows were handed out and could not be claimed, since they are claimed already. */
-  async recoverClaimed(ids: readonly string[]): Promise<void> {
-    const rows = new Map((await readIds(this.#session, ids)).map(row => [row.id, row]))
-    const now = performance.now()
-    for (const id of ids) {
-      const row = rows.get(id)
-      if (!row || !this.#recover(row, now)) this.#sequencer.settled(id, now)
-    }
+  /** What one origin may hold of memory before its new rows are left for later. */
+  get #share(): number {
+    return this.#options.memoryRows / 8
   }
 
-  /** Takes rows in: those nobody is sending any more go to the recorder, the others to the sequencer. */
-  async #takeIn(read: () => Promise<readonly Listed[]>): Promise<number> {
-    const reading = this.#sequencer.beginReading()
-    try {
-      return this.#sort(await read(), reading)
-    } finally {
-      this.#sequencer.endReading(reading)
-    }
-  }
-
-  #sort(rows: readonly Listed[], reading: Reading): number {
-    const now = performance.now()
-    const waiting: WaitingCallback[] = []
-    let recovered = 0
-    for (const row of rows) {
-      if (row.status !== 'claimed') {
-        if (this.#holdings.serves(row.lane)) waiting.push(row)
-      } else if (!this.#sequencer.isUnderWay(row.id) && !reading.left.has(row.id)) {
-        recovered += Number(this.#recover(row, now))
-      }
-    }
-    return recovered + this.#sequencer.add(waiting, now, reading)
-  }
-
-  /** True when an attempt of the row is on its way into the record. */
-  #recover(row: Listed, now: number): boolean {
-    const epoch = this.#holdings.epochOf(row.lane)
-    const attempt = epoch === undefined ? undefined : recover(row, epoch, this.#options.policy, now)
-    if (!attempt || this.#recorder.holds(row.id)) return false
-    this.#recorder.add(attempt)
-    return true
-  }
-
-  /** How much to read; 0 while memory is nearly full, since many small reads cost more than a large one a little later. */
-  #limit(): number {
-    const least = Math.min(batch, this.#options.memoryRows / 4)
-    const limit = this.#sequencer.room < least ? 0 : Math.min(batch, this.#sequencer.room)
+  /** Many small reads cost more than a large one a little later: 0 while there is little room. */
+  #limit(room: number): number {
+    const least = Math.min(batch, this.#options.memoryRows / 8)
+    const limit = room < least ? 0 : Math.min(batch, room)
     if (limit === 0) this.#more = true
     return limit
   }
 
-  #readFresh(): Promise<number> {
-    return this.#takeIn(async () => {
-      const limit = this.#limit()
-      if (limit === 0) return []
-      const now = performance.now()
-      const range = { overlapFrom: this.#fresh.from(now), after: this.#fresh.reached, upTo: noEnd }
+  /** What has come since the last read. */
+  async #readTip(): Promise<number> {
+    const limit = this.#limit(this.#sequencer.room)
+    if (limit === 0) return 0
+    const now = performance.now()
+    const range = { overlapFrom: this.#tip.from(now), after: this.#tip.reached, upTo: noEnd }
+    let isFull = false
+    const found = await this.#intake.takeIn(async () => {
       const { rows, reached, read } = await readFresh(this.#session, this.#holdings.lanes, range, limit)
-      if (reached !== null && compareIds(reached, range.after) > 0) this.#fresh.advance(reached, read, now)
-      if (read === limit) this.#more = true
-      return rows
+      if (reached !== null && compareIds(reached, range.after) > 0) this.#tip.advance(reached, read, now)
+      isFull = read === limit
+      const wanted = rows.filter(row => this.#mayEnter(row))
+      if (wanted.length < rows.length) this.#gap.open(range.after, this.#tip.reached)
+      return wanted
     })
+    if (isFull) await this.#jump()
+    return found
   }
 
-  #readDue(): Promise<number> {
-    return this.#takeIn(async () => {
-      const room = this.#limit()
-      if (room === 0) return []
-      const limit = room + overlapRows
-      const now = performance.now()
-      const after = this.#due.from(now)
-      const { rows, reached, read } = await readDue(
-        this.#session,
-        this.#holdings.lanes,
-        after,
-        this.#options.horizonMs,
-        limit,
-      )
-      if (reached !== null && isBehind(this.#due.reached, reached)) this.#due.advance(reached, read, now)
-      if (read === limit) this.#more = true
-      return rows
-    })
+  #mayEnter({ id, origin }: Listed): boolean {
+    return this.#sequencer.heldFor(origin) < this.#share || this.#sequencer.knows(id)
+  }
+
+  /** To the end: what lies between is for the gap. */
+  async #jump(): Promise<void> {
+    const from = this.#tip.reached
+    const last = await readLastFresh(this.#session)
+    if (last === null || compareIds(last, from) <= 0) return
+    this.#gap.open(from, last)
+    this.#tip.jump(last)
+  }
+
+  async #readGap(): Promise<number> {
+    let found = 0
+    for (let pages = 0; pages < gapPages && this.#gap.isOpen; pages += 1) {
+      const limit = this.#limit(this.#backlogRoom)
+      if (limit === 0) break
+      const { from, to } = this.#gap
+      found += await this.#intake.takeIn(async () => {
+        const range = { overlapFrom: from, after: from, upTo: to }
+        const { rows, reached, read } = await readFresh(this.#session, this.#holdings.lanes, range, limit)
+        if (read < limit || reached === null) this.#gap.close()
+        else this.#gap.advance(reached)
+        return rows
+      })
+    }
+    if (this.#gap.isOpen) this.#more = true
+    return found
+  }
+
+  /** Rows that became due, or will within the horizon; with `fromStart` all of them. */
+  async #readDue(fromStart = false): Promise<number> {
+    const now = performance.now()
+    this.#nextDueAt = now + dueGapMs
+    const room = this.#limit(this.#backlogRoom)
+    if (room === 0 && !fromStart) return 0
+    const { horizonMs } = this.#options
+    let found = 0
+    let after: DuePosition | null = fromStart ? dueStart : this.#due.from(now)
+    while (after !== null) {
+      const from: DuePosition = after
+      const limit = fromStart ? batch : room + overlapRows
+      found += await this.#intake.takeIn(async () => {
+        const { rows, reached, read } = await readDue(this.#session, this.#holdings.lanes, from, horizonMs, limit)
+        const isNew = reached !== null && isBehind(this.#due.reached, reached)
+        if (isNew) this.#due.advance(reached, read, now)
+        if (isNew && read === limit) this.#more = true
+        after = fromStart && read === limit && !isNew && this.#sequencer.room > 0 ? reached : null
+        return rows
+      })
+    }
+    return found
   }
 
   async #readKeys(): Promise<number> {
     if (this.#keys.size === 0) return 0
     const keys = [...this.#keys].slice(0, 100)
     for (const key of keys) this.#keys.delete(key)
-    return this.#takeIn(() => readKeys(this.#session, keys, 20))
+    return this.#intake.readKeys(keys)
   }
 
   /** A sweep costs more the more there is to walk over, dead index entries too: at most a twentieth of the time. */
-  async #timedSweep(): Promise<number> {
+  async #timed(part: () => Promise<number>): Promise<number> {
     const startedAt = performance.now()
-    const found = await this.sweep()
-    const tookMs = performance.now() - startedAt
-    this.#nextSweepAt = performance.now() + Math.max(this.#options.sweepMs, 20 * tookMs)
+    const found = await part()
+    const now = performance.now()
+    const restMs = Math.max(this.#options.sweepMs, 20 * (now - startedAt))
+    this.#nextSweepAt = Math.max(this.#nextSweepAt, now + restMs)
     return found
   }
 
+  async #sweepOthers(): Promise<number> {
+    const found = (await this.#readDue(true)) + (await this.#parking.readBack())
+    await this.#lookAtBlockers()
+    return found
+  }
+
+  /** All known ground, from the beginning to the tip and what is new behind it, but for the gap. */
   async #sweepFresh(): Promise<number> {
+    if (!this.#gap.isOpen) return this.#sweepFrom(freshStart, noEnd)
+    const { from, to } = this.#gap
+    return (await this.#sweepFrom(freshStart, from)) + (await this.#sweepFrom(to, noEnd))
+  }
+
+  async #sweepFrom(start: string, upTo: string): Promise<number> {
     let found = 0
-    const upTo = this.#fresh.reached
-    let after: string | null = freshStart
+    let after: string | null = start
     while (after !== null && this.#sequencer.room > 0) {
-      const range: FreshRange = { overlapFrom: after, after, upTo }
+      const from: string = after
       after = null
-      found += await this.#takeIn(async () => {
+      found += await this.#intake.takeIn(async () => {
+        const range = { overlapFrom: from, after: from, upTo }
         const { rows, reached, read } = await readFresh(this.#session, this.#holdings.lanes, range, batch)
-        if (read === batch) after = reached
+        const isFull = read === batch
+        const isNew = reached !== null && compareIds(reached, this.#tip.reached) > 0
+        if (!isFull && isNew) this.#tip.advance(reached, read, performance.now())
+        if (isFull && isNew) this.#more = true
+        if (isFull && !isNew) after = reached
         return rows
       })
     }
     return found
   }
 
-  async #sweepDue(): Promise<number> {
-    let found = 0
-    let after: DuePosition | null = dueStart
-    while (after !== null && this.#sequencer.room > 0) {
-      const from: DuePosition = after
-      after = null
-      found += await this.#takeIn(async () => {
-        const { rows, reached, read } = await readDue(this.#session, this.#holdings.lanes, from, 0, batch)
-        if (read === batch && reached !== null && isBehind(reached, this.#due.reached)) after = reached
-        return rows
-      })
-    }
-    return found
-  }
-
-  /** Parked rows come back while memory is less than half full, an origin's until it holds an eighth of it. */
-  async #readParked(): Promise<number> {
-    let found = 0
-    const { memoryRows } = this.#options
-    for (let pages = 0; pages < 10 && this.#sequencer.room > memoryRows / 2; pages += 1) {
-      let end = false
-      found += await this.#takeIn(async () => {
-        const { rows, reached, read } = await readParked(this.#session, this.#holdings.lanes, this.#parked, batch)
-        end = reached === null || read < batch
-        this.#parked = reached === null || end ? parkedStart : this.#after(reached)
-        return rows.filter(row => this.#sequencer.heldFor(row.origin) < memoryRows / 8)
-      })
-      if (end) break
-    }
-    return found
-  }
-
-  /** Where to read on: at the next origin, when this one has its share in memory. */
-  #after(reached: ParkedPosition): ParkedPosition {
-    const isFull = this.#sequencer.heldFor(reached.origin) >= this.#options.memoryRows / 8
-    return isFull ? { origin: reached.origin, id: noEnd } : reached
+  /** After a takeover: what the former owner was sending is not left to be found in line. */
+  async #readClaimed(): Promise<number> {
+    const place = this.#claimed
+    if (place === null) return 0
+    return this.#intake.takeIn(async () => {
+      const { rows, next } = await readClaimed(this.#session, this.#holdings.lanes, place)
+      if (this.#claimed === place) this.#claimed = next
+      if (this.#claimed !== null) this.#more = true
+      return rows
+    })
   }
 
   /** A row that others wait behind may have been cancelled by an operator: they go on then. */
@@ -278,23 +287,14 @@ export class Fetcher {
     )
     for (const id of ids) if (!unsettled.has(id)) this.#sequencer.settled(id, performance.now())
   }
-
-  async #makeRoom(): Promise<void> {
-    const surplus = this.#sequencer.overflow(performance.now())
-    for (let from = 0; from < surplus.length; from += batch) {
-      const rows = surplus.slice(from, from + batch)
-      const lanes = this.#holdings.among(rows.map(({ lane }) => lane))
-      await park(
-        this.#session,
-        rows.map(({ id }) => id),
-        lanes,
-      )
-    }
-  }
 }
 
-/** What a look brought: new rows, and whether there is more to be had at once. */
+/** What a look brought. */
 export interface Look {
+  /** Rows that memory did not know. */
   readonly found: number
+  /** Those of them that were never tried. */
+  readonly fresh: number
+  /** Whether there is more to be had at once. */
   readonly more: boolean
 }

@@ -43,9 +43,14 @@ export class Overlap<Position> {
     this.#reached = to
   }
 
+  /** Reads go on from `to`, and do not look back before it. */
+  jump(to: Position): void {
+    this.#marks = []
+    this.#reached = to
+  }
+
   /** Everything is read again. */
   restart(): void {
-    this.#marks = []
-    this.#reached = this.#start
+    this.jump(this.#start)
   }
 }

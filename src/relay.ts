@@ -7,16 +7,17 @@ import { Origins } from './delivery/origins.ts'
 import { type PostOptions, post } from './delivery/post.ts'
 import { Fetcher } from './fetcher.ts'
 import { Holdings } from './holdings.ts'
+import { Intake } from './intake.ts'
 import { Keeper } from './keeper.ts'
 import { Lease, systemClocks } from './lease.ts'
 import type { Attempt, Claim } from './model.ts'
 import type { Log } from './observe/log.ts'
 import type { Sessions } from './outbox/sessions.ts'
-import { WakeLock } from './outbox/wake-lock.ts'
 import { Recorder } from './recorder.ts'
 import { Sequencer } from './sequencer.ts'
+import { type Listening, Term } from './term.ts'
 import { version } from './version.ts'
-import { noSleepLock, Wake } from './wake.ts'
+import type { WakeReason } from './wake.ts'
 
 /** Outcomes that may wait to be recorded before no more are made. */
 const maxUnrecorded = 1_000
@@ -76,18 +77,19 @@ export class Relay {
   /**
    * One term: works until `stop` has ended, or until a session fails; rejects with why then.
    *
-   * @param notified whether producers' inserts notify (false: `migrate --wake poll`).
+   * @param listening how inserts reach us; null: they do not notify (`migrate --wake poll`).
    */
-  async serve(sessions: Sessions, notified: boolean): Promise<void> {
-    const term = new Term(sessions, notified, this.#config)
+  async serve(sessions: Sessions, listening: Listening | null): Promise<void> {
+    const term = new Term(sessions, listening, this.#config)
     this.#term = term
     const watchdog = setInterval(() => this.#abortWithoutLease(), 250)
     let loops: Promise<void>[] = []
     try {
       this.#sequencer.forget(performance.now())
       await this.#keeper.start(sessions.keep)
-      const fetcher = this.#fetcher(term)
-      loops = [this.#keep(term, fetcher), this.#read(term, fetcher), this.#claim(term, fetcher), this.#record(term)]
+      const intake = this.#intake(term)
+      const fetcher = this.#fetcher(term, intake)
+      loops = [this.#keep(term, fetcher), this.#read(term, fetcher), this.#claim(term, intake), this.#record(term)]
       await Promise.race([sessions.failure(), Promise.all(loops)])
     } finally {
       clearInterval(watchdog)
@@ -141,16 +143,21 @@ export class Relay {
     while (!isQuiet() && performance.now() < end) await sleep(10)
   }
 
-  #fetcher({ sessions }: Term): Fetcher {
+  #intake({ sessions }: Term): Intake {
+    return new Intake({
+      session: sessions.read,
+      sequencer: this.#sequencer,
+      holdings: this.#holdings,
+      recorder: this.#recorder,
+      policy: this.#policy,
+    })
+  }
+
+  #fetcher({ sessions }: Term, intake: Intake): Fetcher {
     const { memoryRows, pollMs } = this.#config
     return new Fetcher(
-      { session: sessions.read, sequencer: this.#sequencer, holdings: this.#holdings, recorder: this.#recorder },
-      {
-        horizonMs: this.#horizonMs,
-        sweepMs: Math.min(1_000, pollMs),
-        memoryRows,
-        policy: this.#policy,
-      },
+      { session: sessions.read, sequencer: this.#sequencer, holdings: this.#holdings, intake },
+      { horizonMs: this.#horizonMs, sweepMs: Math.min(1_000, pollMs), memoryRows },
     )
   }
 
@@ -171,20 +178,22 @@ export class Relay {
       fetcher.wantKey(key)
       term.wake.hint()
     }
+    let why: WakeReason = 'checked'
     while (term.isWorking) {
-      const { found, more } = await fetcher.look()
+      const { found, fresh, more } = await fetcher.look(why === 'linger')
       if (found > 0) this.#bell.ring()
+      if (why === 'poll' && fresh > 0) term.listening?.distrust()
       if (more && found === 0) await sleep(10)
-      await term.wake.next(found > 0 || more, () => performance.now())
+      why = await term.wake.next(found > 0 || more, () => performance.now())
     }
   }
 
-  #claim(term: Term, fetcher: Fetcher): Promise<void> {
+  #claim(term: Term, intake: Intake): Promise<void> {
     const claimer = new Claimer({
       session: term.sessions.claim,
       sequencer: this.#sequencer,
       holdings: this.#holdings,
-      fetcher,
+      intake,
       bell: this.#bell,
       slots: () => this.#slots(),
       deliver: claim => void this.#deliver(claim),
@@ -252,39 +261,5 @@ export class Relay {
       retry_in_ms: decision.status === 'pending' ? decision.retryInMs : null,
       error: outcome.error,
     })
-  }
-}
-
-/** What lives from connecting until the first connection fails. */
-class Term {
-  readonly sessions: Sessions
-  readonly wake: Wake
-  readonly keeperBell = new Bell()
-  #open = true
-  #working = true
-
-  constructor(sessions: Sessions, notified: boolean, { lingerMs, pollMs }: RunConfig) {
-    this.sessions = sessions
-    this.wake = new Wake(notified ? new WakeLock(sessions.keep) : noSleepLock, { lingerMs, pollMs })
-  }
-
-  get isOpen(): boolean {
-    return this.#open
-  }
-
-  /** Open, and new work may start. */
-  get isWorking(): boolean {
-    return this.#open && this.#working
-  }
-
-  stopWork(): void {
-    this.#working = false
-    this.wake.hint()
-    this.keeperBell.ring()
-  }
-
-  end(): void {
-    this.#open = false
-    this.stopWork()
   }
 }

@@ -1,7 +1,13 @@
 import { Bell } from './bell.ts'
 
-/** The longest pause between two looks while awake, in milliseconds. */
+/** The longest pause between two looks while rows keep coming, in milliseconds: what one of a steady stream waits at most. */
+const lingerGapMs = 4
+
+/** The same while only some writer's open transaction keeps the relay awake, for hours perhaps. */
 const longestGapMs = 40
+
+/** Why it is time to look: a notification; a short pause while awake; the lock was got, look once more; the slow poll. */
+export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll'
 
 /**
  * When to look for new rows, without making producers pay for it.
@@ -40,9 +46,9 @@ export class Wake {
    * Waits until it is time to look again.
    *
    * @param found whether the last look found a new row.
-   * @returns why: `hint`, `linger` (a short pause while awake), `checked` (the lock was taken: look once more), `poll`.
+   * @returns why.
    */
-  async next(found: boolean, now: () => number): Promise<'hint' | 'linger' | 'checked' | 'poll'> {
+  async next(found: boolean, now: () => number): Promise<WakeReason> {
     if (found) {
       this.#quietSince = now()
       this.#gapMs = 0
@@ -50,7 +56,7 @@ export class Wake {
       return 'linger'
     }
     if (this.#asleep) return this.#sleep()
-    if (now() - this.#quietSince < this.#options.lingerMs) return this.#pause()
+    if (now() - this.#quietSince < this.#options.lingerMs) return this.#pause(lingerGapMs)
     return this.#tryToSleep()
   }
 
@@ -67,8 +73,8 @@ export class Wake {
     return isHinted ? 'hint' : 'poll'
   }
 
-  async #pause(): Promise<'hint' | 'linger'> {
-    this.#gapMs = Math.min(longestGapMs, Math.max(2, this.#gapMs * 2))
+  async #pause(longestMs: number): Promise<'hint' | 'linger'> {
+    this.#gapMs = Math.min(longestMs, Math.max(2, this.#gapMs * 2))
     return (await this.#bell.wait(this.#gapMs)) ? 'hint' : 'linger'
   }
 
@@ -82,7 +88,7 @@ export class Wake {
       this.#asleep = true
       return 'checked'
     }
-    return this.#pause()
+    return this.#pause(longestGapMs)
   }
 
   async #rise(): Promise<void> {

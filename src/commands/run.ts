@@ -21,7 +21,7 @@ export async function run(config: RunConfig): Promise<number> {
   const notified = await inspect(sessions, config)
   const listener = notified ? startListener(config, relay, log) : null
   try {
-    await serveTerms(config, { relay, outage, notified, stopping: stopped.signal }, sessions)
+    await serveTerms(config, { relay, outage, listener, stopping: stopped.signal }, sessions)
     await stopped.done
   } finally {
     await listener?.stop()
@@ -44,20 +44,20 @@ async function inspect(sessions: Sessions, { schema }: RunConfig): Promise<boole
 interface Terms {
   readonly relay: Relay
   readonly outage: Outage
-  readonly notified: boolean
+  readonly listener: Listener | null
   readonly stopping: AbortSignal
 }
 
 /** Term after term: the connections fail, are made anew, and the relay goes on. */
 async function serveTerms(
   config: RunConfig,
-  { relay, outage, notified, stopping }: Terms,
+  { relay, outage, listener, stopping }: Terms,
   first: Sessions,
 ): Promise<void> {
   for (let sessions: Sessions | undefined = first; sessions; ) {
     outage.over()
     try {
-      await relay.serve(sessions, notified)
+      await relay.serve(sessions, listener)
       return
     } catch (error) {
       if (stopping.aborted) return

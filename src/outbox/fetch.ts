@@ -57,11 +57,11 @@ const standing = `
  * The end of a read is wanted even when no row of it is in my lanes: a relay that owns half of the lanes must not read the
  * other half's entries again and again. Hence `ground` is read whole, and the lanes are picked from it.
  */
-const picked = (newGround = 'true') => `
+const picked = (newGround = 'true', wanted = '') => `
     select ground.*, reach.read, reach.reached
       from (select (select count(*)::integer from ground where ${newGround}) as read,
                    (select ground.position from ground order by ground.place desc limit 1) as reached) reach
-      left join ground on ground.lane = any ($2::smallint[])`
+      left join ground on ground.lane = any ($2::smallint[]) ${wanted}`
 
 /** $1 to $5 is read whole (it was read before, and rows may have become visible since), new ground up to the limit. */
 const freshStatement: Statement = {
@@ -98,6 +98,40 @@ const dueStatement: Statement = {
     ) ${picked()}`,
 }
 
+const lastFreshStatement: Statement = {
+  name: 'ringback_last_fresh',
+  text: `select max(c.id) as last from outbox.callback c where c.settled_at is null and c.due_at is null`,
+}
+
+/**
+ * Nothing that the claim changes is in an index, so claimed rows can only be walked to: first through the fresh rows
+ * by id, then through those with a due time. Whole pages of entries are read, and the claimed ones picked.
+ */
+const claimedFreshStatement: Statement = {
+  name: 'ringback_claimed_fresh',
+  text: `
+    with ground as materialized (
+      select ${columns}, 0::float8 as "dueInMs", false as late, c.id::text as position, c.id as place
+        from outbox.callback c
+       where c.settled_at is null and c.due_at is null and c.id > $1::bigint
+       order by c.id
+       limit $3
+    ) ${picked('true', `and ground.status = 'claimed'`)}`,
+}
+
+const claimedDueStatement: Statement = {
+  name: 'ringback_claimed_due',
+  text: `
+    with ground as materialized (
+      select ${columns}, 0::float8 as "dueInMs", true as late,
+             json_build_object('dueAt', c.due_at, 'id', c.id::text) as position, row_number() over (order by c.due_at, c.id) as place
+        from outbox.callback c
+       where c.due_at is not null and (c.due_at, c.id) > ($1::timestamptz, $4::bigint)
+       order by c.due_at, c.id
+       limit $3
+    ) ${picked('true', `and ground.status = 'claimed'`)}`,
+}
+
 const parkedStatement: Statement = {
   name: 'ringback_parked',
   text: `
@@ -131,6 +165,9 @@ const byIdStatement: Statement = {
       from outbox.callback c
      where c.id = any ($1::bigint[]) and c.settled_at is null`,
 }
+
+/** Index entries walked at a time in search of claimed rows: some 20 ms. */
+const claimedPage = 20_000
 
 /** The largest bigint: no upper end. */
 export const noEnd = '9223372036854775807'
@@ -167,6 +204,37 @@ export function readParked(
   limit: number,
 ): Promise<Reading<ParkedPosition>> {
   return read(session, parkedStatement, [after.origin, lanes, limit, after.id])
+}
+
+/** The newest of the never-tried rows; null when there are none. */
+export async function readLastFresh(session: Session): Promise<string | null> {
+  const rows = await session.rows<{ last: string | null }>(lastFreshStatement)
+  return rows[0]?.last ?? null
+}
+
+/** Place in the search for claimed rows: it goes through the fresh ones by id, then through those with a due time. */
+export type ClaimedPlace = { readonly fresh: string } | { readonly due: DuePosition }
+
+export const claimedStart: ClaimedPlace = { fresh: '0' }
+
+/** Claimed rows among the next twenty thousand; `next` is null at the end. */
+export async function readClaimed(
+  session: Session,
+  lanes: readonly number[],
+  place: ClaimedPlace,
+): Promise<{ readonly rows: Listed[]; readonly next: ClaimedPlace | null }> {
+  if ('fresh' in place) {
+    const {
+      rows,
+      reached,
+      read: seen,
+    } = await read<string>(session, claimedFreshStatement, [place.fresh, lanes, claimedPage])
+    const isEnd = reached === null || seen < claimedPage
+    return { rows, next: isEnd ? { due: { dueAt: '-infinity', id: '0' } } : { fresh: reached } }
+  }
+  const values = [place.due.dueAt, lanes, claimedPage, place.due.id]
+  const { rows, reached, read: seen } = await read<DuePosition>(session, claimedDueStatement, values)
+  return { rows, next: reached === null || seen < claimedPage ? null : { due: reached } }
 }
 
 /** The first unsettled rows of each key. */

@@ -1,0 +1,80 @@
+import type { RetryPolicy } from './decision.ts'
+import type { Holdings } from './holdings.ts'
+import type { WaitingCallback } from './model.ts'
+import { type Listed, readIds, readKeys } from './outbox/fetch.ts'
+import type { Session } from './outbox/session.ts'
+import type { Recorder } from './recorder.ts'
+import { recover } from './recovery.ts'
+import type { Reading, Sequencer } from './sequencer.ts'
+
+/** Rows of a key that are read at a time. */
+const keyRows = 20
+
+export interface IntakeParts {
+  readonly session: Session
+  readonly sequencer: Sequencer
+  readonly holdings: Holdings
+  readonly recorder: Recorder
+  readonly policy: RetryPolicy
+}
+
+/** Where rows read from the database go: those nobody is sending any more to the recorder, the others to the sequencer. */
+export class Intake {
+  readonly #parts: IntakeParts
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts
+  }
+
+  /** Reads, and takes in what is new. Returns how many rows that were. */
+  async takeIn(read: () => Promise<readonly Listed[]>): Promise<number> {
+    const { sequencer } = this.#parts
+    const reading = sequencer.beginReading()
+    try {
+      return this.#sort(await read(), reading)
+    } finally {
+      sequencer.endReading(reading)
+    }
+  }
+
+  /** Reads the first unsettled rows of these keys in. */
+  readKeys(keys: readonly string[]): Promise<number> {
+    return this.takeIn(() => readKeys(this.#parts.session, keys, keyRows))
+  }
+
+  /** These rows were handed out and could not be claimed, since they are claimed already. */
+  async recoverClaimed(ids: readonly string[]): Promise<void> {
+    const { session, sequencer } = this.#parts
+    const rows = new Map((await readIds(session, ids)).map(row => [row.id, row]))
+    const now = performance.now()
+    for (const id of ids) {
+      const row = rows.get(id)
+      if (!row || !this.#recover(row, now)) sequencer.settled(id, now)
+    }
+  }
+
+  #sort(rows: readonly Listed[], reading: Reading): number {
+    const { sequencer, holdings } = this.#parts
+    const now = performance.now()
+    const waiting: WaitingCallback[] = []
+    let recovered = 0
+    for (const row of rows) {
+      if (row.status !== 'claimed') {
+        if (holdings.serves(row.lane)) waiting.push(row)
+      } else if (!sequencer.isUnderWay(row.id) && !reading.left.has(row.id)) {
+        recovered += Number(this.#recover(row, now))
+      }
+    }
+    return recovered + sequencer.add(waiting, now, reading)
+  }
+
+  /** True when an attempt of the row is on its way into the record. */
+  #recover(row: Listed, now: number): boolean {
+    const { holdings, recorder, policy } = this.#parts
+    const epoch = holdings.epochOf(row.lane)
+    const attempt = epoch === undefined ? undefined : recover(row, epoch, policy, now)
+    if (!attempt || recorder.holds(row.id)) return false
+    recorder.add(attempt)
+    return true
+  }
+}

@@ -1,0 +1,78 @@
+import type { Holdings } from './holdings.ts'
+import type { Intake } from './intake.ts'
+import { noEnd, type ParkedPosition, readParked } from './outbox/fetch.ts'
+import type { Session } from './outbox/session.ts'
+import { park } from './outbox/settle.ts'
+import type { Sequencer } from './sequencer.ts'
+
+const start: ParkedPosition = { origin: '', id: '0' }
+
+/** Rows parked or read back at a time. */
+const batch = 1_000
+
+/** Pages read back at a time: new rows are looked for in between. */
+const pagesAtOnce = 10
+
+/** Rows set aside in the database, where they cost nothing until there is room for them again. */
+export class Parking {
+  readonly #session: Session
+  readonly #sequencer: Sequencer
+  readonly #holdings: Holdings
+  readonly #intake: Intake
+  readonly #memoryRows: number
+  readonly #share: number
+  #place = start
+
+  /** @param options.share what one origin may hold of memory. */
+  constructor(
+    parts: { session: Session; sequencer: Sequencer; holdings: Holdings; intake: Intake },
+    options: { readonly memoryRows: number; readonly share: number },
+  ) {
+    this.#session = parts.session
+    this.#sequencer = parts.sequencer
+    this.#holdings = parts.holdings
+    this.#intake = parts.intake
+    this.#memoryRows = options.memoryRows
+    this.#share = options.share
+  }
+
+  restart(): void {
+    this.#place = start
+  }
+
+  /** Rows come back while memory is less than half full, an origin's until it holds its share. */
+  async readBack(): Promise<number> {
+    let found = 0
+    for (let pages = 0; pages < pagesAtOnce && this.#sequencer.room > this.#memoryRows / 2; pages += 1) {
+      let end = false
+      found += await this.#intake.takeIn(async () => {
+        const { rows, reached, read } = await readParked(this.#session, this.#holdings.lanes, this.#place, batch)
+        end = reached === null || read < batch
+        this.#place = reached === null || end ? start : this.#after(reached)
+        return rows.filter(row => this.#sequencer.heldFor(row.origin) < this.#share)
+      })
+      if (end) break
+    }
+    return found
+  }
+
+  /** Sets aside what memory has no room for. */
+  async makeRoom(): Promise<void> {
+    const surplus = this.#sequencer.overflow(performance.now())
+    for (let from = 0; from < surplus.length; from += batch) {
+      const rows = surplus.slice(from, from + batch)
+      const lanes = this.#holdings.among(rows.map(({ lane }) => lane))
+      await park(
+        this.#session,
+        rows.map(({ id }) => id),
+        lanes,
+      )
+    }
+  }
+
+  /** Where to read on: at the next origin, when this one has its share in memory. */
+  #after(reached: ParkedPosition): ParkedPosition {
+    const isFull = this.#sequencer.heldFor(reached.origin) >= this.#share
+    return isFull ? { origin: reached.origin, id: noEnd } : reached
+  }
+}
