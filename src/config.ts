@@ -4,10 +4,12 @@
  *
  * A flag wins over its variable, the last of two equal flags wins, an empty variable counts as not set. Variables of other
  * commands' options are left alone, since one environment serves all commands; unknown ones are faults, since a misspelt
- * variable would silently leave the default in force.
+ * variable would silently leave the default in force. Files that an option names are read here too, so that what is wrong
+ * with them is said at the same time.
  */
 import { fromArguments } from './config/arguments.ts'
 import { resolveDatabaseUrl } from './config/database-url.ts'
+import { readDestinations } from './config/destinations-file.ts'
 import { type Environment, fromEnvironment } from './config/environment.ts'
 import type { Faults } from './config/given.ts'
 import { holdInvariants } from './config/rules.ts'
@@ -45,8 +47,9 @@ export function parse<C extends CommandName>(
   const values = readValues(command, given, nowMs, faults)
   holdInvariants(values, given, faults)
   resolveDatabaseUrl(values, faults)
+  const made = command === 'run' ? { destinations: readDestinations(values, faults) } : {}
   if (faults.length > 0) throw new UsageError(`ringback ${command}`, faults, `ringback ${command} --help`)
-  return Object.freeze({ config: Object.freeze(Object.fromEntries(values)) as ConfigOf<C> })
+  return Object.freeze({ config: Object.freeze({ ...Object.fromEntries(values), ...made }) as ConfigOf<C> })
 }
 
 /** What pg is given to connect; empty leaves it to the PG* variables. */

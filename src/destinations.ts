@@ -20,17 +20,18 @@ export interface BreakerSettings {
   readonly pauseMs: number
 }
 
-/** What one rule sets; for the rest the defaults hold. */
+/** One rule of the configuration. */
 export interface DestinationRule {
   /** A canonical pattern. */
   readonly match: string
-  readonly settings: Partial<Omit<DestinationSettings, 'breaker'>> & { readonly breaker?: Partial<BreakerSettings> }
+  /** Complete: what the rule does not set is as by default. */
+  readonly settings: DestinationSettings
 }
 
 /** Origins remembered with their settings at once. */
 const MAX_KNOWN = 10_000
 
-/** The settings of every origin: those of the first rule that matches it, and the defaults for what that does not set. */
+/** The settings of every origin: those of the first rule that matches it, or else the defaults. */
 export class Destinations {
   readonly #defaults: DestinationSettings
   /** Pattern to its place among the rules and what holds by it. */
@@ -39,11 +40,8 @@ export class Destinations {
 
   constructor(rules: readonly DestinationRule[], defaults: DestinationSettings) {
     this.#defaults = defaults
-    for (const [place, { match, settings }] of rules.entries()) {
-      if (this.#rules.has(match)) continue
-      const breaker = Object.freeze({ ...defaults.breaker, ...settings.breaker })
-      this.#rules.set(match, { place, settings: Object.freeze({ ...defaults, ...settings, breaker }) })
-    }
+    for (const [place, { match, settings }] of rules.entries())
+      if (!this.#rules.has(match)) this.#rules.set(match, { place, settings })
   }
 
   /**

@@ -3,6 +3,7 @@
  * cannot disagree. A key is the field of the config object and carries the unit; `name` is the flag, `--name`, and, in
  * capitals behind `RINGBACK_`, the environment variable.
  */
+import type { Destinations } from './destinations.ts'
 import { argumentOptions, choosingOptions } from './options/choosing.ts'
 import type { CommandName } from './options/commands.ts'
 import { databaseOptions } from './options/database.ts'
@@ -50,6 +51,12 @@ export type Values = { readonly [K in OptionKey]: ValueOf<Options[K]> }
 /** What a command gets: its options only, each with a valid value. All commands have a log level. */
 export type ConfigOf<C extends CommandName> = Pick<Values, 'logLevel'> & {
   readonly [K in OptionKey as C extends Options[K]['commands'][number] ? K : never]: Values[K]
+} & (C extends 'run' ? Made : unknown)
+
+/** What is made of the options of `run`, rather than one of them. */
+interface Made {
+  /** How each origin is delivered to, by `--config` and the options that hold for all. */
+  readonly destinations: Destinations
 }
 
 /** The options of a command, in the order of the help. */
