@@ -51,7 +51,8 @@ export class Relay {
     this.#config = config
     this.#log = log
     const { originConcurrency, connectTimeoutMs, memoryRows, leaseMs, leaseMarginMs, pollMs } = config
-    this.#origins = new Origins({ connections: originConcurrency, connectTimeoutMs })
+    const settingsOf = (origin: string) => config.destinations.of(origin)
+    this.#origins = new Origins({ connectionsOf: origin => settingsOf(origin).concurrency, connectTimeoutMs })
     const horizonMs = Math.max(5_000, 3 * pollMs)
     this.#sequencer = new Sequencer({ rows: memoryRows, originConcurrency, horizonMs, drainMs: 5_000 })
     this.#lease = new Lease({ leaseMs, marginMs: leaseMarginMs }, systemClocks)
@@ -67,7 +68,7 @@ export class Relay {
     this.#policy = { baseMs: config.retryBaseMs, capMs: config.retryCapMs, maxAttempts: config.maxAttempts }
     this.#postOptions = {
       origins: this.#origins,
-      deadlineMs: config.deadlineMs,
+      settingsOf,
       excerptBytes: config.excerptBytes,
       version,
       mayStart: ({ lane, epoch }) => this.#lease.isHeld && this.#holdings.epochOf(lane) === epoch,

@@ -18,6 +18,8 @@ export interface Request {
   readonly body: string
   /** Names and values in turn. */
   readonly headers: string[]
+  /** From the start of the attempt. */
+  readonly deadlineMs: number
 }
 
 /**
@@ -55,7 +57,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     this.#origins = options.origins
     this.#mayStart = options.mayStart
     this.#excerpt = new Excerpt(options.excerptBytes ?? 1_024)
-    this.#deadline = setTimeout(stopAtDeadline, options.deadlineMs, this, options.deadlineMs)
+    this.#deadline = setTimeout(stopAtDeadline, request.deadlineMs, this, request.deadlineMs)
     this.outcome = new Promise(resolve => {
       this.#resolve = resolve
     })

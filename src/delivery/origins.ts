@@ -3,8 +3,8 @@ import { type Connect, Connection, type ConnectionOptions } from './connection.t
 import { Reuse } from './reuse.ts'
 
 export interface OriginsOptions {
-  /** Connections to one origin at the same time; who finds them all taken waits, within the attempt's deadline. Default 16. */
-  readonly connections?: number
+  /** Connections to this origin at the same time; who finds them all taken waits, within the attempt's deadline. Default 16. */
+  readonly connectionsOf?: (origin: string) => number
   /** Idle connections kept over all origins; beyond that the least recently used is closed. Default 512. */
   readonly maxIdle?: number
   /** From the first look at the name to the connected socket, TLS included, in milliseconds. Default 10,000. */
@@ -40,7 +40,7 @@ interface Origin {
  * forgotten, so that idle receivers cost nothing, however many there were.
  */
 export class Origins {
-  readonly #connections: number
+  readonly #connectionsOf: (origin: string) => number
   readonly #maxIdle: number
   readonly #connectionOptions: ConnectionOptions
   readonly #reuse: Reuse
@@ -50,7 +50,7 @@ export class Origins {
   #closed = false
 
   constructor(options: OriginsOptions = {}) {
-    this.#connections = options.connections ?? 16
+    this.#connectionsOf = options.connectionsOf ?? (() => 16)
     this.#maxIdle = options.maxIdle ?? 512
     this.#reuse = new Reuse(options.reuseLostForMs ?? 3_600_000, () => performance.now())
     this.#connectionOptions = {
@@ -71,7 +71,7 @@ export class Origins {
     if (connection !== undefined) {
       this.#idle--
       begin(borrower, connection, origin)
-    } else if (origin.open.size < this.#connections) {
+    } else if (origin.open.size < this.#connectionsOf(name)) {
       begin(borrower, this.#connect(name), origin)
     } else {
       origin.waiting.push(borrower)

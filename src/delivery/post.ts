@@ -1,3 +1,4 @@
+import type { DestinationSettings } from '../destinations.ts'
 import type { Claim, Outcome, OutcomeKind } from '../model.ts'
 import { Exchange, type Request } from './exchange.ts'
 import { encodeForm, FormError } from './form.ts'
@@ -6,8 +7,11 @@ import type { Origins } from './origins.ts'
 export interface PostOptions {
   /** Where connections come from; `origins.abort()` and `origins.close()` end what is under way. */
   readonly origins: Origins
-  /** The whole attempt, from the wait for a connection to the last byte read, in milliseconds. A 1xx does not extend it. */
-  readonly deadlineMs: number
+  /**
+   * What holds for an origin as `URL.origin` writes it. The deadline is that of the whole attempt, from the wait for a
+   * connection to the last byte read; a 1xx does not extend it. Asked for every attempt.
+   */
+  readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'headers'>
   /** Asked right before the first byte is written, for instance whether the lease still holds; false: `not_sent`. */
   readonly mayStart: (claim: Claim) => boolean
   /** Of Ringback, for `user-agent`. */
@@ -32,7 +36,8 @@ export async function post(claim: Claim, options: PostOptions): Promise<Outcome>
     if (error instanceof FormError) return unsent('rejected', error.message, startedAtMs)
     throw error
   }
-  const request: Request = { url, body, headers: headersOf(claim, options.version) }
+  const { deadlineMs, headers } = options.settingsOf(url.origin)
+  const request: Request = { url, body, headers: headersOf(claim, options.version, headers), deadlineMs }
   const exchange = new Exchange(claim, request, startedAtMs, options)
   options.origins.lend(url.origin, exchange)
   const outcome = await exchange.outcome
@@ -41,7 +46,7 @@ export async function post(claim: Claim, options: PostOptions): Promise<Outcome>
 }
 
 /** Names and values in turn. `host`, `connection` and `content-length` are undici's to write. */
-function headersOf(claim: Claim, version: string): string[] {
+function headersOf(claim: Claim, version: string, more: readonly string[]): string[] {
   const headers = [
     'content-type',
     'application/x-www-form-urlencoded; charset=UTF-8',
@@ -57,6 +62,7 @@ function headersOf(claim: Claim, version: string): string[] {
     `Ringback/${version}`,
   ]
   if (claim.traceparent !== null) headers.push('traceparent', claim.traceparent)
+  for (const each of more) headers.push(each)
   return headers
 }
 

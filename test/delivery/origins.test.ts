@@ -7,7 +7,7 @@ import { rawServer, signal, stage } from './stage.ts'
 t.test('no more connections than allowed to one origin; the rest wait their turn', async t => {
   const gate = signal()
   const server = await rawServer(t, line => answerAll(line, gate.given))
-  const { post } = stage(t, {}, { connections: 2 })
+  const { post } = stage(t, {}, { connectionsOf: () => 2 })
   const posted = Array.from({ length: 6 }, () => post(server.url))
   await server.received(2)
   gate.give()
@@ -15,10 +15,26 @@ t.test('no more connections than allowed to one origin; the rest wait their turn
   t.equal(server.lines.length, 2)
 })
 
+t.test('each origin has as many connections as are allowed to it', async t => {
+  const gate = signal()
+  const servers = [await rawServer(t, line => answerAll(line, gate.given))]
+  servers.push(await rawServer(t, line => answerAll(line, gate.given)))
+  const connectionsOf = (origin: string) => (origin === `http://${servers[0]?.host}` ? 1 : 3)
+  const { post } = stage(t, {}, { connectionsOf })
+  const posted = servers.flatMap(({ url }) => Array.from({ length: 4 }, () => post(url)))
+  await Promise.all([servers[0]?.received(1), servers[1]?.received(3)])
+  gate.give()
+  for (const outcome of await Promise.all(posted)) t.equal(outcome.kind, 'delivered')
+  t.same(
+    servers.map(({ lines }) => lines.length),
+    [1, 3],
+  )
+})
+
 t.test('who waits for a connection beyond the deadline is not sent, and those behind are served', async t => {
   const gate = signal()
   const server = await rawServer(t, line => answerAll(line, gate.given))
-  const patient = stage(t, {}, { connections: 1 })
+  const patient = stage(t, {}, { connectionsOf: () => 1 })
   const hasty = stage(t, { origins: patient.origins, deadlineMs: 50 })
   const first = patient.post(server.url)
   const second = hasty.post(server.url)
@@ -38,7 +54,7 @@ t.test('a failed connect fails the attempt that wanted it, not those behind', as
     const socket = connect(Number(port), hostname, () => callback(null, socket))
     return socket
   }
-  const { post } = stage(t, {}, { connections: 1, connect: failFirst })
+  const { post } = stage(t, {}, { connectionsOf: () => 1, connect: failFirst })
   const [first, second, third] = await Promise.all([post(server.url), post(server.url), post(server.url)])
   t.match(first, { kind: 'not_sent', error: /^connect failed: 127\.0\.0\.1:\d+: not today/ })
   t.equal(second?.kind, 'delivered')
@@ -77,7 +93,7 @@ t.test("a receiver's own keep-alive hint shortens the idle time", async t => {
 t.test('close ends what runs and what waits, refuses what comes, and leaves no socket', async t => {
   const server = await rawServer(t, async line => void (await line.request()))
   const idle = await rawServer(t, answerAll)
-  const { origins, post } = stage(t, {}, { connections: 1 })
+  const { origins, post } = stage(t, {}, { connectionsOf: () => 1 })
   t.equal((await post(idle.url)).kind, 'delivered')
   const running = post(server.url)
   const waiting = post(server.url)

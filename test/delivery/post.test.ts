@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
+import type { Line } from './raw-server.ts'
 import { claimOf, rawServer, stage } from './stage.ts'
 
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -43,6 +44,38 @@ t.test('the bytes on the wire are exactly these, once', async t => {
     ].join('\r\n'),
   )
 })
+
+t.test('what its destination adds stands behind our own headers, letter by letter', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('200 OK')
+  })
+  const headers = Object.freeze(['authorization', 'Bearer a b', 'x-tenant', 'caf\u00e9'])
+  const { post } = stage(t, { headers })
+  t.equal((await post(server.url, { traceparent: TRACE })).kind, 'delivered')
+  t.match(server.requests[0], `traceparent: ${TRACE}\r\nauthorization: Bearer a b\r\nx-tenant: caf\u00e9\r\n`)
+})
+
+t.test('an origin has its own deadline and headers, asked for as URL.origin writes it', async t => {
+  const servers = [await rawServer(t, answerOrHang), await rawServer(t, answerOrHang)]
+  const asked: string[] = []
+  const settingsOf = (origin: string) => {
+    asked.push(origin)
+    const own = origin.endsWith(servers[0]?.host ?? '')
+    return { deadlineMs: own ? 100 : 20_000, headers: own ? ['x-do', 'hang'] : [] }
+  }
+  const { post } = stage(t, { settingsOf })
+  t.match(await post(`HTTP://${servers[0]?.host}/`), { kind: 'unknown', error: 'no answer within 100 ms' })
+  t.match(await post(`http://${servers[1]?.host}/`), { kind: 'delivered' })
+  t.same(
+    asked,
+    servers.map(({ host }) => `http://${host}`),
+  )
+})
+
+async function answerOrHang(line: Line): Promise<void> {
+  if (!(await line.request()).includes('x-do: hang')) line.answer('200 OK')
+}
 
 t.test('an empty form is an empty body with content-length: 0', async t => {
   const server = await rawServer(t, async line => {

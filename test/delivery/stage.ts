@@ -28,11 +28,25 @@ export interface Stage {
   post(url: string, claim?: Partial<Claim>): Promise<Outcome>
 }
 
+/** The settings here hold for every origin. */
+export type StageOptions = Partial<PostOptions> & Partial<ReturnType<PostOptions['settingsOf']>>
+
 /** Origins of the test's own, closed after it. The deadline is long; tests that wait for it pass a short one. */
-export function stage(t: Test, post_: Partial<PostOptions> = {}, origins_: OriginsOptions = {}): Stage {
+export function stage(
+  t: Test,
+  { deadlineMs = 20_000, headers = [], ...rest }: StageOptions = {},
+  origins_: OriginsOptions = {},
+): Stage {
   const origins = new Origins(origins_)
   t.teardown(() => origins.close())
-  const options: PostOptions = { origins, deadlineMs: 20_000, mayStart: () => true, version: '0.0.0-test', ...post_ }
+  const settings = { deadlineMs, headers }
+  const options: PostOptions = {
+    origins,
+    settingsOf: () => settings,
+    mayStart: () => true,
+    version: '0.0.0-test',
+    ...rest,
+  }
   return { origins, post: (url, claim) => post(claimOf(url, claim), options) }
 }
 

@@ -53,7 +53,7 @@ t.test('whatever receivers do, each attempt arrives once at most and its outcome
       fc.integer({ min: 1, max: 6 }),
       async (plan, lanes) => {
         const server = await RawServer.listen(behave)
-        const origins = new Origins({ connections: lanes, reuseLostForMs: 1 })
+        const origins = new Origins({ connectionsOf: () => lanes, reuseLostForMs: 1 })
         try {
           const kinds = await postAll(server, origins, plan, lanes)
           return isHonest(plan, kinds, server.requests)
@@ -74,6 +74,8 @@ async function behave(line: Line): Promise<void> {
   }
 }
 
+const settingsOf = () => ({ deadlineMs: 100, headers: [] })
+
 async function postAll(server: RawServer, origins: Origins, plan: Behaviour[], lanes: number): Promise<OutcomeKind[]> {
   const kinds: OutcomeKind[] = []
   let next = 0
@@ -81,7 +83,7 @@ async function postAll(server: RawServer, origins: Origins, plan: Behaviour[], l
     while (next < plan.length) {
       const attempt = next++
       const claim = claimOf(`http://${server.host}/?do=${plan[attempt]}`, { attempt })
-      const outcome = await post(claim, { origins, deadlineMs: 100, mayStart: () => true, version: '0' })
+      const outcome = await post(claim, { origins, settingsOf, mayStart: () => true, version: '0' })
       kinds[attempt] = outcome.kind
     }
   }
