@@ -1,13 +1,16 @@
 # Needed: Node 20.18.1 or newer with npm, and make. What is missing is installed on the way.
-# Arguments: make demo ARGS=--keep    make test ARGS=test/cli.test.ts
+# Arguments: make demo ARGS=--keep    make test ARGS=test/cli.test.ts    make bench PART=drain,latency SCALE=0.1
 
 ARGS ?=
 NODE_WANTED := 20.18.1
 INSTALLED := node_modules/.package-lock.json
+BENCH_INSTALLED := test/bench/node_modules/.package-lock.json
+# All contestants run on this Node: some of them refuse an older one.
+BENCH_NODE := test/bench/node_modules/node/bin/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test build check clean node
+.PHONY: help demo test bench build check clean node
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -17,6 +20,9 @@ demo: dist/cli.js ## shows it all on this machine in half a minute; ARGS=--keep 
 
 test: $(INSTALLED) ## runs every test, or ARGS=<files>, with an embedded PostgreSQL or TEST_DATABASE_URL
 	@npm run --silent test -- $(ARGS)
+
+bench: dist/cli.js $(BENCH_INSTALLED) ## measures beside peers; PART=drain,latency SCALE=0.1 for less, ROUNDS=5, SAVE=1 keeps the results
+	@PART="$(PART)" SCALE="$(SCALE)" ROUNDS="$(ROUNDS)" SAVE="$(SAVE)" JSON="$(JSON)" $(BENCH_NODE) test/bench/bench.ts
 
 build: dist/cli.js ## compiles src to dist
 
@@ -35,6 +41,11 @@ node:
 $(INSTALLED): package-lock.json | node
 	@echo "npm ci"
 	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(BENCH_INSTALLED): test/bench/package-lock.json | node
+	@echo "npm ci, in test/bench"
+	@cd test/bench && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 dist/cli.js: $(INSTALLED) tsconfig.json package.json $(shell find src -name '*.ts') | node

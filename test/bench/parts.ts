@@ -1,0 +1,7 @@
+import { drainPart } from './parts/drain.ts'
+import type { Stage } from './stage.ts'
+
+/** What can be measured, in the order in which it is. */
+export const parts: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
+  drain: drainPart,
+}

@@ -1,0 +1,129 @@
+/**
+ * The receiver of a bench: `fork('receiver.ts')`, spoken to as receiver-protocol.ts says. A raw TCP server, since Node's HTTP
+ * server would cost more than the relay that is measured. Ends with its parent.
+ */
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { nowUs } from './clock.ts'
+import type { Command, Mode, Reply, Request, Tally } from './receiver-protocol.ts'
+import { numberOf, Requests } from './requests.ts'
+
+const ANSWERS = {
+  204: Buffer.from('HTTP/1.1 204 No Content\r\n\r\n'),
+  503: Buffer.from('HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n'),
+}
+
+class Port {
+  readonly sockets = new Set<Socket>()
+  readonly host: string
+  mode: Mode
+  server: Server
+  number = 0
+  requests = 0
+
+  constructor(host: string, mode: Mode) {
+    this.host = host
+    this.mode = mode
+    this.server = this.#server()
+  }
+
+  async listen(): Promise<number> {
+    if (!this.server.listening) this.server = this.#server()
+    this.server.listen({ host: this.host, port: this.number, backlog: 4_096 })
+    await once(this.server, 'listening')
+    this.number = (this.server.address() as AddressInfo).port
+    return this.number
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.server, 'close')
+    this.server.close()
+    for (const socket of this.sockets) socket.destroy()
+    await closed
+  }
+
+  #server(): Server {
+    return createServer({ noDelay: true }, socket => {
+      const requests = new Requests()
+      this.sockets.add(socket)
+      socket.on('data', chunk => requests.read(chunk, body => this.#receive(socket, body)))
+      socket.on('error', () => {})
+      socket.on('close', () => this.sockets.delete(socket))
+    })
+  }
+
+  #receive(socket: Socket, body: Buffer): void {
+    this.requests++
+    arrive(numberOf(body), this.number)
+    if (this.mode.kind === 'answer') socket.write(ANSWERS[this.mode.status])
+    else if (this.mode.kind === 'delay') setTimeout(() => socket.write(ANSWERS[204]), this.mode.ms)
+  }
+}
+
+const ports = new Map<number, Port>()
+const counted = { requests: 0, expect: 0, firstAtUs: 0, lastAtUs: 0 }
+let noted: number[] | null = null
+
+function arrive(n: number, port: number): void {
+  counted.lastAtUs = nowUs()
+  counted.requests++
+  if (counted.requests === 1) {
+    counted.firstAtUs = counted.lastAtUs
+    say({ arrived: 'first' })
+  }
+  if (counted.requests === counted.expect) say({ arrived: 'all' })
+  noted?.push(n, counted.lastAtUs, port)
+}
+
+function say(reply: Reply): void {
+  process.send?.(reply)
+}
+
+async function perform(command: Command): Promise<unknown> {
+  switch (command.do) {
+    case 'listen':
+      return Promise.all(Array.from({ length: command.ports }, () => listen(command.host ?? '127.0.0.1', command.mode)))
+    case 'mode':
+      port(command.port).mode = command.mode
+      return
+    case 'close':
+      return port(command.port).close()
+    case 'open':
+      return port(command.port).listen()
+    case 'reset':
+      Object.assign(counted, { requests: 0, expect: command.expect, firstAtUs: 0, lastAtUs: 0 })
+      for (const port of ports.values()) port.requests = 0
+      noted = command.note ? [] : null
+      return
+    case 'tally':
+      return tally()
+    case 'arrivals':
+      return Float64Array.from(noted?.splice(0) ?? [])
+  }
+}
+
+async function listen(host: string, mode: Mode): Promise<number> {
+  const port = new Port(host, mode)
+  ports.set(await port.listen(), port)
+  return port.number
+}
+
+function port(number: number): Port {
+  const port = ports.get(number)
+  if (port === undefined) throw new Error(`The receiver has no port ${number}`)
+  return port
+}
+
+function tally(): Tally {
+  const all = [...ports.values()]
+  return {
+    requests: counted.requests,
+    firstAtUs: counted.firstAtUs,
+    lastAtUs: counted.lastAtUs,
+    byPort: new Map(all.map(port => [port.number, port.requests])),
+    connections: all.reduce((sum, port) => sum + port.sockets.size, 0),
+  }
+}
+
+process.on('disconnect', () => process.exit())
+process.on('message', async (request: Request) => say({ id: request.id, result: await perform(request) }))

@@ -1,0 +1,80 @@
+import { once } from 'node:events'
+import { Process } from './processes.ts'
+import type { Command, Mode, Reply, Tally } from './receiver-protocol.ts'
+
+const FAST: Mode = { kind: 'answer', status: 204 }
+
+/** The bench's side of receiver.ts. */
+export class Receiver {
+  readonly #process = Process.node('receiver.ts', [], { ipc: true })
+  readonly #waiting = new Map<number, (result: unknown) => void>()
+  #asked = 0
+
+  constructor() {
+    this.#process.child.setMaxListeners(0)
+    this.#process.child.on('message', (reply: Reply) => {
+      if ('id' in reply) this.#waiting.get(reply.id)?.(reply.result)
+      else this.#process.child.emit(reply.arrived)
+    })
+  }
+
+  get pid(): number {
+    return this.#process.pid
+  }
+
+  listen(ports: number, options: { readonly mode?: Mode; readonly host?: string } = {}): Promise<number[]> {
+    return this.#ask<number[]>({ do: 'listen', ports, mode: FAST, ...options })
+  }
+
+  /** Origins of as many new ports, each with a path: where to POST. */
+  async urls(ports: number, mode: Mode = FAST): Promise<string[]> {
+    return (await this.listen(ports, { mode })).map(port => `http://127.0.0.1:${port}/callback`)
+  }
+
+  mode(port: number, mode: Mode): Promise<void> {
+    return this.#ask({ do: 'mode', port, mode })
+  }
+
+  close(port: number): Promise<void> {
+    return this.#ask({ do: 'close', port })
+  }
+
+  open(port: number): Promise<void> {
+    return this.#ask({ do: 'open', port })
+  }
+
+  /** Counts from zero. With `note` every arrival is noted as well, 24 bytes each. */
+  async reset(expect: number, note = false): Promise<void> {
+    await this.#ask({ do: 'reset', expect, note })
+  }
+
+  /** The first request since `reset`, or all of those expected; to be called before they can come. */
+  async arrived(which: 'first' | 'all', signal: AbortSignal): Promise<void> {
+    await once(this.#process.child, which, { signal })
+  }
+
+  tally(): Promise<Tally> {
+    return this.#ask<Tally>({ do: 'tally' })
+  }
+
+  /** n, time in microseconds, port, and so on in threes: what was noted since the last call. */
+  arrivals(): Promise<Float64Array> {
+    return this.#ask<Float64Array>({ do: 'arrivals' })
+  }
+
+  stop(): Promise<void> {
+    return this.#process.stop('SIGKILL')
+  }
+
+  #ask<Result = void>(command: Command): Promise<Result> {
+    const id = ++this.#asked
+    return new Promise((resolve, reject) => {
+      this.#process.ended.then(how => reject(new Error(`The receiver ended with ${how}:\n${this.#process.tail}`)))
+      this.#waiting.set(id, result => {
+        this.#waiting.delete(id)
+        resolve(result as Result)
+      })
+      this.#process.send({ ...command, id })
+    })
+  }
+}
