@@ -1,4 +1,4 @@
-import type { Claim, Decision, Outcome } from './model.ts'
+import type { Claim, Decision, OriginSign, Outcome } from './model.ts'
 
 export interface RetryPolicy {
   /** Delay after the first failure before jitter, in milliseconds. */
@@ -34,6 +34,26 @@ export function decide(
     status: 'pending',
     retryInMs: Math.max(retryDelayMs(claim.attemptOfBudget, policy, random), hint),
     reason: error,
+  }
+}
+
+/** Statuses by which a server, or the proxy in front of it, says that it has too much to do. */
+const BUSY: ReadonlySet<number | null> = new Set([429, 502, 503, 504])
+
+/**
+ * What an attempt's end says about the origin. Any answer below 500 but 429 shows that it lives, a refusal too; no answer at
+ * all, or an error of the server's own, that it may not. With a Retry-After a busy one says how long it wants to be left
+ * alone, up to the cap.
+ */
+export function originSign(outcome: Outcome, { capMs }: Pick<RetryPolicy, 'capMs'>): OriginSign {
+  const { kind, httpStatus, retryAfterMs, startedAtMs, finishedAtMs } = outcome
+  const isBusy = BUSY.has(httpStatus)
+  const isWell = httpStatus !== null && httpStatus < 500 && !isBusy
+  return {
+    health: isBusy ? 'busy' : isWell ? 'well' : kind === 'rejected' ? null : 'ill',
+    restMs: isBusy ? Math.min(retryAfterMs ?? 0, capMs) : 0,
+    startedAtMs,
+    finishedAtMs,
   }
 }
 

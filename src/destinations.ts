@@ -16,7 +16,7 @@ export interface DestinationSettings {
 export interface BreakerSettings {
   /** So many failures in a row, and the origin rests; 0: it never does. */
   readonly failures: number
-  /** The first rest, in milliseconds. It doubles with each failed probe, up to this or five minutes, whichever is more. */
+  /** How long it rests before each probe, in milliseconds. */
   readonly pauseMs: number
 }
 

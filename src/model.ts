@@ -73,6 +73,17 @@ export interface Outcome {
   readonly finishedAtMs: number
 }
 
+/** What the end of an attempt says about its origin. */
+export interface OriginSign {
+  /** All is well; it has too much to do; it does not answer as it should; null: nothing. */
+  readonly health: 'well' | 'busy' | 'ill' | null
+  /** It asked for a rest of so many milliseconds; 0: it did not. */
+  readonly restMs: number
+  /** `performance.now()` at start and end of the attempt. */
+  readonly startedAtMs: number
+  readonly finishedAtMs: number
+}
+
 /** What a callback becomes after an attempt. */
 export type Decision =
   | { readonly status: 'delivered' }

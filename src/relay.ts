@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
 import type { RunConfig } from './config.ts'
-import { decide, type RetryPolicy } from './decision.ts'
+import { decide, originSign, type RetryPolicy } from './decision.ts'
 import { Origins } from './delivery/origins.ts'
 import { type PostOptions, post } from './delivery/post.ts'
 import { Fetcher } from './fetcher.ts'
@@ -50,11 +50,11 @@ export class Relay {
   constructor(config: RunConfig, log: Log) {
     this.#config = config
     this.#log = log
-    const { originConcurrency, connectTimeoutMs, memoryRows, leaseMs, leaseMarginMs, pollMs } = config
+    const { connectTimeoutMs, memoryRows, leaseMs, leaseMarginMs, pollMs } = config
     const settingsOf = (origin: string) => config.destinations.of(origin)
     this.#origins = new Origins({ connectionsOf: origin => settingsOf(origin).concurrency, connectTimeoutMs })
     const horizonMs = Math.max(5_000, 3 * pollMs)
-    this.#sequencer = new Sequencer({ rows: memoryRows, originConcurrency, horizonMs, drainMs: 5_000 })
+    this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs, drainMs: 5_000 })
     this.#lease = new Lease({ leaseMs, marginMs: leaseMarginMs }, systemClocks)
     this.#keeper = new Keeper(
       { lease: this.#lease, holdings: this.#holdings, sequencer: this.#sequencer, log },
@@ -215,7 +215,7 @@ export class Relay {
     this.#inFlight += 1
     const outcome = await post(claim, this.#postOptions)
     this.#inFlight -= 1
-    this.#sequencer.ended(claim.id)
+    this.#sequencer.ended(claim.id, originSign(outcome, this.#policy))
     const decision = decide(claim, outcome, this.#policy, Math.random)
     const { id, attempt, epoch } = claim
     this.#recorder.add({ id, attempt, epoch, writtenEpoch: epoch, outcome, decision })

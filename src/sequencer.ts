@@ -1,19 +1,18 @@
-import { Chain } from './chain.ts'
-import type { WaitingCallback } from './model.ts'
-import { Alarms } from './sequencer/alarms.ts'
+import type { OriginSign, WaitingCallback } from './model.ts'
+import { byNumber, Heap } from './sequencer/heap.ts'
 import { KeyLine } from './sequencer/key-line.ts'
 import type { SequencerLimits } from './sequencer/limits.ts'
-import { Origin } from './sequencer/origin.ts'
 import { type Reading, Readings } from './sequencer/readings.ts'
 import { isAlone, isUnderWay, newRow, type Row, type RowState } from './sequencer/row.ts'
 import { surplusOf } from './sequencer/surplus.ts'
+import { Turns } from './sequencer/turns.ts'
 
 export { compareIds } from './ids.ts'
 export type { SequencerLimits } from './sequencer/limits.ts'
 export type { Reading } from './sequencer/readings.ts'
 
 /**
- * Which callback may start now: order per key, a cap per origin, fairness among origins. Pure: no I/O and no clock of its
+ * Which callback may start now: order per key, how much each origin can take, fairness among origins. Pure: no I/O and no clock of its
  * own; times are milliseconds of any clock that only grows, passed in.
  *
  * A row is blocked, waiting, ready, running or recording (see `RowState`). Its key's line says whether it is its turn, the
@@ -26,16 +25,16 @@ export class Sequencer {
   readonly #limits: SequencerLimits
   readonly #rows = new Map<string, Row>()
   readonly #lines = new Map<string, KeyLine>()
-  readonly #origins = new Map<string, Origin>()
-  readonly #alarms = new Alarms()
-  /** Origins with a ready row and a free slot, in turn. */
-  readonly #turns = new Chain<Origin>()
+  /** Rows by the time when they are due. */
+  readonly #alarms = new Heap<Row, number>(byNumber)
+  readonly #turns: Turns
   readonly #underWay = new Set<Row>()
   readonly #readings = new Readings()
   #nextOverflowAt = Number.NEGATIVE_INFINITY
 
   constructor(limits: SequencerLimits) {
     this.#limits = limits
+    this.#turns = new Turns(limits.settingsOf)
   }
 
   get size(): number {
@@ -59,7 +58,7 @@ export class Sequencer {
 
   /** Rows held for an origin. */
   heldFor(origin: string): number {
-    return this.#origins.get(origin)?.rows ?? 0
+    return this.#turns.get(origin)?.rows ?? 0
   }
 
   /** Rows of these lanes that are under way: the lanes are drained when there are none. */
@@ -97,19 +96,25 @@ export class Sequencer {
     this.#ring(now)
     const taken: WaitingCallback[] = []
     while (taken.length < count) {
-      const row = this.#turns.first?.item.next()
-      if (!row) break
-      this.#loseTurn(row.origin)
+      const origin = this.#turns.take(now)
+      const row = origin?.next()
+      if (!origin || !row) break
+      origin.started(now)
       this.#become(row, 'running')
       taken.push(row.callback)
     }
     return taken
   }
 
-  /** The row's POST has ended and its outcome is on its way into the record: its origin may be given another. */
-  ended(id: string): void {
+  /**
+   * The row's POST has ended and its outcome is on its way into the record: its origin may be given another, as far as what
+   * the end says about it allows.
+   */
+  ended(id: string, sign: OriginSign): void {
     const row = this.#rows.get(id)
-    if (row?.state === 'running') this.#become(row, 'recording')
+    if (row?.state !== 'running') return
+    row.origin.health.report(sign)
+    this.#become(row, 'recording')
   }
 
   /**
@@ -144,15 +149,10 @@ export class Sequencer {
     this.#armFirst(row.line, now)
   }
 
-  /** When the next waiting row becomes due; undefined when none waits. */
+  /** When the next waiting row becomes due, or the next resting origin may start something; undefined when none waits. */
   nextDueAt(): number | undefined {
-    return this.#alarms.nextAt()
-  }
-
-  /** True when `take` would hand something out. */
-  hasReady(now: number): boolean {
-    this.#ring(now)
-    return this.#turns.size > 0
+    const [row, origin] = [this.#alarms.first?.rank, this.#turns.nextAt()]
+    return row === undefined || origin === undefined ? (row ?? origin) : Math.min(row, origin)
   }
 
   /** Waiting rows that others wait behind: an operator may have settled one meanwhile, so the relay looks at them. */
@@ -178,7 +178,7 @@ export class Sequencer {
     const { rows, drainMs } = this.#limits
     if (this.room > rows / 10 || now < this.#nextOverflowAt) return []
     this.#nextOverflowAt = now + drainMs / 5
-    const surplus = surplusOf(this.#rows.values(), this.#origins.values(), drainMs, now)
+    const surplus = surplusOf(this.#rows.values(), this.#turns.all(), drainMs, now)
     const parked = surplus.slice(0, Math.max(0, this.size - Math.floor(rows / 2)))
     for (const row of parked) {
       if (row.line) row.line.hidesMore = true
@@ -198,22 +198,12 @@ export class Sequencer {
   #admit(callback: WaitingCallback, now: number): void {
     const { orderingKey } = callback
     const line = orderingKey === null ? undefined : this.#lineOf(orderingKey)
-    const row = newRow(callback, this.#originOf(callback.origin, now), line, now)
+    const row = newRow(callback, this.#turns.of(callback.origin, now), line, now)
     this.#rows.set(callback.id, row)
-    row.origin.rows += 1
     row.line?.insert(row)
     this.#arm(row, now)
     const overtaken = row.place?.next?.item
     if (overtaken && !isUnderWay(overtaken)) this.#arm(overtaken, now)
-  }
-
-  #originOf(name: string, now: number): Origin {
-    let origin = this.#origins.get(name)
-    if (!origin) {
-      origin = new Origin(name, now)
-      this.#origins.set(name, origin)
-    }
-    return origin
   }
 
   #lineOf(key: string): KeyLine {
@@ -236,8 +226,7 @@ export class Sequencer {
     this.#become(row, 'gone')
     this.#rows.delete(row.callback.id)
     this.#readings.hasLeft(row.callback.id)
-    row.origin.rows -= 1
-    if (row.origin.rows === 0) this.#origins.delete(row.origin.name)
+    this.#turns.left(row.origin)
     if (!row.line) return
     row.line.remove(row)
     if (row.line.size === 0) this.#lines.delete(row.line.key)
@@ -246,7 +235,8 @@ export class Sequencer {
 
   /** Makes ready what has become due. */
   #ring(now: number): void {
-    for (let row = this.#alarms.shift(now); row; row = this.#alarms.shift(now)) this.#arm(row, now)
+    for (let alarm = this.#alarms.first; alarm?.item && alarm.rank <= now; alarm = this.#alarms.first)
+      this.#arm(alarm.item, now)
   }
 
   #armFirst(line: KeyLine | undefined, now: number): void {
@@ -262,16 +252,20 @@ export class Sequencer {
   /** The one place where a state changes: what the old one held is given back, and the new one begins. */
   #become(row: Row, state: RowState): void {
     if (row.state === state) return
-    if (row.state === 'waiting') this.#alarms.cancel(row)
+    if (row.state === 'waiting') this.#cancelAlarm(row)
     else if (row.state === 'ready') row.origin.unready(row)
     else if (row.state === 'running') row.origin.ended()
     const wasUnderWay = isUnderWay(row)
     row.state = state
-    if (state === 'waiting') this.#alarms.set(row)
+    if (state === 'waiting') row.alarm = this.#alarms.push(row, row.dueAt)
     else if (state === 'ready') row.origin.ready(row)
-    else if (state === 'running') row.origin.started()
     if (isUnderWay(row) !== wasUnderWay) this.#occupy(row, !wasUnderWay)
-    this.#giveTurn(row.origin)
+    this.#turns.update(row.origin)
+  }
+
+  #cancelAlarm(row: Row): void {
+    if (row.alarm) this.#alarms.cancel(row.alarm)
+    row.alarm = undefined
   }
 
   /** While a row is under way no other of its key is. */
@@ -279,17 +273,5 @@ export class Sequencer {
     if (isTaken) this.#underWay.add(row)
     else this.#underWay.delete(row)
     if (row.line) row.line.running = isTaken ? row : undefined
-  }
-
-  /** An origin stands in turn while it has a ready row and a free slot, once. */
-  #giveTurn(origin: Origin): void {
-    const may = origin.hasReady && origin.running < this.#limits.originConcurrency
-    if (!may) this.#loseTurn(origin)
-    else origin.turn ??= this.#turns.push(origin)
-  }
-
-  #loseTurn(origin: Origin): void {
-    if (origin.turn) this.#turns.remove(origin.turn)
-    origin.turn = undefined
   }
 }

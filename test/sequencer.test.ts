@@ -3,11 +3,16 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import t from 'tap'
-import type { WaitingCallback } from '../src/model.ts'
+import type { OriginSign, WaitingCallback } from '../src/model.ts'
+import type { OriginSettings } from '../src/sequencer/origin.ts'
 import { Sequencer, type SequencerLimits } from '../src/sequencer.ts'
 import { SequencerWorld, worldSteps } from './fixtures/sequencer-world.ts'
 
-const limits: SequencerLimits = { rows: 1_000, originConcurrency: 16, horizonMs: 1_000, drainMs: 5_000 }
+const limits: SequencerLimits = { rows: 1_000, settingsOf: () => settings(16), horizonMs: 1_000, drainMs: 5_000 }
+
+function settings(concurrency: number): OriginSettings {
+  return { concurrency, ratePerSecond: null, breaker: { failures: 3, pauseMs: 1_000 } }
+}
 
 function row(id: number | string, fields: Partial<WaitingCallback> = {}): WaitingCallback {
   return { id: String(id), lane: 0, orderingKey: null, origin: 'http://a', dueInMs: 0, late: false, ...fields }
@@ -81,10 +86,10 @@ t.test('an earlier row that comes while a later one is ready or waits overtakes 
 })
 
 t.test('an origin has no more than its share running, and the others go on', async t => {
-  const sequencer = new Sequencer({ ...limits, originConcurrency: 2 })
+  const sequencer = new Sequencer({ ...limits, settingsOf: () => settings(2) })
   sequencer.add([1, 2, 3].map(id => row(id)).concat(row(4, { origin: 'http://b' })), 0)
   t.same(ids(sequencer.take(9, 0)), ['1', '4', '2'])
-  t.notOk(sequencer.hasReady(0))
+  t.same(sequencer.take(9, 0), [])
   sequencer.settled('4', 0)
   t.same(sequencer.take(9, 0), [])
   sequencer.settled('1', 0)
@@ -198,11 +203,11 @@ t.test('forgetting spares what is running, and may be confined to lanes', async 
     [true, true, false, false],
   )
   t.equal(sequencer.underWayIn(new Set([7])), 1)
-  t.notOk(sequencer.hasReady(0), 'nor is anything ready that is not there any more')
+  t.same(sequencer.take(9, 0), [], 'nor is anything ready that is not there any more')
 })
 
 t.test('memory that is nearly full parks rows of slow origins alone, blocked ones first, then the newest', async t => {
-  const sequencer = new Sequencer({ ...limits, rows: 20, originConcurrency: 1 })
+  const sequencer = new Sequencer({ ...limits, rows: 20, settingsOf: () => settings(1) })
   const dead = (id: number) => row(id, { origin: 'http://dead', orderingKey: id % 2 ? 'k' : null })
   sequencer.add(
     Array.from({ length: 12 }, (_, n) => dead(n)),
@@ -259,7 +264,7 @@ t.test('a key with 100,000 rows costs no more each than a key with one, in which
 })
 
 t.test('what has left leaves nothing behind, though its origin hangs and its time is far', async t => {
-  const sequencer = new Sequencer({ ...limits, rows: 2_000, originConcurrency: 1 })
+  const sequencer = new Sequencer({ ...limits, rows: 2_000, settingsOf: () => settings(1) })
   sequencer.add([row(0)], 0)
   sequencer.take(1, 0)
   const seen: WeakRef<WaitingCallback>[] = []
@@ -293,17 +298,72 @@ t.test('origins and keys that have no rows any more cost nothing', async t => {
 })
 
 t.test('when a POST has ended its origin may start another; its key waits for the record', async t => {
-  const sequencer = new Sequencer({ ...limits, originConcurrency: 1 })
+  const sequencer = new Sequencer({ ...limits, settingsOf: () => settings(1) })
   sequencer.add([row(1, { orderingKey: 'k' }), row(2, { orderingKey: 'k' }), row(3)], 0)
   t.same(ids(sequencer.take(9, 0)), ['1'])
-  sequencer.ended('1')
+  sequencer.ended('1', sign('well', 0))
   t.ok(sequencer.isUnderWay('1'))
   t.same(ids(sequencer.take(9, 0)), ['3'])
-  sequencer.ended('3')
-  sequencer.ended('3')
+  sequencer.ended('3', sign('well', 0))
+  sequencer.ended('3', sign('well', 0))
   t.same(sequencer.take(9, 0), [])
   sequencer.settled('1', 0)
   t.same(ids(sequencer.take(9, 0)), ['2'])
+})
+
+function sign(health: OriginSign['health'], at: number, restMs = 0): OriginSign {
+  return { health, restMs, startedAtMs: at, finishedAtMs: at }
+}
+
+t.test('an origin that fails again and again rests, is probed by one, and then given more and more', async t => {
+  const sequencer = new Sequencer(limits)
+  sequencer.add(
+    Array.from({ length: 200 }, (_, n) => row(100 + n)),
+    0,
+  )
+  sequencer.add([row(1, { origin: 'http://b' })], 0)
+  const fail = (id: string, at: number) => sequencer.ended(id, sign('ill', at))
+  const first = ids(sequencer.take(99, 0))
+  t.equal(first.length, 17, 'sixteen of it, and the other one')
+  for (const id of first) if (id !== '1') fail(id, 10)
+  t.same(sequencer.take(99, 1_009), [], 'three would have been enough: it rests')
+  t.equal(sequencer.nextDueAt(), 1_010)
+  const [probe, ...others] = ids(sequencer.take(99, 1_010))
+  t.same(others, [])
+  fail(probe ?? '', 1_020)
+  t.same(sequencer.take(99, 2_019), [], 'the probe failed too')
+  const [again] = ids(sequencer.take(99, 2_020))
+  sequencer.ended(again ?? '', sign('well', 2_020))
+  for (const expected of [2, 4, 8, 16, 16]) {
+    const started = ids(sequencer.take(99, 2_030))
+    t.equal(started.length, expected)
+    for (const id of started) sequencer.ended(id, sign('well', 2_030))
+  }
+})
+
+t.test('trouble outlives the last row of an origin', async t => {
+  const sequencer = new Sequencer(limits)
+  sequencer.add([row(1)], 0)
+  sequencer.take(1, 0)
+  sequencer.ended('1', sign('busy', 0, 500))
+  sequencer.settled('1', 0)
+  sequencer.add([row(2)], 100)
+  t.same(sequencer.take(1, 499), [])
+  t.equal(sequencer.nextDueAt(), 500)
+  t.same(ids(sequencer.take(1, 500)), ['2'])
+})
+
+t.test('a rate holds for its origin alone', async t => {
+  const ratePerSecond = 10
+  const slowly = (origin: string) => ({ ...settings(16), ratePerSecond: origin === 'http://a' ? ratePerSecond : null })
+  const sequencer = new Sequencer({ ...limits, settingsOf: slowly })
+  sequencer.add([1, 2, 3].map(id => row(id)).concat([4, 5, 6].map(id => row(id, { origin: 'http://b' }))), 0)
+  t.same(ids(sequencer.take(9, 0)), ['1', '4', '5', '6'])
+  t.same(sequencer.take(9, 99), [])
+  t.same(ids(sequencer.take(9, 100)), ['2'])
+  t.same(sequencer.take(9, 199), [])
+  t.equal(sequencer.nextDueAt(), 200)
+  t.same(ids(sequencer.take(9, 200)), ['3'])
 })
 
 function heapUsed(): number {

@@ -7,9 +7,9 @@ export interface Source {
   readonly yaml: typeof import('yaml')
   readonly document: Document
   readonly lines: LineCounter
-  /** The option that names the file. */
-  readonly flag: string
   readonly file: string
+  /** What the file is to the user, such as `--config "ringback.yaml"`. */
+  readonly name: string
   readonly faults: Faults
 }
 
@@ -97,9 +97,9 @@ export class Field {
 
   /** Where in the file `offset` is. */
   placeOf(offset: number): string {
-    const { flag, file, lines } = this.#source
+    const { name, lines } = this.#source
     const { line, col } = lines.linePos(offset)
-    return `${flag} ${quote(file)}, line ${Math.max(line, 1)}, column ${Math.max(col, 1)}`
+    return `${name}, line ${Math.max(line, 1)}, column ${Math.max(col, 1)}`
   }
 
   #below(name: string): string {

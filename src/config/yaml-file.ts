@@ -40,11 +40,12 @@ export function readYamlFile(flag: string, file: string, faults: Faults): Field 
     // The pretty ones quote the file, which may hold secrets.
     prettyErrors: false,
   })
-  const root = new Field({ yaml, document, lines, flag, file, faults }, document.contents, '')
+  const name = `${flag} ${JSON.stringify(file)}`
+  const root = new Field({ yaml, document, lines, file, name, faults }, document.contents, '')
   const wrong: readonly Wrong[] = [...document.errors, ...document.warnings, ...wrongAliases(yaml, document)]
   for (const { pos, message } of wrong.slice(0, MAX_SHOWN))
     faults.push(`${root.placeOf(pos[0])}: cannot be read as YAML: ${inPlainWords(message)}`)
-  if (wrong.length > MAX_SHOWN) faults.push(`${flag} ${quote(file)}: ${wrong.length - MAX_SHOWN} more of this kind`)
+  if (wrong.length > MAX_SHOWN) faults.push(`${name}: ${wrong.length - MAX_SHOWN} more of this kind`)
   return wrong.length === 0 ? root : null
 }
 

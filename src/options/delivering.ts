@@ -106,10 +106,10 @@ export const deliveringOptions = {
     type: 'duration',
     name: 'breaker-pause',
     commands: ['run'],
-    default: 30 * second,
-    min: second,
+    default: 2 * second,
+    min: 100,
     max: hour,
-    help: 'How long an origin rests at first. It doubles with each failed probe, up to 5m or to this, whichever is longer.',
+    help: 'How long an origin rests before each probe: what a healed one waits at most. Its rows wait and use up no attempts meanwhile.',
   },
   excerptBytes: {
     type: 'integer',

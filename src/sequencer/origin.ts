@@ -1,37 +1,63 @@
-import { Chain, type Link } from '../chain.ts'
+import type { Link } from '../chain.ts'
+import type { DestinationSettings } from '../destinations.ts'
+import { compareIds } from '../ids.ts'
+import { Health } from './health.ts'
+import { byNumber, type Entry, Heap } from './heap.ts'
+import { Pace } from './pace.ts'
 import type { Row } from './row.ts'
+
+/** What of a destination's settings the sequencer goes by. */
+export type OriginSettings = Pick<DestinationSettings, 'concurrency' | 'ratePerSecond' | 'breaker'>
 
 /** What is known of one scheme, host and port. */
 export class Origin {
   readonly name: string
+  readonly health: Health
+  readonly pace: Pace
   /** Held, in whatever state. */
   rows = 0
   running = 0
   /** Its place among the origins that may start something. */
   turn: Link<Origin> | undefined
-  readonly #fresh = new Chain<Row>()
-  readonly #late = new Chain<Row>()
+  /** Its place among those that rest though they have something to start. */
+  rest: Entry<Origin, number> | undefined
+  /** By id, so that what was written first goes first, however late it was read. */
+  readonly #fresh = new Heap<Row, string>(compareIds)
+  /** In the order in which they became ready. */
+  readonly #late = new Heap<Row, number>(byNumber)
+  #lateSeen = 0
   #starts = 0
   #since: number
   #doneSince = 0
   /** Attempts ended a millisecond; undefined: not known yet. */
   #rate: number | undefined
 
-  constructor(name: string, now: number) {
+  constructor(name: string, settings: OriginSettings, now: number) {
     this.name = name
+    this.health = new Health(settings)
+    this.pace = new Pace(settings.ratePerSecond)
     this.#since = now
   }
 
-  get hasReady(): boolean {
-    return this.#fresh.size > 0 || this.#late.size > 0
+  /** It has a row for the slot that it has. */
+  get wantsTurn(): boolean {
+    return this.running < this.health.window && (this.#fresh.size > 0 || this.#late.size > 0)
+  }
+
+  /** When it may start something; in the past when it may at once. */
+  get opensAt(): number {
+    return Math.max(this.health.opensAt, this.pace.opensAt)
   }
 
   ready(row: Row): void {
-    row.turn = this.#readyLike(row).push(row)
+    if (row.late) row.turn = this.#late.push(row, this.#lateSeen++)
+    else row.turn = this.#fresh.push(row, row.callback.id)
   }
 
   unready(row: Row): void {
-    if (row.turn) this.#readyLike(row).remove(row.turn)
+    if (!row.turn) return
+    if (typeof row.turn.rank === 'number') this.#late.cancel(row.turn as Entry<Row, number>)
+    else this.#fresh.cancel(row.turn as Entry<Row, string>)
     row.turn = undefined
   }
 
@@ -40,13 +66,15 @@ export class Origin {
    * start is a late one, so that neither starves.
    */
   next(): Row | undefined {
-    const [first, second] = this.#starts % 4 === 3 ? [this.#late, this.#fresh] : [this.#fresh, this.#late]
+    const lateFirst = this.#starts % 4 === 3
+    const [first, second] = lateFirst ? [this.#late, this.#fresh] : [this.#fresh, this.#late]
     return (first.first ?? second.first)?.item
   }
 
-  started(): void {
+  started(now: number): void {
     this.running += 1
     this.#starts += 1
+    this.pace.started(now)
   }
 
   ended(): void {
@@ -56,6 +84,7 @@ export class Origin {
 
   /** Does it work off its rows within `ms`, at the rate of the last `ms` or longer? A new one has the benefit of the doubt. */
   drainsWithin(ms: number, now: number): boolean {
+    if (this.health.opensAt > now) return false
     const elapsed = now - this.#since
     if (elapsed >= ms) {
       this.#rate = this.#doneSince / elapsed
@@ -63,9 +92,5 @@ export class Origin {
       this.#doneSince = 0
     }
     return this.#rate === undefined || this.#rate * ms >= this.rows
-  }
-
-  #readyLike(row: Row): Chain<Row> {
-    return row.late ? this.#late : this.#fresh
   }
 }

@@ -1,6 +1,6 @@
 import type { Link } from '../chain.ts'
 import type { WaitingCallback } from '../model.ts'
-import type { Alarm } from './alarms.ts'
+import type { Entry } from './heap.ts'
 import type { KeyLine } from './key-line.ts'
 import type { Origin } from './origin.ts'
 
@@ -16,9 +16,9 @@ export interface Row {
   /** Its place among the rows of its key. */
   place: Link<Row> | undefined
   /** Its place among its origin's ready rows, while it is ready. */
-  turn: Link<Row> | undefined
+  turn: Entry<Row, string> | Entry<Row, number> | undefined
   /** Rings when it is due, while it waits. */
-  alarm: Alarm | undefined
+  alarm: Entry<Row, number> | undefined
 }
 
 /**

@@ -4,9 +4,11 @@ import { KeyLine } from '../../src/sequencer/key-line.ts'
 import { Origin } from '../../src/sequencer/origin.ts'
 import { newRow, type Row } from '../../src/sequencer/row.ts'
 
+const settings = { concurrency: 16, ratePerSecond: null, breaker: { failures: 0, pauseMs: 0 } }
+
 function row(id: number): Row {
   const callback = { id: String(id), lane: 0, orderingKey: 'k', origin: 'http://a', dueInMs: 0, late: false }
-  return newRow(callback, new Origin('http://a', 0), undefined, 0)
+  return newRow(callback, new Origin('http://a', settings, 0), undefined, 0)
 }
 
 t.test('the first is the one with the lowest id, in whatever order rows come and leave', async () => {

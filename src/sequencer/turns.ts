@@ -1,0 +1,96 @@
+import { Chain } from '../chain.ts'
+import { byNumber, Heap } from './heap.ts'
+import { Origin, type OriginSettings } from './origin.ts'
+
+/** Origins without rows whose trouble is remembered. */
+const mostUnwell = 10_000
+
+/** The origins, and whose turn it is: round robin among those that have a ready row and a free slot and do not rest. */
+export class Turns {
+  readonly #settingsOf: (origin: string) => OriginSettings
+  readonly #origins = new Map<string, Origin>()
+  readonly #queue = new Chain<Origin>()
+  /** Those that rest, by the time when they may start something again. */
+  readonly #rests = new Heap<Origin, number>(byNumber)
+  /** Those without rows that are not well: that must not be forgotten with the last row. */
+  readonly #unwell = new Set<Origin>()
+
+  constructor(settingsOf: (origin: string) => OriginSettings) {
+    this.#settingsOf = settingsOf
+  }
+
+  /** For a row that comes. */
+  of(name: string, now: number): Origin {
+    let origin = this.#origins.get(name)
+    if (!origin) {
+      origin = new Origin(name, this.#settingsOf(name), now)
+      this.#origins.set(name, origin)
+    }
+    this.#unwell.delete(origin)
+    origin.rows += 1
+    return origin
+  }
+
+  /** A row of it has gone. An origin without rows is forgotten, but for the newest ten thousand that are not well. */
+  left(origin: Origin): void {
+    origin.rows -= 1
+    if (origin.rows > 0) return
+    if (origin.health.isWell) this.#origins.delete(origin.name)
+    else this.#unwell.add(origin)
+    for (const oldest of this.#unwell) {
+      if (this.#unwell.size <= mostUnwell) return
+      this.#unwell.delete(oldest)
+      this.#origins.delete(oldest.name)
+    }
+  }
+
+  get(name: string): Origin | undefined {
+    return this.#origins.get(name)
+  }
+
+  all(): Iterable<Origin> {
+    return this.#origins.values()
+  }
+
+  /** Something about it has changed: it stands in turn, once, or does not. */
+  update(origin: Origin): void {
+    if (!origin.wantsTurn) {
+      this.#lose(origin)
+      this.#wake(origin)
+    } else if (!origin.rest) {
+      origin.turn ??= this.#queue.push(origin)
+    }
+  }
+
+  /** Whose turn it is now; `update` puts it at the end again. undefined: nobody may start anything. */
+  take(now: number): Origin | undefined {
+    for (let rest = this.#rests.first; rest && rest.rank <= now; rest = this.#rests.first) this.#endRest(rest.item)
+    for (let origin = this.#queue.first?.item; origin; origin = this.#queue.first?.item) {
+      this.#lose(origin)
+      if (origin.opensAt <= now) return origin
+      origin.rest = this.#rests.push(origin, origin.opensAt)
+    }
+    return undefined
+  }
+
+  /** When the next rest is over; undefined when nobody rests that has something to start. */
+  nextAt(): number | undefined {
+    return this.#rests.first?.rank
+  }
+
+  #endRest(origin: Origin | undefined): void {
+    if (!origin) throw new Error('A rest that was cancelled came up')
+    this.#wake(origin)
+    this.update(origin)
+  }
+
+  #wake(origin: Origin): void {
+    if (origin.rest) this.#rests.cancel(origin.rest)
+    origin.rest = undefined
+  }
+
+  #lose(origin: Origin): void {
+    if (origin.turn) this.#queue.remove(origin.turn)
+    origin.turn = undefined
+  }
+}
