@@ -70,6 +70,10 @@ t.test('callbacks go out over HTTP from src/delivery alone', async t => {
   t.same(strangers(['undici'], ['delivery']), [])
 })
 
+t.test('YAML is read in src/config alone', async t => {
+  t.same(strangers(['yaml'], ['config']), [])
+})
+
 t.test('src/outbox and src/delivery do not know each other', async t => {
   const across = imports.filter(
     ({ by, of }) =>

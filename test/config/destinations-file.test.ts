@@ -1,0 +1,171 @@
+import t from 'tap'
+import { durationText, parse } from '../../src/config.ts'
+import { options } from '../../src/options.ts'
+import { File, ruleFile } from './file.ts'
+
+const text = `
+origins:
+  - match: https://crm.example
+    concurrency: 4
+    rate: 50/s
+    deadline: 5s
+    breaker: { failures: 0, pause: 1m }
+    headers: { x-tenant: scheduler }
+  - match: https://*.partner.example
+    breaker: { pause: 2m }
+`
+
+t.test('without a file all origins go by the options', async t => {
+  const argv = ['--origin-concurrency=8', '--deadline=7s', '--breaker-failures=3', '--breaker-pause=1m']
+  t.same(parse('run', argv, {}).config.destinations.of('https://crm.example'), {
+    concurrency: 8,
+    ratePerSecond: null,
+    deadlineMs: 7_000,
+    breaker: { failures: 3, pauseMs: 60_000 },
+    headers: [],
+  })
+})
+
+t.test('a rule sets what it names, and the options hold for the rest', async t => {
+  const destinations = new File(t, text).destinations(
+    '--origin-concurrency=8',
+    '--breaker-failures=3',
+    '--breaker-pause=3s',
+  )
+  t.same(destinations.of('https://crm.example'), {
+    concurrency: 4,
+    ratePerSecond: 50,
+    deadlineMs: 5_000,
+    breaker: { failures: 0, pauseMs: 60_000 },
+    headers: ['x-tenant', 'scheduler'],
+  })
+  const byOptions = { concurrency: 8, ratePerSecond: null, deadlineMs: 15_000, headers: [] }
+  t.same(destinations.of('https://a.partner.example'), { ...byOptions, breaker: { failures: 3, pauseMs: 120_000 } })
+  t.same(destinations.of('https://partner.example'), { ...byOptions, breaker: { failures: 3, pauseMs: 3_000 } })
+})
+
+t.test('settings are frozen, since all callbacks to an origin share them', async t => {
+  const settings = new File(t, text).destinations().of('https://crm.example')
+  for (const each of [settings, settings.breaker, settings.headers]) t.ok(Object.isFrozen(each))
+})
+
+t.test('no rules are no rules', async t => {
+  t.match(new File(t, 'origins: []').destinations().of('https://a.example'), { concurrency: 16 })
+})
+
+t.test('a misspelt field is a fault with the one that is meant', async t => {
+  t.same(new File(t, 'origin: []').faults(), [
+    '1:1 origin: unknown field; did you mean origins?',
+    '1:1 origins: expected a list; got nothing',
+  ])
+  t.same(ruleFile(t, 'conccurency: 4').faults(), [
+    '1:25 origins[0].conccurency: unknown field; did you mean concurrency?',
+  ])
+  t.same(ruleFile(t, 'breaker: { failure: 4 }').faults(), [
+    '1:36 origins[0].breaker.failure: unknown field; did you mean failures?',
+  ])
+  t.same(ruleFile(t, '"a\\nb": 4').faults(), [
+    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, breaker, headers',
+  ])
+})
+
+t.test('a value of the wrong kind is a fault with what was expected and what came', async t => {
+  const duration = 'with its unit (ms, s, m or h)'
+  const { min, max } = options.breakerPauseMs
+  const pauses = `from ${durationText(min)} to ${durationText(max)}`
+  const rate = 'expected N/s, N/m or N/h with N from 1 to 999999, such as 50/s'
+  const breaker = 'expected { failures: N, pause: DURATION }, where failures: 0 switches it off'
+  const refused: [setting: string, fault: string][] = [
+    ['concurrency: 0', 'concurrency: expected a whole number from 1 to 4096; got "0"'],
+    ['concurrency: 1.5', 'concurrency: expected a whole number from 1 to 4096; got "1.5"'],
+    ['concurrency: many', 'concurrency: expected a whole number from 1 to 4096; got "many"'],
+    ['concurrency: [4]', 'concurrency: expected a whole number from 1 to 4096; got a list'],
+    ['concurrency:', 'concurrency: expected a whole number from 1 to 4096; got nothing'],
+    ['rate: 50', `rate: ${rate}; got "50"`],
+    ['rate: 0/s', `rate: ${rate}; got "0/s"`],
+    ['rate: 5/d', `rate: ${rate}; got "5/d"`],
+    ['rate: null', `rate: ${rate}; got nothing`],
+    [
+      'deadline: 5',
+      `deadline: expected a duration from 10ms to 10m ${duration}, such as 5s or 5ms, not a bare number; got "5"`,
+    ],
+    ['deadline: 11m', `deadline: expected a duration from 10ms to 10m ${duration}; got "11m"`],
+    ['deadline: { s: 5 }', `deadline: expected a duration from 10ms to 10m ${duration}; got a mapping`],
+    ['breaker: off', `breaker: ${breaker}; got a text`],
+    ['breaker: ~', `breaker: ${breaker}; got nothing`],
+    ['breaker: { failures: -1 }', 'breaker.failures: expected a whole number from 0 to 1000; got "-1"'],
+    ['breaker: { pause: 10ms }', `breaker.pause: expected a duration ${pauses} ${duration}; got "10ms"`],
+  ]
+  for (const [setting, fault] of refused) {
+    const [found = '', ...more] = ruleFile(t, setting).faults()
+    t.equal(found.replace(/^1:\d+ origins\[0\]\./, ''), fault)
+    t.same(more, [])
+  }
+})
+
+t.test('a rule is a mapping, in a list, in a mapping', async t => {
+  t.same(new File(t, '').faults(), ['1:1 expected origins, a list of rules; got nothing'])
+  t.same(new File(t, '- a').faults(), ['1:1 expected origins, a list of rules; got a list'])
+  t.same(new File(t, 'origins: a').faults(), ['1:10 origins: expected a list; got a text'])
+  t.same(new File(t, 'origins:\n- a\n- [b]').faults(), [
+    '2:3 origins[0]: expected a rule, which has match and settings; got a text',
+    '3:3 origins[1]: expected a rule, which has match and settings; got a list',
+  ])
+})
+
+t.test('a rule must say which origins it is for', async t => {
+  const expected =
+    'expected scheme://host[:port] without a path, such as https://crm.example, https://*.crm.example or https://crm.example:*; or "*" for any origin'
+  t.same(new File(t, 'origins:\n- rate: 1/s\n- match: https://crm.example/\n- match: [a]').faults(), [
+    `2:3 origins[0].match: ${expected}; got nothing`,
+    `3:10 origins[1].match: ${expected}; got "https://crm.example/"`,
+    `4:10 origins[2].match: ${expected}; got a list`,
+  ])
+})
+
+t.test('a rule that no origin comes to is a fault', async t => {
+  const patterns = [
+    'https://*.a.example',
+    'https://x.A.example:443',
+    'https://*.b.a.example',
+    'https://a.example',
+    "'*'",
+    'http://c',
+  ]
+  const faults = new File(t, `origins:\n${patterns.map(each => `- match: ${each}\n`).join('')}`).faults()
+  t.same(faults, [
+    '3:3 origins[1]: never used: the first match wins, and origins[0] matches all of "https://x.a.example"',
+    '4:3 origins[2]: never used: the first match wins, and origins[0] matches all of "https://*.b.a.example"',
+    '7:3 origins[5]: never used: the first match wins, and origins[4] matches all of "http://c"',
+  ])
+})
+
+t.test('a deadline leaves the lease its margin, as the option must', async t => {
+  const file = ruleFile(t, 'deadline: 28s')
+  t.match(file.faults(), [
+    /deadline: expected less than --lease 30s minus --lease-margin 2s, or another relay could .* running; got "28s"$/,
+  ])
+  t.same(file.faults('--lease', '30001ms'), [])
+  t.match(file.faults('--lease', 'long'), [/^--lease \(flag\)/], 'no rule is held against what could not be read')
+})
+
+t.test('no origin has a higher cap than all have together', async t => {
+  const file = ruleFile(t, 'concurrency: 65')
+  t.match(file.faults(), [/concurrency: expected at most --concurrency 64, which all receivers share; got "65"$/])
+  t.same(file.faults('--concurrency', '65'), [])
+})
+
+t.test('more than 10,000 rules are refused', async t => {
+  const rules = Array.from({ length: 10_001 }, (_, i) => `- match: http://h${i}\n`)
+  t.same(new File(t, `origins:\n${rules.join('')}`).faults(), [
+    '2:1 origins: expected at most 10000 of them; got 10001',
+  ])
+})
+
+t.test('faults of the file are named beside all others', async t => {
+  t.match(ruleFile(t, 'rate: 5, deadline: 5').faults('--poll', '1'), [
+    /^--poll/,
+    /rate: expected/,
+    /deadline: expected/,
+  ])
+})
