@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import t from 'tap'
 import { eventually } from '../fixtures/eventually.ts'
+import { Receiver } from '../fixtures/receiver.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 t.test('an insert arrives as a form POST with its headers, and is recorded', async t => {
@@ -22,6 +24,23 @@ t.test('an insert arrives as a form POST with its headers, and is recorded', asy
     'user-agent': /^Ringback\//,
   })
   t.same(await stage.outcomes(id), [[1, 'delivered']])
+})
+
+t.test('a receiver with settings of its own gets its headers and its deadline; the others do not', async t => {
+  const stage = await Stage.set(t)
+  const { origin } = new URL(stage.receiver.url('/'))
+  const rule = { match: origin, deadline: '200ms', headers: { authorization: { file: 'token' }, 'x-tenant': 'a' } }
+  const folder = t.testdir({ token: 'Bearer s3cret\n', 'ringback.json': JSON.stringify({ origins: [rule] }) })
+  stage.receiver.answer = ({ path }) => (path === '/slow' ? 'hang' : 200)
+  await stage.relay({ config: join(folder, 'ringback.json') })
+  await stage.becomes(await stage.insert({ n: 1 }), 'delivered')
+  t.match(stage.receiver.arrivals[0]?.headers, { authorization: 'Bearer s3cret', 'x-tenant': 'a' })
+  const slow = await stage.insert({ n: 2 }, { path: '/slow', max_attempts: 1 })
+  t.match(await stage.becomes(slow, 'dead'), { last_error: 'no answer within 200 ms' })
+  const other = await Receiver.start()
+  t.teardown(() => other.close())
+  await stage.becomes(await stage.insert({ n: 3 }, { url: other.url() }), 'delivered')
+  t.notOk(Object.keys(other.arrivals[0]?.headers ?? {}).some(name => /^(authorization|x-tenant)$/.test(name)))
 })
 
 t.test('a rolled back insert is never sent', async t => {
