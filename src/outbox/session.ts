@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import pg from 'pg'
 import { StandbyError } from '../errors.ts'
+import { arrayLiteral } from './array-literal.ts'
 import { inSchema } from './sql.ts'
 
 /** A statement with a name, under which PostgreSQL keeps its plan. */
@@ -89,7 +90,8 @@ export class Session {
   async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
     const text = this.#textOf(statement)
     const query = this.#options.prepared ? { name: statement.name, text } : { text }
-    return (await this.query({ ...query, values: [...values] })).rows as Row[]
+    const parameters = values.map(value => (Array.isArray(value) ? arrayLiteral(value) : value))
+    return (await this.query({ ...query, values: parameters })).rows as Row[]
   }
 
   /** Runs a statement that is written for this session's schema; throws as `rows` does. */
