@@ -33,4 +33,29 @@ export const bars: readonly Bar[] = [
     over: rateOf('undici loop'),
     atLeast: 0.65,
   },
+  ...[50, 200].flatMap(latencyAt),
+  ...[16, 64].map(producersOf),
 ]
+
+function latencyAt(rate: number): Bar[] {
+  const of = (percent: string, contestant = 'ringback') => ({ contestant, figure: `${percent} at ${rate}/s` })
+  const over = (percent: string) => ({ of: of(percent), over: of(percent, 'graphile-worker'), atMost: 1 })
+  return [
+    { part: 'latency', says: `ms, median at ${rate}/s`, of: of('p50'), atMost: 3 },
+    { part: 'latency', says: `ms, 99th percentile at ${rate}/s`, of: of('p99'), atMost: 25 },
+    { part: 'latency', says: `of the median of graphile-worker at ${rate}/s`, ...over('p50') },
+    { part: 'latency', says: `of the 99th percentile of graphile-worker at ${rate}/s`, ...over('p99') },
+  ]
+}
+
+function producersOf(clients: number): Bar {
+  const figure = `${clients} clients`
+  const says = `of the rate without a trigger, ${clients} clients, a relay awake`
+  return {
+    part: 'producer',
+    says,
+    of: { contestant: 'relay awake', figure },
+    over: { contestant: 'no trigger', figure },
+    atLeast: 0.95,
+  }
+}

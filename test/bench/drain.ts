@@ -67,7 +67,7 @@ async function overOf(worker: Process): Promise<never> {
 interface Delivery {
   readonly worker: Process
   readonly database: Database
-  readonly all: Promise<void>
+  readonly all: Promise<unknown>
   readonly cap: AbortSignal
 }
 

@@ -48,9 +48,11 @@ export class Receiver {
     await this.#ask({ do: 'reset', expect, note })
   }
 
-  /** The first request since `reset`, or all of those expected; to be called before they can come. */
-  async arrived(which: 'first' | 'all', signal: AbortSignal): Promise<void> {
-    await once(this.#process.child, which, { signal })
+  /** The first request since `reset`, or all of those expected; to be called before they can come. Need not be awaited. */
+  arrived(which: 'first' | 'all', signal: AbortSignal): Promise<unknown> {
+    const arrived = once(this.#process.child, which, { signal })
+    arrived.catch(() => {})
+    return arrived
   }
 
   tally(): Promise<Tally> {
