@@ -46,11 +46,11 @@ const BUSY: ReadonlySet<number | null> = new Set([429, 502, 503, 504])
  * alone, up to the cap.
  */
 export function originSign(outcome: Outcome, { capMs }: Pick<RetryPolicy, 'capMs'>): OriginSign {
-  const { kind, httpStatus, retryAfterMs, startedAtMs, finishedAtMs } = outcome
+  const { isOurs, httpStatus, retryAfterMs, startedAtMs, finishedAtMs } = outcome
   const isBusy = BUSY.has(httpStatus)
   const isWell = httpStatus !== null && httpStatus < 500 && !isBusy
   return {
-    health: isBusy ? 'busy' : isWell ? 'well' : kind === 'rejected' ? null : 'ill',
+    health: isOurs ? null : isBusy ? 'busy' : isWell ? 'well' : 'ill',
     restMs: isBusy ? Math.min(retryAfterMs ?? 0, capMs) : 0,
     startedAtMs,
     finishedAtMs,

@@ -71,6 +71,8 @@ export interface Outcome {
   /** `performance.now()` at start and end. */
   readonly startedAtMs: number
   readonly finishedAtMs: number
+  /** It ended by the row's own fault, or because we broke it off: it says nothing about the receiver. */
+  readonly isOurs?: true
 }
 
 /** What the end of an attempt says about its origin. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { decide, type RetryPolicy, retryDelayMs } from '../src/decision.ts'
-import type { Decision, Outcome, OutcomeKind } from '../src/model.ts'
+import { decide, originSign, type RetryPolicy, retryDelayMs } from '../src/decision.ts'
+import type { Decision, OriginSign, Outcome, OutcomeKind } from '../src/model.ts'
 
 const policy: RetryPolicy = { baseMs: 1_000, capMs: 60_000, maxAttempts: 3 }
 
@@ -85,3 +85,21 @@ t.test(
     )
   },
 )
+
+t.test('what an attempt says about its origin', async t => {
+  const signs: readonly [Partial<Outcome>, OriginSign['health'], number][] = [
+    [{ httpStatus: 204 }, 'well', 0],
+    [{ httpStatus: 302 }, 'well', 0],
+    [{ httpStatus: 404, retryAfterMs: 5_000 }, 'well', 0],
+    [{ httpStatus: 500, retryAfterMs: 5_000 }, 'ill', 0],
+    [{ httpStatus: 503 }, 'busy', 0],
+    [{ httpStatus: 429, retryAfterMs: 5_000 }, 'busy', 5_000],
+    [{ httpStatus: 503, retryAfterMs: 99_999_999 }, 'busy', policy.capMs],
+    [{ httpStatus: null }, 'ill', 0],
+    [{ httpStatus: null, isOurs: true }, null, 0],
+  ]
+  for (const [fields, health, restMs] of signs) {
+    const sign = originSign(outcome('failed', fields), policy)
+    t.same(sign, { health, restMs, startedAtMs: 0, finishedAtMs: 1 }, JSON.stringify(fields))
+  }
+})

@@ -79,7 +79,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
   }
 
   abort(reason: string): void {
-    this.stop(new Stopped(`aborted before it was sent: ${reason}`, `aborted before an answer: ${reason}`))
+    this.stop(new Stopped(`aborted before it was sent: ${reason}`, `aborted before an answer: ${reason}`, true))
   }
 
   stop(reason: Stopped): void {
@@ -92,7 +92,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
       this.#started = true
       return
     }
-    const reason = new Stopped('lease lost', '')
+    const reason = new Stopped('lease lost', '', true)
     this.#finish(reason)
     controller.abort(reason)
   }
@@ -137,6 +137,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
       retryAfterMs: this.#retryAfterMs,
       startedAtMs: this.#startedAtMs,
       finishedAtMs,
+      ...(failure instanceof Stopped && failure.isOurs ? { isOurs: true } : {}),
     })
   }
 

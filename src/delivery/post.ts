@@ -85,5 +85,6 @@ function unsent(kind: OutcomeKind, error: string, startedAtMs: number): Outcome 
     retryAfterMs: null,
     startedAtMs,
     finishedAtMs: performance.now(),
+    isOurs: true,
   }
 }

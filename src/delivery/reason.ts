@@ -8,10 +8,13 @@ import { STATUS_CODES } from 'node:http'
 export class Stopped extends Error {
   override readonly name = 'Stopped'
   readonly whenStarted: string
+  /** The receiver had no part in it: the lease was lost, the relay shuts down. */
+  readonly isOurs: boolean
 
-  constructor(beforeStart: string, whenStarted: string) {
+  constructor(beforeStart: string, whenStarted: string, isOurs = false) {
     super(beforeStart)
     this.whenStarted = whenStarted
+    this.isOurs = isOurs
   }
 }
 
