@@ -35,6 +35,7 @@ export const bars: readonly Bar[] = [
   },
   ...[50, 200].flatMap(latencyAt),
   ...[16, 64].map(producersOf),
+  ...['a key each', 'two a key'].map(ordered),
 ]
 
 function latencyAt(rate: number): Bar[] {
@@ -57,5 +58,15 @@ function producersOf(clients: number): Bar {
     of: { contestant: 'relay awake', figure },
     over: { contestant: 'no trigger', figure },
     atLeast: 0.95,
+  }
+}
+
+function ordered(figure: string): Bar {
+  return {
+    part: 'order',
+    says: `of the rate without keys, ${figure}`,
+    of: { contestant: 'ringback', figure },
+    over: { contestant: 'ringback', figure: 'no keys' },
+    atLeast: 0.8,
   }
 }

@@ -1,5 +1,6 @@
 import { drainPart } from './parts/drain.ts'
 import { latencyPart } from './parts/latency.ts'
+import { orderPart } from './parts/order.ts'
 import { producerPart } from './parts/producer.ts'
 import type { Stage } from './stage.ts'
 
@@ -8,4 +9,5 @@ export const parts: Readonly<Record<string, (stage: Stage) => Promise<void>>> = 
   drain: drainPart,
   latency: latencyPart,
   producer: producerPart,
+  order: orderPart,
 }
