@@ -249,6 +249,7 @@ export class Relay {
   /** One wide line an attempt: every key always there, no url beyond its origin, no form. */
   #report(claim: Claim, { outcome, decision }: Pick<Attempt, 'outcome' | 'decision'>): void {
     const level = decision.status === 'delivered' ? 'debug' : decision.status === 'pending' ? 'info' : 'warn'
+    if (!this.#log.writes(level)) return
     this.#log[level]('attempt', {
       id: claim.id,
       message_id: claim.messageId,

@@ -12,7 +12,7 @@ function staged() {
   const clock = { now: 0 }
   const at = (level: string) => (event: string) => void lines.push(`${level} ${event}`)
   const [debug, info, warn, error] = [at('debug'), at('info'), at('warn'), at('error')]
-  const log: Log = { trace: debug, debug, info, warn, error, fatal: error }
+  const log: Log = { trace: debug, debug, info, warn, error, fatal: error, writes: () => true }
   const time = {
     now: () => clock.now,
     sleep: async (ms: number) => {
@@ -86,6 +86,14 @@ t.test('what will not pass by itself is an error, and said as such', async t => 
 
 t.test('stopping ends a wait', async t => {
   const silent = () => {}
-  const log: Log = { trace: silent, debug: silent, info: silent, warn: silent, error: silent, fatal: silent }
+  const log: Log = {
+    trace: silent,
+    debug: silent,
+    info: silent,
+    warn: silent,
+    error: silent,
+    fatal: silent,
+    writes: () => true,
+  }
   await t.resolves(new Outage(log).wait(refused, AbortSignal.abort()))
 })

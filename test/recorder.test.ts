@@ -22,7 +22,7 @@ function staged(rows: number) {
   const told: string[] = []
   const lines: string[] = []
   const note = (event: string) => void lines.push(event)
-  const log: Log = { trace: note, debug: note, info: note, warn: note, error: note, fatal: note }
+  const log: Log = { trace: note, debug: note, info: note, warn: note, error: note, fatal: note, writes: () => true }
   const recorder = new Recorder(
     { relay: () => 'relay', log },
     {

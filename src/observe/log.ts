@@ -11,6 +11,9 @@ export type LogFields = Readonly<Record<string, string | number | boolean | null
  */
 export type Log = {
   readonly [level in Level]: (event: string, fields?: LogFields) => void
+} & {
+  /** Whether a line of this level would be written: worth asking where lines are many. */
+  readonly writes: (level: Level) => boolean
 }
 
 export interface LogOptions {
@@ -47,6 +50,7 @@ export function createLog({ level, format, out = process.stdout }: LogOptions): 
     warn: at('warn'),
     error: at('error'),
     fatal: at('fatal'),
+    writes: (level: Level) => logger.isLevelEnabled(level),
   })
 }
 

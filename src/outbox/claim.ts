@@ -1,3 +1,4 @@
+import { laneCount } from '../lanes.ts'
 import type { Claim, OwnedLane, WaitingCallback } from '../model.ts'
 import type { Session, Statement } from './session.ts'
 
@@ -5,6 +6,7 @@ import type { Session, Statement } from './session.ts'
  * Lanes that are still mine at my epoch. The lock is FOR KEY SHARE: a takeover changes the epoch, which the unique
  * (id, epoch) makes a key, so it waits for this statement and this one for it; a renewal does not touch the lane at all.
  * In the order of their ids, as a takeover locks them: otherwise the two could wait for one another.
+ * Asked for by `lane = any (array(select id from mine))`: as a join, each callback would be compared with each lane.
  */
 export const mine = `
   mine as materialized (
@@ -27,11 +29,10 @@ const claimStatement: Statement = {
   name: 'ringback_claim',
   text: `
     with ${mine}, free as materialized (
-      select c.id, mine.epoch
+      select c.id, ($4::bigint[])[c.lane + 1] as epoch
         from unnest($1::bigint[]) as wanted (id)
         join outbox.callback c on c.id = wanted.id
-        join mine on mine.id = c.lane
-       where c.status = 'pending'
+       where c.lane = any (array(select id from mine)) and c.status = 'pending'
          and (c.due_at is null or c.due_at <= clock_timestamp() or c.due_at = 'infinity')
          and (c.expires_at is null or c.expires_at > clock_timestamp())
          and (c.ordering_key is null or not exists (
@@ -50,15 +51,18 @@ const claimStatement: Statement = {
               c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts"`,
 }
 
-/** Leases rows for one attempt each. Returns those it got, in no order; `look` tells about the others. */
+/** Leases rows of these lanes for one attempt each. Returns those it got, in no order; `look` tells about the others. */
 export async function claim(
   session: Session,
   callbacks: readonly WaitingCallback[],
   lanes: readonly OwnedLane[],
 ): Promise<Claim[]> {
+  const epochs = new Array<string | null>(laneCount).fill(null)
+  for (const { lane, epoch } of lanes) epochs[lane] = epoch
   return session.rows<Claim>(claimStatement, [
-    callbacks.map(callback => callback.id),
+    callbacks.map(({ id }) => id),
     lanes.map(({ lane }) => lane),
     lanes.map(({ epoch }) => epoch),
+    epochs,
   ])
 }

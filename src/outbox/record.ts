@@ -7,6 +7,7 @@ import type { Session, Statement } from './session.ts'
  * ON CONFLICT and the fence make it idempotent: when the reply was lost it is simply sent again.
  * An heir's row has the heir's epoch, so that the old relay's own account of the same attempt still finds its place.
  * Times are ages in milliseconds, so that the database's clock alone says when.
+ * `free` carries the outcomes along: joined to `r` once more, two hundred of each would be compared with one another.
  */
 const recordStatement: Statement = {
   name: 'ringback_record',
@@ -22,18 +23,18 @@ const recordStatement: Statement = {
         from r
           on conflict do nothing
     ), free as materialized (
-      select c.id
+      select r.*
         from r join outbox.callback c on c.id = r.id
        where c.attempts = r.attempt and c.claimed_epoch = r.epoch
          and (c.status = 'claimed' or c.status = 'pending' and r.status = 'delivered')
          for no key update of c skip locked
     )
     update outbox.callback c
-       set status = r.status, rev = c.rev + 1, last_http_status = r.http_status, last_error = r.reason,
-           due_at = case r.status when 'pending' then least(clock_timestamp() + r.retry_ms * interval '1 ms', c.expires_at) end,
-           settled_at = case r.status when 'pending' then null else clock_timestamp() end,
-           dead_at = case r.status when 'dead' then clock_timestamp() end
-      from free join r on r.id = free.id
+       set status = free.status, rev = c.rev + 1, last_http_status = free.http_status, last_error = free.reason,
+           due_at = case free.status when 'pending' then least(clock_timestamp() + free.retry_ms * interval '1 ms', c.expires_at) end,
+           settled_at = case free.status when 'pending' then null else clock_timestamp() end,
+           dead_at = case free.status when 'dead' then clock_timestamp() end
+      from free
      where c.id = free.id
     returning c.id`,
 }

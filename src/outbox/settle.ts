@@ -8,8 +8,7 @@ const free = (condition: string) => `
       select c.id
         from unnest($1::bigint[]) as wanted (id)
         join outbox.callback c on c.id = wanted.id
-        join mine on mine.id = c.lane
-       where c.status = 'pending' and (${condition})
+       where c.lane = any (array(select id from mine)) and c.status = 'pending' and (${condition})
          for no key update of c skip locked
     )`
 
