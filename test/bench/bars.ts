@@ -36,6 +36,42 @@ export const bars: readonly Bar[] = [
   ...[50, 200].flatMap(latencyAt),
   ...[16, 64].map(producersOf),
   ...['a key each', 'two a key'].map(ordered),
+  {
+    part: 'relays',
+    says: 's until all rows of a killed relay flow again, the lease being 5 s',
+    of: { contestant: 'killed, taken over by another', figure: 'until all rows flow' },
+    atMost: 6,
+  },
+  {
+    part: 'relays',
+    says: 's until rows flow after a restart under the same name',
+    of: { contestant: 'killed, back under its own name', figure: 'until rows flow' },
+    atMost: 1,
+  },
+  ...['sockets', 'memory'].map(back),
+  {
+    part: 'isolation',
+    says: 'times the calm 99th percentile of a healthy endpoint, while others are down',
+    of: { contestant: 'ringback', figure: 'healthy p99, others down' },
+    over: { contestant: 'ringback', figure: 'healthy p99, calm' },
+    atMost: 2,
+  },
+  { part: 'isolation', says: 'writes a waiting row', of: { contestant: 'ringback', figure: 'writes' }, atMost: 2 },
+  { part: 'isolation', says: 'MB at most', of: { contestant: 'ringback', figure: 'memory, largest' }, atMost: 250 },
+  {
+    part: 'isolation',
+    says: 's until a delivery when the endpoint is back',
+    of: { contestant: 'ringback', figure: 'after the endpoint is back' },
+    atMost: 2,
+  },
+  ...['history and backlog', 'snapshot held'].flatMap(flat),
+  { part: 'memory', says: 'MB at most', of: { contestant: 'ringback', figure: 'largest' }, atMost: 250 },
+  {
+    part: 'memory',
+    says: 'last third over middle third: flat',
+    of: { contestant: 'ringback', figure: 'last third over middle third' },
+    atMost: 1.1,
+  },
 ]
 
 function latencyAt(rate: number): Bar[] {
@@ -69,4 +105,29 @@ function ordered(figure: string): Bar {
     over: { contestant: 'ringback', figure: 'no keys' },
     atLeast: 0.8,
   }
+}
+
+function back(what: string): Bar {
+  const of = { contestant: 'ringback', figure: `${what} after` }
+  const over = { contestant: 'ringback', figure: `${what} before` }
+  return { part: 'origins', says: `of the ${what} after the first tenth`, of, over, atMost: 1.05 }
+}
+
+function flat(contestant: string): Bar[] {
+  const over = (figure: string) => ({ of: { contestant, figure }, over: { contestant: 'empty table', figure } })
+  return [
+    { part: 'flat', says: `of the time in an empty table, ${contestant}`, ...over('time'), atMost: 1.25 },
+    {
+      part: 'flat',
+      says: `of PostgreSQL's CPU in an empty table, ${contestant}`,
+      ...over('PostgreSQL CPU'),
+      atMost: 1.25,
+    },
+    {
+      part: 'flat',
+      says: `B of WAL without page images, ${contestant}`,
+      of: { contestant, figure: 'WAL without page images' },
+      atMost: 1_000,
+    },
+  ]
 }

@@ -1,7 +1,12 @@
 import { drainPart } from './parts/drain.ts'
+import { flatPart } from './parts/flat.ts'
+import { isolationPart } from './parts/isolation.ts'
 import { latencyPart } from './parts/latency.ts'
+import { memoryPart } from './parts/memory.ts'
 import { orderPart } from './parts/order.ts'
+import { originsPart } from './parts/origins.ts'
 import { producerPart } from './parts/producer.ts'
+import { relaysPart } from './parts/relays.ts'
 import type { Stage } from './stage.ts'
 
 /** What can be measured, in the order in which it is. */
@@ -10,4 +15,9 @@ export const parts: Readonly<Record<string, (stage: Stage) => Promise<void>>> = 
   latency: latencyPart,
   producer: producerPart,
   order: orderPart,
+  relays: relaysPart,
+  origins: originsPart,
+  isolation: isolationPart,
+  flat: flatPart,
+  memory: memoryPart,
 }

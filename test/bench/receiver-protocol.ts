@@ -8,9 +8,8 @@ export type Mode =
   | { readonly kind: 'hang' }
 
 export type Command =
-  /** Ports on one address, chosen by the system. -> number[] */
-  | { readonly do: 'listen'; readonly ports: number; readonly mode: Mode; readonly host?: string }
-  | { readonly do: 'mode'; readonly port: number; readonly mode: Mode }
+  /** A port on each of these addresses, chosen by the system. -> number[] */
+  | { readonly do: 'listen'; readonly hosts: readonly string[]; readonly mode: Mode }
   /** Ends the connections of a port and stops listening: further ones are refused. */
   | { readonly do: 'close'; readonly port: number }
   /** Listens again on a port that was closed. */

@@ -16,7 +16,7 @@ const ANSWERS = {
 class Port {
   readonly sockets = new Set<Socket>()
   readonly host: string
-  mode: Mode
+  readonly mode: Mode
   server: Server
   number = 0
   requests = 0
@@ -60,7 +60,7 @@ class Port {
   }
 }
 
-const ports = new Map<number, Port>()
+const ports: Port[] = []
 const counted = { requests: 0, expect: 0, firstAtUs: 0, lastAtUs: 0 }
 let noted: number[] | null = null
 
@@ -82,17 +82,14 @@ function say(reply: Reply): void {
 async function perform(command: Command): Promise<unknown> {
   switch (command.do) {
     case 'listen':
-      return Promise.all(Array.from({ length: command.ports }, () => listen(command.host ?? '127.0.0.1', command.mode)))
-    case 'mode':
-      port(command.port).mode = command.mode
-      return
+      return Promise.all(command.hosts.map(host => listen(host, command.mode)))
     case 'close':
       return port(command.port).close()
     case 'open':
       return port(command.port).listen()
     case 'reset':
       Object.assign(counted, { requests: 0, expect: command.expect, firstAtUs: 0, lastAtUs: 0 })
-      for (const port of ports.values()) port.requests = 0
+      for (const port of ports) port.requests = 0
       noted = command.note ? [] : null
       return
     case 'tally':
@@ -104,24 +101,23 @@ async function perform(command: Command): Promise<unknown> {
 
 async function listen(host: string, mode: Mode): Promise<number> {
   const port = new Port(host, mode)
-  ports.set(await port.listen(), port)
-  return port.number
+  ports.push(port)
+  return port.listen()
 }
 
 function port(number: number): Port {
-  const port = ports.get(number)
+  const port = ports.find(port => port.number === number)
   if (port === undefined) throw new Error(`The receiver has no port ${number}`)
   return port
 }
 
 function tally(): Tally {
-  const all = [...ports.values()]
   return {
     requests: counted.requests,
     firstAtUs: counted.firstAtUs,
     lastAtUs: counted.lastAtUs,
-    byPort: new Map(all.map(port => [port.number, port.requests])),
-    connections: all.reduce((sum, port) => sum + port.sockets.size, 0),
+    byPort: new Map(ports.map(port => [port.number, port.requests])),
+    connections: ports.reduce((sum, port) => sum + port.sockets.size, 0),
   }
 }
 

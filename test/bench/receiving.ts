@@ -22,25 +22,27 @@ export class Receiver {
     return this.#process.pid
   }
 
-  listen(ports: number, options: { readonly mode?: Mode; readonly host?: string } = {}): Promise<number[]> {
-    return this.#ask<number[]>({ do: 'listen', ports, mode: FAST, ...options })
+  /** URLs with a new port on each of these addresses. */
+  async listen(hosts: readonly string[], mode: Mode = FAST): Promise<string[]> {
+    const ports = await this.#ask<number[]>({ do: 'listen', hosts, mode })
+    return hosts.map((host, at) => `http://${host}:${ports[at]}/callback`)
   }
 
-  /** Origins of as many new ports, each with a path: where to POST. */
-  async urls(ports: number, mode: Mode = FAST): Promise<string[]> {
-    return (await this.listen(ports, { mode })).map(port => `http://127.0.0.1:${port}/callback`)
+  /** URLs with as many new ports of 127.0.0.1: as many origins. */
+  urls(origins: number, mode: Mode = FAST): Promise<string[]> {
+    return this.listen(
+      Array.from({ length: origins }, () => '127.0.0.1'),
+      mode,
+    )
   }
 
-  mode(port: number, mode: Mode): Promise<void> {
-    return this.#ask({ do: 'mode', port, mode })
+  /** Refuses connections from now on. */
+  close(url: string): Promise<void> {
+    return this.#ask({ do: 'close', port: portOf(url) })
   }
 
-  close(port: number): Promise<void> {
-    return this.#ask({ do: 'close', port })
-  }
-
-  open(port: number): Promise<void> {
-    return this.#ask({ do: 'open', port })
+  open(url: string): Promise<void> {
+    return this.#ask({ do: 'open', port: portOf(url) })
   }
 
   /** Counts from zero. With `note` every arrival is noted as well, 24 bytes each. */
@@ -79,4 +81,8 @@ export class Receiver {
       this.#process.send({ ...command, id })
     })
   }
+}
+
+export function portOf(url: string): number {
+  return Number(new URL(url).port)
 }

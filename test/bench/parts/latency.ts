@@ -2,12 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contestant } from '../contestants/contestant.ts'
 import { graphileWorker } from '../contestants/graphile-worker.ts'
 import { ringback } from '../contestants/ringback.ts'
-import { Process } from '../processes.ts'
+import { waitsMs, write } from '../latencies.ts'
 import { Receiver } from '../receiving.ts'
 import type { Database } from '../server.ts'
 import type { Note, Stage } from '../stage.ts'
 import { percentile } from '../statistics.ts'
-import type { WriterTask } from '../writer.ts'
 
 const RATES = [50, 200, 1_000]
 const SECONDS = 20
@@ -88,25 +87,4 @@ async function measureSteady(
   const waits = waitsMs(written.subarray(warmUp * 3), await receiver.arrivals())
   note(`p50 at ${rate}/s`, percentile(waits, 50), 'ms')
   note(`p99 at ${rate}/s`, percentile(waits, 99), 'ms')
-}
-
-async function write({ url: databaseUrl }: Database, task: Omit<WriterTask, 'databaseUrl'>): Promise<Float64Array> {
-  const writer = Process.node('writer.ts', [JSON.stringify({ ...task, databaseUrl })], { ipc: true })
-  const times = await writer.message<Float64Array>()
-  await writer.succeed()
-  return times
-}
-
-/** @throws {Error} when something did not arrive. */
-function waitsMs(written: Float64Array, arrivals: Float64Array): Float64Array {
-  const arrivedAtUs = new Map<number, number>()
-  for (let at = 0; at < arrivals.length; at += 3) {
-    const n = arrivals[at] ?? -1
-    if (!arrivedAtUs.has(n)) arrivedAtUs.set(n, arrivals[at + 1] ?? 0)
-  }
-  return Float64Array.from({ length: written.length / 3 }, (_, at) => {
-    const arrived = arrivedAtUs.get(written[at * 3] ?? -1)
-    if (arrived === undefined) throw new Error(`n=${written[at * 3]} was committed and has not arrived`)
-    return Math.max(0, (arrived - (written[at * 3 + 2] ?? 0)) / 1e3)
-  })
 }

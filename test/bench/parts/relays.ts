@@ -1,0 +1,150 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { nowUs } from '../clock.ts'
+import { insert, migrate, relay, ringback } from '../contestants/ringback.ts'
+import { write } from '../latencies.ts'
+import type { Process } from '../processes.ts'
+import { Receiver } from '../receiving.ts'
+import { type Database, settle } from '../server.ts'
+import type { Note, Round, Stage } from '../stage.ts'
+
+const LEASE_SECONDS = 5
+/** A lease that fits a test, and the least it demands of the rest. */
+const SHORT = { lease: `${LEASE_SECONDS}s`, 'lease-margin': '1s', deadline: '3s', 'connect-timeout': '2s' }
+const RATE = 200
+
+/**
+ * Several relays: how much faster they are where receivers take 100 ms; how soon one takes over from another that was killed;
+ * how soon a killed one is back under its own name.
+ */
+export async function relaysPart(stage: Stage): Promise<void> {
+  const receiver = new Receiver()
+  const slow = await receiver.urls(16, { kind: 'delay', ms: 100 })
+  const [fast = ''] = await receiver.urls(1)
+  const withRelays = (work: (database: Database, relays: Process[], note: Note) => Promise<void>): Round => {
+    return async note => {
+      const database = await stage.server.database()
+      const relays: Process[] = []
+      try {
+        await migrate(database)
+        await work(database, relays, note)
+      } finally {
+        await Promise.all(relays.map(relay => relay.stop()))
+        await database.drop()
+      }
+    }
+  }
+  const rate = (count: number) =>
+    withRelays(async (database, relays, note) => {
+      for (let n = 1; n <= count; n++) relays.push(relay(database, { name: `relay-${n}` }))
+      note('rate', await drainTogether(stage.rows(20_000), { database, receiver, urls: slow, count }), 'callbacks/s')
+    })
+  await stage.interleave({ '1 relay': rate(1), '2 relays': rate(2), '4 relays': rate(4) })
+  await stage.interleave({
+    'killed, taken over by another': withRelays(async (database, relays, note) => {
+      for (const name of ['a', 'b']) relays.push(relay(database, { ...SHORT, name }))
+      await shared(database, 2)
+      note('until all rows flow', await takeOverSeconds(database, { relays, receiver, url: fast }), 's')
+    }),
+    'killed, back under its own name': withRelays(async (database, relays, note) => {
+      relays.push(relay(database, { name: 'a' }))
+      await shared(database, 1)
+      note('until rows flow', await restartSeconds(database, { relays, receiver, url: fast }), 's')
+    }),
+  })
+  await receiver.stop()
+}
+
+/** Waits until so many relays have equal shares of the 64 lanes. */
+async function shared({ client }: Database, relays: number): Promise<void> {
+  for (const end = nowUs() + 60e6; nowUs() < end; await sleep(50)) {
+    const { rows } = await client.query<{ lanes: number }>(
+      'select count(*)::int as lanes from outbox.lane where owner is not null group by owner',
+    )
+    if (rows.length === relays && rows.every(({ lanes }) => lanes === 64 / relays)) return
+  }
+  throw new Error(`${relays} relays have not shared the lanes within 60 s`)
+}
+
+interface Together {
+  readonly database: Database
+  readonly receiver: Receiver
+  readonly urls: readonly string[]
+  readonly count: number
+}
+
+async function drainTogether(rows: number, { database, receiver, urls, count }: Together): Promise<number> {
+  await shared(database, count)
+  await settle(database.client)
+  await receiver.reset(rows)
+  const all = receiver.arrived('all', AbortSignal.timeout(120_000))
+  await insert(database, { rows, keys: 'each', urls })
+  await all
+  const { done } = ringback()
+  while (done !== null && !(await database.client.query<{ done: boolean }>(done)).rows[0]?.done) await sleep(5)
+  return (rows * 1e6) / (nowUs() - (await receiver.tally()).firstAtUs)
+}
+
+interface Killing {
+  readonly relays: Process[]
+  readonly receiver: Receiver
+  readonly url: string
+}
+
+/** Of rows written steadily after the kill, in lanes of the killed: until each of these lanes has had an arrival. */
+async function takeOverSeconds(database: Database, { relays, receiver, url }: Killing): Promise<number> {
+  const seconds = LEASE_SECONDS + 6
+  const text = `insert into outbox.callback (url, form, ordering_key)
+                values ('${url}', json_build_object('n', $1::int), 'k' || $1::int)`
+  await receiver.reset(0, true)
+  const writing = write(database, { insert: text, rate: RATE, count: RATE * seconds, from: 1 })
+  await sleep(2_000)
+  const { rows } = await database.client.query<{ lane: number }>(`select id as lane from outbox.lane where owner = 'b'`)
+  const lost = new Set(rows.map(({ lane }) => lane))
+  const killedAtUs = nowUs()
+  await relays[1]?.stop('SIGKILL')
+  const written = await writing
+  await sleep(1_000)
+  const firsts = await firstArrivals(database, { written, arrivals: await receiver.arrivals(), killedAtUs })
+  const lanes = [...lost].map(lane => firsts.get(lane))
+  if (lanes.length === 0 || lanes.includes(undefined)) throw new Error('Lanes of the killed relay were not taken over')
+  return (Math.max(...lanes.map(Number)) - killedAtUs) / 1e6
+}
+
+interface Seen {
+  readonly written: Float64Array
+  readonly arrivals: Float64Array
+  readonly killedAtUs: number
+}
+
+/** For each lane: when the first of the rows written after the kill arrived. */
+async function firstArrivals(
+  { client }: Database,
+  { written, arrivals, killedAtUs }: Seen,
+): Promise<Map<number, number>> {
+  const { rows } = await client.query<{ n: number; lane: number }>(
+    `select (form ->> 'n')::int as n, lane from outbox.callback`,
+  )
+  const laneOf = new Map(rows.map(({ n, lane }) => [n, lane]))
+  const after = new Set<number>()
+  for (let at = 0; at < written.length; at += 3) {
+    if ((written[at + 1] ?? 0) > killedAtUs) after.add(written[at] ?? 0)
+  }
+  const firsts = new Map<number, number>()
+  for (let at = 0; at < arrivals.length; at += 3) {
+    const lane = laneOf.get(arrivals[at] ?? 0)
+    if (lane !== undefined && after.has(arrivals[at] ?? 0) && !firsts.has(lane)) firsts.set(lane, arrivals[at + 1] ?? 0)
+  }
+  return firsts
+}
+
+/** From the start of the new process; the rows were written while there was none. */
+async function restartSeconds(database: Database, { relays, receiver, url }: Killing): Promise<number> {
+  await relays[0]?.stop('SIGKILL')
+  await insert(database, { rows: 64, keys: 'each', urls: [url] })
+  await receiver.reset(64)
+  const first = receiver.arrived('first', AbortSignal.timeout(90_000))
+  const startedAtUs = nowUs()
+  relays.push(relay(database, { name: 'a' }))
+  await first
+  return ((await receiver.tally()).firstAtUs - startedAtUs) / 1e6
+}
