@@ -59,7 +59,7 @@ export class Intake {
     const waiting: WaitingCallback[] = []
     let recovered = 0
     for (const row of rows) {
-      if (row.status !== 'claimed') {
+      if (row.claimed === null) {
         if (holdings.serves(row.lane)) waiting.push(row)
       } else if (!sequencer.isUnderWay(row.id) && !reading.left.has(row.id)) {
         recovered += Number(this.#recover(row, now))

@@ -14,8 +14,9 @@ import type { Listed } from './outbox/fetch.ts'
  * @returns undefined for a row that a later owner has claimed: it is not ours to judge.
  */
 export function recover(row: Listed, epoch: string, policy: RetryPolicy, now: number): Attempt | undefined {
-  if (row.status !== 'claimed' || row.epoch === null) return undefined
-  const age = compareIds(row.epoch, epoch)
+  const { claimed } = row
+  if (claimed === null) return undefined
+  const age = compareIds(claimed.epoch, epoch)
   if (age > 0) return undefined
   const outcome: Outcome = {
     kind: age < 0 ? 'unknown' : 'not_sent',
@@ -26,16 +27,16 @@ export function recover(row: Listed, epoch: string, policy: RetryPolicy, now: nu
         : 'the reply to the claim was lost',
     responseExcerpt: null,
     retryAfterMs: null,
-    startedAtMs: now - (row.claimedMsAgo ?? 0),
+    startedAtMs: now - claimed.msAgo,
     finishedAtMs: now,
   }
   return {
     id: row.id,
-    attempt: row.attempt,
-    epoch: row.epoch,
+    attempt: claimed.attempt,
+    epoch: claimed.epoch,
     writtenEpoch: epoch,
     outcome,
-    decision: atOnce(decide(row, outcome, policy, () => 0)),
+    decision: atOnce(decide(claimed, outcome, policy, () => 0)),
   }
 }
 

@@ -44,23 +44,16 @@ t.test('fresh rows are those never tried and due at once, claimed ones too, sett
       id: plain,
       orderingKey: 'k',
       origin: 'http://a.test',
-      status: 'pending',
-      attempt: 0,
-      epoch: null,
-      claimedMsAgo: null,
+      claimed: null,
     },
     {
       id: claimed,
-      status: 'claimed',
-      attempt: 1,
-      epoch: '1',
-      attemptOfBudget: 1,
-      maxAttempts: 3,
+      claimed: { attempt: 1, epoch: '1', attemptOfBudget: 1, maxAttempts: 3 },
       dueInMs: 0,
       late: false,
     },
   ])
-  t.ok((rows[1]?.claimedMsAgo ?? 0) >= 5_000 && (rows[1]?.claimedMsAgo ?? 0) < 15_000)
+  t.ok((rows[1]?.claimed?.msAgo ?? 0) >= 5_000 && (rows[1]?.claimed?.msAgo ?? 0) < 15_000)
   t.same({ reached, read }, { reached: claimed, read: 2 })
 })
 
@@ -132,7 +125,7 @@ t.test('due rows come in the order of their times, up to the horizon', async t =
 t.test('claimed rows that came from the due index are found there', async t => {
   const id = await stage.insert({ due_at: 'yesterday' })
   await stage.force(id, claimedNow)
-  t.match((await readDue(stage.session, every, dueStart, 0, 100)).rows, [{ id, status: 'claimed', epoch: '1' }])
+  t.match((await readDue(stage.session, every, dueStart, 0, 100)).rows, [{ id, claimed: { epoch: '1' } }])
 })
 
 t.test('pages of rows that are due at the same moment leave none out and repeat none', async t => {
@@ -189,7 +182,7 @@ t.test('by id: as far as they are unsettled', async t => {
   const rows = (await readIds(stage.session, [plain, done, claimed, due, '77'])).sort((a, b) => compare(a.id, b.id))
   t.match(rows, [
     { id: plain, late: false, dueInMs: 0 },
-    { id: claimed, status: 'claimed' },
+    { id: claimed, claimed: { attempt: 1 } },
     { id: due, late: true },
   ])
   t.ok((rows[2]?.dueInMs ?? 0) > 1e9)
