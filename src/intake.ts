@@ -1,3 +1,4 @@
+import type { Bell } from './bell.ts'
 import type { RetryPolicy } from './decision.ts'
 import type { Holdings } from './holdings.ts'
 import type { WaitingCallback } from './model.ts'
@@ -16,6 +17,8 @@ export interface IntakeParts {
   readonly holdings: Holdings
   readonly recorder: Recorder
   readonly policy: RetryPolicy
+  /** Rung for new rows: they need not wait until all else is read. */
+  readonly bell: Bell
 }
 
 /** Where rows read from the database go: those nobody is sending any more to the recorder, the others to the sequencer. */
@@ -28,10 +31,12 @@ export class Intake {
 
   /** Reads, and takes in what is new. Returns how many rows that were. */
   async takeIn(read: () => Promise<readonly Listed[]>): Promise<number> {
-    const { sequencer } = this.#parts
+    const { sequencer, bell } = this.#parts
     const reading = sequencer.beginReading()
     try {
-      return this.#sort(await read(), reading)
+      const found = this.#sort(await read(), reading)
+      if (found > 0) bell.ring()
+      return found
     } finally {
       sequencer.endReading(reading)
     }

@@ -151,6 +151,7 @@ export class Relay {
       holdings: this.#holdings,
       recorder: this.#recorder,
       policy: this.#policy,
+      bell: this.#bell,
     })
   }
 
@@ -182,10 +183,9 @@ export class Relay {
     let why: WakeReason = 'checked'
     while (term.isWorking) {
       const { found, fresh, more } = await fetcher.look(why === 'linger')
-      if (found > 0) this.#bell.ring()
       if (why === 'poll' && fresh > 0) term.listening?.distrust()
       if (more && found === 0) await sleep(10)
-      why = await term.wake.next(found > 0 || more, () => performance.now())
+      why = await term.wake.next(found, more, () => performance.now())
     }
   }
 

@@ -10,14 +10,25 @@ const longestGapMs = 40
 export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll'
 
 /**
+ * Rows a second above which a relay that sleeps with the lock lets it go, and below which one that is awake tries to get it.
+ * Up to there a notification for each row is quicker than a look now and then, and costs all sides less.
+ */
+const busyAbove = 400
+const calmBelow = 200
+
+/**
  * When to look for new rows, without making producers pay for it.
  *
- * A producer's trigger notifies only when it cannot get a share of the advisory lock, that is when a relay holds it and
- * sleeps; its share is kept to the end of its transaction. So before it sleeps the relay
- * 1. lingers: it looks again at growing intervals while rows may still be coming, since a steady stream should neither
- *    notify nor let the relay sleep;
+ * A producer's trigger notifies only when it cannot get a share of the advisory lock, that is when a relay holds it; its
+ * share is kept to the end of its transaction. So there are two ways to live:
+ * - asleep, with the lock: every writer notifies, the relay looks once for each notification and sleeps on. For rows that
+ *   come one by one;
+ * - awake, without: writers are silent, and the relay looks at short, growing intervals. For rows that come in a stream,
+ *   whose writers would wait for one another to notify.
+ * It wakes for good when rows become many. Before it sleeps again it
+ * 1. waits until they have become few;
  * 2. tries the lock, never queueing (a queued request would make all producers notify behind one long writer).
- *    Got it: no silent writer is in flight. It looks once more, and sleeps until a look finds a row;
+ *    Got it: no silent writer is in flight. It looks once more, and sleeps;
  * 3. did not get it, nor a share: a peer sleeps on it, and one sleeper is enough, since all relays listen. It sleeps too;
  * 4. did not get it, but a share: writers are in flight. It stays awake and looks again soon.
  * A notification is only a hint. A slow poll goes on behind it, and a row that only the poll has found means that the
@@ -29,12 +40,13 @@ export class Wake {
   readonly #bell = new Bell()
   #asleep = false
   #locked = false
-  #quietSince = Number.NEGATIVE_INFINITY
+  readonly #rate: Rate
   #gapMs = 0
 
   constructor(lock: SleepLock, options: WakeOptions) {
     this.#lock = lock
     this.#options = options
+    this.#rate = new Rate(options.lingerMs)
   }
 
   /** A notification came, or something else says "look". */
@@ -45,18 +57,20 @@ export class Wake {
   /**
    * Waits until it is time to look again.
    *
-   * @param found whether the last look found a new row.
+   * @param found how many new rows the last look has found.
+   * @param more whether it knows of others that it had no room for: then it looks again at once.
    * @returns why.
    */
-  async next(found: boolean, now: () => number): Promise<WakeReason> {
-    if (found) {
-      this.#quietSince = now()
-      this.#gapMs = 0
-      await this.#rise()
+  async next(found: number, more: boolean, now: () => number): Promise<WakeReason> {
+    const perSecond = this.#rate.add(found, now())
+    if (found > 0) this.#gapMs = 0
+    if (this.#asleep) {
+      if (perSecond > busyAbove) await this.#rise()
+      else if (!more) return this.#sleep()
       return 'linger'
     }
-    if (this.#asleep) return this.#sleep()
-    if (now() - this.#quietSince < this.#options.lingerMs) return this.#pause(lingerGapMs)
+    if (found > 0 || more) return 'linger'
+    if (perSecond > calmBelow) return this.#pause(lingerGapMs)
     return this.#tryToSleep()
   }
 
@@ -99,8 +113,26 @@ export class Wake {
   }
 }
 
+/** Rows a second of late, older ones counting less and less. */
+class Rate {
+  readonly #overMs: number
+  #rows = 0
+  #at = Number.NEGATIVE_INFINITY
+
+  /** @param overMs after this time a row counts a third, in milliseconds. */
+  constructor(overMs: number) {
+    this.#overMs = Math.max(1, overMs)
+  }
+
+  add(rows: number, now: number): number {
+    this.#rows = this.#rows * Math.exp((this.#at - now) / this.#overMs) + rows
+    this.#at = now
+    return (this.#rows * 1_000) / this.#overMs
+  }
+}
+
 export interface WakeOptions {
-  /** How long a relay stays awake after the last row, in milliseconds. */
+  /** Over how long a time it is judged whether rows come in a stream, in milliseconds. */
   readonly lingerMs: number
   /** The slow poll behind the notifications, in milliseconds. */
   readonly pollMs: number

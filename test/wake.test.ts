@@ -55,22 +55,42 @@ t.test('a relay without rows sleeps with the lock: it neither looks nor lets wri
   })
 })
 
-t.test('a row written to a sleeping relay wakes it by one notification, and the next ones need none', async t => {
+t.test('rows that come one by one are told of one by one, and cost a look each', async t => {
   await inWorld(new WakeWorld(1), async world => {
     await world.run(100)
-    world.insert(0)
-    world.commit(0)
-    await world.run(5)
-    t.equal(world.relays[0]?.seen, 1)
-    t.equal(world.holder, null)
-    const { notifications } = world
-    for (let n = 0; n < 100; n++) {
+    const { looks } = world.relays[0]!
+    for (let n = 0; n < 20; n++) {
       world.insert(0)
       world.commit(0)
       await world.run(25)
     }
-    t.equal(world.notifications, notifications, 'a steady stream')
-    t.equal(world.relays[0]?.seen, 101)
+    t.equal(world.relays[0]?.seen, 20)
+    t.equal(world.notifications, 20)
+    t.equal((world.relays[0]?.looks ?? 0) - looks, 20)
+    t.equal(world.holder, 0)
+  })
+})
+
+t.test('rows that come in a stream need no notifications after the first, until they are few again', async t => {
+  await inWorld(new WakeWorld(1), async world => {
+    await world.run(100)
+    const stream = async (count: number) => {
+      for (let n = 0; n < count; n++) {
+        for (let rows = 0; rows < 5; rows++) {
+          world.insert(0)
+          world.commit(0)
+        }
+        await world.run(5)
+      }
+    }
+    await stream(20)
+    t.equal(world.holder, null)
+    const { notifications } = world
+    await stream(100)
+    t.equal(world.notifications, notifications)
+    await world.run(300)
+    t.equal(world.relays[0]?.seen, 600)
+    t.equal(world.holder, 0, 'it sleeps again')
   })
 })
 
@@ -164,9 +184,9 @@ t.test('a relay that stops lets the lock go, and tells its peers', async t => {
 
 t.test('without the trigger there is no lock, only the poll and hints', async t => {
   const wake = new Wake(noSleepLock, { lingerMs: 0, pollMs: 1 })
-  t.equal(await wake.next(false, () => 0), 'checked')
-  t.equal(await wake.next(false, () => 0), 'poll')
+  t.equal(await wake.next(0, false, () => 0), 'checked')
+  t.equal(await wake.next(0, false, () => 0), 'poll')
   wake.hint()
-  t.equal(await wake.next(false, () => 0), 'hint')
-  t.equal(await wake.next(true, () => 0), 'linger')
+  t.equal(await wake.next(0, false, () => 0), 'hint')
+  t.equal(await wake.next(1, true, () => 0), 'linger')
 })

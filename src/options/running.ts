@@ -35,9 +35,9 @@ export const runningOptions = {
     name: 'linger',
     commands: ['run'],
     default: 50,
-    min: 0,
+    min: 1,
     max: 10 * second,
-    help: 'How long a relay stays awake after the last callback, so that a steady stream of them needs no notifications. 0ms sleeps at once.',
+    help: 'Over how long it is judged whether callbacks come one by one, each told of by a notification, or in a stream of more than 400/s, which the relay watches without.',
   },
   memoryRows: {
     type: 'integer',
