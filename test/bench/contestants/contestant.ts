@@ -19,6 +19,8 @@ export interface PeerTask {
   readonly do: 'prepare' | 'run'
   readonly databaseUrl: string
   readonly load: Load
+  /** One job a statement, as graphile-worker does by default. Default false. */
+  readonly unbatched?: boolean
 }
 
 /** Runs the `prepare` of a program in `peers/`, which makes its tables and loads the rows. */

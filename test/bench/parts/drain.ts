@@ -1,5 +1,5 @@
 import type { Contestant } from '../contestants/contestant.ts'
-import { graphileWorker } from '../contestants/graphile-worker.ts'
+import { graphileWorker, graphileWorkerUnbatched } from '../contestants/graphile-worker.ts'
 import { pgBoss } from '../contestants/pg-boss.ts'
 import { pgTransactionalOutbox } from '../contestants/pg-transactional-outbox.ts'
 import { plain } from '../contestants/plain.ts'
@@ -21,6 +21,7 @@ export async function drainPart(stage: Stage): Promise<void> {
     ringback: round(ringback(), 'pairs'),
     'ringback, 256 in flight': round(ringback({ concurrency: 256, 'origin-concurrency': 64 }), 'pairs'),
     'graphile-worker': round(graphileWorker, 'none'),
+    'graphile-worker, unbatched': round(graphileWorkerUnbatched, 'none'),
     'pg-boss': round(pgBoss, 'none'),
     'pg-transactional-outbox': round(pgTransactionalOutbox, 'none'),
     'undici loop': round(plain, 'none'),

@@ -30,7 +30,7 @@ async function prepare({ databaseUrl, load }: PeerTask): Promise<void> {
   await client.end()
 }
 
-async function run({ databaseUrl, load }: PeerTask): Promise<void> {
+async function run({ databaseUrl, load, unbatched }: PeerTask): Promise<void> {
   const poster = new Poster()
   await runWorker({
     preset: {
@@ -38,7 +38,7 @@ async function run({ databaseUrl, load }: PeerTask): Promise<void> {
         connectionString: databaseUrl,
         concurrentJobs: 64,
         maxPoolSize: 25,
-        ...(load.keys === 'one' ? {} : BATCHED),
+        ...(unbatched || load.keys === 'one' ? {} : BATCHED),
         logger: new Logger(() => () => {}),
       },
     },
