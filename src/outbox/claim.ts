@@ -1,6 +1,7 @@
 import { laneCount } from '../lanes.ts'
 import type { Claim, OwnedLane, WaitingCallback } from '../model.ts'
 import type { Session, Statement } from './session.ts'
+import { holds, isFree, isRow } from './sql.ts'
 
 /**
  * Lanes that are still mine at my epoch. The lock is FOR KEY SHARE: a takeover changes the epoch, which the unique
@@ -21,17 +22,15 @@ export const mine = `
  * Order is asked of the database once more: an earlier unsettled row of the key refuses the claim, even one that memory has
  * not seen yet. Written as a row comparison, so that the index on (ordering_key, id) serves it alone; with `e.id < c.id`
  * the planner may walk the primary key instead.
- * The holds are asked in a scalar subquery: NOT EXISTS becomes a join, which PostgreSQL does not ask again for a row whose
- * url was amended between this statement's snapshot and its lock.
  * SKIP LOCKED: a row that an operator holds in an open transaction is left for later; nothing here ever waits for a row.
  */
 const claimStatement: Statement = {
   name: 'ringback_claim',
   text: `
-    with ${mine}, free as materialized (
+    with ${mine}, ${holds}, free as materialized (
       select c.id, ($4::bigint[])[c.lane + 1] as epoch
         from unnest($1::bigint[]) as wanted (id)
-        join outbox.callback c on c.id = wanted.id
+        join outbox.callback c on ${isRow('wanted.id')}
        where c.lane = any (array(select id from mine)) and c.status = 'pending'
          and (c.due_at is null or c.due_at <= clock_timestamp() or c.due_at = 'infinity')
          and (c.expires_at is null or c.expires_at > clock_timestamp())
@@ -39,13 +38,13 @@ const claimStatement: Statement = {
                select from outbox.callback e
                 where e.settled_at is null and e.ordering_key is not null
                   and e.ordering_key = c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)))
-         and coalesce((select false from outbox.hold h where starts_with(c.url, h.url_prefix) limit 1), true)
+         and ${isFree}
          for no key update of c skip locked
     )
     update outbox.callback c
        set status = 'claimed', attempts = c.attempts + 1, claimed_at = clock_timestamp(), claimed_epoch = free.epoch, rev = c.rev + 1
       from free
-     where c.id = free.id
+     where ${isRow('free.id')}
     returning c.id, c.attempts as attempt, c.claimed_epoch as epoch, c.message_id as "messageId", c.lane,
               c.ordering_key as "orderingKey", c.origin, c.url, c.form::text as form, c.traceparent,
               c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts"`,

@@ -1,5 +1,6 @@
 import type { WaitingCallback } from '../model.ts'
 import type { Session, Statement } from './session.ts'
+import { holds, isFree } from './sql.ts'
 
 /** A row as the indexes list it: not settled, for now. */
 export interface Listed extends WaitingCallback {
@@ -140,12 +141,12 @@ const claimedDueStatement: Statement = {
 const parkedStatement: Statement = {
   name: 'ringback_parked',
   text: `
-    with ground as materialized (
+    with ${holds}, ground as materialized (
       select ${columns}, 0::float8 as "dueInMs", true as late,
              json_build_object('origin', c.origin, 'id', c.id::text) as position, row_number() over (order by c.origin, c.id) as place
         from outbox.callback c
        where c.due_at = 'infinity' and (c.origin, c.id) > ($1::text, $4::bigint)
-         and not exists (select from outbox.hold h where starts_with(c.url, h.url_prefix))
+         and ${isFree}
        order by c.origin, c.id
        limit $3
     ) ${picked()}`,
@@ -158,7 +159,8 @@ const byKeyStatement: Statement = {
       from unnest($1::text[]) as wanted (key)
      cross join lateral (
        select * from outbox.callback c
-        where c.settled_at is null and c.ordering_key is not null and c.ordering_key = wanted.key
+        where c.settled_at is null and c.ordering_key is not null
+          and (c.ordering_key, c.id) >= (wanted.key, 0) and c.ordering_key <= wanted.key
         order by c.ordering_key, c.id
         limit $2) c`,
 }

@@ -1,4 +1,5 @@
 import type { Session, Statement } from './session.ts'
+import { holds, isFree, isRow } from './sql.ts'
 import type { CallbackStatus } from './tables.ts'
 
 /** A row that somebody holds in an open transaction is tried again after this, in milliseconds. */
@@ -19,20 +20,25 @@ export interface Standing {
   readonly blockedBy: string | null
 }
 
+/**
+ * The key is asked for by `>=` and not by `=`, here and in `fetch.ts`: with one key alone the order would be that of the ids,
+ * and a plan made while the table was empty would walk through them all.
+ */
 const lookStatement: Statement = {
   name: 'ringback_look',
   text: `
+    with ${holds}
     select c.id, c.status, c.attempts, c.lane, c.claimed_epoch as "claimedEpoch",
            case when c.due_at is null or c.due_at = 'infinity' then 0
                 else greatest(0, (extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8 end as "dueInMs",
            coalesce(c.expires_at <= clock_timestamp(), false) as expired,
-           exists (select from outbox.hold h where starts_with(c.url, h.url_prefix)) as held,
+           not (${isFree}) as held,
            (select e.id from outbox.callback e
              where e.settled_at is null and e.ordering_key is not null
-               and e.ordering_key = c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)
+               and e.ordering_key >= c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)
              order by e.ordering_key, e.id limit 1) as "blockedBy"
       from unnest($1::bigint[]) as wanted (id)
-      join outbox.callback c on c.id = wanted.id`,
+      join outbox.callback c on ${isRow('wanted.id')}`,
 }
 
 /** How these rows stand now; a row that is not there any more is not in the answer. */

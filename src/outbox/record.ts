@@ -1,5 +1,6 @@
 import type { Attempt } from '../model.ts'
 import type { Session, Statement } from './session.ts'
+import { isRow } from './sql.ts'
 
 /**
  * The attempt is written down in any case, as a fact. The row is changed only while it is still claimed by this very
@@ -24,7 +25,7 @@ const recordStatement: Statement = {
           on conflict do nothing
     ), free as materialized (
       select r.*
-        from r join outbox.callback c on c.id = r.id
+        from r join outbox.callback c on ${isRow('r.id')}
        where c.attempts = r.attempt and c.claimed_epoch = r.epoch
          and (c.status = 'claimed' or c.status = 'pending' and r.status = 'delivered')
          for no key update of c skip locked
@@ -35,7 +36,7 @@ const recordStatement: Statement = {
            settled_at = case free.status when 'pending' then null else clock_timestamp() end,
            dead_at = case free.status when 'dead' then clock_timestamp() end
       from free
-     where c.id = free.id
+     where ${isRow('free.id')}
     returning c.id`,
 }
 

@@ -48,8 +48,8 @@ export class Session {
 
   /**
    * Connects and prepares the session for the relay's statements: cold generic plans would scan, a bitmap would read all due
-   * rows to sort them and return the first thousand, and the just-in-time compiler alone costs 160 ms for a statement that
-   * takes one.
+   * rows to sort them and return the first thousand, the just-in-time compiler alone costs 160 ms for a statement that takes
+   * one, and planning anew for each call's values, which PostgreSQL prefers for short lists, costs as much as the statement.
    *
    * @throws StandbyError when the server is in recovery; whatever pg throws when it cannot connect.
    */
@@ -70,7 +70,7 @@ export class Session {
       const { rows } = await client.query<{ standby: boolean }>(`
         select pg_is_in_recovery() as standby,
                set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
-               set_config('jit', 'off', false),
+               set_config('jit', 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false),
                set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, false),
                set_config('default_transaction_isolation', 'read committed', false), set_config('datestyle', 'ISO', false)`)
       if (rows[0]?.standby)

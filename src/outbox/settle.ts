@@ -1,13 +1,14 @@
 import type { OwnedLane } from '../model.ts'
 import { mine } from './claim.ts'
 import type { Session, Statement } from './session.ts'
+import { isRow } from './sql.ts'
 
 /** The pending rows of my lanes, among those wanted, that `condition` holds for and that nobody has locked. */
 const free = (condition: string) => `
     with ${mine}, free as materialized (
       select c.id
         from unnest($1::bigint[]) as wanted (id)
-        join outbox.callback c on c.id = wanted.id
+        join outbox.callback c on ${isRow('wanted.id')}
        where c.lane = any (array(select id from mine)) and c.status = 'pending' and (${condition})
          for no key update of c skip locked
     )`
@@ -20,7 +21,7 @@ const expireStatement: Statement = {
        set status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1,
            last_error = 'expired' || coalesce('; last attempt: ' || c.last_error, '')
       from free
-     where c.id = free.id
+     where ${isRow('free.id')}
     returning c.id`,
 }
 
@@ -32,7 +33,7 @@ const expireStatement: Statement = {
 const parkStatement: Statement = {
   name: 'ringback_park',
   text: `${free('c.due_at is null or c.due_at <= clock_timestamp()')}
-    update outbox.callback c set due_at = 'infinity', rev = c.rev + 1 from free where c.id = free.id
+    update outbox.callback c set due_at = 'infinity', rev = c.rev + 1 from free where ${isRow('free.id')}
     returning c.id`,
 }
 
