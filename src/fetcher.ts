@@ -13,7 +13,6 @@ import {
   readFresh,
   readLastFresh,
 } from './outbox/fetch.ts'
-import { look as lookAt } from './outbox/look.ts'
 import type { Session } from './outbox/session.ts'
 import { Overlap } from './overlap.ts'
 import { Parking } from './parking.ts'
@@ -95,14 +94,13 @@ export class Fetcher {
     let other = await this.#readClaimed()
     const isSweep = performance.now() >= this.#nextSweepAt
     let fresh = isSweep ? await this.#timed(() => this.#sweepFresh()) : await this.#readTip()
-    other += isSweep
-      ? await this.#timed(() => this.#sweepOthers())
-      : isPassing && performance.now() < this.#nextDueAt
-        ? 0
-        : await this.#readDue()
+    if (isSweep) other += await this.#timed(() => this.#sweepOthers())
+    else if (!isPassing || performance.now() >= this.#nextDueAt) other += await this.#readDue()
     fresh += await this.#readGap()
     other += await this.#readKeys()
-    await this.#parking.makeRoom()
+    if (!isSweep && this.#parking.isFlowing) other += await this.#parking.readBack()
+    if (this.#parking.isFlowing) this.#more = true
+    if (this.#more) other += await this.#parking.makeRoom()
     return { found: fresh + other, fresh, more: this.#more }
   }
 
@@ -209,6 +207,7 @@ export class Fetcher {
         after = fromStart && read === limit && !isNew && this.#sequencer.room > 0 ? reached : null
         return rows
       })
+      if (after !== null) found += await this.#readTip()
     }
     return found
   }
@@ -232,11 +231,14 @@ export class Fetcher {
 
   async #sweepOthers(): Promise<number> {
     const found = (await this.#readDue(true)) + (await this.#parking.readBack())
-    await this.#lookAtBlockers()
+    await this.#intake.lookAtBlockers()
     return found
   }
 
-  /** All known ground, from the beginning to the tip and what is new behind it, but for the gap. */
+  /**
+   * All known ground, from the beginning to the tip and what is new behind it, but for the gap. What comes meanwhile is looked
+   * for between two pages.
+   */
   async #sweepFresh(): Promise<number> {
     if (!this.#gap.isOpen) return this.#sweepFrom(freshStart, noEnd)
     const { from, to } = this.#gap
@@ -259,6 +261,7 @@ export class Fetcher {
         if (isFull && !isNew) after = reached
         return rows
       })
+      if (after !== null) found += await this.#readTip()
     }
     return found
   }
@@ -274,24 +277,11 @@ export class Fetcher {
       return rows
     })
   }
-
-  /** A row that others wait behind may have been cancelled by an operator: they go on then. */
-  async #lookAtBlockers(): Promise<void> {
-    const ids: string[] = []
-    for (const id of this.#sequencer.blockers()) if (ids.push(id) === batch) break
-    if (ids.length === 0) return
-    const unsettled = new Set(
-      (await lookAt(this.#session, ids))
-        .filter(({ status }) => status === 'pending' || status === 'claimed')
-        .map(({ id }) => id),
-    )
-    for (const id of ids) if (!unsettled.has(id)) this.#sequencer.settled(id, performance.now())
-  }
 }
 
 /** What a look brought. */
 export interface Look {
-  /** Rows that memory did not know. */
+  /** Rows that memory did not know, or had no room for: while there are any, another look follows soon. */
   readonly found: number
   /** Those of them that were never tried. */
   readonly fresh: number

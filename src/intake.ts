@@ -3,6 +3,7 @@ import type { RetryPolicy } from './decision.ts'
 import type { Holdings } from './holdings.ts'
 import type { WaitingCallback } from './model.ts'
 import { type Listed, readIds, readKeys } from './outbox/fetch.ts'
+import { look } from './outbox/look.ts'
 import type { Session } from './outbox/session.ts'
 import type { Recorder } from './recorder.ts'
 import { recover } from './recovery.ts'
@@ -56,6 +57,18 @@ export class Intake {
       const row = rows.get(id)
       if (!row || !this.#recover(row, now)) sequencer.settled(id, now)
     }
+  }
+
+  /** A row that others wait behind may have been cancelled by an operator: they go on then. */
+  async lookAtBlockers(): Promise<void> {
+    const { session, sequencer } = this.#parts
+    const ids = [...sequencer.blockers()].slice(0, 1_000)
+    if (ids.length === 0) return
+    const rows = await look(session, ids)
+    const unsettled = new Set(
+      rows.flatMap(({ id, status }) => (status === 'pending' || status === 'claimed' ? id : [])),
+    )
+    for (const id of ids) if (!unsettled.has(id)) sequencer.settled(id, performance.now())
   }
 
   #sort(rows: readonly Listed[], reading: Reading): number {

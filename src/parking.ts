@@ -1,5 +1,6 @@
 import type { Holdings } from './holdings.ts'
 import type { Intake } from './intake.ts'
+import type { WaitingCallback } from './model.ts'
 import { noEnd, type ParkedPosition, readParked } from './outbox/fetch.ts'
 import type { Session } from './outbox/session.ts'
 import { park } from './outbox/settle.ts'
@@ -7,11 +8,17 @@ import type { Sequencer } from './sequencer.ts'
 
 const start: ParkedPosition = { origin: '', id: '0' }
 
-/** Rows parked or read back at a time. */
+/** Rows read back at a time. */
 const batch = 1_000
+
+/** Rows parked at a time: each is written, so it takes longer. */
+const parkedAtOnce = 200
 
 /** Pages read back at a time: new rows are looked for in between. */
 const pagesAtOnce = 10
+
+/** How long rows are read back without waiting for sweeps after some have come, in milliseconds. */
+const flowMs = 2_000
 
 /** Rows set aside in the database, where they cost nothing until there is room for them again. */
 export class Parking {
@@ -22,6 +29,9 @@ export class Parking {
   readonly #memoryRows: number
   readonly #share: number
   #place = start
+  #flowingUntil = 0
+  /** Forgotten by the sequencer, and not yet parked. */
+  #surplus: WaitingCallback[] = []
 
   /** @param options.share what one origin may hold of memory. */
   constructor(
@@ -38,6 +48,12 @@ export class Parking {
 
   restart(): void {
     this.#place = start
+    this.#surplus = []
+  }
+
+  /** Rows came back of late: there may be room for more before the next sweep. */
+  get isFlowing(): boolean {
+    return performance.now() < this.#flowingUntil
   }
 
   /** Rows come back while memory is less than half full, an origin's until it holds its share. */
@@ -53,21 +69,22 @@ export class Parking {
       })
       if (end) break
     }
+    if (found > 0) this.#flowingUntil = performance.now() + flowMs
     return found
   }
 
-  /** Sets aside what memory has no room for. */
-  async makeRoom(): Promise<void> {
-    const surplus = this.#sequencer.overflow(performance.now())
-    for (let from = 0; from < surplus.length; from += batch) {
-      const rows = surplus.slice(from, from + batch)
-      const lanes = this.#holdings.among(rows.map(({ lane }) => lane))
-      await park(
-        this.#session,
-        rows.map(({ id }) => id),
-        lanes,
-      )
-    }
+  /** Sets aside what memory has no room for, some at a time: new rows are looked for in between. Returns how many. */
+  async makeRoom(): Promise<number> {
+    if (this.#surplus.length === 0) this.#surplus = this.#sequencer.overflow(performance.now())
+    const rows = this.#surplus.splice(0, parkedAtOnce)
+    if (rows.length === 0) return 0
+    const lanes = this.#holdings.among(rows.map(({ lane }) => lane))
+    await park(
+      this.#session,
+      rows.map(({ id }) => id),
+      lanes,
+    )
+    return rows.length
   }
 
   /** Where to read on: at the next origin, when this one has its share in memory. */

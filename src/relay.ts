@@ -184,7 +184,6 @@ export class Relay {
     while (term.isWorking) {
       const { found, fresh, more } = await fetcher.look(why === 'linger')
       if (why === 'poll' && fresh > 0) term.listening?.distrust()
-      if (more && found === 0) await sleep(10)
       why = await term.wake.next(found, more, () => performance.now())
     }
   }

@@ -58,18 +58,16 @@ export class Wake {
    * Waits until it is time to look again.
    *
    * @param found how many new rows the last look has found.
-   * @param more whether it knows of others that it had no room for: then it looks again at once.
+   * @param more whether it knows of others that it had no room for: then it looks again soon, by itself.
    * @returns why.
    */
   async next(found: number, more: boolean, now: () => number): Promise<WakeReason> {
     const perSecond = this.#rate.add(found, now())
     if (found > 0) this.#gapMs = 0
-    if (this.#asleep) {
-      if (perSecond > busyAbove) await this.#rise()
-      else if (!more) return this.#sleep()
-      return 'linger'
-    }
-    if (found > 0 || more) return 'linger'
+    if (this.#asleep && perSecond > busyAbove) await this.#rise()
+    else if (this.#asleep && !more) return this.#sleep()
+    if (more) return found > 0 ? 'linger' : this.#pause(longestGapMs)
+    if (found > 0) return 'linger'
     if (perSecond > calmBelow) return this.#pause(lingerGapMs)
     return this.#tryToSleep()
   }

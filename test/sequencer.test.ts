@@ -206,18 +206,19 @@ t.test('forgetting spares what is running, and may be confined to lanes', async 
   t.same(sequencer.take(9, 0), [], 'nor is anything ready that is not there any more')
 })
 
-t.test('memory that is nearly full parks rows of slow origins alone, blocked ones first, then the newest', async t => {
+t.test('memory that is more than half full parks rows of slow origins alone, blocked ones first, then the newest', async t => {
   const sequencer = new Sequencer({ ...limits, rows: 20, settingsOf: () => settings(1) })
   const dead = (id: number) => row(id, { origin: 'http://dead', orderingKey: id % 2 ? 'k' : null })
   sequencer.add(
-    Array.from({ length: 12 }, (_, n) => dead(n)),
+    Array.from({ length: 11 }, (_, n) => dead(n)),
     0,
   )
+  t.same(sequencer.overflow(9_000), [], 'not while there is room')
+  sequencer.add([dead(11)], 0)
   sequencer.add(
     Array.from({ length: 5 }, (_, n) => row(100 + n, { origin: 'http://good' })),
     0,
   )
-  t.same(sequencer.overflow(9_000), [], 'not while there is room')
   sequencer.add([row(105, { origin: 'http://good' })], 0)
   for (let n = 0; n < 9; n++) {
     for (const { id, origin } of sequencer.take(9, 0)) if (origin === 'http://good') sequencer.settled(id, 0)
