@@ -206,29 +206,32 @@ t.test('forgetting spares what is running, and may be confined to lanes', async 
   t.same(sequencer.take(9, 0), [], 'nor is anything ready that is not there any more')
 })
 
-t.test('memory that is more than half full parks rows of slow origins alone, blocked ones first, then the newest', async t => {
-  const sequencer = new Sequencer({ ...limits, rows: 20, settingsOf: () => settings(1) })
-  const dead = (id: number) => row(id, { origin: 'http://dead', orderingKey: id % 2 ? 'k' : null })
-  sequencer.add(
-    Array.from({ length: 11 }, (_, n) => dead(n)),
-    0,
-  )
-  t.same(sequencer.overflow(9_000), [], 'not while there is room')
-  sequencer.add([dead(11)], 0)
-  sequencer.add(
-    Array.from({ length: 5 }, (_, n) => row(100 + n, { origin: 'http://good' })),
-    0,
-  )
-  sequencer.add([row(105, { origin: 'http://good' })], 0)
-  for (let n = 0; n < 9; n++) {
-    for (const { id, origin } of sequencer.take(9, 0)) if (origin === 'http://good') sequencer.settled(id, 0)
-    sequencer.add([row(200 + n, { origin: 'http://good' })], 0)
-  }
-  t.same(sequencer.overflow(3_999), [], 'not before an origin has shown how slow it is')
-  const parked = ids(sequencer.overflow(5_000))
-  t.same(parked, ['11', '9', '7', '5', '3', '10', '8', '6'])
-  t.equal(sequencer.size, 10)
-})
+t.test(
+  'memory that is more than half full parks rows of slow origins alone, blocked ones first, then the newest',
+  async t => {
+    const sequencer = new Sequencer({ ...limits, rows: 20, settingsOf: () => settings(1) })
+    const dead = (id: number) => row(id, { origin: 'http://dead', orderingKey: id % 2 ? 'k' : null })
+    sequencer.add(
+      Array.from({ length: 11 }, (_, n) => dead(n)),
+      0,
+    )
+    t.same(sequencer.overflow(9_000), [], 'not while there is room')
+    sequencer.add([dead(11)], 0)
+    sequencer.add(
+      Array.from({ length: 5 }, (_, n) => row(100 + n, { origin: 'http://good' })),
+      0,
+    )
+    sequencer.add([row(105, { origin: 'http://good' })], 0)
+    for (let n = 0; n < 9; n++) {
+      for (const { id, origin } of sequencer.take(9, 0)) if (origin === 'http://good') sequencer.settled(id, 0)
+      sequencer.add([row(200 + n, { origin: 'http://good' })], 0)
+    }
+    t.same(sequencer.overflow(3_999), [], 'not before an origin has shown how slow it is')
+    const parked = ids(sequencer.overflow(5_000))
+    t.same(parked, ['11', '9', '7', '5', '3', '10', '8', '6'])
+    t.equal(sequencer.size, 10)
+  },
+)
 
 t.test('memory that is nearly full forgets what waits for a far retry and has nobody behind it', async t => {
   const sequencer = new Sequencer({ ...limits, rows: 3 })
