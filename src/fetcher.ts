@@ -6,6 +6,8 @@ import {
   type ClaimedPlace,
   claimedStart,
   type DuePosition,
+  dueStart,
+  freshStart,
   type Listed,
   noEnd,
   readClaimed,
@@ -15,11 +17,8 @@ import {
 } from './outbox/fetch.ts'
 import type { Session } from './outbox/session.ts'
 import { Overlap } from './overlap.ts'
-import { Parking } from './parking.ts'
+import { Parking, type ParkingParts } from './parking.ts'
 import { compareIds, type Sequencer } from './sequencer.ts'
-
-const freshStart = '0'
-const dueStart: DuePosition = { dueAt: '-infinity', id: '0' }
 
 /** Rows read at a time. */
 const batch = 1_000
@@ -70,10 +69,7 @@ export class Fetcher {
   #nextDueAt = 0
   #more = false
 
-  constructor(
-    parts: { session: Session; sequencer: Sequencer; holdings: Holdings; intake: Intake },
-    options: FetcherOptions,
-  ) {
+  constructor(parts: ParkingParts, options: FetcherOptions) {
     this.#session = parts.session
     this.#sequencer = parts.sequencer
     this.#holdings = parts.holdings
@@ -131,7 +127,7 @@ export class Fetcher {
 
   /** Many small reads cost more than a large one a little later: 0 while there is little room. */
   #limit(room: number): number {
-    const least = Math.min(batch, this.#options.memoryRows / 8)
+    const least = Math.min(batch, this.#share)
     const limit = room < least ? 0 : Math.min(batch, room)
     if (limit === 0) this.#more = true
     return limit

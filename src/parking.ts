@@ -1,12 +1,10 @@
 import type { Holdings } from './holdings.ts'
 import type { Intake } from './intake.ts'
 import type { WaitingCallback } from './model.ts'
-import { noEnd, type ParkedPosition, readParked } from './outbox/fetch.ts'
+import { noEnd, type ParkedPosition, parkedStart, readParked } from './outbox/fetch.ts'
 import type { Session } from './outbox/session.ts'
 import { park } from './outbox/settle.ts'
 import type { Sequencer } from './sequencer.ts'
-
-const start: ParkedPosition = { origin: '', id: '0' }
 
 /** Rows read back at a time. */
 const batch = 1_000
@@ -20,34 +18,32 @@ const pagesAtOnce = 10
 /** How long rows are read back without waiting for sweeps after some have come, in milliseconds. */
 const flowMs = 2_000
 
+export interface ParkingParts {
+  readonly session: Session
+  readonly sequencer: Sequencer
+  readonly holdings: Holdings
+  readonly intake: Intake
+}
+
 /** Rows set aside in the database, where they cost nothing until there is room for them again. */
 export class Parking {
-  readonly #session: Session
-  readonly #sequencer: Sequencer
-  readonly #holdings: Holdings
-  readonly #intake: Intake
+  readonly #parts: ParkingParts
   readonly #memoryRows: number
   readonly #share: number
-  #place = start
+  #place = parkedStart
   #flowingUntil = 0
   /** Forgotten by the sequencer, and not yet parked. */
   #surplus: WaitingCallback[] = []
 
   /** @param options.share what one origin may hold of memory. */
-  constructor(
-    parts: { session: Session; sequencer: Sequencer; holdings: Holdings; intake: Intake },
-    options: { readonly memoryRows: number; readonly share: number },
-  ) {
-    this.#session = parts.session
-    this.#sequencer = parts.sequencer
-    this.#holdings = parts.holdings
-    this.#intake = parts.intake
+  constructor(parts: ParkingParts, options: { readonly memoryRows: number; readonly share: number }) {
+    this.#parts = parts
     this.#memoryRows = options.memoryRows
     this.#share = options.share
   }
 
   restart(): void {
-    this.#place = start
+    this.#place = parkedStart
     this.#surplus = []
   }
 
@@ -58,14 +54,15 @@ export class Parking {
 
   /** Rows come back while memory is less than half full, an origin's until it holds its share. */
   async readBack(): Promise<number> {
+    const { session, sequencer, holdings, intake } = this.#parts
     let found = 0
-    for (let pages = 0; pages < pagesAtOnce && this.#sequencer.room > this.#memoryRows / 2; pages += 1) {
+    for (let pages = 0; pages < pagesAtOnce && sequencer.room > this.#memoryRows / 2; pages += 1) {
       let end = false
-      found += await this.#intake.takeIn(async () => {
-        const { rows, reached, read } = await readParked(this.#session, this.#holdings.lanes, this.#place, batch)
+      found += await intake.takeIn(async () => {
+        const { rows, reached, read } = await readParked(session, holdings.lanes, this.#place, batch)
         end = reached === null || read < batch
-        this.#place = reached === null || end ? start : this.#after(reached)
-        return rows.filter(row => this.#sequencer.heldFor(row.origin) < this.#share)
+        this.#place = reached === null || end ? parkedStart : this.#after(reached)
+        return rows.filter(row => sequencer.heldFor(row.origin) < this.#share)
       })
       if (end) break
     }
@@ -75,12 +72,13 @@ export class Parking {
 
   /** Sets aside what memory has no room for, some at a time: new rows are looked for in between. Returns how many. */
   async makeRoom(): Promise<number> {
-    if (this.#surplus.length === 0) this.#surplus = this.#sequencer.overflow(performance.now())
+    const { session, sequencer, holdings } = this.#parts
+    if (this.#surplus.length === 0) this.#surplus = sequencer.overflow(performance.now())
     const rows = this.#surplus.splice(0, parkedAtOnce)
     if (rows.length === 0) return 0
-    const lanes = this.#holdings.among(rows.map(({ lane }) => lane))
+    const lanes = holdings.among(rows.map(({ lane }) => lane))
     await park(
-      this.#session,
+      session,
       rows.map(({ id }) => id),
       lanes,
     )
@@ -89,7 +87,7 @@ export class Parking {
 
   /** Where to read on: at the next origin, when this one has its share in memory. */
   #after(reached: ParkedPosition): ParkedPosition {
-    const isFull = this.#sequencer.heldFor(reached.origin) >= this.#share
+    const isFull = this.#parts.sequencer.heldFor(reached.origin) >= this.#share
     return isFull ? { origin: reached.origin, id: noEnd } : reached
   }
 }

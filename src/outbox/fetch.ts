@@ -52,10 +52,18 @@ const columns = `
                'attempt', c.attempts, 'epoch', c.claimed_epoch::text, 'attemptOfBudget', c.attempts - c.budget_from, 'maxAttempts', c.max_attempts,
                'msAgo', extract(epoch from clock_timestamp() - c.claimed_at) * 1000) end as claimed`
 
+const freshColumns = `${columns},
+             0::float8 as "dueInMs", false as late, c.id::text as position, c.id as place`
+
+const dueInMs = `((extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8`
+
+const dueColumns = `${columns},
+             ${dueInMs} as "dueInMs", true as late,
+             json_build_object('dueAt', c.due_at, 'id', c.id::text) as position, row_number() over (order by c.due_at, c.id) as place`
+
 /** For rows that are read by name: what is parked, or was never tried, could start at once. */
 const standing = `
-             case when c.due_at is null or c.due_at = 'infinity' then 0
-                  else ((extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8 end as "dueInMs",
+             case when c.due_at is null or c.due_at = 'infinity' then 0 else ${dueInMs} end as "dueInMs",
              c.due_at is not null as late`
 
 /**
@@ -74,11 +82,11 @@ const freshStatement: Statement = {
   name: 'ringback_fresh',
   text: `
     with ground as materialized (
-      (select ${columns}, 0::float8 as "dueInMs", false as late, c.id::text as position, c.id as place
+      (select ${freshColumns}
          from outbox.callback c
         where c.settled_at is null and c.due_at is null and c.id > $1::bigint and c.id <= $5::bigint)
       union all
-      (select ${columns}, 0::float8 as "dueInMs", false as late, c.id::text as position, c.id as place
+      (select ${freshColumns}
          from outbox.callback c
         where c.settled_at is null and c.due_at is null and c.id > $5::bigint and c.id <= $4::bigint
         order by c.id
@@ -94,8 +102,7 @@ const dueStatement: Statement = {
   name: 'ringback_due',
   text: `
     with ground as materialized (
-      select ${columns}, ((extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8 as "dueInMs",
-             true as late, json_build_object('dueAt', c.due_at, 'id', c.id::text) as position, row_number() over (order by c.due_at, c.id) as place
+      select ${dueColumns}
         from outbox.callback c
        where c.due_at is not null and (c.due_at, c.id) > ($1::timestamptz, $4::bigint)
          and c.due_at <= statement_timestamp() + $5 * interval '1 ms'
@@ -117,25 +124,24 @@ const claimedFreshStatement: Statement = {
   name: 'ringback_claimed_fresh',
   text: `
     with ground as materialized (
-      select ${columns}, 0::float8 as "dueInMs", false as late, c.id::text as position, c.id as place
+      select ${freshColumns}
         from outbox.callback c
        where c.settled_at is null and c.due_at is null and c.id > $1::bigint
        order by c.id
        limit $3
-    ) ${picked('true', `and ground.claimed is not null`)}`,
+    ) ${picked('true', 'and ground.claimed is not null')}`,
 }
 
 const claimedDueStatement: Statement = {
   name: 'ringback_claimed_due',
   text: `
     with ground as materialized (
-      select ${columns}, 0::float8 as "dueInMs", true as late,
-             json_build_object('dueAt', c.due_at, 'id', c.id::text) as position, row_number() over (order by c.due_at, c.id) as place
+      select ${dueColumns}
         from outbox.callback c
        where c.due_at is not null and (c.due_at, c.id) > ($1::timestamptz, $4::bigint)
        order by c.due_at, c.id
        limit $3
-    ) ${picked('true', `and ground.claimed is not null`)}`,
+    ) ${picked('true', 'and ground.claimed is not null')}`,
 }
 
 const parkedStatement: Statement = {
@@ -176,7 +182,10 @@ const byIdStatement: Statement = {
 /** Index entries walked at a time in search of claimed rows: some 20 ms. */
 const claimedPage = 20_000
 
-/** The largest bigint: no upper end. */
+/** Before the first entry of each index, and behind the last id. */
+export const freshStart = '0'
+export const dueStart: DuePosition = { dueAt: '-infinity', id: '0' }
+export const parkedStart: ParkedPosition = { origin: '', id: '0' }
 export const noEnd = '9223372036854775807'
 
 /**
@@ -222,7 +231,7 @@ export async function readLastFresh(session: Session): Promise<string | null> {
 /** Place in the search for claimed rows: it goes through the fresh ones by id, then through those with a due time. */
 export type ClaimedPlace = { readonly fresh: string } | { readonly due: DuePosition }
 
-export const claimedStart: ClaimedPlace = { fresh: '0' }
+export const claimedStart: ClaimedPlace = { fresh: freshStart }
 
 /** Claimed rows among the next twenty thousand; `next` is null at the end. */
 export async function readClaimed(
@@ -231,13 +240,10 @@ export async function readClaimed(
   place: ClaimedPlace,
 ): Promise<{ readonly rows: Listed[]; readonly next: ClaimedPlace | null }> {
   if ('fresh' in place) {
-    const {
-      rows,
-      reached,
-      read: seen,
-    } = await read<string>(session, claimedFreshStatement, [place.fresh, lanes, claimedPage])
+    const values = [place.fresh, lanes, claimedPage]
+    const { rows, reached, read: seen } = await read<string>(session, claimedFreshStatement, values)
     const isEnd = reached === null || seen < claimedPage
-    return { rows, next: isEnd ? { due: { dueAt: '-infinity', id: '0' } } : { fresh: reached } }
+    return { rows, next: isEnd ? { due: dueStart } : { fresh: reached } }
   }
   const values = [place.due.dueAt, lanes, claimedPage, place.due.id]
   const { rows, reached, read: seen } = await read<DuePosition>(session, claimedDueStatement, values)

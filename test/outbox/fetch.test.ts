@@ -1,11 +1,20 @@
 import t from 'tap'
-import type { DuePosition, FreshRange, Listed, ParkedPosition } from '../../src/outbox/fetch.ts'
-import { noEnd, readDue, readFresh, readIds, readKeys, readParked } from '../../src/outbox/fetch.ts'
+import type { ClaimedPlace, FreshRange, Listed } from '../../src/outbox/fetch.ts'
+import {
+  claimedStart,
+  dueStart,
+  noEnd,
+  parkedStart,
+  readClaimed,
+  readDue,
+  readFresh,
+  readIds,
+  readKeys,
+  readParked,
+} from '../../src/outbox/fetch.ts'
 import { allLanes, type Columns, Stage } from './stage.ts'
 
 const every = allLanes.map(({ lane }) => lane)
-const dueStart: DuePosition = { dueAt: '-infinity', id: '0' }
-const parkedStart: ParkedPosition = { origin: '', id: '0' }
 const settled = `status = 'delivered', settled_at = now(), due_at = null`
 const claimedNow = `status = 'claimed', attempts = attempts + 1, claimed_epoch = 1, claimed_at = clock_timestamp() - interval '5 s'`
 
@@ -191,3 +200,18 @@ t.test('by id: as far as they are unsettled', async t => {
 function compare(a: string, b: string): number {
   return Number(a) - Number(b)
 }
+
+t.test('the search for claimed rows finds them in all three indexes, and nothing else', async t => {
+  const [fresh = '', , due = '', parked = ''] = await insertMany(6)
+  await stage.force(due, `due_at = now() - interval '1 h'`)
+  await stage.force(parked, `due_at = 'infinity'`)
+  for (const id of [fresh, due, parked]) await stage.force(id, claimedNow)
+  const found: string[] = []
+  for (let place: ClaimedPlace | null = claimedStart; place !== null; ) {
+    const { rows, next }: Awaited<ReturnType<typeof readClaimed>> = await readClaimed(stage.session, every, place)
+    t.ok(rows.every(row => row.claimed?.epoch === '1'))
+    found.push(...idsOf(rows))
+    place = next
+  }
+  t.same(found, [fresh, due, parked])
+})
