@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type OptionKey, options } from '../options.ts'
 import type { Faults, Value } from './given.ts'
-import { quote } from './wording.ts'
+import { codeOf, quote } from './wording.ts'
 
 /** A file keeps the password off the command line and out of the environment. Its content becomes `databaseUrl`. */
 export function resolveDatabaseUrl(values: Map<OptionKey, Value>, faults: Faults): void {
@@ -15,9 +15,8 @@ export function resolveDatabaseUrl(values: Map<OptionKey, Value>, faults: Faults
         `--database-url-file ${quote(file)}: expected that it holds ${options.databaseUrl.expected}; got something else`,
       )
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     faults.push(
-      `--database-url-file: expected ${options.databaseUrlFile.expected}; got ${quote(file)}, which cannot be read (${code})`,
+      `--database-url-file: expected ${options.databaseUrlFile.expected}; got ${quote(file)}, which cannot be read (${codeOf(error)})`,
     )
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Field } from './field.ts'
-import { quote } from './wording.ts'
+import { codeOf, quote } from './wording.ts'
 
 /** What Ringback writes, and what belongs to the connection rather than to the message (RFC 9110, 7.6.1). */
 const reserved = new Set([
@@ -71,10 +71,9 @@ function fromFile(field: Field): string | null {
       ? content
       : file.refuse(`that ${quote(path)} holds ${aValue}`, content === '' ? 'nothing' : hidden)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     return file.refuse(
       'the path of a readable file that holds the value',
-      `${quote(path)}, which cannot be read (${code})`,
+      `${quote(path)}, which cannot be read (${codeOf(error)})`,
     )
   }
 }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import type { Alias, Document } from 'yaml'
 import { Field } from './field.ts'
 import type { Faults } from './given.ts'
-import { quote } from './wording.ts'
+import { codeOf, quote } from './wording.ts'
 
 /** Faults of the form that are listed; one is often the cause of many. */
 const MAX_SHOWN = 5
@@ -53,7 +53,7 @@ function contentOf(flag: string, file: string, faults: Faults): string | null {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    const code = codeOf(error)
     const why = code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'is not UTF-8' : `cannot be read (${code})`
     faults.push(`${flag}: expected the path of a readable file of YAML or JSON; got ${quote(file)}, which ${why}`)
     return null
