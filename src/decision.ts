@@ -29,12 +29,16 @@ export function decide(
   if (claim.attemptOfBudget >= budget) {
     return { status: 'dead', reason: `gave up after ${claim.attemptOfBudget} of ${budget} attempts: ${error}` }
   }
-  const hint = Math.min(outcome.retryAfterMs ?? 0, policy.capMs)
   return {
     status: 'pending',
-    retryInMs: Math.max(retryDelayMs(claim.attemptOfBudget, policy, random), hint),
+    retryInMs: Math.max(retryDelayMs(claim.attemptOfBudget, policy, random), askedMs(outcome, policy)),
     reason: error,
   }
+}
+
+/** How long the receiver asked to be left alone, up to the cap; 0: it did not. */
+function askedMs({ retryAfterMs }: Outcome, { capMs }: Pick<RetryPolicy, 'capMs'>): number {
+  return Math.min(retryAfterMs ?? 0, capMs)
 }
 
 /** Statuses by which a server, or the proxy in front of it, says that it has too much to do. */
@@ -45,13 +49,13 @@ const BUSY: ReadonlySet<number | null> = new Set([429, 502, 503, 504])
  * all, or an error of the server's own, that it may not. With a Retry-After a busy one says how long it wants to be left
  * alone, up to the cap.
  */
-export function originSign(outcome: Outcome, { capMs }: Pick<RetryPolicy, 'capMs'>): OriginSign {
-  const { isOurs, httpStatus, retryAfterMs, startedAtMs, finishedAtMs } = outcome
+export function originSign(outcome: Outcome, policy: Pick<RetryPolicy, 'capMs'>): OriginSign {
+  const { isOurs, httpStatus, startedAtMs, finishedAtMs } = outcome
   const isBusy = BUSY.has(httpStatus)
   const isWell = httpStatus !== null && httpStatus < 500 && !isBusy
   return {
     health: isOurs ? null : isBusy ? 'busy' : isWell ? 'well' : 'ill',
-    restMs: isBusy ? Math.min(retryAfterMs ?? 0, capMs) : 0,
+    restMs: isBusy ? askedMs(outcome, policy) : 0,
     startedAtMs,
     finishedAtMs,
   }

@@ -1,11 +1,8 @@
-import type { BreakerSettings } from '../destinations.ts'
+import type { DestinationSettings } from '../destinations.ts'
 import type { OriginSign } from '../model.ts'
 
-export interface HealthSettings {
-  /** POSTs in flight at once while all is well. */
-  readonly concurrency: number
-  readonly breaker: BreakerSettings
-}
+/** What of a destination's settings health goes by: how many POSTs at once while all is well, and when it rests. */
+export type HealthSettings = Pick<DestinationSettings, 'concurrency' | 'breaker'>
 
 /**
  * How much an origin can take just now, from what its answers say. Pure; times are those of the sequencer.

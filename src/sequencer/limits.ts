@@ -7,6 +7,6 @@ export interface SequencerLimits {
   readonly settingsOf: (origin: string) => OriginSettings
   /** A row due later than this, in milliseconds from now, is not kept unless others wait behind it. */
   readonly horizonMs: number
-  /** An origin that needs longer than this to work off its rows is slow: its surplus may be parked when memory is full. */
+  /** An origin that takes longer to work off its rows is slow: its surplus may be parked when memory runs short. */
   readonly drainMs: number
 }

@@ -3,8 +3,8 @@ import type { Origin } from './origin.ts'
 import type { Row } from './row.ts'
 
 /**
- * What to park when memory is full, in this order: rows that are blocked or ready, of origins that do not work off theirs
- * within `drainMs`; blocked ones first, then the newest.
+ * What to park when memory runs short, in this order: rows that are blocked or ready, of origins that do not work off
+ * theirs within `drainMs`; blocked ones first, then the newest.
  */
 export function surplusOf(rows: Iterable<Row>, origins: Iterable<Origin>, drainMs: number, now: number): Row[] {
   const slow = new Set([...origins].filter(origin => !origin.drainsWithin(drainMs, now)))
