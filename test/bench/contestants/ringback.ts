@@ -4,6 +4,8 @@ import type { Database } from '../server.ts'
 import type { Contestant } from './contestant.ts'
 
 const CLI = '../../dist/cli.js'
+/** As the README's unit file and the Dockerfile set it. */
+const NODE_OPTIONS = '--max-semi-space-size=8'
 
 /** `{ concurrency: 256 }` becomes `--concurrency=256`. */
 export type Flags = Readonly<Record<string, string | number>>
@@ -41,5 +43,5 @@ export async function insert({ client }: Pick<Database, 'client'>, load: Load): 
 export function relay({ url }: Pick<Database, 'url'>, flags: Flags = {}): Process {
   const all = { name: 'bench', 'log-level': 'warn', ...flags }
   const args = Object.entries(all).map(([name, value]) => `--${name}=${value}`)
-  return Process.node(CLI, ['run', ...args], { ipc: false, env: { DATABASE_URL: url } })
+  return Process.node(CLI, ['run', ...args], { ipc: false, env: { DATABASE_URL: url, NODE_OPTIONS } })
 }
