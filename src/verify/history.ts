@@ -1,0 +1,139 @@
+/**
+ * What a checker needs to know to judge a run: what producers committed, what receivers saw, what the database says.
+ *
+ * Times of producers and receivers are milliseconds of one clock that they share (monotonic where they can: on one machine
+ * `performance.timeOrigin` aside, CLOCK_MONOTONIC is the same in all processes); times of the database are its own, in
+ * milliseconds since 1970. The checker never compares one clock with the other.
+ */
+
+/** One callback as its producer wrote it. */
+export interface Written {
+  readonly messageId: string
+  /** `callback.id`, or null where the producer did not ask for it. */
+  readonly id: string | null
+  readonly key: string | null
+  /** Before the INSERT was sent; producers' clock. */
+  readonly insertingAt: number
+  /** After COMMIT was confirmed; null: rolled back; `'unknown'`: the connection broke, so either may be true. */
+  readonly committedAt: number | 'unknown' | null
+  /** The form bodies that may be sent: as written, and as amended. Null: not known, bodies are not judged. */
+  readonly bodies: readonly string[] | null
+}
+
+/** A callback's replay or cancel that an operator has committed. */
+export interface Act {
+  readonly messageId: string
+  readonly act: 'replay' | 'cancel'
+  /** `callback.attempts` at that time: attempts with higher numbers came after it. */
+  readonly attempts: number
+}
+
+/** One request at a receiver, noted before it was answered. */
+export interface Arrival {
+  readonly messageId: string
+  readonly attempt: number
+  /** Null: not noted. */
+  readonly body: string | null
+  /** Receivers' clock, when the last byte of the request was read. */
+  readonly at: number
+  /** The status that it was about to be answered with; null: none (hung, reset, cut off). */
+  readonly answered: number | null
+}
+
+export type Status = 'pending' | 'claimed' | 'delivered' | 'dead' | 'cancelled'
+export type OutcomeKind = 'delivered' | 'rejected' | 'failed' | 'not_sent' | 'unknown'
+
+/** A row of `outbox.callback` at the end. */
+export interface CallbackRow {
+  readonly id: string
+  readonly messageId: string
+  readonly key: string | null
+  readonly status: Status
+  readonly attempts: number
+  /** Attempts at the last replay; 0: it was not replayed. */
+  readonly budgetFrom: number
+  /** The reason of a dead row. */
+  readonly lastError: string | null
+  readonly createdAt: number
+  readonly claimedAt: number | null
+  readonly settledAt: number | null
+  /** Null: at once; Infinity: parked. */
+  readonly dueAt: number | null
+}
+
+/** A row of `outbox.attempt`. */
+export interface AttemptRow {
+  readonly callbackId: string
+  readonly attempt: number
+  readonly startedAt: number
+  readonly finishedAt: number
+  readonly outcome: OutcomeKind
+  readonly httpStatus: number | null
+}
+
+export interface History {
+  /** Null: producers kept no book; the rows of the table stand for it then. */
+  readonly written: readonly Written[] | null
+  readonly acts: readonly Act[]
+  readonly arrivals: readonly Arrival[]
+  readonly callbacks: readonly CallbackRow[]
+  readonly attempts: readonly AttemptRow[]
+}
+
+/** One thing that is wrong, with the rows that show it. */
+export interface Violation {
+  readonly kind: ViolationKind
+  readonly messageId: string
+  readonly id: string | null
+  /** For a person: what was seen and what should have been. */
+  readonly detail: string
+}
+
+/**
+ * - `lost`: committed, and not delivered, dead with a reason or cancelled when all had drained
+ * - `phantom`: arrived, though never committed, or cancelled before
+ * - `inversion`: a first attempt started before an earlier row of its key was settled
+ * - `unexplained`: arrived again though the attempt before is on record as delivered, without a replay
+ * - `unrecorded`: arrived without an attempt on record
+ * - `misrecorded`: the record says something else than the receiver did
+ * - `altered`: the body is not what was written
+ * - `stuck`: claimed beyond lease and deadline, or due and untouched
+ */
+export const violationKinds = [
+  'lost',
+  'phantom',
+  'inversion',
+  'unexplained',
+  'unrecorded',
+  'misrecorded',
+  'altered',
+  'stuck',
+] as const
+export type ViolationKind = (typeof violationKinds)[number]
+
+export interface CheckOptions {
+  /** The run has come to rest: what is not settled is lost. Default false. */
+  readonly drained?: boolean
+  /** Arrivals are complete: each delivered attempt must have one. Default true; false where a receiver's log is partial. */
+  readonly allArrivals?: boolean
+  /** The database's clock stood still or jumped: what it says of times is not judged. Default false. */
+  readonly ignoreDatabaseTimes?: boolean
+  /** The database's time at which the rows were read; default: the newest time in the rows. */
+  readonly readAt?: number
+  /** A claim may be this old, in milliseconds. Default 90,000: the default lease and deadline with room to spare. */
+  readonly claimLimitMs?: number
+  /** A due row may wait this long, in milliseconds. Default 60,000. */
+  readonly dueLimitMs?: number
+}
+
+export interface Verdict {
+  readonly violations: readonly Violation[]
+  /** How many of each kind. */
+  readonly counts: Readonly<Record<ViolationKind, number>>
+  readonly committed: number
+  readonly arrivals: number
+  /** Arrivals beyond the first of a callback, replays not counted. All of them explained unless `unexplained` says otherwise. */
+  readonly duplicates: number
+  /** Pairs of one key whose order the history does not tell (no producers' book, or replayed since). */
+  readonly undecided: number
+}
