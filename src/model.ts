@@ -5,6 +5,9 @@
  * Ids are PostgreSQL `bigint`s and stay decimal strings: a JavaScript number would round the large ones.
  */
 
+/** A row's state; `schema.sql` says which may follow which. */
+export type CallbackStatus = 'pending' | 'claimed' | 'delivered' | 'dead' | 'cancelled'
+
 /** What the relay keeps in memory of an unsettled callback; the body stays in the database until the claim. */
 export interface WaitingCallback {
   readonly id: string

@@ -1,7 +1,7 @@
 import type { ReplayConfig } from '../config.ts'
+import type { CallbackStatus } from '../model.ts'
 import type { Database } from '../outbox/database.ts'
 import { countDead, replayDead, replayIds, standingOf } from '../outbox/replay.ts'
-import type { CallbackStatus } from '../outbox/tables.ts'
 import { inDatabase } from './in-database.ts'
 
 /** `ringback replay`: 1 when a callback that was named could not be replayed. */

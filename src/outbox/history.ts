@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
-import type { OutcomeKind } from '../model.ts'
+import type { CallbackStatus, OutcomeKind } from '../model.ts'
 import type { Database } from './database.ts'
-import type { CallbackStatus } from './tables.ts'
 
 /** A callback, and every POST of it. */
 export interface History {

@@ -1,6 +1,6 @@
+import type { CallbackStatus } from '../model.ts'
 import type { Session, Statement } from './session.ts'
 import { holds, isFree, isRow } from './sql.ts'
-import type { CallbackStatus } from './tables.ts'
 
 /** A row that somebody holds in an open transaction is tried again after this, in milliseconds. */
 export const lockedPauseMs = 250

@@ -1,6 +1,7 @@
 import { type ExpressionBuilder, type SqlBool, sql } from 'kysely'
+import type { CallbackStatus } from '../model.ts'
 import type { Database } from './database.ts'
-import type { CallbackStatus, Tables } from './tables.ts'
+import type { Tables } from './tables.ts'
 
 /** Which of the dead. */
 export interface DeadFilter {

@@ -1,10 +1,8 @@
 import type { ColumnType, GeneratedAlways } from 'kysely'
-import type { OutcomeKind } from '../model.ts'
+import type { CallbackStatus, OutcomeKind } from '../model.ts'
 
 /** Written by the database or by the statements of the busy path, which are not Kysely's. */
 type ReadOnly<T> = ColumnType<T, never, never>
-
-export type CallbackStatus = 'pending' | 'claimed' | 'delivered' | 'dead' | 'cancelled'
 
 /** The tables as Kysely sees them; what each column means stands in sql/schema.sql. int8 arrives as a string. */
 export interface Tables {

@@ -1,10 +1,10 @@
 /**
  * What a checker needs to know to judge a run: what producers committed, what receivers saw, what the database says.
  *
- * Times of producers and receivers are milliseconds of one clock that they share (monotonic where they can: on one machine
- * `performance.timeOrigin` aside, CLOCK_MONOTONIC is the same in all processes); times of the database are its own, in
- * milliseconds since 1970. The checker never compares one clock with the other.
+ * There are three clocks, and times of one are never compared with those of another: the producers', the receivers', the
+ * database's. All in milliseconds; each producer's by the same clock (on one machine CLOCK_MONOTONIC), receivers' likewise.
  */
+import type { CallbackStatus, OutcomeKind } from '../model.ts'
 
 /** One callback as its producer wrote it. */
 export interface Written {
@@ -36,19 +36,16 @@ export interface Arrival {
   readonly body: string | null
   /** Receivers' clock, when the last byte of the request was read. */
   readonly at: number
-  /** The status that it was about to be answered with; null: none (hung, reset, cut off). */
-  readonly answered: number | null
+  /** The status that it was about to be answered with; null: none (hung, reset, cut off); not there: not noted. */
+  readonly answered?: number | null
 }
-
-export type Status = 'pending' | 'claimed' | 'delivered' | 'dead' | 'cancelled'
-export type OutcomeKind = 'delivered' | 'rejected' | 'failed' | 'not_sent' | 'unknown'
 
 /** A row of `outbox.callback` at the end. */
 export interface CallbackRow {
   readonly id: string
   readonly messageId: string
   readonly key: string | null
-  readonly status: Status
+  readonly status: CallbackStatus
   readonly attempts: number
   /** Attempts at the last replay; 0: it was not replayed. */
   readonly budgetFrom: number
@@ -122,7 +119,7 @@ export interface CheckOptions {
   readonly readAt?: number
   /** A claim may be this old, in milliseconds. Default 90,000: the default lease and deadline with room to spare. */
   readonly claimLimitMs?: number
-  /** A due row may wait this long, in milliseconds. Default 60,000. */
+  /** The first row of a key may be due this long, in milliseconds. Default 600,000. */
   readonly dueLimitMs?: number
 }
 

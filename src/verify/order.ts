@@ -1,0 +1,121 @@
+import { compareIds } from '../ids.ts'
+import { type Case, idOf, isSettled } from './cases.ts'
+
+/** What a row has to do with order: two times of each of the three clocks, where they are known. */
+interface Place {
+  readonly each: Case
+  readonly id: string
+  /** From when on a later row can be said to have been inserted after this one was there. Infinity: not known. */
+  readonly thereAt: number
+  readonly insertingAt: number
+  /** First settled; -Infinity: not known, nothing is judged by it. */
+  readonly settledAt: number
+  /** Its first attempt; Infinity: there was none. */
+  readonly startedAt: number
+  /** The same two as a receiver sees them. */
+  readonly deliveredAt: number
+  readonly arrivedAt: number
+}
+
+export interface Inversion {
+  readonly each: Case
+  readonly detail: string
+}
+
+/** What the rows of one key say of their order. `undecided`: rows of which it is not known when they were there or settled. */
+export interface KeyOrder {
+  readonly inversions: readonly Inversion[]
+  readonly undecided: number
+}
+
+/**
+ * Finds first attempts that started before an earlier row of the key, there before this one was inserted, was settled.
+ *
+ * In the order in which rows came to be there, it is enough to remember the one that was settled last: n log n, and not each
+ * row against each, since a key may have a hundred thousand.
+ */
+export function orderOfKey(cases: readonly Case[], options: { hasBook: boolean; databaseTimes: boolean }): KeyOrder {
+  const places = cases.map(each => place(each, options))
+  const there = places.filter(({ thereAt }) => thereAt < Infinity).sort((a, b) => a.thereAt - b.thereAt)
+  const inserted = [...places].sort((a, b) => a.insertingAt - b.insertingAt)
+  const inversions: Inversion[] = []
+  let next = 0
+  let settledLast: Place | undefined
+  let deliveredLast: Place | undefined
+  for (const row of inserted) {
+    for (let earlier = there[next]; earlier && earlier.thereAt <= row.insertingAt; earlier = there[++next]) {
+      if (earlier.settledAt > (settledLast?.settledAt ?? -Infinity)) settledLast = earlier
+      if (earlier.deliveredAt > (deliveredLast?.deliveredAt ?? -Infinity)) deliveredLast = earlier
+    }
+    const detail = startedTooSoon(row, settledLast) ?? arrivedTooSoon(row, deliveredLast)
+    if (detail !== null) inversions.push({ each: row.each, detail })
+  }
+  const undecided = places.filter(({ thereAt, settledAt, deliveredAt }) => {
+    return thereAt === Infinity || (settledAt === -Infinity && deliveredAt === -Infinity)
+  })
+  return { inversions, undecided: undecided.length }
+}
+
+function startedTooSoon(row: Place, earlier: Place | undefined): string | null {
+  if (!earlier || !isEarlier(earlier, row) || row.startedAt >= earlier.settledAt) return null
+  const settled = earlier.settledAt === Infinity ? 'which is not settled' : `settled ${time(earlier.settledAt)}`
+  return `attempt 1 started ${time(row.startedAt)}, before ${named(earlier)} of its key, ${settled}`
+}
+
+function arrivedTooSoon(row: Place, earlier: Place | undefined): string | null {
+  if (!earlier || !isEarlier(earlier, row) || row.arrivedAt >= earlier.deliveredAt) return null
+  const soonerMs = Math.round(earlier.deliveredAt - row.arrivedAt)
+  return `arrived ${soonerMs} ms before the delivery of ${named(earlier)} of its key`
+}
+
+/** Ids of rows that were there before another was inserted are the lower ones, unless its id was drawn long before. */
+function isEarlier(earlier: Place, row: Place): boolean {
+  return earlier !== row && compareIds(earlier.id, row.id) < 0
+}
+
+function place(each: Case, { hasBook, databaseTimes }: { hasBook: boolean; databaseTimes: boolean }): Place {
+  const { row, written, arrivals } = each
+  const startedAt = Math.min(...each.attempts.filter(({ attempt }) => attempt === 1).map(a => a.startedAt))
+  const wasActedOn = each.acts.length > 0 || (row?.budgetFrom ?? 0) > 0
+  const committedAt = typeof written?.committedAt === 'number' ? written.committedAt : Infinity
+  return {
+    each,
+    id: idOf(each) ?? '0',
+    // Without a book: it was there when it was first sent.
+    thereAt: hasBook ? committedAt : startedAt,
+    insertingAt: hasBook ? (written?.insertingAt ?? -Infinity) : (row?.createdAt ?? -Infinity),
+    settledAt: databaseTimes ? firstSettledAt(each) : -Infinity,
+    startedAt: databaseTimes ? startedAt : Infinity,
+    deliveredAt: wasActedOn ? -Infinity : deliveredAt(each),
+    arrivedAt: Math.min(...arrivals.map(({ at }) => at)),
+  }
+}
+
+function firstSettledAt({ row, attempts, acts }: Case): number {
+  if (row === undefined) return -Infinity
+  const [first, ...more] = acts
+  if (first?.act === 'replay') {
+    return Math.max(...attempts.filter(({ attempt }) => attempt === first.attempts).map(a => a.finishedAt))
+  }
+  // Cancelled and then replayed, or replayed by somebody who kept no book: when it was settled first is not known.
+  if (more.length > 0 || row.budgetFrom > 0) return -Infinity
+  if (!isSettled(row)) return Infinity
+  return row.settledAt ?? -Infinity
+}
+
+/** When the receiver took it: the first arrival that it answered with 2xx and that is on record as delivered. */
+function deliveredAt({ attempts, arrivals }: Case): number {
+  const delivered = new Set(attempts.flatMap(({ attempt, outcome }) => (outcome === 'delivered' ? attempt : [])))
+  const taken = arrivals.filter(
+    ({ attempt, answered }) => delivered.has(attempt) && Math.floor((answered ?? 0) / 100) === 2,
+  )
+  return taken.length === 0 ? -Infinity : Math.min(...taken.map(({ at }) => at))
+}
+
+function named({ id, each }: Place): string {
+  return id === '0' ? each.messageId : `callback ${id}`
+}
+
+function time(at: number): string {
+  return new Date(at).toISOString()
+}

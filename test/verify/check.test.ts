@@ -1,0 +1,75 @@
+import t from 'tap'
+import { check } from '../../src/verify/check.ts'
+import { type ViolationKind, violationKinds } from '../../src/verify/history.ts'
+import { cleanHistory, mutants } from './mutants.ts'
+
+const seeds = [1, 2, 3, 4, 5]
+
+for (const seed of seeds) {
+  t.test(`nothing is found in a clean history, seed ${seed}`, async t => {
+    for (const drained of [true, false]) {
+      const { violations, committed, duplicates } = check(cleanHistory(seed), { drained })
+      t.same(violations, [])
+      t.ok(committed > 350 && duplicates > 10, `${committed} committed, ${duplicates} duplicates`)
+    }
+  })
+}
+
+for (const { name, kind, options, plant } of mutants) {
+  t.test(`${kind}: ${name}`, async t => {
+    for (const seed of seeds) {
+      const draft = cleanHistory(seed)
+      const messageId = plant(draft)
+      const { violations, counts } = check(draft, options)
+      const kinds = new Set(violations.map(each => each.kind))
+      t.same([...kinds], [kind], `seed ${seed}: that kind, and no other`)
+      t.ok(
+        violations.some(each => each.messageId === messageId),
+        `seed ${seed}: the callback is named`,
+      )
+      t.equal(counts[kind], violations.length)
+    }
+  })
+}
+
+t.test('there is a mutant of every kind', async t => {
+  const planted = new Set<ViolationKind>(mutants.map(({ kind }) => kind))
+  t.same(
+    violationKinds.filter(kind => !planted.has(kind)),
+    [],
+  )
+})
+
+t.test('without a book of the producers, the table stands for it', async t => {
+  const draft = { ...cleanHistory(1), written: null, acts: [] }
+  t.same(check(draft, { drained: true }).violations, [])
+})
+
+t.test('of a row that was never sent, nobody knows when it was there: it is counted, not judged', async t => {
+  const draft = { ...cleanHistory(1), written: null, acts: [] }
+  t.ok(check(draft).undecided > 0)
+})
+
+t.test('a commit in doubt may be there or not', async t => {
+  const draft = cleanHistory(1)
+  const doubtful = draft.written.filter(({ committedAt }) => committedAt === 'unknown')
+  t.ok(doubtful.length > 3)
+  const gone = new Set(doubtful.map(({ messageId }) => messageId))
+  const ids = new Set(draft.callbacks.flatMap(({ id, messageId }) => (gone.has(messageId) ? id : [])))
+  draft.callbacks = draft.callbacks.filter(({ id }) => !ids.has(id))
+  draft.attempts = draft.attempts.filter(({ callbackId }) => !ids.has(callbackId))
+  draft.arrivals = draft.arrivals.filter(({ messageId }) => !gone.has(messageId))
+  t.same(check(draft, { drained: true }).violations, [])
+})
+
+t.test('what is under way now is neither unrecorded nor stuck', async t => {
+  const draft = cleanHistory(1)
+  const row = draft.callbacks.find(
+    ({ status, attempts, key }) => status === 'delivered' && attempts === 1 && key === null,
+  )
+  if (!row) throw new Error('no such row')
+  Object.assign(row, { status: 'claimed', claimedAt: row.settledAt, settledAt: null })
+  draft.attempts = draft.attempts.filter(({ callbackId }) => callbackId !== row.id)
+  t.same(check(draft).violations, [])
+  t.match(check(draft, { drained: true }).violations, [{ kind: 'lost', messageId: row.messageId }])
+})
