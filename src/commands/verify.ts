@@ -40,7 +40,7 @@ function forPeople(history: History, verdict: Verdict): string {
   const lines = [
     `${number(history.callbacks.length)} callbacks, ${number(history.attempts.length)} attempts, ${number(verdict.arrivals)} arrivals`,
     violationKinds.map(kind => `${kind} ${number(counts[kind])}`).join('  '),
-    `${number(duplicates)} arrived again, ${counts.unexplained === 0 ? 'each explained' : `${number(counts.unexplained)} of them unexplained`}`,
+    `${number(duplicates)} arrived again after they had been taken${explained(verdict)}`,
     ...(undecided > 0
       ? [`order not judged of ${number(undecided)}: when they were committed or settled is not known`]
       : []),
@@ -48,6 +48,11 @@ function forPeople(history: History, verdict: Verdict): string {
     violations.length === 0 ? 'every promise was kept' : `${number(violations.length)} promises broken`,
   ]
   return `${lines.join('\n')}\n`
+}
+
+function explained({ duplicates, counts }: Verdict): string {
+  if (duplicates === 0) return ''
+  return counts.unexplained === 0 ? ', each explained' : `, ${counts.unexplained} of them unexplained`
 }
 
 function some(violations: readonly Violation[]): string[] {

@@ -1,6 +1,7 @@
 import { compareIds } from '../ids.ts'
 import { type Case, casesOf, idOf, isSettled, wasReplayedAfter } from './cases.ts'
 import {
+  type Arrival,
   type CheckOptions,
   type History,
   type Verdict,
@@ -100,7 +101,13 @@ function countOf(violations: readonly Violation[]): Record<ViolationKind, number
   return counts
 }
 
-/** An arrival right after a replay is none. */
+/** What a receiver has refused it has not got twice; an arrival right after a replay is none either. */
 function duplicatesOf(each: Case): number {
-  return each.arrivals.slice(1).filter(({ attempt }) => !wasReplayedAfter(each, attempt - 1)).length
+  const first = each.arrivals.findIndex(isTaken)
+  if (first < 0) return 0
+  return each.arrivals.slice(first + 1).filter(({ attempt }) => !wasReplayedAfter(each, attempt - 1)).length
+}
+
+function isTaken({ answered }: Arrival): boolean {
+  return answered === undefined || (answered !== null && answered >= 200 && answered < 300)
 }

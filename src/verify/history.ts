@@ -131,7 +131,7 @@ export interface Verdict {
   readonly counts: Readonly<Record<ViolationKind, number>>
   readonly committed: number
   readonly arrivals: number
-  /** Arrivals beyond the first of a callback, replays not counted. All of them explained unless `unexplained` says otherwise. */
+  /** Arrivals of what a receiver had taken already, replays not counted. Explained, unless `unexplained` says otherwise. */
   readonly duplicates: number
   /** Pairs of one key whose order the history does not tell (no producers' book, or replayed since). */
   readonly undecided: number

@@ -50,6 +50,23 @@ t.test('of a row that was never sent, nobody knows when it was there: it is coun
   t.ok(check(draft).undecided > 0)
 })
 
+t.test('what was refused before has not arrived twice', async t => {
+  const arrival = (attempt: number, answered: number | null) => ({
+    messageId: 'm',
+    attempt,
+    body: null,
+    at: attempt,
+    answered,
+  })
+  const duplicates = (...answers: (number | null)[]) => {
+    const arrivals = answers.map((answered, before) => arrival(before + 1, answered))
+    return check({ written: [], acts: [], arrivals, callbacks: [], attempts: [] }).duplicates
+  }
+  t.equal(duplicates(500, 503, 200), 0)
+  t.equal(duplicates(null, 200), 0)
+  t.equal(duplicates(200, 200, 500), 2)
+})
+
 t.test('a commit in doubt may be there or not', async t => {
   const draft = cleanHistory(1)
   const doubtful = draft.written.filter(({ committedAt }) => committedAt === 'unknown')
