@@ -9,13 +9,14 @@ import type { Act, CheckOptions, Verdict } from '../../src/verify/history.ts'
 import { FaultProxy } from '../fixtures/fault-proxy.ts'
 import { type Books, readBooks } from './books.ts'
 import type { Guard } from './guard.ts'
+import { Journal } from './journal.ts'
 import { Program } from './program.ts'
 import { type Random, randomFrom } from './random.ts'
 import type { ReceiverPlan } from './receiver.ts'
 import { Relay, type RelayOptions } from './relay.ts'
 import type { Figure } from './result.ts'
 import type { Database } from './servers.ts'
-import type { Traffic } from './transaction.ts'
+import { type Traffic, Transaction, type WrittenLine } from './transaction.ts'
 import type { WriterPlan } from './writer.ts'
 
 const TRAFFIC = { keyPrefix: 'k', keys: 200, keyless: 0.1, unlocked: 0.05, rolledBack: 0.1, openMs: 100 }
@@ -75,7 +76,9 @@ export class Stage {
   readonly #relays: Relay[] = []
   readonly #proxies: FaultProxy[] = []
   readonly #undos: (() => Promise<unknown> | unknown)[] = []
+  #book: Journal | undefined
   #started = 0
+  #inserted = 0
 
   constructor(parts: StageParts) {
     this.seed = parts.seed
@@ -149,6 +152,15 @@ export class Stage {
       await done
     }
     return { done, stop }
+  }
+
+  /** One transaction of the harness's own: one to four callbacks, committed; all of one key unless `keyless` is 1. Returns how many. */
+  async insert(traffic: Partial<Traffic> & Pick<Traffic, 'urls'>): Promise<number> {
+    this.#book ??= new Journal(this.#file('written'))
+    const note = (lines: readonly WrittenLine[]) => this.#book?.write(...lines)
+    const own = { ...TRAFFIC, keys: 1, keyless: 0, unlocked: 0, rolledBack: 0, openMs: 0, ...traffic }
+    const nextName = () => `h${++this.#inserted}`
+    return new Transaction({ client: this.client, traffic: own, random: this.random, nextName, note }).run()
   }
 
   /** A proxy in front of a server, be it of SQL or of HTTP. */
@@ -238,6 +250,7 @@ export class Stage {
   /** Ends all that was started. A relay that does not leave in order fails the scenario. */
   async end(): Promise<void> {
     for (const undo of this.#undos.reverse()) await undo()
+    this.#book?.close()
     for (const proxy of this.#proxies) proxy.heal()
     const leaving = this.#relays.filter(relay => !relay.hasEnded)
     const ends = await Promise.all(leaving.map(relay => relay.program.stop('SIGTERM')))
