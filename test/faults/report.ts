@@ -26,17 +26,16 @@ function counts({ verdict, faults }: Result): string {
 }
 
 function duplicates(result: Result): string {
-  if (result.verdict === null) return ''
-  const perFault = result.faults === 0 ? '' : `, ${short(perFaultOf(result))} a fault`
-  return `duplicates ${whole(result.verdict.duplicates)}: ${short(perMillionOf(result))} a million${perFault}`
+  const { verdict, repeats, faults } = result
+  if (verdict === null) return ''
+  const perFault = faults === 0 ? '' : `, ${short(repeats / faults)} a fault`
+  const again = verdict.duplicates - repeats
+  const others = again > 0 ? `; ${whole(again)} more arrived again that the receiver had not taken before` : ''
+  return `duplicates ${whole(repeats)}: ${short(perMillionOf(result))} a million${perFault}${others}`
 }
 
-function perMillionOf({ verdict }: Result): number {
-  return verdict === null ? Number.NaN : (verdict.duplicates * 1e6) / verdict.committed
-}
-
-function perFaultOf({ verdict, faults }: Result): number {
-  return verdict === null ? Number.NaN : verdict.duplicates / faults
+function perMillionOf({ verdict, repeats }: Result): number {
+  return verdict === null ? Number.NaN : (repeats * 1e6) / verdict.committed
 }
 
 function figure({ name, value, unit }: Figure): string {
@@ -56,12 +55,12 @@ export function table(results: readonly Result[]): string {
 }
 
 function row(result: Result): string[] {
-  const { number, title, outcome, reasons, faults, verdict, figures } = result
+  const { number, title, outcome, reasons, faults, repeats, verdict, figures } = result
   const start = [String(number), title]
   if (verdict === null)
     return [...start, '', '', '', '', '', '', outcome === 'skipped' ? `skipped: ${reasons.join(', ')}` : outcome]
   const violations = violationKinds.reduce((sum, kind) => sum + verdict.counts[kind], 0)
-  const perFault = faults === 0 ? '' : short(perFaultOf(result))
+  const perFault = faults === 0 ? '' : short(repeats / faults)
   const numbers = [whole(faults), whole(verdict.committed), whole(violations), short(perMillionOf(result)), perFault]
   return [...start, ...numbers, figures.map(figure).join(', '), outcome]
 }

@@ -7,11 +7,11 @@
  *       async run(stage) {
  *         const receiver = await stage.receiver()
  *         const relays = [await stage.relay('a'), await stage.relay('b')]
- *         const writers = stage.writers({ urls: [receiver.url('/mixed')] })       // load on
+ *         const writers = await stage.writers({ urls: [receiver.url('/mixed')] })       // load on
  *         ... relays[0].kill('SIGKILL'); stage.fault() ...                        // faults on, then off
  *         await writers.stop()
- *         const { verdict } = await stage.check()                                // drain, check
- *         stage.figure('duplicates a kill', verdict.duplicates / stage.faults)   // figures
+ *         await stage.check()                                                    // drain, check
+ *         stage.figure('duplicates a kill', stage.repeats / stage.faults)        // figures
  *         stage.bar('60 kills', stage.faults >= 60)                              // what fails it
  *       },
  *     }

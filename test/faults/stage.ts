@@ -8,6 +8,7 @@ import { check } from '../../src/verify/check.ts'
 import type { Act, CheckOptions, Verdict } from '../../src/verify/history.ts'
 import { FaultProxy } from '../fixtures/fault-proxy.ts'
 import { type Books, readBooks } from './books.ts'
+import { repeatsOf } from './figures.ts'
 import type { Guard } from './guard.ts'
 import { Journal } from './journal.ts'
 import { Program } from './program.ts'
@@ -69,6 +70,8 @@ export class Stage {
   /** What operators did; a scenario that replays or cancels notes it here. */
   readonly acts: Act[] = []
   verdict: Verdict | null = null
+  /** Duplicates as a receiver sees them: `Result.repeats`. */
+  repeats = 0
   faults = 0
   readonly #database: Database
   readonly #guard: Guard
@@ -160,6 +163,7 @@ export class Stage {
     const note = (lines: readonly WrittenLine[]) => this.#book?.write(...lines)
     const own = { ...TRAFFIC, keys: 1, keyless: 0, unlocked: 0, rolledBack: 0, openMs: 0, ...traffic }
     const nextName = () => `h${++this.#inserted}`
+    await this.#prepareKeys(own)
     return new Transaction({ client: this.client, traffic: own, random: this.random, nextName, note }).run()
   }
 
@@ -236,6 +240,7 @@ export class Stage {
     const books = await readBooks(this.folder, this.client, this.acts)
     const verdict = check(books, { drained: true, ...how })
     this.verdict = verdict
+    this.repeats = repeatsOf(books)
     for (const { kind, id, messageId, detail } of verdict.violations.slice(0, 10)) {
       this.failures.push(`${kind}: callback ${id ?? '?'} (${messageId}) ${detail}`)
     }
