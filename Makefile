@@ -10,7 +10,7 @@ BENCH_NODE := test/bench/node_modules/node/bin/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench build check clean node
+.PHONY: help demo test bench faults build check clean node
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,6 +23,9 @@ test: $(INSTALLED) ## runs every test, or ARGS=<files>, with an embedded Postgre
 
 bench: dist/cli.js $(BENCH_INSTALLED) ## measures beside peers; PART=drain,latency SCALE=0.1 for less, ROUNDS=5, SAVE=1 keeps the results
 	@PART="$(PART)" SCALE="$(SCALE)" ROUNDS="$(ROUNDS)" SAVE="$(SAVE)" JSON="$(JSON)" $(BENCH_NODE) test/bench/bench.ts
+
+faults: dist/cli.js ## breaks things and counts what got lost; SCENARIO=2,7 for some, SEED=123 to repeat, SHORT=1 for less
+	@SCENARIO="$(SCENARIO)" SEED="$(SEED)" SHORT="$(SHORT)" JSON="$(JSON)" node --import tsx test/faults/faults.ts
 
 build: dist/cli.js ## compiles src to dist
 

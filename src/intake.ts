@@ -18,6 +18,8 @@ export interface IntakeParts {
   readonly holdings: Holdings
   readonly recorder: Recorder
   readonly policy: RetryPolicy
+  /** Whether the POST of this attempt is under way in this very process. */
+  readonly isSending: (id: string, attempt: number) => boolean
   /** Rung for new rows: they need not wait until all else is read. */
   readonly bell: Bell
 }
@@ -88,10 +90,10 @@ export class Intake {
 
   /** True when an attempt of the row is on its way into the record. */
   #recover(row: Listed, now: number): boolean {
-    const { holdings, recorder, policy } = this.#parts
+    const { holdings, recorder, policy, isSending } = this.#parts
     const epoch = holdings.epochOf(row.lane)
     const attempt = epoch === undefined ? undefined : recover(row, epoch, policy, now)
-    if (!attempt || recorder.holds(row.id)) return false
+    if (!attempt || recorder.holds(row.id) || isSending(row.id, attempt.attempt)) return false
     recorder.add(attempt)
     return true
   }

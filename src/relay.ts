@@ -44,7 +44,8 @@ export class Relay {
   readonly #horizonMs: number
   readonly #policy: RetryPolicy
   readonly #postOptions: PostOptions
-  #inFlight = 0
+  /** Attempts whose POST is under way, as `attemptName` calls them. */
+  readonly #inFlight = new Set<string>()
   #wantKey: (key: string) => void = () => {}
 
   constructor(config: RunConfig, log: Log) {
@@ -114,12 +115,12 @@ export class Relay {
    */
   async stop(): Promise<void> {
     const term = this.#term
-    this.#log.info('stopping', { in_flight: this.#inFlight, grace_ms: this.#config.graceMs })
+    this.#log.info('stopping', { in_flight: this.#inFlight.size, grace_ms: this.#config.graceMs })
     term?.stopWork()
     this.#bell.ring()
-    await this.#quiet(this.#config.graceMs, () => this.#inFlight === 0)
+    await this.#quiet(this.#config.graceMs, () => this.#inFlight.size === 0)
     this.#origins.abort('shut down')
-    await this.#quiet(1_000, () => this.#inFlight === 0)
+    await this.#quiet(1_000, () => this.#inFlight.size === 0)
     await this.#quiet(5_000, () => this.#recorder.backlog === 0)
     if (this.#recorder.backlog > 0) this.#log.error('stopped_unrecorded', { attempts: this.#recorder.backlog })
     await this.#handOver(term)
@@ -151,6 +152,7 @@ export class Relay {
       holdings: this.#holdings,
       recorder: this.#recorder,
       policy: this.#policy,
+      isSending: (id, attempt) => this.#inFlight.has(attemptName(id, attempt)),
       bell: this.#bell,
     })
   }
@@ -207,13 +209,14 @@ export class Relay {
 
   #slots(): number {
     if (!this.#lease.isHeld || this.#recorder.backlog > maxUnrecorded) return 0
-    return this.#config.concurrency - this.#inFlight
+    return this.#config.concurrency - this.#inFlight.size
   }
 
   async #deliver(claim: Claim): Promise<void> {
-    this.#inFlight += 1
+    const name = attemptName(claim.id, claim.attempt)
+    this.#inFlight.add(name)
     const outcome = await post(claim, this.#postOptions)
-    this.#inFlight -= 1
+    this.#inFlight.delete(name)
     this.#sequencer.ended(claim.id, originSign(outcome, this.#policy))
     const decision = decide(claim, outcome, this.#policy, Math.random)
     const { id, attempt, epoch } = claim
@@ -227,10 +230,10 @@ export class Relay {
     if (decision.status !== 'pending') {
       const key = this.#sequencer.settled(id, now)
       if (key !== null) this.#wantKey(key)
-    } else if (this.#sequencer.knows(id)) {
-      this.#sequencer.later(id, now + decision.retryInMs, now)
     } else {
-      this.hint(null)
+      const isKnown = this.#sequencer.knows(id)
+      this.#sequencer.later(id, now + decision.retryInMs, now)
+      if (!isKnown) this.hint(null)
     }
     this.#bell.ring()
   }
@@ -242,7 +245,7 @@ export class Relay {
   }
 
   #abortWithoutLease(): void {
-    if (this.#inFlight > 0 && this.#lease.remainingMs <= 0) this.#origins.abort('lease lost')
+    if (this.#inFlight.size > 0 && this.#lease.remainingMs <= 0) this.#origins.abort('lease lost')
   }
 
   /** One wide line an attempt: every key always there, no url beyond its origin, no form. */
@@ -263,4 +266,8 @@ export class Relay {
       error: outcome.error,
     })
   }
+}
+
+function attemptName(id: string, attempt: number): string {
+  return `${id} ${attempt}`
 }

@@ -68,7 +68,7 @@ export class Sequencer {
     return rows
   }
 
-  /** Call before rows are read from the database: what leaves meanwhile, the read may still show. `endReading` ends it. */
+  /** Call before rows are read from the database: what leaves or ends meanwhile, the read may still show. `endReading` ends it. */
   beginReading(): Reading {
     return this.#readings.begin()
   }
@@ -123,6 +123,7 @@ export class Sequencer {
    * @returns its key when nobody else of it is here but some may be parked in the database; null otherwise.
    */
   settled(id: string, now: number): string | null {
+    this.#readings.hasLeft(id)
     const row = this.#rows.get(id)
     if (!row) return null
     const { line } = row
@@ -136,6 +137,8 @@ export class Sequencer {
    * horizon is forgotten: the due index has it.
    */
   later(id: string, dueAt: number, now: number): void {
+    // A read under way may show the row still claimed by the attempt that has ended.
+    this.#readings.hasLeft(id)
     const row = this.#rows.get(id)
     if (!row) return
     if (dueAt > now + this.#limits.horizonMs && isAlone(row)) {

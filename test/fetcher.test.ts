@@ -30,7 +30,15 @@ async function reading() {
   holdings.add(await stage.takeAll())
   const recorder = new Recorder({ relay: () => 'test', log }, { recorded: () => {}, overtaken: () => {} })
   const { session } = stage
-  const intake = new Intake({ session, sequencer, holdings, recorder, policy, bell: new Bell() })
+  const intake = new Intake({
+    session,
+    sequencer,
+    holdings,
+    recorder,
+    policy,
+    isSending: () => false,
+    bell: new Bell(),
+  })
   const parts = { session, sequencer, holdings, intake }
   const fetcher = new Fetcher(parts, { horizonMs: 5_000, sweepMs: 3_600_000, memoryRows })
   await fetcher.look()

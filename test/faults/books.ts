@@ -1,0 +1,54 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type pg from 'pg'
+import type { Act, AttemptRow, CallbackRow, History } from '../../src/verify/history.ts'
+import { Journal, readJournal } from './journal.ts'
+import type { ArrivalLine } from './receiver.ts'
+import type { WrittenLine } from './transaction.ts'
+
+/** A row of `outbox.attempt`, with what the checker does not ask for. */
+export interface AttemptLine extends AttemptRow {
+  readonly relay: string
+  readonly error: string | null
+}
+
+/** All books of a run: what the checker is given, and what figures are made of. */
+export interface Books extends History {
+  readonly written: readonly WrittenLine[]
+  readonly arrivals: readonly ArrivalLine[]
+  readonly attempts: readonly AttemptLine[]
+}
+
+const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`
+
+const CALLBACKS = `
+  select id::text, message_id as "messageId", ordering_key as key, status, attempts, budget_from as "budgetFrom", last_error as "lastError",
+         ${ms('created_at')} as "createdAt", ${ms('claimed_at')} as "claimedAt", ${ms('settled_at')} as "settledAt", ${ms('due_at')} as "dueAt"
+    from outbox.callback order by outbox.callback.id`
+
+const ATTEMPTS = `
+  select callback_id::text as "callbackId", attempt, outcome, http_status as "httpStatus", relay, error,
+         ${ms('started_at')} as "startedAt", ${ms('finished_at')} as "finishedAt"
+    from outbox.attempt order by outbox.attempt.callback_id, outbox.attempt.attempt`
+
+/** Reads the journals of the folder, and both tables. What was read of the tables is kept beside the journals. */
+export async function readBooks(folder: string, client: pg.Client, acts: readonly Act[]): Promise<Books> {
+  const callbacks = (await client.query<CallbackRow>(CALLBACKS)).rows
+  const attempts = (await client.query<AttemptLine>(ATTEMPTS)).rows
+  keep(join(folder, 'callbacks.jsonl'), callbacks)
+  keep(join(folder, 'attempts.jsonl'), attempts)
+  const written = new Map(journals<WrittenLine>(folder, 'written').map(line => [line.messageId, line]))
+  return { written: [...written.values()], acts, arrivals: journals(folder, 'arrivals'), callbacks, attempts }
+}
+
+/** Lines of `<kind>-<n>.jsonl`, all files one after another. */
+export function journals<Entry>(folder: string, kind: string): Entry[] {
+  const files = readdirSync(folder).filter(file => file.startsWith(`${kind}-`))
+  return files.flatMap(file => readJournal<Entry>(join(folder, file)))
+}
+
+function keep(path: string, rows: readonly object[]): void {
+  const journal = new Journal(path)
+  for (let at = 0; at < rows.length; at += 1_000) journal.write(...rows.slice(at, at + 1_000))
+  journal.close()
+}

@@ -1,0 +1,23 @@
+import type { Books } from './books.ts'
+import type { WrittenLine } from './transaction.ts'
+
+/** Milliseconds from sending COMMIT to the first arrival, of each callback that fits and arrived. */
+export function latencies({ written, arrivals }: Books, fits: (line: WrittenLine) => boolean = () => true): number[] {
+  const arrivedAt = new Map<string, number>()
+  for (const { messageId, at } of arrivals) arrivedAt.set(messageId, Math.min(at, arrivedAt.get(messageId) ?? Infinity))
+  return written.filter(fits).flatMap(({ messageId, committingAt }) => {
+    const at = arrivedAt.get(messageId)
+    return at === undefined || committingAt === null ? [] : [at - committingAt]
+  })
+}
+
+/** Arrivals of callbacks that a receiver had answered with 2xx before; a retry after a refusal is none. */
+export function repeatsOf({ arrivals }: Books): number {
+  const taken = new Set<string>()
+  let repeats = 0
+  for (const { messageId, answered } of [...arrivals].sort((a, b) => a.at - b.at)) {
+    if (taken.has(messageId)) repeats += 1
+    if (answered && answered >= 200 && answered < 300) taken.add(messageId)
+  }
+  return repeats
+}

@@ -1,0 +1,53 @@
+/**
+ * Given to a relay with `--import`: lets it die, or stand still, at a point that no signal from outside could hit.
+ *
+ * Why not failpoints in the product: what is not there cannot be left on in production, needs no option that refuses it,
+ * and costs nothing. The points are where the relay speaks to others, and there both libraries let one listen: pg by the
+ * names of its statements, undici by its public diagnostics channels, which are the same whoever has loaded it.
+ *
+ * Messages from the parent: `{ point, skip }` dies by SIGKILL at that point after having passed it `skip` times; `{ blockMs }`
+ * blocks the event loop.
+ */
+import { subscribe } from 'node:diagnostics_channel'
+import pg from 'pg'
+
+/** Statements that fetch; they count when they have found something. */
+const FETCH = /^ringback_(fresh|due|by_key|parked)$/
+
+let armed = null
+
+process.on('message', message => {
+  if (message.blockMs !== undefined) block(message.blockMs)
+  else armed = { point: message.point, left: message.skip ?? 0 }
+})
+process.on('disconnect', () => {})
+process.channel?.unref()
+
+/** Nothing runs meanwhile: no timer, no socket. */
+function block(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
+function pass(point) {
+  if (armed?.point !== point) return
+  if (armed.left > 0) armed.left -= 1
+  else process.kill(process.pid, 'SIGKILL')
+}
+
+const { query } = pg.Client.prototype
+pg.Client.prototype.query = function (...given) {
+  const name = given[0]?.name
+  if (name === 'ringback_record') pass('before record')
+  const answer = query.apply(this, given)
+  if (typeof name !== 'string' || typeof answer?.then !== 'function') return answer
+  return answer.then(result => {
+    if (FETCH.test(name) && result.rows.some(row => row.id !== null)) pass('after fetch')
+    if (name === 'ringback_claim' && result.rows.length > 0) pass('after claim')
+    if (name === 'ringback_record') pass('after record')
+    return result
+  })
+}
+
+subscribe('undici:client:sendHeaders', () => pass('before send'))
+subscribe('undici:request:bodySent', () => pass('after send'))
+subscribe('undici:request:headers', () => pass('after headers'))

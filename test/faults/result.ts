@@ -1,0 +1,34 @@
+import type { Verdict } from '../../src/verify/history.ts'
+
+export interface Figure {
+  readonly name: string
+  readonly value: number
+  /** `ms`, `/s`, or nothing. */
+  readonly unit: string
+}
+
+/** How a scenario ended, and what it measured. */
+export interface Result {
+  readonly number: number
+  readonly title: string
+  readonly seed: number
+  readonly isShort: boolean
+  readonly outcome: 'passed' | 'failed' | 'skipped'
+  /** Why it was skipped; what failed it. */
+  readonly reasons: readonly string[]
+  readonly seconds: number
+  readonly figures: readonly Figure[]
+  /** Null: it did not get as far as to be checked. */
+  readonly verdict: Pick<Verdict, 'counts' | 'committed' | 'arrivals' | 'duplicates' | 'undecided'> | null
+  /** Arrivals of callbacks that the receiver had answered with 2xx before: what a retry after a refusal is not. */
+  readonly repeats: number
+  readonly faults: number
+  /** What was kept for whoever looks into a failure. */
+  readonly folder: string | null
+}
+
+/** Percentile `share` (0 to 1) of the values: the smallest one that so many do not exceed. NaN of none. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN
+}

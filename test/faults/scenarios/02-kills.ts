@@ -1,0 +1,31 @@
+import { between } from '../random.ts'
+import type { Scenario } from '../scenario.ts'
+
+/** Each is started again at once, as a process manager would, and takes its own lanes back. */
+export const scenario: Scenario = {
+  number: 2,
+  title: 'kill -9 of a random relay every 300 to 1,500 ms',
+  async run(stage) {
+    const receiver = await stage.receiver()
+    const names = ['a', 'b']
+    const relays = await Promise.all(names.map(name => stage.relay(name)))
+    const writers = await stage.writers({ urls: [receiver.url('/mixed')], rate: 150 })
+    const kills = stage.isShort ? 6 : 60
+    for (let kill = 0; kill < kills; kill += 1) {
+      await stage.sleep(between(stage.random, 300, 1_500))
+      const at = Math.floor(stage.random() * names.length)
+      const victim = relays[at]
+      const name = names[at]
+      if (victim === undefined || name === undefined) throw new Error('a relay is missing')
+      if (victim.hasEnded) throw victim.program.failure('ended by itself')
+      victim.kill('SIGKILL')
+      await victim.ended
+      stage.fault()
+      relays[at] = stage.startRelay(name)
+    }
+    await writers.stop()
+    await stage.check()
+    stage.figure('duplicates a kill', stage.repeats / stage.faults)
+    stage.longBar('60 kills', stage.faults >= 60)
+  },
+}
