@@ -14,6 +14,7 @@ const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<numbe
   status: async config => (await import('./commands/status.ts')).status(config),
   attempts: async config => (await import('./commands/attempts.ts')).attempts(config),
   replay: async config => (await import('./commands/replay.ts')).replay(config),
+  verify: async config => (await import('./commands/verify.ts')).verify(config),
   demo: async config => (await import('./demo/demo.ts')).demo(config),
 }
 

@@ -27,6 +27,7 @@ export type MigrateConfig = ConfigOf<'migrate'>
 export type StatusConfig = ConfigOf<'status'>
 export type AttemptsConfig = ConfigOf<'attempts'>
 export type ReplayConfig = ConfigOf<'replay'>
+export type VerifyConfig = ConfigOf<'verify'>
 export type DemoConfig = ConfigOf<'demo'>
 
 /**

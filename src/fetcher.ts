@@ -13,7 +13,7 @@ import {
   readClaimed,
   readDue,
   readFresh,
-  readLastFresh,
+  readFreshEnd,
 } from './outbox/fetch.ts'
 import type { Session } from './outbox/session.ts'
 import { Overlap } from './overlap.ts'
@@ -28,6 +28,9 @@ const overlapRows = 2_000
 
 /** Between two reads of due rows while looks follow one another closely, in milliseconds. */
 const dueGapMs = 25
+
+/** Rows at the end of a flood that are read before the rest of it. */
+const lastRows = 200
 
 /** Pages of a gap read before new rows are looked for again. */
 const gapPages = 3
@@ -156,13 +159,13 @@ export class Fetcher {
     return this.#sequencer.heldFor(origin) < this.#share || this.#sequencer.knows(id)
   }
 
-  /** To the end: what lies between is for the gap. */
+  /** Almost to the end: what lies between is for the gap. The last few may have come after the flood. */
   async #jump(): Promise<void> {
     const from = this.#tip.reached
-    const last = await readLastFresh(this.#session)
-    if (last === null || compareIds(last, from) <= 0) return
-    this.#gap.open(from, last)
-    this.#tip.jump(last)
+    const to = await readFreshEnd(this.#session, Math.min(lastRows, Math.floor(this.#share / 2)))
+    if (to === null || compareIds(to, from) <= 0) return
+    this.#gap.open(from, to)
+    this.#tip.jump(to)
   }
 
   async #readGap(): Promise<number> {

@@ -11,6 +11,7 @@ import { deliveringOptions } from './options/delivering.ts'
 import type { Choice, Duration, Flag, Integer, List, Option } from './options/kinds.ts'
 import { runningOptions } from './options/running.ts'
 import { showingOptions } from './options/showing.ts'
+import { verifyingOptions } from './options/verifying.ts'
 import { wakingOptions } from './options/waking.ts'
 
 export { type CommandName, commands } from './options/commands.ts'
@@ -25,6 +26,7 @@ export const options = {
   ...deliveringOptions,
   ...runningOptions,
   ...choosingOptions,
+  ...verifyingOptions,
   ...showingOptions,
 } as const satisfies Record<string, Option>
 

@@ -4,6 +4,9 @@ export const commands = {
   status: { summary: 'says what is waiting, being sent, on hold and dead, and which relays share the work' },
   attempts: { summary: 'lists every POST of one callback, with outcome, status and answer' },
   replay: { summary: 'sends callbacks again: some by id, or the dead ones by URL and time' },
+  verify: {
+    summary: 'holds exports of the tables against what a receiver saw: was anything lost, doubled, out of order?',
+  },
   demo: { summary: 'shows it all on this machine, with a PostgreSQL, a scheduler and a receiver of its own' },
 } as const
 
@@ -12,4 +15,4 @@ export type CommandName = keyof typeof commands
 /** Commands that work on an outbox. */
 export const onDatabase = ['run', 'migrate', 'status', 'attempts', 'replay'] as const
 
-export const everywhere = [...onDatabase, 'demo'] as const
+export const everywhere = [...onDatabase, 'verify', 'demo'] as const

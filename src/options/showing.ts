@@ -13,7 +13,7 @@ export const showingOptions = {
   json: {
     type: 'flag',
     name: 'json',
-    commands: ['status'],
+    commands: ['status', 'verify'],
     default: false,
     help: 'One JSON object on stdout instead of text for people.',
   },

@@ -111,9 +111,10 @@ const dueStatement: Statement = {
     ) ${picked()}`,
 }
 
-const lastFreshStatement: Statement = {
-  name: 'ringback_last_fresh',
-  text: `select max(c.id) as last from outbox.callback c where c.settled_at is null and c.due_at is null`,
+const freshEndStatement: Statement = {
+  name: 'ringback_fresh_end',
+  text: `
+    select c.id from outbox.callback c where c.settled_at is null and c.due_at is null order by c.id desc offset $1::bigint limit 1`,
 }
 
 /**
@@ -222,10 +223,10 @@ export function readParked(
   return read(session, parkedStatement, [after.origin, lanes, limit, after.id])
 }
 
-/** The newest of the never-tried rows; null when there are none. */
-export async function readLastFresh(session: Session): Promise<string | null> {
-  const rows = await session.rows<{ last: string | null }>(lastFreshStatement)
-  return rows[0]?.last ?? null
+/** The place in the index of fresh rows behind which so many are left; null when it has no more than those. */
+export async function readFreshEnd(session: Session, left: number): Promise<string | null> {
+  const rows = await session.rows<{ id: string }>(freshEndStatement, [left])
+  return rows[0]?.id ?? null
 }
 
 /** Place in the search for claimed rows: it goes through the fresh ones by id, then through those with a due time. */

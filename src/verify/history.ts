@@ -56,6 +56,8 @@ export interface CallbackRow {
   readonly settledAt: number | null
   /** Null: at once; Infinity: parked. */
   readonly dueAt: number | null
+  /** What the form of the row makes now, as the last attempt must have sent it; null or not there: not known. */
+  readonly body?: string | null
 }
 
 /** A row of `outbox.attempt`. */

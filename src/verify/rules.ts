@@ -101,10 +101,12 @@ function said(answered: number | null): string {
   return answered === null ? 'nothing' : String(answered)
 }
 
-export const altered: Rule = ({ written, arrivals }) => {
-  const bodies = written?.bodies
-  if (!bodies) return []
-  const wrong = arrivals.filter(({ body }: Arrival) => body !== null && !bodies.includes(body))
+export const altered: Rule = ({ written, row, arrivals }) => {
+  const bodies = written?.bodies ?? (row?.body == null ? null : [row.body])
+  if (bodies === null) return []
+  // The table holds the form as it was amended last: earlier attempts may have sent another one.
+  const judged = written?.bodies ? arrivals : arrivals.filter(({ attempt }) => attempt === row?.attempts)
+  const wrong = judged.filter(({ body }: Arrival) => body !== null && !bodies.includes(body))
   return wrong.map(({ attempt, body }) => {
     return `arrived as attempt ${attempt} with ${JSON.stringify(body)}; written was ${bodies.map(each => JSON.stringify(each)).join(' or ')}`
   })
