@@ -24,3 +24,15 @@ function linkOf(path: string): string {
     return ''
   }
 }
+
+/** Watches how much memory processes hold together. `end` tells how much more the last third of the time peaked at than the first. */
+export function watchMegabytes(pids: readonly number[]): { end(): number } {
+  const sums: number[] = []
+  const timer = setInterval(() => sums.push(pids.reduce((sum, pid) => sum + footprintOf(pid).megabytes, 0)), 250)
+  const end = () => {
+    clearInterval(timer)
+    const third = Math.ceil(sums.length / 3)
+    return Math.max(...sums.slice(-third)) - Math.max(...sums.slice(0, third))
+  }
+  return { end }
+}
