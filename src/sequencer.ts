@@ -68,7 +68,7 @@ export class Sequencer {
     return rows
   }
 
-  /** Call before rows are read from the database: what leaves meanwhile, the read may still show. `endReading` ends it. */
+  /** Call before rows are read from the database: it may show what leaves meanwhile, or ends, as it was. `endReading` ends it. */
   beginReading(): Reading {
     return this.#readings.begin()
   }
@@ -268,10 +268,13 @@ export class Sequencer {
     row.alarm = undefined
   }
 
-  /** While a row is under way no other of its key is. */
+  /** While a row is under way no other of its key is. What is read meanwhile may still show as claimed what has ended. */
   #occupy(row: Row, isTaken: boolean): void {
     if (isTaken) this.#underWay.add(row)
-    else this.#underWay.delete(row)
+    else {
+      this.#underWay.delete(row)
+      this.#readings.hasLeft(row.callback.id)
+    }
     if (row.line) row.line.running = isTaken ? row : undefined
   }
 }
