@@ -10,7 +10,7 @@ BENCH_NODE := test/bench/node_modules/node/bin/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench faults build check clean node
+.PHONY: help demo test bench faults soak build check clean node
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ bench: dist/cli.js $(BENCH_INSTALLED) ## measures beside peers; PART=drain,laten
 
 faults: dist/cli.js ## breaks things and counts what got lost; SCENARIO=2,7 for some, SEED=123 to repeat, SHORT=1 for less
 	@SCENARIO="$(SCENARIO)" SEED="$(SEED)" SHORT="$(SHORT)" JSON="$(JSON)" node --import tsx test/faults/faults.ts
+
+soak: dist/cli.js ## faults of all kinds at random for MINUTES=10, then the books; says how memory and connections grew
+	@MINUTES="$(MINUTES)" SEED="$(SEED)" node --import tsx test/faults/soak.ts
 
 build: dist/cli.js ## compiles src to dist
 

@@ -159,7 +159,7 @@ export class Stage {
 
   /** One transaction of the harness's own: one to four callbacks, committed; all of one key unless `keyless` is 1. Returns how many. */
   async insert(traffic: Partial<Traffic> & Pick<Traffic, 'urls'>): Promise<number> {
-    this.#book ??= new Journal(this.#file('written'))
+    this.#book ??= new Journal(this.file('written'))
     const note = (lines: readonly WrittenLine[]) => this.#book?.write(...lines)
     const own = { ...TRAFFIC, keys: 1, keyless: 0, unlocked: 0, rolledBack: 0, openMs: 0, ...traffic }
     const nextName = () => `h${++this.#inserted}`
