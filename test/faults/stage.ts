@@ -236,7 +236,9 @@ export class Stage {
     options: CheckOptions & { readonly mayDie?: boolean; readonly withinMs?: number } = {},
   ): Promise<Checked> {
     const { mayDie = false, withinMs, ...how } = options
+    const startedAt = performance.now()
     await this.drained(withinMs)
+    this.figure('drained in', (performance.now() - startedAt) / 1_000, 's')
     const books = await readBooks(this.folder, this.client, this.acts)
     const verdict = check(books, { drained: true, ...how })
     this.verdict = verdict
