@@ -106,10 +106,10 @@ export class Stage {
       hosts: ['127.0.0.1'],
       backlog: null,
       ...options,
-      file: this.#file('arrivals'),
+      file: this.file('arrivals'),
       seed: this.seed,
     }
-    const program = this.#program('receiver', 'receiver.ts', plan)
+    const program = this.program('receiver', 'receiver.ts', plan)
     const { port } = await program.message<{ port: number }>()
     return { port, program, url: (path, host = plan.hosts[0] ?? '') => `http://${host}:${port}${path}` }
   }
@@ -141,11 +141,11 @@ export class Stage {
       const name = `w${this.#started}`
       const own = {
         databaseUrl: this.databaseUrl,
-        file: this.#file('written'),
+        file: this.file('written'),
         seed: this.seed * 31 + this.#started * 1_000,
         name,
       }
-      return this.#program(`writer ${name}`, 'writer.ts', { ...load, ...own } satisfies WriterPlan)
+      return this.program(`writer ${name}`, 'writer.ts', { ...load, ...own } satisfies WriterPlan)
     })
     await Promise.all(programs.map(program => program.message()))
     const done = Promise.all(programs.map(succeeded)).then(() => {})
@@ -279,7 +279,8 @@ export class Stage {
     )
   }
 
-  #program(name: string, file: string, plan: ReceiverPlan | WriterPlan): Program {
+  /** A process of the harness: a file beside this one, which is given its plan as JSON. It ends with the scenario. */
+  program(name: string, file: string, plan: object): Program {
     const path = fileURLToPath(new URL(file, import.meta.url))
     const command = [process.execPath, '--import', 'tsx', path, JSON.stringify(plan)]
     const logFile = join(this.folder, `${name.replace(' ', '-')}.log`)
@@ -288,7 +289,8 @@ export class Stage {
     return program
   }
 
-  #file(kind: string): string {
+  /** A journal of its own, which `readBooks` finds by its kind. */
+  file(kind: string): string {
     this.#started += 1
     return join(this.folder, `${kind}-${this.#started}.jsonl`)
   }
