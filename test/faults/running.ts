@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import type { Guard } from './guard.ts'
 import type { Result } from './result.ts'
 import type { Scenario } from './scenario.ts'
-import type { Servers } from './servers.ts'
-import { connected, Stage } from './stage.ts'
+import { connected, type Servers } from './servers.ts'
+import { Stage } from './stage.ts'
 
 export interface RunningOptions {
   readonly seed: number
