@@ -11,7 +11,7 @@ export const scenario: Scenario = {
     const relays = await Promise.all(names.map(name => stage.relay(name)))
     const writers = await stage.writers({ urls: [receiver.url('/mixed')], rate: 100 })
     const calms: Calm[] = []
-    for (let burst = 0; burst < (stage.isShort ? 1 : 5); burst += 1) {
+    for (let burst = 0; burst < (stage.isShort ? 1 : 4); burst += 1) {
       await stage.sleep(2_000)
       calms.push(await terminate(stage, stage.seconds(6, 3)))
       await stage.sleep(4_000)
