@@ -68,7 +68,7 @@ export class Sequencer {
     return rows
   }
 
-  /** Call before rows are read from the database: what leaves or ends meanwhile, the read may still show. `endReading` ends it. */
+  /** Call before rows are read from the database: it may show what leaves meanwhile, or ends, as it was. `endReading` ends it. */
   beginReading(): Reading {
     return this.#readings.begin()
   }
@@ -137,7 +137,7 @@ export class Sequencer {
    * horizon is forgotten: the due index has it.
    */
   later(id: string, dueAt: number, now: number): void {
-    // A read under way may show the row still claimed by the attempt that has ended.
+    // Even when memory has forgotten it: a read under way may show it still claimed by the attempt that has ended.
     this.#readings.hasLeft(id)
     const row = this.#rows.get(id)
     if (!row) return
@@ -271,10 +271,13 @@ export class Sequencer {
     row.alarm = undefined
   }
 
-  /** While a row is under way no other of its key is. */
+  /** While a row is under way no other of its key is. What is read meanwhile may still show as claimed what has ended. */
   #occupy(row: Row, isTaken: boolean): void {
     if (isTaken) this.#underWay.add(row)
-    else this.#underWay.delete(row)
+    else {
+      this.#underWay.delete(row)
+      this.#readings.hasLeft(row.callback.id)
+    }
     if (row.line) row.line.running = isTaken ? row : undefined
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A read of the database that is under way, and the rows that have left memory, or whose attempt has been recorded, since it
- * began: it may still show them as they were.
+ * A read of the database that is under way, and the rows that have left memory since it began, or whose attempt has been
+ * recorded since: it may still show them as they were.
  */
 export interface Reading {
   readonly left: Set<string>

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import type { Guard } from './guard.ts'
 import type { Result } from './result.ts'
 import type { Scenario } from './scenario.ts'
-import type { Servers } from './servers.ts'
-import { connected, Stage } from './stage.ts'
+import { connected, type Servers } from './servers.ts'
+import { Stage } from './stage.ts'
 
 export interface RunningOptions {
   readonly seed: number
@@ -69,16 +69,17 @@ async function perform(scenario: Scenario, options: RunningOptions, folder: stri
 async function within(run: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
   // When it is given up it goes on failing on a stage that is gone.
   run.catch(() => {})
-  let timer: NodeJS.Timeout | undefined
+  const over = new AbortController()
   const late = new Promise<never>((_, reject) => {
     const giveUp = (why: string) => reject(new Error(why))
-    timer = setTimeout(giveUp, ms, `did not end within ${ms / 1_000} s`)
+    const timer = setTimeout(giveUp, ms, `did not end within ${ms / 1_000} s`)
+    over.signal.addEventListener('abort', () => clearTimeout(timer))
     if (signal.aborted) giveUp('interrupted')
-    signal.addEventListener('abort', () => giveUp('interrupted'), { once: true })
+    signal.addEventListener('abort', () => giveUp('interrupted'), { signal: over.signal })
   })
   try {
     await Promise.race([run, late])
   } finally {
-    clearTimeout(timer)
+    over.abort()
   }
 }

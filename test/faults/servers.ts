@@ -54,12 +54,18 @@ async function migrateThere(url: string): Promise<void> {
 }
 
 async function admin(server: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: server, application_name: 'faults' })
-  client.on('error', () => {})
-  await client.connect()
+  const client = await connected(server)
   try {
     await client.query(statement)
   } finally {
     await client.end()
   }
+}
+
+/** A session of the harness. One that ends under us makes its next query fail, which says more than a crash. */
+export async function connected(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, application_name: 'faults' })
+  client.on('error', () => {})
+  await client.connect()
+  return client
 }

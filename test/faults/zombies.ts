@@ -5,10 +5,11 @@
  */
 
 import { journals } from './books.ts'
+import type { Receiver } from './cast.ts'
 import { now } from './clock.ts'
 import type { ArrivalLine } from './receiver.ts'
 import type { Relay } from './relay.ts'
-import type { Receiver, Stage } from './stage.ts'
+import type { Stage } from './stage.ts'
 
 /** A lease of 3 s, so that a form of a minute has several rounds. */
 export const leaseMs = 3_000

@@ -1,8 +1,9 @@
 import type { FaultProxy } from '../../fixtures/fault-proxy.ts'
+import type { Receiver } from '../cast.ts'
 import { pick } from '../random.ts'
 import { type Point, points, type Relay } from '../relay.ts'
 import type { Scenario } from '../scenario.ts'
-import type { Receiver, Stage } from '../stage.ts'
+import type { Stage } from '../stage.ts'
 
 /** Where a callback goes to end like this. All but the rejected ones are delivered once the relay is there again. */
 const outcomes = ['delivered', 'rejected', 'failed', 'unknown: reset', 'unknown: no answer', 'not_sent'] as const

@@ -6,7 +6,7 @@ export const scenario: Scenario = {
   number: 4,
   title: 'SIGSTOP for three leases, with POSTs in flight and others not yet connected',
   async run(stage) {
-    await zombies(stage, stage.isShort ? 1 : 4, async relay => {
+    await zombies(stage, stage.isShort ? 1 : 3, async relay => {
       relay.kill('SIGSTOP')
       await stage.sleep(3 * leaseMs)
       const goesOnAt = now()

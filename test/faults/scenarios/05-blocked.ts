@@ -7,7 +7,7 @@ export const scenario: Scenario = {
   number: 5,
   title: 'event loop blocked for two leases',
   async run(stage) {
-    await zombies(stage, stage.isShort ? 1 : 5, async relay => {
+    await zombies(stage, stage.isShort ? 1 : 4, async relay => {
       const goesOnAt = now() + 2 * leaseMs
       relay.block(2 * leaseMs)
       await stage.sleep(2 * leaseMs)

@@ -1,4 +1,4 @@
-import { databaseNow, recoveryMs } from '../recovery.ts'
+import { type Calm, calm, recoveryMs } from '../recovery.ts'
 import type { Scenario } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
 
@@ -10,15 +10,15 @@ export const scenario: Scenario = {
     const names = ['a', 'b']
     const relays = await Promise.all(names.map(name => stage.relay(name)))
     const writers = await stage.writers({ urls: [receiver.url('/mixed')], rate: 100 })
-    const calms: number[] = []
-    for (let burst = 0; burst < (stage.isShort ? 1 : 5); burst += 1) {
+    const calms: Calm[] = []
+    for (let burst = 0; burst < (stage.isShort ? 1 : 4); burst += 1) {
       await stage.sleep(2_000)
       calms.push(await terminate(stage, stage.seconds(6, 3)))
       await stage.sleep(4_000)
     }
     await writers.stop()
     const { books } = await stage.check()
-    const recoveries = calms.map(at => recoveryMs(books, names, at))
+    const recoveries = calms.map(each => recoveryMs(books, each))
     stage.figure('restarts', relays.filter(({ hasEnded }) => hasEnded).length)
     stage.figure('recovery, longest', Math.max(...recoveries), 'ms')
     stage.bar(
@@ -32,8 +32,7 @@ export const scenario: Scenario = {
   },
 }
 
-/** Returns the database's time of the last one. */
-async function terminate(stage: Stage, seconds: number): Promise<number> {
+async function terminate(stage: Stage, seconds: number): Promise<Calm> {
   for (let n = 0; n < seconds * 10; n += 1) {
     const { rowCount } = await stage.client.query(
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'ringback %'`,
@@ -41,5 +40,5 @@ async function terminate(stage: Stage, seconds: number): Promise<number> {
     stage.fault(rowCount ?? 0)
     await stage.sleep(100)
   }
-  return databaseNow(stage.client)
+  return calm(stage.client)
 }

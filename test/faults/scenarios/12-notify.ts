@@ -1,6 +1,7 @@
 import { now } from '../clock.ts'
 import type { Scenario } from '../scenario.ts'
-import { connected, type Stage } from '../stage.ts'
+import { connected } from '../servers.ts'
+import type { Stage } from '../stage.ts'
 import { during, latencyIn } from '../windows.ts'
 
 const POLL_MS = 1_000

@@ -14,11 +14,11 @@ export const scenario: Scenario = {
     const urls = [receiver.url('/mixed')]
     await stage.relay('a')
     await stage.relay('b')
-    const openMs = stage.isShort ? 3_000 : 15_000
+    const openMs = stage.isShort ? 3_000 : 12_000
     const long = { urls, processes: 1, keyPrefix: 'long', keys: 1, keyless: 0, unlocked: 0, connections: 2, openMs }
     const patient = await stage.writers(long)
     const busy = await stage.writers({ urls, rate: 120, rolledBack: 0.3, unlocked: 0.2, openMs: 200 })
-    await stage.sleep(stage.seconds(50, 8) * 1_000)
+    await stage.sleep(stage.seconds(40, 8) * 1_000)
     await busy.stop()
     await patient.stop()
     const { books } = await stage.check()

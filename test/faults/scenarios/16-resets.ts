@@ -22,7 +22,7 @@ export const scenario: Scenario = {
       rate: 5,
       processes: 1,
     })
-    await stage.sleep(stage.seconds(40, 8) * 1_000)
+    await stage.sleep(stage.seconds(30, 6) * 1_000)
     await busy.stop()
     await lossy.stop()
     const { books, verdict } = await stage.check()

@@ -17,7 +17,7 @@ export const scenario: Scenario = {
     proxy.watch(cutReplies({ statements, share: 0.03, random: stage.random }, note))
     for (const name of ['a', 'b']) await stage.relay(name, { databaseUrl: proxy.via(stage.databaseUrl) })
     const writers = await stage.writers({ urls: [receiver.url('/mixed')], rate: 100 })
-    await stage.sleep(stage.seconds(50, 8) * 1_000)
+    await stage.sleep(stage.seconds(45, 8) * 1_000)
     await writers.stop()
     const { books } = await stage.check()
     const of = (statement: string) => cuts.filter(cut => cut.statement === statement)
