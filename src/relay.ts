@@ -227,10 +227,9 @@ export class Relay {
     if (decision.status !== 'pending') {
       const key = this.#sequencer.settled(id, now)
       if (key !== null) this.#wantKey(key)
-    } else if (this.#sequencer.knows(id)) {
-      this.#sequencer.later(id, now + decision.retryInMs, now)
     } else {
-      this.hint(null)
+      if (!this.#sequencer.knows(id)) this.hint(null)
+      this.#sequencer.later(id, now + decision.retryInMs, now)
     }
     this.#bell.ring()
   }

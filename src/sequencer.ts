@@ -124,7 +124,10 @@ export class Sequencer {
    */
   settled(id: string, now: number): string | null {
     const row = this.#rows.get(id)
-    if (!row) return null
+    if (!row) {
+      this.#readings.hasLeft(id)
+      return null
+    }
     const { line } = row
     if (line && row.late) line.hidesMore = true
     this.#remove(row, now)
@@ -137,7 +140,10 @@ export class Sequencer {
    */
   later(id: string, dueAt: number, now: number): void {
     const row = this.#rows.get(id)
-    if (!row) return
+    if (!row) {
+      this.#readings.hasLeft(id)
+      return
+    }
     if (dueAt > now + this.#limits.horizonMs && isAlone(row)) {
       this.#remove(row, now)
       return

@@ -53,3 +53,15 @@ t.test('a row that is claimed and was sent by nobody since before the database w
   await intake.takeIn(async () => [claimed])
   t.equal(recorder.holds('7'), true)
 })
+
+t.test(
+  'a row that was recovered while the database was being read is not recovered once more by that reading',
+  async t => {
+    const { sequencer, recorder, intake } = world()
+    await intake.takeIn(async () => {
+      sequencer.later('7', performance.now(), performance.now())
+      return [claimed]
+    })
+    t.equal(recorder.holds('7'), false)
+  },
+)
