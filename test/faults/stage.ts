@@ -67,6 +67,8 @@ export class Stage {
   readonly failures: string[] = []
   /** What operators did; a scenario that replays or cancels notes it here. */
   readonly acts: Act[] = []
+  /** The body that an operator has given a callback, by its message id. */
+  readonly amended = new Map<string, string>()
   verdict: Verdict | null = null
   faults = 0
   readonly #database: Database
@@ -221,7 +223,7 @@ export class Stage {
   ): Promise<Checked> {
     const { mayDie = false, withinMs, ...how } = options
     await this.drained(withinMs)
-    const books = await readBooks(this.folder, this.client, this.acts)
+    const books = await readBooks(this.folder, this.client, this)
     const verdict = check(books, { drained: true, ...how })
     this.verdict = verdict
     for (const { kind, id, messageId, detail } of verdict.violations.slice(0, 10)) {
