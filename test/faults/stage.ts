@@ -18,6 +18,8 @@ export class Stage extends Cast {
   readonly failures: string[] = []
   /** What operators did; a scenario that replays or cancels notes it here. */
   readonly acts: Act[] = []
+  /** The body that an operator has given a callback, by its message id. */
+  readonly amended = new Map<string, string>()
   verdict: Verdict | null = null
   /** Duplicates as a receiver sees them: `Result.repeats`. */
   repeats = 0
@@ -72,7 +74,7 @@ export class Stage extends Cast {
     const startedAt = performance.now()
     await this.drained(withinMs)
     this.figure('drained in', (performance.now() - startedAt) / 1_000, 's')
-    const books = await readBooks(this.folder, this.client, this.acts)
+    const books = await readBooks(this.folder, this.client, this)
     const verdict = check(books, { drained: true, ...how })
     this.verdict = verdict
     this.repeats = repeatsOf(books)
