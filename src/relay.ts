@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
 import type { RunConfig } from './config.ts'
@@ -13,6 +12,7 @@ import { Lease, systemClocks } from './lease.ts'
 import type { Attempt, Claim } from './model.ts'
 import type { Log } from './observe/log.ts'
 import type { Sessions } from './outbox/sessions.ts'
+import { pause } from './pause.ts'
 import { Recorder } from './recorder.ts'
 import { Sequencer } from './sequencer.ts'
 import { type Listening, Term } from './term.ts'
@@ -44,12 +44,15 @@ export class Relay {
   readonly #horizonMs: number
   readonly #policy: RetryPolicy
   readonly #postOptions: PostOptions
+  readonly #post: typeof post
   #inFlight = 0
   #wantKey: (key: string) => void = () => {}
 
-  constructor(config: RunConfig, log: Log) {
+  /** @param send POSTs one callback and says how it ended, whatever happens. */
+  constructor(config: RunConfig, log: Log, send: typeof post = post) {
     this.#config = config
     this.#log = log
+    this.#post = send
     const { connectTimeoutMs, memoryRows, leaseMs, leaseMarginMs, pollMs } = config
     const settingsOf = (origin: string) => config.destinations.of(origin)
     this.#origins = new Origins({ connectionsOf: origin => settingsOf(origin).concurrency, connectTimeoutMs })
@@ -141,7 +144,7 @@ export class Relay {
 
   async #quiet(withinMs: number, isQuiet: () => boolean): Promise<void> {
     const end = performance.now() + withinMs
-    while (!isQuiet() && performance.now() < end) await sleep(10)
+    while (!isQuiet() && performance.now() < end) await pause(10)
   }
 
   #intake({ sessions }: Term): Intake {
@@ -212,7 +215,7 @@ export class Relay {
 
   async #deliver(claim: Claim): Promise<void> {
     this.#inFlight += 1
-    const outcome = await post(claim, this.#postOptions)
+    const outcome = await this.#post(claim, this.#postOptions)
     this.#inFlight -= 1
     this.#sequencer.ended(claim.id, originSign(outcome, this.#policy))
     const decision = decide(claim, outcome, this.#policy, Math.random)
