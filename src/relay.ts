@@ -230,10 +230,10 @@ export class Relay {
     if (decision.status !== 'pending') {
       const key = this.#sequencer.settled(id, now)
       if (key !== null) this.#wantKey(key)
-    } else if (this.#sequencer.knows(id)) {
-      this.#sequencer.later(id, now + decision.retryInMs, now)
     } else {
-      this.hint(null)
+      const isKnown = this.#sequencer.knows(id)
+      this.#sequencer.later(id, now + decision.retryInMs, now)
+      if (!isKnown) this.hint(null)
     }
     this.#bell.ring()
   }

@@ -68,7 +68,10 @@ export class Sequencer {
     return rows
   }
 
-  /** Call before rows are read from the database: what leaves meanwhile, the read may still show. `endReading` ends it. */
+  /**
+   * Call before rows are read from the database: of what leaves meanwhile, or ends an attempt, the read may still show how it
+   * was. `endReading` ends it.
+   */
   beginReading(): Reading {
     return this.#readings.begin()
   }
@@ -84,9 +87,10 @@ export class Sequencer {
   add(callbacks: readonly WaitingCallback[], now: number, reading?: Reading): number {
     const before = this.size
     for (const callback of callbacks) {
+      if (reading?.left.has(callback.id)) continue
       const known = this.#rows.get(callback.id)
       if (known) this.#hasten(known, now + callback.dueInMs, now)
-      else if (!reading?.left.has(callback.id) && this.room > 0) this.#admit(callback, now)
+      else if (this.room > 0) this.#admit(callback, now)
     }
     return this.size - before
   }
@@ -123,6 +127,7 @@ export class Sequencer {
    * @returns its key when nobody else of it is here but some may be parked in the database; null otherwise.
    */
   settled(id: string, now: number): string | null {
+    this.#readings.hasLeft(id)
     const row = this.#rows.get(id)
     if (!row) return null
     const { line } = row
@@ -136,6 +141,7 @@ export class Sequencer {
    * horizon is forgotten: the due index has it.
    */
   later(id: string, dueAt: number, now: number): void {
+    this.#readings.hasLeft(id)
     const row = this.#rows.get(id)
     if (!row) return
     if (dueAt > now + this.#limits.horizonMs && isAlone(row)) {

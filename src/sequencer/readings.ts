@@ -1,4 +1,7 @@
-/** A read of the database that is under way, and the rows that have left memory since it began: it may still show them. */
+/**
+ * A read of the database that is under way, and the rows that have left memory or ended an attempt since it began: it may
+ * still show how they were.
+ */
 export interface Reading {
   readonly left: Set<string>
 }

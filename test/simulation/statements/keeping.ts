@@ -81,7 +81,8 @@ export const bury = atOnce((db, values) => {
   const [names, incarnations, renewals] = values as [string[], string[], string[]]
   return names.flatMap((name, n) => {
     const relay = db.relays.get(name)
-    if (relay === undefined || relay.incarnation !== incarnations[n] || String(relay.renewals) !== renewals[n]) return []
+    if (relay === undefined || relay.incarnation !== incarnations[n] || String(relay.renewals) !== renewals[n])
+      return []
     db.relays.delete(name)
     return [{ name }]
   })
