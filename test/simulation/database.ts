@@ -64,6 +64,8 @@ export class Database {
   readonly holds = new Set<string>()
   readonly locks = new Locks()
   readonly flaws: Flaws
+  /** All relays run on one machine, so that each can know that another's process has ended. */
+  readonly isOneMachine: boolean
   /** Tells the relays; `from` is the session's process id, null for another's. */
   notify: (from: number | null) => void = () => {}
   /** Ends claims that have been in their transaction for two seconds. */
@@ -72,9 +74,10 @@ export class Database {
   #lastId = 0
   #lastIncarnation = 0
 
-  constructor(timeline: Timeline, flaws: Flaws) {
+  constructor(timeline: Timeline, { flaws, isOneMachine }: { readonly flaws: Flaws; readonly isOneMachine: boolean }) {
     this.#timeline = timeline
     this.flaws = flaws
+    this.isOneMachine = isOneMachine
   }
 
   /** clock_timestamp(), to the microsecond. */
@@ -96,6 +99,11 @@ export class Database {
   /** Unsettled rows by id. */
   get unsettled(): Row[] {
     return [...this.rows.values()].filter(({ settledAt }) => settledAt === null).sort((a, b) => a.id - b.id)
+  }
+
+  get hasUnsettled(): boolean {
+    for (const { settledAt } of this.rows.values()) if (settledAt === null) return true
+    return false
   }
 
   isHeld(row: Row): boolean {

@@ -50,6 +50,10 @@ export class Host {
     return this.#life?.wire.inFlight ?? 0
   }
 
+  get frozenUntil(): number {
+    return this.#life?.frozenUntil ?? 0
+  }
+
   start(): void {
     if (this.#life) return
     const life = new Life(this.name, this.#receivers)
@@ -69,10 +73,6 @@ export class Host {
   /** Stands still for so long, and goes on as if nothing had been. */
   freeze(ms: number): void {
     if (this.#life) this.#life.frozenUntil = this.#server.timeline.now + ms
-  }
-
-  thaw(): void {
-    if (this.#life) this.#life.frozenUntil = 0
   }
 
   /** SIGTERM. */

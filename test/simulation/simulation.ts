@@ -6,7 +6,9 @@ import type { History, Verdict } from '../../src/verify/history.ts'
 import { installClocks } from './clocks.ts'
 import { Database } from './database.ts'
 import { Dice } from './dice.ts'
+import { Faults, leaseMs } from './faults.ts'
 import type { Flaws } from './flaws.ts'
+import { Operators } from './operators.ts'
 import { Host } from './process.ts'
 import { Producers } from './producers.ts'
 import { Receivers } from './receivers.ts'
@@ -30,6 +32,9 @@ export interface Run {
 
 const callbacksWithinMs = 4_000
 
+/** Until then operators act, receivers fail and faults come. */
+const troubleMs = 5_000
+
 /** After the last fault all must be settled within this, in virtual milliseconds. */
 const drainMs = 180_000
 
@@ -51,44 +56,57 @@ class World {
   readonly timeline: Timeline
   readonly db: Database
   readonly producers: Producers
+  readonly operators: Operators
   readonly receivers: Receivers
   readonly #dice: Dice
   readonly #hosts: Host[]
+  readonly #faults: Faults
 
   constructor(timeline: Timeline, dice: Dice, { flaws = {}, trace }: SimulationOptions) {
     this.timeline = timeline
     this.#dice = dice
-    this.db = new Database(timeline, flaws)
+    this.db = new Database(timeline, { flaws, isOneMachine: dice.chance(0.5) })
     this.receivers = new Receivers(timeline, dice, flaws)
     this.producers = new Producers(this.db, timeline, dice, dice.whole(3, 8))
+    this.operators = new Operators({ db: this.db, timeline, dice, written: this.producers.written })
     const server = new Server(this.db, timeline, dice)
-    if (trace) server.trace = line => trace(`${timeline.now.toFixed(2)} server ${line}`)
     const parts = { server, receivers: this.receivers, log: logTo(timeline, trace) }
-    this.#hosts = configs.slice(0, 1).map(config => new Host(config, parts))
+    this.#hosts = configsFor(dice).map(config => new Host(config, parts))
+    this.#faults = new Faults(server, this.#hosts, dice)
     this.db.notify = from => {
-      for (const host of this.#hosts) host.hint(from)
+      for (const host of this.#hosts) if (dice.chance(0.95)) host.hint(from)
     }
+    if (trace)
+      for (const each of [server, this.#faults, this.operators]) each.trace = line => trace(stamped(timeline, line))
   }
 
   async run(): Promise<void> {
-    this.producers.write(this.#dice.whole(15, 40), callbacksWithinMs)
-    for (const host of this.#hosts) host.start()
-    await this.timeline.run(() => this.timeline.now >= callbacksWithinMs, callbacksWithinMs)
+    const { timeline, operators } = this
+    const dice = this.#dice
+    this.producers.write(dice.whole(15, 40), callbacksWithinMs)
+    operators.act(dice.chance(0.6) ? dice.whole(1, 8) : 0, troubleMs)
+    if (dice.chance(0.2)) operators.hold(dice.between(200, 3_000))
+    this.#faults.bring(dice.whole(0, 4), troubleMs)
+    for (const host of this.#hosts) timeline.after(dice.upTo(dice.chance(0.7) ? 5 : 3_000), null, () => host.start())
+    await timeline.run(() => false, troubleMs)
     this.receivers.isCalm = true
-    await this.timeline.run(() => this.#isDrained, callbacksWithinMs + drainMs)
+    await timeline.run(() => this.#isDrained, troubleMs + drainMs)
+    // What was sent or frozen before is told of now.
+    await timeline.run(() => false, Math.max(timeline.now, ...this.#hosts.map(({ frozenUntil }) => frozenUntil)) + 500)
+    await timeline.run(() => this.#isDrained, timeline.now + drainMs)
   }
 
   get #isDrained(): boolean {
-    return (
-      this.producers.open === 0 && this.db.unsettled.length === 0 && this.#hosts.every(({ inFlight }) => inFlight === 0)
-    )
+    const { producers, operators, db } = this
+    if (producers.open > 0 || operators.open > 0 || db.hasUnsettled) return false
+    return this.#hosts.every(({ inFlight }) => inFlight === 0)
   }
 }
 
-function judge({ timeline, db, producers, receivers }: World): Run {
+function judge({ timeline, db, producers, operators, receivers }: World): Run {
   const history: History = {
     written: producers.written,
-    acts: [],
+    acts: operators.acts,
     arrivals: receivers.arrivals,
     callbacks: [...db.rows.values()].map(row => ({ ...row, id: String(row.id) })),
     attempts: [...db.attempts.values()].map(each => ({ ...each, callbackId: String(each.callbackId) })),
@@ -98,10 +116,17 @@ function judge({ timeline, db, producers, receivers }: World): Run {
   return { history, verdict, steps: timeline.steps, digest }
 }
 
+/** One relay to three; some want the same name. */
+function configsFor(dice: Dice): RunConfig[] {
+  const relays = dice.pick([1, 1, 2, 2, 3])
+  const isSameName = dice.chance(0.2)
+  return configs.slice(0, relays).map((config, _, [first]) => (isSameName && first ? first : config))
+}
+
 const configs = ['a', 'b', 'c'].map(configOf)
 
 function configOf(name: string): RunConfig {
-  const args = ['--name', name, '--lease', '4s', '--lease-margin', '500ms', '--deadline', `${deadlineMs}ms`]
+  const args = ['--name', name, '--lease', `${leaseMs}ms`, '--lease-margin', '500ms', '--deadline', `${deadlineMs}ms`]
   const more = ['--connect-timeout', '1s', '--retry-base', '50ms', '--retry-cap', '1s', '--max-attempts', '6']
   return parse('run', [...args, ...more, '--breaker-failures', '5', '--breaker-pause', '500ms'], {}).config
 }
@@ -109,7 +134,7 @@ function configOf(name: string): RunConfig {
 function logTo(timeline: Timeline, trace: SimulationOptions['trace']): Log {
   const line = (event: string, fields: LogFields = {}): void => {
     const texts = Object.entries(fields).map(([key, value]) => `${key}=${value}`)
-    trace?.(`${timeline.now.toFixed(2)} ${timeline.current?.name ?? '-'} ${event} ${texts.join(' ')}`)
+    trace?.(stamped(timeline, [timeline.current?.name, event, ...texts].join(' ')))
   }
   return {
     trace: line,
@@ -120,4 +145,8 @@ function logTo(timeline: Timeline, trace: SimulationOptions['trace']): Log {
     fatal: line,
     writes: () => trace !== undefined,
   }
+}
+
+function stamped({ now }: Timeline, line: string): string {
+  return `${now.toFixed(2).padStart(9)} ${line}`
 }

@@ -10,7 +10,8 @@ export const name = atOnce((db, [wanted], backend) => [{ locked: db.locks.tryAlo
 export const predecessor = atOnce((db, [wanted]) => {
   const relay = db.relays.get(wanted as string)
   if (!relay) return []
-  return [{ pid: relay.isAlive() ? relay.pid : nobody, kernel: relay.kernel, leaseMs: relay.leaseMs }]
+  const kernel = db.isOneMachine ? relay.kernel : 'another machine'
+  return [{ pid: relay.isAlive() ? relay.pid : nobody, kernel, leaseMs: relay.leaseMs }]
 })
 
 export const enrol = atOnce((db, values, { isAlive }) => {
