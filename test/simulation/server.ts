@@ -14,6 +14,7 @@ export interface Reply {
 /** A statement between its arrival and its end. */
 export interface Running {
   readonly since: number
+  readonly isOver: boolean
   /** It has no effect any more; false: it was too late for that. */
   cancel(): boolean
 }
@@ -60,7 +61,7 @@ export class Server {
       this.trace?.(`${backend.pid} ${name} ${JSON.stringify(values)} -> ${reply.error ?? JSON.stringify(reply.rows)}`)
       done(reply)
     })
-    return {
+    return Object.assign(running, {
       since: this.timeline.now,
       cancel: () => {
         if (running.isOver) return false
@@ -68,7 +69,7 @@ export class Server {
         answer.return([])
         return true
       },
-    }
+    })
   }
 
   #goOn(answer: Answer, running: { isOver: boolean }, done: (reply: Reply) => void): void {

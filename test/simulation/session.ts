@@ -49,7 +49,7 @@ export class ModelSession implements Client {
 
   /** When the statement that it runs arrived; Infinity: it runs none. */
   get runsSince(): number {
-    return this.#running?.since ?? Infinity
+    return this.#running?.isOver === false ? this.#running.since : Infinity
   }
 
   rows<Row>(statement: Pick<Statement, 'name'>, values: readonly unknown[] = []): Promise<Row[]> {
@@ -87,7 +87,7 @@ export class ModelSession implements Client {
   cut({ executes }: { readonly executes: boolean }): void {
     this.#isCut = !executes
     this.#isMute = true
-    if (!executes && this.#running?.cancel()) this.#running = undefined
+    if (!executes) this.#running?.cancel()
     this.#server.timeline.after(this.#server.latency(), this.owner, () =>
       this.#fail(new Error('Connection terminated')),
     )
@@ -105,7 +105,6 @@ export class ModelSession implements Client {
   #arrive(request: Request): void {
     if (this.#isCut) return
     this.#running = this.#server.run(request.name, request.values, this.#backend, reply => {
-      this.#running = undefined
       this.#reply(request, reply)
     })
   }
@@ -142,7 +141,7 @@ export class ModelSession implements Client {
 
   /** Locks go with the session, after the statement that it runs. */
   #endOnServer(): void {
-    if (this.#running) {
+    if (this.#running?.isOver === false) {
       this.#server.timeline.after(5, null, () => this.#endOnServer())
       return
     }
