@@ -66,6 +66,9 @@ export class Database {
   readonly flaws: Flaws
   /** All relays run on one machine, so that each can know that another's process has ended. */
   readonly isOneMachine: boolean
+  /** For a flaw: the youngest fresh row that was read, and the rows that were committed too late for it. */
+  readUpTo = 0
+  readonly lost = new Set<number>()
   /** Tells the relays; `from` is the session's process id, null for another's. */
   notify: (from: number | null) => void = () => {}
   /** Ends claims that have been in their transaction for two seconds. */
@@ -94,6 +97,11 @@ export class Database {
   nextIncarnation(): string {
     this.#lastIncarnation += 1
     return `incarnation ${this.#lastIncarnation}`
+  }
+
+  commit(row: Row): void {
+    this.rows.set(row.id, row)
+    if (this.flaws.losesLateCommits && row.id < this.readUpTo) this.lost.add(row.id)
   }
 
   /** Unsettled rows by id. */

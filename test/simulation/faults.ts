@@ -1,5 +1,6 @@
 import type { Dice } from './dice.ts'
 import type { Host } from './process.ts'
+import { leaseMs } from './scenario.ts'
 import type { Server } from './server.ts'
 
 /** What may go wrong, and how often compared with the others. */
@@ -13,9 +14,6 @@ const kinds = [
   ['slow', 2],
 ] as const
 type Kind = (typeof kinds)[number][0]
-
-/** How long a relay's lease is, in milliseconds. */
-export const leaseMs = 4_000
 
 /** Brings trouble upon relays, their connections and the server; every trouble ends by itself. */
 export class Faults {

@@ -12,6 +12,8 @@ export interface Flaws {
   readonly forgetsSettling?: boolean
   /** Cancelled rows are claimed. */
   readonly claimsCancelled?: boolean
-  /** Rows that became visible after a younger one was read are not shown. */
-  readonly hidesLateCommits?: boolean
+  /** A row that is committed after a younger one was read is not read any more. */
+  readonly losesLateCommits?: boolean
+  /** Before the first byte nobody asks whether the lease still holds. */
+  readonly ignoresLease?: boolean
 }

@@ -2,6 +2,7 @@ import type { RunConfig } from '../../src/config.ts'
 import type { Log } from '../../src/observe/log.ts'
 import { pause } from '../../src/pause.ts'
 import { Relay } from '../../src/relay.ts'
+import type { Listening } from '../../src/term.ts'
 import type { Receivers } from './receivers.ts'
 import type { Server } from './server.ts'
 import { ModelSessions } from './session.ts'
@@ -23,16 +24,26 @@ class Life implements Owner {
   }
 }
 
+export interface HostParts {
+  readonly server: Server
+  readonly receivers: Receivers
+  readonly log: Log
+  /** Inserts notify. */
+  readonly isNotifying: boolean
+}
+
 /** Somewhere a relay is wanted: it is started there, dies, is started again. */
 export class Host {
   readonly #config: RunConfig
   readonly #server: Server
   readonly #receivers: Receivers
   readonly #log: Log
+  readonly #listening: Listening | null
   #life: Life | undefined
 
-  constructor(config: RunConfig, parts: { readonly server: Server; readonly receivers: Receivers; readonly log: Log }) {
+  constructor(config: RunConfig, parts: HostParts) {
     this.#config = config
+    this.#listening = parts.isNotifying ? { distrust() {} } : null
     this.#server = parts.server
     this.#receivers = parts.receivers
     this.#log = parts.log
@@ -103,7 +114,7 @@ export class Host {
       if (!this.#server.isDown) {
         life.sessions = new ModelSessions(this.#server, life)
         this.hint(null)
-        const why = await life.relay.serve(life.sessions.sessions, { distrust() {} }).catch((error: Error) => error)
+        const why = await life.relay.serve(life.sessions.sessions, this.#listening).catch((error: Error) => error)
         if (why === undefined) return
         this.#log.info('term_ended', { err: why })
       }

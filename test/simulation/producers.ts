@@ -71,7 +71,7 @@ export class Producers {
     for (const { row, draft } of inserted) {
       if (chance < 0.1) continue
       draft.committedAt = this.#timeline.now
-      this.#db.rows.set(row.id, row)
+      this.#db.commit(row)
     }
     // The connection broke while it committed: the producer does not know.
     if (chance < 0.02 || chance > 0.97) for (const { draft } of inserted) draft.committedAt = 'unknown'

@@ -31,9 +31,11 @@ export class Server {
   isSlow = false
   /** Told of each statement's end. */
   trace: ((line: string) => void) | undefined
+  readonly #slowOneIn: number
   #lastPid = 0
 
-  constructor(db: Database, timeline: Timeline, dice: Dice) {
+  constructor(db: Database, timeline: Timeline, dice: Dice, { slowOneIn }: { readonly slowOneIn: number }) {
+    this.#slowOneIn = slowOneIn
     this.db = db
     this.timeline = timeline
     this.dice = dice
@@ -42,7 +44,7 @@ export class Server {
 
   /** On its way from one side to the other, in milliseconds. */
   latency(): number {
-    return this.dice.chance(0.03) ? this.dice.between(5, 60) : this.dice.between(0.2, 3)
+    return this.dice.chance(1 / this.#slowOneIn) ? this.dice.between(5, 60) : this.dice.between(0.2, 3)
   }
 
   open(owner: Owner, purpose: string): ModelSession {

@@ -1,20 +1,19 @@
 import { createHash } from 'node:crypto'
-import { parse, type RunConfig } from '../../src/config.ts'
 import type { Log, LogFields } from '../../src/observe/log.ts'
 import { check } from '../../src/verify/check.ts'
 import type { History, Verdict } from '../../src/verify/history.ts'
 import { installClocks } from './clocks.ts'
 import { Database } from './database.ts'
 import { Dice } from './dice.ts'
-import { Faults, leaseMs } from './faults.ts'
+import { Faults } from './faults.ts'
 import type { Flaws } from './flaws.ts'
 import { Operators } from './operators.ts'
 import { Host } from './process.ts'
 import { Producers } from './producers.ts'
 import { Receivers } from './receivers.ts'
+import { drawScenario, type Scenario } from './scenario.ts'
 import { Server } from './server.ts'
 import { Timeline } from './timeline.ts'
-import { deadlineMs } from './wire.ts'
 
 export interface SimulationOptions {
   readonly flaws?: Flaws
@@ -26,6 +25,8 @@ export interface Run {
   readonly history: History
   readonly verdict: Verdict
   readonly steps: number
+  /** Virtual. */
+  readonly tookMs: number
   /** Of all that was written, seen and recorded. */
   readonly digest: string
 }
@@ -59,22 +60,26 @@ class World {
   readonly operators: Operators
   readonly receivers: Receivers
   readonly #dice: Dice
+  readonly #scenario: Scenario
   readonly #hosts: Host[]
   readonly #faults: Faults
 
   constructor(timeline: Timeline, dice: Dice, { flaws = {}, trace }: SimulationOptions) {
     this.timeline = timeline
     this.#dice = dice
-    this.db = new Database(timeline, { flaws, isOneMachine: dice.chance(0.5) })
+    const scenario = drawScenario(dice)
+    this.#scenario = scenario
+    const { isOneMachine, isNotifying, keys } = scenario
+    this.db = new Database(timeline, { flaws, isOneMachine })
     this.receivers = new Receivers(timeline, dice, flaws)
-    this.producers = new Producers(this.db, timeline, dice, dice.whole(3, 8))
+    this.producers = new Producers(this.db, timeline, dice, keys)
     this.operators = new Operators({ db: this.db, timeline, dice, written: this.producers.written })
-    const server = new Server(this.db, timeline, dice)
-    const parts = { server, receivers: this.receivers, log: logTo(timeline, trace) }
-    this.#hosts = configsFor(dice).map(config => new Host(config, parts))
+    const server = new Server(this.db, timeline, dice, scenario)
+    const parts = { server, isNotifying, receivers: this.receivers, log: logTo(timeline, trace) }
+    this.#hosts = scenario.configs.map(config => new Host(config, parts))
     this.#faults = new Faults(server, this.#hosts, dice)
     this.db.notify = from => {
-      for (const host of this.#hosts) if (dice.chance(0.95)) host.hint(from)
+      for (const host of this.#hosts) if (isNotifying && dice.chance(0.95)) host.hint(from)
     }
     if (trace)
       for (const each of [server, this.#faults, this.operators]) each.trace = line => trace(stamped(timeline, line))
@@ -83,10 +88,11 @@ class World {
   async run(): Promise<void> {
     const { timeline, operators } = this
     const dice = this.#dice
-    this.producers.write(dice.whole(15, 40), callbacksWithinMs)
-    operators.act(dice.chance(0.6) ? dice.whole(1, 8) : 0, troubleMs)
-    if (dice.chance(0.2)) operators.hold(dice.between(200, 3_000))
-    this.#faults.bring(dice.whole(0, 4), troubleMs)
+    const { callbacks, acts, holds, faults } = this.#scenario
+    this.producers.write(callbacks, callbacksWithinMs)
+    operators.act(acts, troubleMs)
+    if (holds > 0) operators.hold(dice.between(200, 3_000))
+    this.#faults.bring(faults, troubleMs)
     for (const host of this.#hosts) timeline.after(dice.upTo(dice.chance(0.7) ? 5 : 3_000), null, () => host.start())
     await timeline.run(() => false, troubleMs)
     this.receivers.isCalm = true
@@ -113,22 +119,7 @@ function judge({ timeline, db, producers, operators, receivers }: World): Run {
   }
   const verdict = check(history, { drained: true })
   const digest = createHash('sha256').update(JSON.stringify(history)).digest('hex')
-  return { history, verdict, steps: timeline.steps, digest }
-}
-
-/** One relay to three; some want the same name. */
-function configsFor(dice: Dice): RunConfig[] {
-  const relays = dice.pick([1, 1, 2, 2, 3])
-  const isSameName = dice.chance(0.2)
-  return configs.slice(0, relays).map((config, _, [first]) => (isSameName && first ? first : config))
-}
-
-const configs = ['a', 'b', 'c'].map(configOf)
-
-function configOf(name: string): RunConfig {
-  const args = ['--name', name, '--lease', `${leaseMs}ms`, '--lease-margin', '500ms', '--deadline', `${deadlineMs}ms`]
-  const more = ['--connect-timeout', '1s', '--retry-base', '50ms', '--retry-cap', '1s', '--max-attempts', '6']
-  return parse('run', [...args, ...more, '--breaker-failures', '5', '--breaker-pause', '500ms'], {}).config
+  return { history, verdict, steps: timeline.steps, tookMs: timeline.now, digest }
 }
 
 function logTo(timeline: Timeline, trace: SimulationOptions['trace']): Log {

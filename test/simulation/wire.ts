@@ -48,12 +48,12 @@ export class Wire {
   }
 
   #begin(claim: Claim, { mayStart }: PostOptions, end: (outcome: Outcome) => void): void {
-    const { timeline, dice } = this.#receivers
+    const { timeline, dice, flaws } = this.#receivers
     const exchange: Exchange = { claim, startedAtMs: performance.now(), hasStarted: false, end }
     this.#running.add(exchange)
     timeline.after(dice.chance(0.1) ? dice.upTo(500) : dice.upTo(2), this.#owner, () => {
       if (!this.#running.has(exchange)) return
-      if (mayStart(claim)) this.#send(exchange)
+      if (mayStart(claim) || flaws.ignoresLease) this.#send(exchange)
       else this.#finish(exchange, 'not_sent', { reason: 'lease lost', isOurs: true })
     })
   }

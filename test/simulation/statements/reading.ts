@@ -41,7 +41,7 @@ interface Picking {
 }
 
 function freshEntries(db: Database, isWanted: (row: Row) => boolean): Entry[] {
-  const rows = db.unsettled.filter(row => row.dueAt === null && isWanted(row))
+  const rows = db.unsettled.filter(row => row.dueAt === null && !db.lost.has(row.id) && isWanted(row))
   return rows.map(row => ({ row, position: String(row.id), late: false, dueInMs: 0 }))
 }
 
@@ -50,8 +50,8 @@ export const fresh = atOnce((db, values) => {
   const [known, end] = [Number(after), Number(upTo)]
   const old = freshEntries(db, ({ id }) => id > Number(from) && id <= known)
   const ground = freshEntries(db, ({ id }) => id > known && id <= end).slice(0, limit)
-  const all = db.flaws.hidesLateCommits ? ground : [...old, ...ground]
-  return picked(db, all, lanes, { read: ground.length })
+  db.readUpTo = Math.max(db.readUpTo, ground.at(-1)?.row.id ?? 0)
+  return picked(db, [...old, ...ground], lanes, { read: ground.length })
 })
 
 export const claimedFresh = atOnce((db, values) => {
