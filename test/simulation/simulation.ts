@@ -37,7 +37,7 @@ const callbacksWithinMs = 4_000
 const troubleMs = 5_000
 
 /** After the last fault all must be settled within this, in virtual milliseconds. */
-const drainMs = 180_000
+const drainMs = 100_000
 
 /** One world from its beginning until all is settled; the seed decides everything in it. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Run> {
