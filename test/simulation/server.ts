@@ -60,7 +60,7 @@ export class Server {
     const answer = statement(this.db, values, backend)
     const running = { isOver: false }
     this.#goOn(answer, running, reply => {
-      this.trace?.(`${backend.pid} ${name} ${JSON.stringify(values)} -> ${reply.error ?? JSON.stringify(reply.rows)}`)
+      this.trace?.(`${backend.name}: ${told(name, values, reply)}`)
       done(reply)
     })
     return Object.assign(running, {
@@ -100,4 +100,11 @@ export class Server {
     for (const session of [...this.sessions])
       if (session.purpose === 'claim' && session.runsSince < this.timeline.now - 2_000) session.cut({ executes: false })
   }
+}
+
+/** Of what it was asked and what it answers, the beginnings. */
+function told(name: string, values: readonly unknown[], { rows, error }: Reply): string {
+  const asked = JSON.stringify(values[0] ?? null).slice(0, 60)
+  const answer = error === null ? JSON.stringify(rows) : error.message
+  return `${name.replace('ringback_', '')} ${asked} -> ${answer.slice(0, 240)}`
 }

@@ -41,7 +41,7 @@ export class ModelSession implements Client {
     this.owner = given.owner
     this.purpose = given.purpose
     this.pid = given.pid
-    this.#backend = { pid: given.pid, isAlive: () => !given.owner.isGone }
+    this.#backend = { name: `${given.owner.name} ${given.purpose}`, pid: given.pid, isAlive: () => !given.owner.isGone }
     this.lost = new Promise(resolve => {
       this.#lose = resolve
     })

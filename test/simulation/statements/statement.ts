@@ -11,6 +11,8 @@ export type Answer = Generator<Pause, readonly unknown[]>
 
 /** Who runs it. */
 export interface Backend {
+  /** Which relay's, and what for. */
+  readonly name: string
   readonly pid: number
   /** Whether the process at the other end lives. */
   readonly isAlive: () => boolean
