@@ -32,6 +32,9 @@ const dueGapMs = 25
 /** Rows at the end of a flood that are read before the rest of it. */
 const lastRows = 200
 
+/** The longest time between two sweeps, in milliseconds: one in which the process stood still looks as if it had cost that much. */
+const longestRestMs = 60_000
+
 /** Pages of a gap read before new rows are looked for again. */
 const gapPages = 3
 
@@ -223,7 +226,7 @@ export class Fetcher {
     const startedAt = performance.now()
     const found = await part()
     const now = performance.now()
-    const restMs = Math.max(this.#options.sweepMs, 20 * (now - startedAt))
+    const restMs = Math.max(this.#options.sweepMs, Math.min(longestRestMs, 20 * (now - startedAt)))
     this.#nextSweepAt = Math.max(this.#nextSweepAt, now + restMs)
     return found
   }

@@ -73,16 +73,18 @@ export class Intake {
     for (const id of ids) if (!unsettled.has(id)) sequencer.settled(id, performance.now())
   }
 
+  /** A row of which an attempt is on its way into the record is not taken in: what was said of it is for that attempt only. */
   #sort(rows: readonly Listed[], reading: Reading): number {
-    const { sequencer, holdings } = this.#parts
+    const { sequencer, holdings, recorder } = this.#parts
     const now = performance.now()
     const waiting: WaitingCallback[] = []
     let recovered = 0
     for (const row of rows) {
       if (row.claimed === null) {
-        if (holdings.serves(row.lane)) waiting.push(row)
-      } else if (!sequencer.isUnderWay(row.id) && !reading.left.has(row.id)) {
-        recovered += Number(this.#recover(row, now))
+        if (holdings.serves(row.lane) && !recorder.holds(row.id)) waiting.push(row)
+      } else if (!sequencer.isUnderWay(row.id) && !reading.left.has(row.id) && this.#recover(row, now)) {
+        sequencer.settled(row.id, now)
+        recovered += 1
       }
     }
     return recovered + sequencer.add(waiting, now, reading)

@@ -1,6 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bell } from './bell.ts'
 import type { Holdings } from './holdings.ts'
 import { planLanes, RelayWatch } from './lanes.ts'
@@ -8,6 +7,7 @@ import type { Lease, Moment } from './lease.ts'
 import type { Log } from './observe/log.ts'
 import * as db from './outbox/lanes.ts'
 import { isLockTimeout, type Session } from './outbox/session.ts'
+import { pause } from './pause.ts'
 import type { Sequencer } from './sequencer.ts'
 import { version } from './version.ts'
 
@@ -113,7 +113,7 @@ export class Keeper {
         if (await db.lockName(session, name)) return name
         const holder = await db.predecessor(session, name)
         if (!holder || !isKnownDead(holder)) break
-        await sleep(50)
+        await pause(50)
       }
     }
   }

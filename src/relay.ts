@@ -44,13 +44,16 @@ export class Relay {
   readonly #horizonMs: number
   readonly #policy: RetryPolicy
   readonly #postOptions: PostOptions
+  readonly #post: typeof post
   /** Attempts whose POST is under way, as `attemptName` calls them. */
   readonly #inFlight = new Set<string>()
   #wantKey: (key: string) => void = () => {}
 
-  constructor(config: RunConfig, log: Log) {
+  /** @param send POSTs one callback and says how it ended, whatever happens. */
+  constructor(config: RunConfig, log: Log, send: typeof post = post) {
     this.#config = config
     this.#log = log
+    this.#post = send
     const { connectTimeoutMs, memoryRows, leaseMs, leaseMarginMs, pollMs } = config
     const settingsOf = (origin: string) => config.destinations.of(origin)
     this.#origins = new Origins({ connectionsOf: origin => settingsOf(origin).concurrency, connectTimeoutMs })
@@ -215,7 +218,7 @@ export class Relay {
   async #deliver(claim: Claim): Promise<void> {
     const name = attemptName(claim.id, claim.attempt)
     this.#inFlight.add(name)
-    const outcome = await post(claim, this.#postOptions)
+    const outcome = await this.#post(claim, this.#postOptions)
     this.#inFlight.delete(name)
     this.#sequencer.ended(claim.id, originSign(outcome, this.#policy))
     const decision = decide(claim, outcome, this.#policy, Math.random)

@@ -1,0 +1,100 @@
+import type { Dice } from './dice.ts'
+import type { Host } from './process.ts'
+import { leaseMs } from './scenario.ts'
+import type { Server } from './server.ts'
+
+/** What may go wrong, and how often compared with the others. */
+const kinds = [
+  ['crash', 5],
+  ['freeze', 4],
+  ['cut', 6],
+  ['deaf', 1],
+  ['outage', 1],
+  ['stop', 2],
+  ['slow', 2],
+] as const
+type Kind = (typeof kinds)[number][0]
+
+/** Brings trouble upon relays, their connections and the server; every trouble ends by itself. */
+export class Faults {
+  readonly #server: Server
+  readonly #hosts: readonly Host[]
+  readonly #dice: Dice
+  /** Told of each. */
+  trace: ((line: string) => void) | undefined
+
+  constructor(server: Server, hosts: readonly Host[], dice: Dice) {
+    this.#server = server
+    this.#hosts = hosts
+    this.#dice = dice
+  }
+
+  bring(faults: number, withinMs: number): void {
+    for (let n = 0; n < faults; n += 1) {
+      const kind = this.#kind()
+      this.#server.timeline.after(this.#dice.between(20, withinMs), null, () => {
+        const host = this.#dice.pick(this.#hosts)
+        this.trace?.(`fault: ${kind} ${host.name}`)
+        this.#strike(kind, host)
+      })
+    }
+  }
+
+  #kind(): Kind {
+    const all = kinds.flatMap(([kind, weight]) => new Array<Kind>(weight).fill(kind))
+    return this.#dice.pick(all)
+  }
+
+  #strike(kind: Kind, host: Host): void {
+    const dice = this.#dice
+    if (kind === 'crash') this.#crash(host)
+    else if (kind === 'freeze') host.freeze(dice.between(0.2, 2.5) * leaseMs)
+    else if (kind === 'outage') this.#outage()
+    else if (kind === 'stop') this.#stop(host)
+    else if (kind === 'slow') this.#slow()
+    else this.#disturb(kind, host)
+  }
+
+  #crash(host: Host): void {
+    const isMachine = this.#dice.chance(0.25)
+    host.crash(isMachine ? this.#dice.between(50, 2 * leaseMs) : this.#dice.upTo(30))
+    this.#later(this.#dice.between(1, 1_500), () => host.start())
+  }
+
+  #stop(host: Host): void {
+    host.stop()
+    const again = (): void => {
+      if (host.runs) this.#later(500, again)
+      else host.start()
+    }
+    this.#later(500, again)
+  }
+
+  #disturb(kind: 'cut' | 'deaf', host: Host): void {
+    const sessions = host.sessions?.all
+    if (!sessions) return
+    const session = this.#dice.pick(sessions)
+    if (kind === 'deaf') session.isDeaf = true
+    else session.cut({ executes: this.#dice.chance(0.5) })
+  }
+
+  #outage(): void {
+    const server = this.#server
+    server.isDown = true
+    for (const session of [...server.sessions]) session.cut({ executes: this.#dice.chance(0.5) })
+    this.#later(this.#dice.between(50, 3_000), () => {
+      server.isDown = false
+    })
+  }
+
+  #slow(): void {
+    this.#server.isSlow = true
+    this.#later(2_000, () => {
+      this.#server.isSlow = false
+    })
+  }
+
+  #later(ms: number, run: () => void): void {
+    this.#server.timeline.after(ms, null, run)
+  }
+}

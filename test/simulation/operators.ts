@@ -1,0 +1,105 @@
+import { encodeForm } from '../../src/delivery/form.ts'
+import type { Act } from '../../src/verify/history.ts'
+import type { Database, Row } from './database.ts'
+import type { Dice } from './dice.ts'
+import type { Draft } from './producers.ts'
+import { isSilent } from './statements/keeping.ts'
+import type { Timeline } from './timeline.ts'
+
+/** What an UPDATE changes once it is committed. */
+interface Change {
+  readonly values: Partial<Row>
+  readonly act: Act['act'] | null
+}
+
+/** Who cancels, amends, replays and merely locks rows, in transactions that may stay open. */
+export class Operators {
+  readonly acts: Act[] = []
+  /** Told how a row's transaction ended. */
+  trace: ((line: string) => void) | undefined
+  readonly #db: Database
+  readonly #timeline: Timeline
+  readonly #dice: Dice
+  readonly #written: readonly Draft[]
+  #open = 0
+
+  constructor(parts: { db: Database; timeline: Timeline; dice: Dice; written: readonly Draft[] }) {
+    this.#db = parts.db
+    this.#timeline = parts.timeline
+    this.#dice = parts.dice
+    this.#written = parts.written
+  }
+
+  /** Transactions that have not begun or not ended. */
+  get open(): number {
+    return this.#open
+  }
+
+  act(times: number, withinMs: number): void {
+    for (let n = 0; n < times; n += 1) {
+      this.#open += 1
+      this.#timeline.after(this.#dice.upTo(withinMs), null, () => this.#begin())
+    }
+  }
+
+  /** Stops callbacks to one place for so long. */
+  hold(ms: number): void {
+    const prefix = `http://r${this.#dice.whole(1, 3)}.example${this.#dice.chance(0.5) ? '/p1' : ''}`
+    this.#db.holds.add(prefix)
+    this.#open += 1
+    this.#timeline.after(ms, null, () => {
+      this.#open -= 1
+      this.#db.holds.delete(prefix)
+      const transaction = {}
+      if (!isSilent(this.#db, transaction)) this.#db.notify(null)
+      this.#db.locks.releaseAll(transaction)
+    })
+  }
+
+  #begin(): void {
+    const rows = [...this.#db.rows.values()].filter(({ lockedBy }) => lockedBy === null)
+    if (rows.length === 0) {
+      this.#open -= 1
+      return
+    }
+    const row = this.#dice.pick(rows)
+    const change = this.#changeOf(row)
+    const transaction = {}
+    row.lockedBy = transaction
+    const isNotifying = change !== null && !isSilent(this.#db, transaction)
+    const ms = this.#dice.chance(0.6) ? this.#dice.upTo(5) : this.#dice.upTo(1_500)
+    this.#timeline.after(ms, null, () => {
+      if (change && this.#dice.chance(0.9)) this.#commit(row, change)
+      row.lockedBy = null
+      this.#db.locks.releaseAll(transaction)
+      this.#open -= 1
+      if (isNotifying) this.#db.notify(null)
+    })
+  }
+
+  /** null: it is only locked, as by SELECT FOR UPDATE. */
+  #changeOf(row: Row): Change | null {
+    const chance = this.#dice.next()
+    if (row.status === 'claimed' || chance < 0.15) return null
+    const { now } = this.#db
+    if (row.status !== 'pending') return { act: 'replay', values: replayed(row, now) }
+    if (chance < 0.5) return { act: 'cancel', values: { status: 'cancelled', dueAt: null, settledAt: now } }
+    if (chance < 0.75) return { act: null, values: { form: `{"n":"${row.id}","v":"${Math.floor(now)}"}` } }
+    const origin = `http://r${this.#dice.whole(1, 3)}.example`
+    const isRetried = row.dueAt === Infinity || (row.dueAt !== null && row.attempts > row.budgetFrom)
+    return { act: null, values: { url: `${origin}/p1`, origin, ...(isRetried ? { dueAt: now } : {}) } }
+  }
+
+  #commit(row: Row, { values, act }: Change): void {
+    Object.assign(row, values)
+    if (values.form !== undefined) this.#written[row.id - 1]?.bodies.push(encodeForm(values.form))
+    if (act !== null) this.acts.push({ messageId: row.messageId, act, attempts: row.attempts })
+    this.trace?.(`operator: ${act ?? 'amend'} ${row.id} ${JSON.stringify(values)}`)
+  }
+}
+
+function replayed({ attempts, expiresAt }: Row, now: number): Partial<Row> {
+  const isExpired = expiresAt !== null && expiresAt <= now
+  const fresh = { status: 'pending', dueAt: now, settledAt: null, budgetFrom: attempts, claimedEpoch: null } as const
+  return isExpired ? { ...fresh, expiresAt: null } : fresh
+}

@@ -1,0 +1,124 @@
+import type { RunConfig } from '../../src/config.ts'
+import type { Log } from '../../src/observe/log.ts'
+import { pause } from '../../src/pause.ts'
+import { Relay } from '../../src/relay.ts'
+import type { Listening } from '../../src/term.ts'
+import type { Receivers } from './receivers.ts'
+import type { Server } from './server.ts'
+import { ModelSessions } from './session.ts'
+import type { Owner } from './timeline.ts'
+import { Wire } from './wire.ts'
+
+/** A relay's process, as long as it lives. */
+class Life implements Owner {
+  readonly name: string
+  isGone = false
+  frozenUntil = 0
+  readonly wire: Wire
+  sessions: ModelSessions | undefined
+  relay: Relay | undefined
+
+  constructor(name: string, receivers: Receivers) {
+    this.name = name
+    this.wire = new Wire(receivers, this)
+  }
+}
+
+export interface HostParts {
+  readonly server: Server
+  readonly receivers: Receivers
+  readonly log: Log
+  /** Inserts notify. */
+  readonly isNotifying: boolean
+}
+
+/** Somewhere a relay is wanted: it is started there, dies, is started again. */
+export class Host {
+  readonly #config: RunConfig
+  readonly #server: Server
+  readonly #receivers: Receivers
+  readonly #log: Log
+  readonly #listening: Listening | null
+  #life: Life | undefined
+
+  constructor(config: RunConfig, parts: HostParts) {
+    this.#config = config
+    this.#listening = parts.isNotifying ? { distrust() {} } : null
+    this.#server = parts.server
+    this.#receivers = parts.receivers
+    this.#log = parts.log
+  }
+
+  get name(): string {
+    return this.#config.name
+  }
+
+  get runs(): boolean {
+    return this.#life !== undefined
+  }
+
+  get inFlight(): number {
+    return this.#life?.wire.inFlight ?? 0
+  }
+
+  get frozenUntil(): number {
+    return this.#life?.frozenUntil ?? 0
+  }
+
+  start(): void {
+    if (this.#life) return
+    const life = new Life(this.name, this.#receivers)
+    this.#life = life
+    this.#server.timeline.after(0, life, () => void this.#live(life))
+  }
+
+  /** kill -9, or the machine is lost: then the server notices only later. */
+  crash(noticedInMs: number): void {
+    const life = this.#life
+    if (!life) return
+    life.isGone = true
+    this.#life = undefined
+    for (const session of life.sessions?.all ?? []) session.abandon(noticedInMs)
+  }
+
+  /** Stands still for so long, and goes on as if nothing had been. */
+  freeze(ms: number): void {
+    if (this.#life) this.#life.frozenUntil = this.#server.timeline.now + ms
+  }
+
+  /** SIGTERM. */
+  stop(): void {
+    const life = this.#life
+    if (life) this.#server.timeline.after(0, life, () => void life.relay?.stop().then(() => this.#end(life)))
+  }
+
+  get sessions(): ModelSessions | undefined {
+    return this.#life?.sessions
+  }
+
+  /** A notification. */
+  hint(from: number | null): void {
+    const life = this.#life
+    if (life) this.#server.timeline.after(this.#server.latency(), life, () => life.relay?.hint(from))
+  }
+
+  #end(life: Life): void {
+    life.isGone = true
+    if (this.#life === life) this.#life = undefined
+  }
+
+  async #live(life: Life): Promise<void> {
+    life.relay = new Relay(this.#config, this.#log, life.wire.post)
+    for (;;) {
+      await pause(this.#server.latency())
+      if (!this.#server.isDown) {
+        life.sessions = new ModelSessions(this.#server, life)
+        this.hint(null)
+        const why = await life.relay.serve(life.sessions.sessions, this.#listening).catch((error: Error) => error)
+        if (why === undefined) return
+        this.#log.info('term_ended', { err: why })
+      }
+      await pause(this.#server.dice.between(50, 500))
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import type { Written } from '../../src/verify/history.ts'
+import type { Database, Row } from './database.ts'
+import type { Dice } from './dice.ts'
+import { isSilent } from './statements/keeping.ts'
+import type { Timeline } from './timeline.ts'
+
+export type Draft = { -readonly [K in keyof Written]: Written[K] } & { bodies: string[] }
+
+/** An INSERT in an open transaction. */
+interface Inserted {
+  readonly row: Row
+  readonly draft: Draft
+}
+
+/** Who writes callbacks, in transactions of one to four that may stay open for long, or be rolled back. */
+export class Producers {
+  readonly written: Draft[] = []
+  readonly #db: Database
+  readonly #timeline: Timeline
+  readonly #dice: Dice
+  readonly #keys: readonly string[]
+  readonly #lanes = new Map<string, number>()
+  #open = 0
+
+  constructor(db: Database, timeline: Timeline, dice: Dice, keys: number) {
+    this.#db = db
+    this.#timeline = timeline
+    this.#dice = dice
+    this.#keys = Array.from({ length: keys }, (_, n) => `k${n}`)
+  }
+
+  /** Transactions that have not ended. */
+  get open(): number {
+    return this.#open
+  }
+
+  /** Writes so many callbacks within so many milliseconds, in all. */
+  write(callbacks: number, withinMs: number): void {
+    for (let left = callbacks; left > 0; ) {
+      const rows = Math.min(left, this.#dice.chance(0.6) ? 1 : this.#dice.whole(2, 4))
+      left -= rows
+      this.#open += 1
+      this.#timeline.after(this.#dice.upTo(withinMs), null, () => this.#begin(rows))
+    }
+  }
+
+  #begin(rows: number): void {
+    const isLong = this.#dice.chance(0.3)
+    const transaction = {}
+    const inserted: Inserted[] = []
+    let isNotifying = false
+    let at = 0
+    for (let n = 0; n < rows; n += 1) {
+      this.#timeline.after(at, null, () => {
+        inserted.push(this.#insert())
+        if (!isSilent(this.#db, transaction)) isNotifying = true
+      })
+      at += this.#dice.upTo(isLong ? 400 : 2)
+    }
+    const commitAt = at + (isLong ? this.#dice.between(5, 3_000) : this.#dice.upTo(2))
+    this.#timeline.after(commitAt, null, () => {
+      this.#end(inserted)
+      this.#db.locks.releaseAll(transaction)
+      if (isNotifying) this.#db.notify(null)
+    })
+  }
+
+  #end(inserted: readonly Inserted[]): void {
+    this.#open -= 1
+    const chance = this.#dice.next()
+    for (const { row, draft } of inserted) {
+      if (chance < 0.1) continue
+      draft.committedAt = this.#timeline.now
+      this.#db.commit(row)
+    }
+    // The connection broke while it committed: the producer does not know.
+    if (chance < 0.02 || chance > 0.97) for (const { draft } of inserted) draft.committedAt = 'unknown'
+  }
+
+  #insert(): Inserted {
+    const dice = this.#dice
+    const id = this.#db.nextId()
+    const key = dice.chance(0.8) ? dice.pick(this.#keys) : null
+    const origin = `http://r${dice.whole(1, 3)}.example`
+    const now = this.#db.now
+    const row: Row = {
+      id,
+      messageId: `m${id}`,
+      key,
+      lane: this.#laneOf(key ?? String(id)),
+      maxAttempts: dice.chance(0.1) ? dice.whole(1, 3) : null,
+      createdAt: now,
+      url: `${origin}/p${dice.whole(1, 2)}`,
+      origin,
+      form: `{"n":"${id}"}`,
+      expiresAt: dice.chance(0.04) ? now + dice.between(1, 4_000) : null,
+      status: 'pending',
+      attempts: 0,
+      budgetFrom: 0,
+      dueAt: dice.chance(0.08) ? now + dice.between(-50, 3_000) : null,
+      claimedAt: null,
+      claimedEpoch: null,
+      settledAt: null,
+      lastError: null,
+      lockedBy: null,
+    }
+    const { messageId } = row
+    const insertingAt = this.#timeline.now
+    const draft: Draft = { messageId, id: String(id), key, insertingAt, committedAt: null, bodies: [`n=${id}`] }
+    this.written.push(draft)
+    return { row, draft }
+  }
+
+  /** Any lane will do, as long as it is always the same. */
+  #laneOf(text: string): number {
+    const known = this.#lanes.get(text)
+    if (known !== undefined) return known
+    const lane = this.#dice.whole(0, 63)
+    this.#lanes.set(text, lane)
+    return lane
+  }
+}

@@ -1,0 +1,52 @@
+import type { OutcomeKind } from '../../src/model.ts'
+import type { Arrival } from '../../src/verify/history.ts'
+import type { Dice } from './dice.ts'
+import type { Flaws } from './flaws.ts'
+import type { Timeline } from './timeline.ts'
+import { deadlineMs } from './wire.ts'
+
+/** How a request ends, seen from both sides. */
+export interface Fate {
+  /** What the relay sees. */
+  readonly kind: OutcomeKind
+  /** null: it never arrives. */
+  readonly arrivesInMs: number | null
+  readonly answer: number | null
+  readonly endsInMs: number
+}
+
+/** Who is called back, and the network before them. */
+export class Receivers {
+  readonly timeline: Timeline
+  readonly dice: Dice
+  readonly flaws: Flaws
+  readonly arrivals: Arrival[] = []
+  /** All is answered with 200, and soon. */
+  isCalm = false
+
+  constructor(timeline: Timeline, dice: Dice, flaws: Flaws) {
+    this.timeline = timeline
+    this.dice = dice
+    this.flaws = flaws
+  }
+
+  arrive(arrival: Omit<Arrival, 'at'>): void {
+    this.arrivals.push({ ...arrival, at: this.timeline.now })
+  }
+
+  fate(): Fate {
+    const { dice } = this
+    const arrivesInMs = dice.between(0.2, 30)
+    const endsInMs = arrivesInMs + (dice.chance(0.1) ? dice.between(100, 1_500) : dice.between(0.5, 60))
+    const answered = { arrivesInMs, endsInMs }
+    const hung = { kind: 'unknown', answer: null, endsInMs: deadlineMs } as const
+    const chance = this.isCalm ? 0 : dice.next()
+    if (chance < 0.72) return { kind: 'delivered', answer: 200, ...answered }
+    if (chance < 0.82) return { kind: 'failed', answer: dice.pick([500, 503]), ...answered }
+    if (chance < 0.85) return { kind: 'rejected', answer: 404, ...answered }
+    if (chance < 0.89) return { kind: 'not_sent', answer: null, arrivesInMs: null, endsInMs: 1 }
+    if (chance < 0.92) return { ...hung, arrivesInMs }
+    if (chance < 0.95) return { ...hung, arrivesInMs: null, endsInMs: dice.between(1, 100) }
+    return { ...hung, arrivesInMs: dice.between(0, 3_000), endsInMs: dice.between(1, 100) }
+  }
+}

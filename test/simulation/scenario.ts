@@ -1,0 +1,55 @@
+import { parse, type RunConfig } from '../../src/config.ts'
+import type { Dice } from './dice.ts'
+import { deadlineMs } from './wire.ts'
+
+/** How long a relay's lease is, in milliseconds. */
+export const leaseMs = 4_000
+
+/** What kind of a world it is; all of it drawn before anything happens. */
+export interface Scenario {
+  /** One for each relay; some want the same name. */
+  readonly configs: readonly RunConfig[]
+  /** Each can know that another's process has ended. */
+  readonly isOneMachine: boolean
+  /** Inserts notify; without, only the poll finds them. */
+  readonly isNotifying: boolean
+  /** How often a message takes long, in one of so many. */
+  readonly slowOneIn: number
+  readonly keys: number
+  readonly callbacks: number
+  readonly acts: number
+  readonly holds: number
+  readonly faults: number
+}
+
+export function drawScenario(dice: Dice): Scenario {
+  const isSameName = dice.chance(0.2)
+  const names = ['a', 'b', 'c'].slice(0, dice.pick([1, 1, 2, 2, 3]))
+  const tightness = { concurrency: dice.pick([64, 64, 3]), memoryRows: dice.pick([100, 100, 100, 20]) }
+  return {
+    configs: names.map(name => ({ ...configOf(isSameName ? 'a' : name), ...tightness })),
+    isOneMachine: dice.chance(0.5),
+    isNotifying: dice.chance(0.85),
+    slowOneIn: dice.pick([30, 30, 4, 1.5]),
+    keys: dice.whole(3, 8),
+    callbacks: dice.whole(15, 40),
+    acts: dice.chance(0.6) ? dice.whole(1, 8) : 0,
+    holds: dice.chance(0.2) ? 1 : 0,
+    faults: dice.whole(0, 4),
+  }
+}
+
+const known = new Map<string, RunConfig>()
+
+/** Reading options takes longer than a whole world. */
+function configOf(name: string): RunConfig {
+  const config = known.get(name) ?? parse('run', argumentsOf(name), {}).config
+  known.set(name, config)
+  return config
+}
+
+function argumentsOf(name: string): string[] {
+  const lasting = ['--lease', `${leaseMs}ms`, '--lease-margin', '500ms', '--deadline', `${deadlineMs}ms`]
+  const trying = ['--connect-timeout', '1s', '--retry-base', '50ms', '--retry-cap', '1s', '--max-attempts', '6']
+  return ['--name', name, ...lasting, ...trying, '--breaker-failures', '5', '--breaker-pause', '500ms']
+}

@@ -1,0 +1,110 @@
+import type { Database } from './database.ts'
+import type { Dice } from './dice.ts'
+import { ModelSession } from './session.ts'
+import { statements } from './statements/all.ts'
+import { type Answer, type Backend, waitForLock } from './statements/statement.ts'
+import type { Owner, Timeline } from './timeline.ts'
+
+/** What came of a statement. */
+export interface Reply {
+  readonly rows: readonly unknown[]
+  readonly error: Error | null
+}
+
+/** A statement between its arrival and its end. */
+export interface Running {
+  readonly since: number
+  readonly isOver: boolean
+  /** It has no effect any more; false: it was too late for that. */
+  cancel(): boolean
+}
+
+/** The server: it runs what arrives, a statement in small steps, while others run theirs. */
+export class Server {
+  readonly db: Database
+  readonly timeline: Timeline
+  readonly dice: Dice
+  readonly sessions = new Set<ModelSession>()
+  /** Nobody can connect. */
+  isDown = false
+  /** Now and then a statement takes seconds. */
+  isSlow = false
+  /** Told of each statement's end. */
+  trace: ((line: string) => void) | undefined
+  readonly #slowOneIn: number
+  #lastPid = 0
+
+  constructor(db: Database, timeline: Timeline, dice: Dice, { slowOneIn }: { readonly slowOneIn: number }) {
+    this.#slowOneIn = slowOneIn
+    this.db = db
+    this.timeline = timeline
+    this.dice = dice
+    db.endStuckClaims = () => this.#endStuckClaims()
+  }
+
+  /** On its way from one side to the other, in milliseconds. */
+  latency(): number {
+    return this.dice.chance(1 / this.#slowOneIn) ? this.dice.between(5, 60) : this.dice.between(0.2, 3)
+  }
+
+  open(owner: Owner, purpose: string): ModelSession {
+    this.#lastPid += 1
+    const session = new ModelSession(this, { owner, purpose, pid: this.#lastPid })
+    this.sessions.add(session)
+    return session
+  }
+
+  run(name: string, values: readonly unknown[], backend: Backend, done: (reply: Reply) => void): Running {
+    const statement = statements[name]
+    if (!statement) throw new Error(`The model does not know the statement ${name}`)
+    const answer = statement(this.db, values, backend)
+    const running = { isOver: false }
+    this.#goOn(answer, running, reply => {
+      this.trace?.(`${backend.name}: ${told(name, values, reply)}`)
+      done(reply)
+    })
+    return Object.assign(running, {
+      since: this.timeline.now,
+      cancel: () => {
+        if (running.isOver) return false
+        running.isOver = true
+        answer.return([])
+        return true
+      },
+    })
+  }
+
+  #goOn(answer: Answer, running: { isOver: boolean }, done: (reply: Reply) => void): void {
+    if (running.isOver) return
+    try {
+      const { done: isEnd, value } = answer.next()
+      if (!isEnd) {
+        const ms = value === waitForLock ? 5 : this.#pauseMs()
+        this.timeline.after(ms, null, () => this.#goOn(answer, running, done))
+        return
+      }
+      running.isOver = true
+      done({ rows: value, error: null })
+    } catch (error) {
+      running.isOver = true
+      done({ rows: [], error: error as Error })
+    }
+  }
+
+  #pauseMs(): number {
+    if (this.isSlow && this.dice.chance(0.02)) return this.dice.between(500, 5_000)
+    return this.dice.chance(0.1) ? this.dice.between(1, 20) : this.dice.upTo(1)
+  }
+
+  #endStuckClaims(): void {
+    for (const session of [...this.sessions])
+      if (session.purpose === 'claim' && session.runsSince < this.timeline.now - 2_000) session.cut({ executes: false })
+  }
+}
+
+/** Of what it was asked and what it answers, the beginnings. */
+function told(name: string, values: readonly unknown[], { rows, error }: Reply): string {
+  const asked = JSON.stringify(values[0] ?? null).slice(0, 60)
+  const answer = error === null ? JSON.stringify(rows) : error.message
+  return `${name.replace('ringback_', '')} ${asked} -> ${answer.slice(0, 240)}`
+}

@@ -1,0 +1,188 @@
+import type { Session, Statement } from '../../src/outbox/session.ts'
+import type { Sessions } from '../../src/outbox/sessions.ts'
+import type { Reply, Running, Server } from './server.ts'
+import type { Backend } from './statements/statement.ts'
+import type { Owner } from './timeline.ts'
+
+interface Request {
+  readonly name: string
+  readonly values: readonly unknown[]
+  readonly resolve: (rows: unknown[]) => void
+  readonly reject: (error: Error) => void
+}
+
+/** An answer that takes longer means that the connection is dead, in milliseconds. */
+const timeoutMs = 20_000
+
+type Client = Pick<Session, 'rows' | 'run' | 'lost' | 'pid' | 'destroy' | 'close'>
+
+/** Both ends of a connection, and the wire between them. Statements run one after another. */
+export class ModelSession implements Client {
+  readonly purpose: string
+  readonly pid: number
+  readonly lost: Promise<Error>
+  readonly owner: Owner
+  /** Nothing that the server says arrives any more. */
+  isDeaf = false
+  readonly #server: Server
+  readonly #backend: Backend
+  readonly #queue: Request[] = []
+  #lose: (reason: Error) => void = () => {}
+  #isOpen = true
+  /** What is sent does not arrive. */
+  #isCut = false
+  /** What is answered does not arrive. */
+  #isMute = false
+  #sent: Request | undefined
+  #running: Running | undefined
+
+  constructor(server: Server, given: { readonly owner: Owner; readonly purpose: string; readonly pid: number }) {
+    this.#server = server
+    this.owner = given.owner
+    this.purpose = given.purpose
+    this.pid = given.pid
+    this.#backend = { name: `${given.owner.name} ${given.purpose}`, pid: given.pid, isAlive: () => !given.owner.isGone }
+    this.lost = new Promise(resolve => {
+      this.#lose = resolve
+    })
+  }
+
+  /** When the statement that it runs arrived; Infinity: it runs none. */
+  get runsSince(): number {
+    return this.#running?.isOver === false ? this.#running.since : Infinity
+  }
+
+  rows<Row>(statement: Pick<Statement, 'name'>, values: readonly unknown[] = []): Promise<Row[]> {
+    if (!this.#isOpen) return Promise.reject(new Error('the connection to the database is lost'))
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ name: statement.name, values, resolve: resolve as Request['resolve'], reject })
+      this.#send()
+    })
+  }
+
+  async run(): Promise<void> {}
+
+  async close(): Promise<void> {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    await new Promise<void>(resolve => this.#server.timeline.after(this.#server.latency(), this.owner, resolve))
+    this.#endOnServer()
+  }
+
+  /** The client's side is gone. A statement on its way may arrive all the same, and one that runs goes on to its end. */
+  destroy(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#refuse(new Error('Connection terminated'))
+    this.abandon(this.#server.dice.upTo(20))
+  }
+
+  /** Nobody is at the client's side any more; the server notices after so many milliseconds. */
+  abandon(ms: number): void {
+    if (this.#server.dice.chance(0.5)) this.#isCut = true
+    this.#server.timeline.after(ms, null, () => this.#endOnServer())
+  }
+
+  /** The connection breaks, or the server ends it. */
+  cut({ executes }: { readonly executes: boolean }): void {
+    this.#isCut = !executes
+    this.#isMute = true
+    if (!executes) this.#running?.cancel()
+    this.#server.timeline.after(this.#server.latency(), this.owner, () =>
+      this.#fail(new Error('Connection terminated')),
+    )
+    this.#server.timeline.after(this.#server.dice.upTo(20), null, () => this.#endOnServer())
+  }
+
+  #send(): void {
+    if (this.#sent || !this.#isOpen) return
+    const request = this.#queue.shift()
+    if (!request) return
+    this.#sent = request
+    this.#server.timeline.after(this.#server.latency(), null, () => this.#arrive(request))
+  }
+
+  #arrive(request: Request): void {
+    if (this.#isCut) return
+    this.#running = this.#server.run(request.name, request.values, this.#backend, reply => {
+      this.#reply(request, reply)
+    })
+  }
+
+  #reply(request: Request, { rows, error }: Reply): void {
+    const { timeline } = this.#server
+    if (this.#isMute) return
+    if (this.isDeaf) {
+      timeline.after(timeoutMs, this.owner, () => this.#fail(new Error('Query read timeout')))
+      return
+    }
+    timeline.after(this.#server.latency(), this.owner, () => {
+      if (this.#sent !== request) return
+      this.#sent = undefined
+      if (error) request.reject(error)
+      else request.resolve([...rows])
+      this.#send()
+    })
+  }
+
+  #fail(reason: Error): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#refuse(reason)
+    this.#lose(reason)
+    this.#server.timeline.after(this.#server.dice.upTo(20), null, () => this.#endOnServer())
+  }
+
+  #refuse(reason: Error): void {
+    const refused = [...(this.#sent ? [this.#sent] : []), ...this.#queue.splice(0)]
+    this.#sent = undefined
+    for (const { reject } of refused) reject(reason)
+  }
+
+  /** Locks go with the session, after the statement that it runs. */
+  #endOnServer(): void {
+    if (this.#running?.isOver === false) {
+      this.#server.timeline.after(5, null, () => this.#endOnServer())
+      return
+    }
+    this.#isCut = true
+    this.#server.db.locks.releaseAll(this.#backend)
+    this.#server.sessions.delete(this)
+  }
+}
+
+/** The four connections of a relay. */
+export class ModelSessions {
+  readonly claim: ModelSession
+  readonly record: ModelSession
+  readonly read: ModelSession
+  readonly keep: ModelSession
+
+  constructor(server: Server, owner: Owner) {
+    this.claim = server.open(owner, 'claim')
+    this.record = server.open(owner, 'record')
+    this.read = server.open(owner, 'read')
+    this.keep = server.open(owner, 'keep')
+  }
+
+  get all(): ModelSession[] {
+    return [this.claim, this.record, this.read, this.keep]
+  }
+
+  /** As the relay knows them. */
+  get sessions(): Sessions {
+    return this as unknown as Sessions
+  }
+
+  async failure(): Promise<never> {
+    throw await Promise.race(this.all.map(({ lost }) => lost))
+  }
+
+  destroy(): void {
+    for (const session of this.all) session.destroy()
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all.map(session => session.close()))
+  }
+}

@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto'
+import type { Log, LogFields } from '../../src/observe/log.ts'
+import { check } from '../../src/verify/check.ts'
+import type { History, Verdict } from '../../src/verify/history.ts'
+import { installClocks } from './clocks.ts'
+import { Database } from './database.ts'
+import { Dice } from './dice.ts'
+import { Faults } from './faults.ts'
+import type { Flaws } from './flaws.ts'
+import { Operators } from './operators.ts'
+import { Host } from './process.ts'
+import { Producers } from './producers.ts'
+import { Receivers } from './receivers.ts'
+import { drawScenario, type Scenario } from './scenario.ts'
+import { Server } from './server.ts'
+import { Timeline } from './timeline.ts'
+
+export interface SimulationOptions {
+  readonly flaws?: Flaws
+  /** Told what happens, line by line. */
+  readonly trace?: (line: string) => void
+}
+
+export interface Run {
+  readonly history: History
+  readonly verdict: Verdict
+  readonly steps: number
+  /** Virtual. */
+  readonly tookMs: number
+  /** Of all that was written, seen and recorded. */
+  readonly digest: string
+}
+
+const callbacksWithinMs = 4_000
+
+/** Until then operators act, receivers fail and faults come. */
+const troubleMs = 5_000
+
+/** After the last fault all must be settled within this, in virtual milliseconds. */
+const drainMs = 100_000
+
+/** One world from its beginning until all is settled; the seed decides everything in it. */
+export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Run> {
+  const timeline = new Timeline()
+  const dice = new Dice(seed)
+  const uninstall = installClocks(timeline, dice)
+  try {
+    const world = new World(timeline, dice, options)
+    await world.run()
+    return judge(world)
+  } finally {
+    uninstall()
+  }
+}
+
+class World {
+  readonly timeline: Timeline
+  readonly db: Database
+  readonly producers: Producers
+  readonly operators: Operators
+  readonly receivers: Receivers
+  readonly #dice: Dice
+  readonly #scenario: Scenario
+  readonly #hosts: Host[]
+  readonly #faults: Faults
+
+  constructor(timeline: Timeline, dice: Dice, { flaws = {}, trace }: SimulationOptions) {
+    this.timeline = timeline
+    this.#dice = dice
+    const scenario = drawScenario(dice)
+    this.#scenario = scenario
+    const { isOneMachine, isNotifying, keys } = scenario
+    this.db = new Database(timeline, { flaws, isOneMachine })
+    this.receivers = new Receivers(timeline, dice, flaws)
+    this.producers = new Producers(this.db, timeline, dice, keys)
+    this.operators = new Operators({ db: this.db, timeline, dice, written: this.producers.written })
+    const server = new Server(this.db, timeline, dice, scenario)
+    const parts = { server, isNotifying, receivers: this.receivers, log: logTo(timeline, trace) }
+    this.#hosts = scenario.configs.map(config => new Host(config, parts))
+    this.#faults = new Faults(server, this.#hosts, dice)
+    this.db.notify = from => {
+      for (const host of this.#hosts) if (isNotifying && dice.chance(0.95)) host.hint(from)
+    }
+    if (trace)
+      for (const each of [server, this.#faults, this.operators]) each.trace = line => trace(stamped(timeline, line))
+  }
+
+  async run(): Promise<void> {
+    const { timeline, operators } = this
+    const dice = this.#dice
+    const { callbacks, acts, holds, faults } = this.#scenario
+    this.producers.write(callbacks, callbacksWithinMs)
+    operators.act(acts, troubleMs)
+    if (holds > 0) operators.hold(dice.between(200, 3_000))
+    this.#faults.bring(faults, troubleMs)
+    for (const host of this.#hosts) timeline.after(dice.upTo(dice.chance(0.7) ? 5 : 3_000), null, () => host.start())
+    await timeline.run(() => false, troubleMs)
+    this.receivers.isCalm = true
+    await timeline.run(() => this.#isDrained, troubleMs + drainMs)
+    // What was sent or frozen before is told of now.
+    await timeline.run(() => false, Math.max(timeline.now, ...this.#hosts.map(({ frozenUntil }) => frozenUntil)) + 500)
+    await timeline.run(() => this.#isDrained, timeline.now + drainMs)
+  }
+
+  get #isDrained(): boolean {
+    const { producers, operators, db } = this
+    if (producers.open > 0 || operators.open > 0 || db.hasUnsettled) return false
+    return this.#hosts.every(({ inFlight }) => inFlight === 0)
+  }
+}
+
+function judge({ timeline, db, producers, operators, receivers }: World): Run {
+  const history: History = {
+    written: producers.written,
+    acts: operators.acts,
+    arrivals: receivers.arrivals,
+    callbacks: [...db.rows.values()].map(row => ({ ...row, id: String(row.id) })),
+    attempts: [...db.attempts.values()].map(each => ({ ...each, callbackId: String(each.callbackId) })),
+  }
+  const verdict = check(history, { drained: true })
+  const digest = createHash('sha256').update(JSON.stringify(history)).digest('hex')
+  return { history, verdict, steps: timeline.steps, tookMs: timeline.now, digest }
+}
+
+function logTo(timeline: Timeline, trace: SimulationOptions['trace']): Log {
+  const line = (event: string, fields: LogFields = {}): void => {
+    const texts = Object.entries(fields).map(([key, value]) => `${key}=${value}`)
+    trace?.(stamped(timeline, [timeline.current?.name, event, ...texts].join(' ')))
+  }
+  return {
+    trace: line,
+    debug: line,
+    info: line,
+    warn: line,
+    error: line,
+    fatal: line,
+    writes: () => trace !== undefined,
+  }
+}
+
+function stamped({ now }: Timeline, line: string): string {
+  return `${now.toFixed(2).padStart(9)} ${line}`
+}

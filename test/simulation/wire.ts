@@ -1,0 +1,109 @@
+import { encodeForm } from '../../src/delivery/form.ts'
+import type { Origins } from '../../src/delivery/origins.ts'
+import type { PostOptions, post } from '../../src/delivery/post.ts'
+import type { Claim, Outcome, OutcomeKind } from '../../src/model.ts'
+import type { Fate, Receivers } from './receivers.ts'
+import type { Owner } from './timeline.ts'
+
+/** Of one attempt, in milliseconds. */
+export const deadlineMs = 2_000
+
+/** An attempt that has not ended. */
+interface Exchange {
+  readonly claim: Claim
+  readonly startedAtMs: number
+  hasStarted: boolean
+  readonly end: (outcome: Outcome) => void
+}
+
+/** What stands for the HTTP client of one relay: it asks as late as that does whether it may send, and never fails. */
+export class Wire {
+  readonly #receivers: Receivers
+  readonly #owner: Owner
+  readonly #running = new Set<Exchange>()
+  #origins: Origins | undefined
+
+  constructor(receivers: Receivers, owner: Owner) {
+    this.#receivers = receivers
+    this.#owner = owner
+  }
+
+  get inFlight(): number {
+    return this.#running.size
+  }
+
+  readonly post: typeof post = (claim, options) => {
+    this.#heedAborts(options.origins)
+    return new Promise(resolve => this.#begin(claim, options, resolve))
+  }
+
+  /** The relay aborts by its pool of connections, of which there are none here. */
+  #heedAborts(origins: Origins): void {
+    if (this.#origins === origins) return
+    this.#origins = origins
+    origins.abort = reason => {
+      for (const each of [...this.#running])
+        this.#finish(each, each.hasStarted ? 'unknown' : 'not_sent', { reason, isOurs: true })
+    }
+  }
+
+  #begin(claim: Claim, { mayStart }: PostOptions, end: (outcome: Outcome) => void): void {
+    const { timeline, dice, flaws } = this.#receivers
+    const exchange: Exchange = { claim, startedAtMs: performance.now(), hasStarted: false, end }
+    this.#running.add(exchange)
+    timeline.after(dice.chance(0.1) ? dice.upTo(500) : dice.upTo(2), this.#owner, () => {
+      if (!this.#running.has(exchange)) return
+      if (mayStart(claim) || flaws.ignoresLease) this.#send(exchange)
+      else this.#finish(exchange, 'not_sent', { reason: 'lease lost', isOurs: true })
+    })
+  }
+
+  #send(exchange: Exchange): void {
+    const { timeline, dice, flaws } = this.#receivers
+    const fate = this.#receivers.fate()
+    if (fate.kind === 'not_sent') {
+      this.#finish(exchange, 'not_sent', { reason: 'refused' })
+      return
+    }
+    exchange.hasStarted = true
+    this.#travel(exchange, fate)
+    if (flaws.sendsTwice && fate.answer === null) this.#travel(exchange, fate)
+    timeline.after(fate.endsInMs, this.#owner, () => {
+      // A relay that was frozen finds the answer and its deadline at the same moment.
+      const isLate = performance.now() - exchange.startedAtMs > deadlineMs && dice.chance(0.5)
+      this.#finish(exchange, isLate ? 'unknown' : fate.kind, {
+        reason: 'so it went',
+        status: isLate ? null : fate.answer,
+      })
+    })
+  }
+
+  #travel({ claim }: Exchange, { arrivesInMs, answer }: Fate): void {
+    if (arrivesInMs === null) return
+    const arrival = {
+      messageId: claim.messageId,
+      attempt: claim.attempt,
+      body: encodeForm(claim.form),
+      answered: answer,
+    }
+    this.#receivers.timeline.after(arrivesInMs, null, () => this.#receivers.arrive(arrival))
+  }
+
+  #finish(
+    exchange: Exchange,
+    kind: OutcomeKind,
+    { reason, status = null, isOurs = false }: { reason: string; status?: number | null; isOurs?: boolean },
+  ): void {
+    if (!this.#running.delete(exchange)) return
+    exchange.end({
+      kind,
+      httpStatus: status,
+      error: kind === 'delivered' ? null : reason,
+      responseExcerpt: null,
+      retryAfterMs: null,
+      startedAtMs: exchange.startedAtMs,
+      finishedAtMs: performance.now(),
+      ...(isOurs ? { isOurs } : {}),
+    })
+  }
+}
