@@ -6,7 +6,7 @@ import type { Server } from './server.ts'
 /** What may go wrong, and how often compared with the others. */
 const kinds = [
   ['crash', 5],
-  ['freeze', 4],
+  ['freeze', 5],
   ['cut', 6],
   ['deaf', 1],
   ['outage', 1],
@@ -48,7 +48,7 @@ export class Faults {
   #strike(kind: Kind, host: Host): void {
     const dice = this.#dice
     if (kind === 'crash') this.#crash(host)
-    else if (kind === 'freeze') host.freeze(dice.between(0.2, 2.5) * leaseMs)
+    else if (kind === 'freeze') host.freeze(dice.between(0.2, 3) * leaseMs)
     else if (kind === 'outage') this.#outage()
     else if (kind === 'stop') this.#stop(host)
     else if (kind === 'slow') this.#slow()

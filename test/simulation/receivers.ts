@@ -1,5 +1,6 @@
-import type { OutcomeKind } from '../../src/model.ts'
+import type { Claim, OutcomeKind } from '../../src/model.ts'
 import type { Arrival } from '../../src/verify/history.ts'
+import type { Database } from './database.ts'
 import type { Dice } from './dice.ts'
 import type { Flaws } from './flaws.ts'
 import type { Timeline } from './timeline.ts'
@@ -21,13 +22,27 @@ export class Receivers {
   readonly dice: Dice
   readonly flaws: Flaws
   readonly arrivals: Arrival[] = []
+  /** Attempts whose first byte was sent by a relay that had lost the lane. */
+  readonly strays: string[] = []
+  readonly #epochOf: (lane: number) => number | undefined
   /** All is answered with 200, and soon. */
   isCalm = false
 
-  constructor(timeline: Timeline, dice: Dice, flaws: Flaws) {
+  constructor(timeline: Timeline, dice: Dice, db: Database) {
     this.timeline = timeline
     this.dice = dice
-    this.flaws = flaws
+    this.flaws = db.flaws
+    this.#epochOf = lane => db.lanes[lane]?.epoch
+  }
+
+  /** A relay sends the first byte. */
+  sent({ messageId, attempt, lane, epoch }: Claim, relay: string): void {
+    const present = this.#epochOf(lane)
+    if (present === Number(epoch)) return
+    const at = this.timeline.now.toFixed(2)
+    this.strays.push(
+      `${relay} sent attempt ${attempt} of ${messageId} at ${at} under epoch ${epoch}; it was ${present} by then`,
+    )
   }
 
   arrive(arrival: Omit<Arrival, 'at'>): void {

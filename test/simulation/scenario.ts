@@ -3,7 +3,7 @@ import type { Dice } from './dice.ts'
 import { deadlineMs } from './wire.ts'
 
 /** How long a relay's lease is, in milliseconds. */
-export const leaseMs = 4_000
+export const leaseMs = 2_000
 
 /** What kind of a world it is; all of it drawn before anything happens. */
 export interface Scenario {
@@ -35,7 +35,7 @@ export function drawScenario(dice: Dice): Scenario {
     callbacks: dice.whole(15, 40),
     acts: dice.chance(0.6) ? dice.whole(1, 8) : 0,
     holds: dice.chance(0.2) ? 1 : 0,
-    faults: dice.whole(0, 4),
+    faults: dice.pick([0, 1, 2, 3, 4, 10]),
   }
 }
 
@@ -49,7 +49,16 @@ function configOf(name: string): RunConfig {
 }
 
 function argumentsOf(name: string): string[] {
-  const lasting = ['--lease', `${leaseMs}ms`, '--lease-margin', '500ms', '--deadline', `${deadlineMs}ms`]
-  const trying = ['--connect-timeout', '1s', '--retry-base', '50ms', '--retry-cap', '1s', '--max-attempts', '6']
+  const lasting = [
+    '--lease',
+    `${leaseMs}ms`,
+    '--lease-margin',
+    '200ms',
+    '--poll',
+    '400ms',
+    '--deadline',
+    `${deadlineMs}ms`,
+  ]
+  const trying = ['--connect-timeout', '500ms', '--retry-base', '50ms', '--retry-cap', '1s', '--max-attempts', '6']
   return ['--name', name, ...lasting, ...trying, '--breaker-failures', '5', '--breaker-pause', '500ms']
 }

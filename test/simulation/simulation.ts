@@ -24,6 +24,8 @@ export interface SimulationOptions {
 export interface Run {
   readonly history: History
   readonly verdict: Verdict
+  /** What the checker cannot know: attempts that a relay began without owning the lane any more. */
+  readonly strays: readonly string[]
   readonly steps: number
   /** Virtual. */
   readonly tookMs: number
@@ -71,7 +73,7 @@ class World {
     this.#scenario = scenario
     const { isOneMachine, isNotifying, keys } = scenario
     this.db = new Database(timeline, { flaws, isOneMachine })
-    this.receivers = new Receivers(timeline, dice, flaws)
+    this.receivers = new Receivers(timeline, dice, this.db)
     this.producers = new Producers(this.db, timeline, dice, keys)
     this.operators = new Operators({ db: this.db, timeline, dice, written: this.producers.written })
     const server = new Server(this.db, timeline, dice, scenario)
@@ -119,7 +121,8 @@ function judge({ timeline, db, producers, operators, receivers }: World): Run {
   }
   const verdict = check(history, { drained: true })
   const digest = createHash('sha256').update(JSON.stringify(history)).digest('hex')
-  return { history, verdict, steps: timeline.steps, tookMs: timeline.now, digest }
+  const { strays } = receivers
+  return { history, verdict, strays, steps: timeline.steps, tookMs: timeline.now, digest }
 }
 
 function logTo(timeline: Timeline, trace: SimulationOptions['trace']): Log {

@@ -6,7 +6,7 @@ import type { Fate, Receivers } from './receivers.ts'
 import type { Owner } from './timeline.ts'
 
 /** Of one attempt, in milliseconds. */
-export const deadlineMs = 2_000
+export const deadlineMs = 1_000
 
 /** An attempt that has not ended. */
 interface Exchange {
@@ -66,6 +66,7 @@ export class Wire {
       return
     }
     exchange.hasStarted = true
+    this.#receivers.sent(exchange.claim, this.#owner.name)
     this.#travel(exchange, fate)
     if (flaws.sendsTwice && fate.answer === null) this.#travel(exchange, fate)
     timeline.after(fate.endsInMs, this.#owner, () => {
