@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
 import type { RunConfig } from './config.ts'
@@ -13,6 +12,7 @@ import { Lease, systemClocks } from './lease.ts'
 import type { Attempt, Claim } from './model.ts'
 import type { Log } from './observe/log.ts'
 import type { Sessions } from './outbox/sessions.ts'
+import { pause } from './pause.ts'
 import { Recorder } from './recorder.ts'
 import { Sequencer } from './sequencer.ts'
 import { type Listening, Term } from './term.ts'
@@ -145,7 +145,7 @@ export class Relay {
 
   async #quiet(withinMs: number, isQuiet: () => boolean): Promise<void> {
     const end = performance.now() + withinMs
-    while (!isQuiet() && performance.now() < end) await sleep(10)
+    while (!isQuiet() && performance.now() < end) await pause(10)
   }
 
   #intake({ sessions }: Term): Intake {
