@@ -5,7 +5,7 @@ import type { Flaws } from './flaws.ts'
 import { simulate } from './simulation.ts'
 
 /** Each planted fault, and how its discovery is called. */
-const flaws: readonly [keyof Flaws, ViolationKind][] = [
+const flaws: readonly [keyof Flaws, ViolationKind | 'stray'][] = [
   ['ignoresOrder', 'inversion'],
   ['ignoresEpochs', 'unexplained'],
   ['forgetsRecords', 'unrecorded'],
@@ -13,6 +13,7 @@ const flaws: readonly [keyof Flaws, ViolationKind][] = [
   ['forgetsSettling', 'unexplained'],
   ['claimsCancelled', 'phantom'],
   ['losesLateCommits', 'lost'],
+  ['ignoresLease', 'stray'],
 ]
 
 /** So many worlds are searched at most. */
@@ -26,11 +27,11 @@ for (const [flaw, kind] of flaws) {
   })
 }
 
-async function firstSeed(flaw: keyof Flaws, kind: ViolationKind): Promise<number | null> {
+async function firstSeed(flaw: keyof Flaws, kind: ViolationKind | 'stray'): Promise<number | null> {
   for (let seed = 1; seed <= mostSeeds; seed += 1) {
     await turn()
-    const { verdict } = await simulate(seed, { flaws: { [flaw]: true } })
-    if (verdict.counts[kind] > 0) return seed
+    const { verdict, strays } = await simulate(seed, { flaws: { [flaw]: true } })
+    if ((kind === 'stray' ? strays.length : verdict.counts[kind]) > 0) return seed
   }
   return null
 }
