@@ -10,8 +10,8 @@
  *         const writers = await stage.writers({ urls: [receiver.url('/mixed')] })       // load on
  *         ... relays[0].kill('SIGKILL'); stage.fault() ...                        // faults on, then off
  *         await writers.stop()
- *         await stage.check()                                                    // drain, check
- *         stage.figure('duplicates a kill', stage.repeats / stage.faults)        // figures
+ *         const { verdict } = await stage.check()                                // drain, check
+ *         stage.figure('duplicates a kill', verdict.duplicates / stage.faults)   // figures
  *         stage.bar('60 kills', stage.faults >= 60)                              // what fails it
  *       },
  *     }
