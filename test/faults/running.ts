@@ -57,7 +57,7 @@ async function perform(scenario: Scenario, options: RunningOptions, folder: stri
   try {
     const database = await options.servers.database(scenario.server)
     stage = new Stage({ ...options, folder, database, client: await connected(database.url) })
-    await within(scenario.run(stage), (scenario.limitSeconds ?? 240) * 1_000, options.signal)
+    await within(scenario.run(stage), (scenario.limitSeconds ?? 600) * 1_000, options.signal)
   } catch (error) {
     fail(error)
   }

@@ -32,7 +32,7 @@ export interface Scenario {
   readonly server?: Readonly<Record<string, string>>
   /** false: there is no short form for CI. Default true. */
   readonly short?: boolean
-  /** Longest time, in seconds, of the long form; default 240. */
+  /** Longest time, in seconds, of the long form; default 600, for a machine under load. */
   readonly limitSeconds?: number
   run(stage: Stage): Promise<void>
 }

@@ -3,6 +3,8 @@
  * against one another as in a scenario, and it says how the memory and the connections of the relay that was never killed
  * have grown. SEED repeats the choice of faults. Exit code 1 when a promise was broken.
  */
+
+import type { Receiver } from './cast.ts'
 import { type Footprint, footprintOf } from './footprint.ts'
 import { Guard } from './guard.ts'
 import { mischief, type Victims } from './mischief.ts'
@@ -10,7 +12,7 @@ import { paragraph } from './report.ts'
 import { runScenario } from './running.ts'
 import type { Scenario } from './scenario.ts'
 import { Servers } from './servers.ts'
-import type { Receiver, Stage } from './stage.ts'
+import type { Stage } from './stage.ts'
 
 const RATE = 300
 const WARM_UP_SECONDS = 30
