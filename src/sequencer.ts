@@ -123,6 +123,7 @@ export class Sequencer {
    * @returns its key when nobody else of it is here but some may be parked in the database; null otherwise.
    */
   settled(id: string, now: number): string | null {
+    // Even when memory has forgotten it: a read under way may show it still claimed by the attempt that has ended.
     this.#readings.hasLeft(id)
     const row = this.#rows.get(id)
     if (!row) return null
@@ -137,7 +138,6 @@ export class Sequencer {
    * horizon is forgotten: the due index has it.
    */
   later(id: string, dueAt: number, now: number): void {
-    // Even when memory has forgotten it: a read under way may show it still claimed by the attempt that has ended.
     this.#readings.hasLeft(id)
     const row = this.#rows.get(id)
     if (!row) return
@@ -271,13 +271,10 @@ export class Sequencer {
     row.alarm = undefined
   }
 
-  /** While a row is under way no other of its key is. What is read meanwhile may still show as claimed what has ended. */
+  /** While a row is under way no other of its key is. */
   #occupy(row: Row, isTaken: boolean): void {
     if (isTaken) this.#underWay.add(row)
-    else {
-      this.#underWay.delete(row)
-      this.#readings.hasLeft(row.callback.id)
-    }
+    else this.#underWay.delete(row)
     if (row.line) row.line.running = isTaken ? row : undefined
   }
 }

@@ -19,6 +19,13 @@ export interface Books extends History {
   readonly attempts: readonly AttemptLine[]
 }
 
+/** What operators did. */
+export interface Operated {
+  readonly acts: readonly Act[]
+  /** The last body that a callback was given, by its message id. */
+  readonly amended: ReadonlyMap<string, string>
+}
+
 const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`
 
 const CALLBACKS = `
@@ -32,12 +39,16 @@ const ATTEMPTS = `
     from outbox.attempt order by outbox.attempt.callback_id, outbox.attempt.attempt`
 
 /** Reads the journals of the folder, and both tables. What was read of the tables is kept beside the journals. */
-export async function readBooks(folder: string, client: pg.Client, acts: readonly Act[]): Promise<Books> {
+export async function readBooks(folder: string, client: pg.Client, { acts, amended }: Operated): Promise<Books> {
   const callbacks = (await client.query<CallbackRow>(CALLBACKS)).rows
   const attempts = (await client.query<AttemptLine>(ATTEMPTS)).rows
   keep(join(folder, 'callbacks.jsonl'), callbacks)
   keep(join(folder, 'attempts.jsonl'), attempts)
   const written = new Map(journals<WrittenLine>(folder, 'written').map(line => [line.messageId, line]))
+  for (const [messageId, body] of amended) {
+    const line = written.get(messageId)
+    if (line) written.set(messageId, { ...line, bodies: [...(line.bodies ?? []), body] })
+  }
   return { written: [...written.values()], acts, arrivals: journals(folder, 'arrivals'), callbacks, attempts }
 }
 

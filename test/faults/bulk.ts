@@ -16,11 +16,15 @@ export interface Bulk {
   readonly dueInMs?: number
   /** Length of a field that pads the form, in characters. Default 0. */
   readonly padding?: number
+  /** Default: the relay's. */
+  readonly maxAttempts?: number
+  /** Further fields of the form; what such a body looks like is not judged. */
+  readonly more?: object
 }
 
 const INSERT = `
-  insert into outbox.callback (url, form, ordering_key, due_at)
-  select url, form::json, key, clock_timestamp() + $4 * interval '1 ms' from unnest($1::text[], $2::text[], $3::text[]) r (url, form, key)
+  insert into outbox.callback (url, form, ordering_key, due_at, max_attempts)
+  select url, form::json, key, clock_timestamp() + $4 * interval '1 ms', $5::int from unnest($1::text[], $2::text[], $3::text[]) r (url, form, key)
   returning id::text, message_id, form ->> 'n' as name`
 
 /** Rows that a scenario writes itself, a thousand a transaction, with their lines in the book. */
@@ -45,10 +49,10 @@ interface Row {
   readonly key: string | null
 }
 
-function rowOf({ name, url, key, padding = 0 }: Bulk, n: number): Row {
+function rowOf({ name, url, key, padding = 0, more }: Bulk, n: number): Row {
   const fields = { n: `${name}-${n}`, ...(padding > 0 ? { padding: 'x'.repeat(padding) } : {}) }
   const body = new URLSearchParams(fields).toString()
-  return { name: fields.n, url: url(n), form: JSON.stringify(fields), body, key: key?.(n) ?? null }
+  return { name: fields.n, url: url(n), form: JSON.stringify({ ...fields, ...more }), body, key: key?.(n) ?? null }
 }
 
 async function insert({ client }: Pick<Stage, 'client'>, bulk: Bulk, rows: readonly Row[]): Promise<WrittenLine[]> {
@@ -57,6 +61,7 @@ async function insert({ client }: Pick<Stage, 'client'>, bulk: Bulk, rows: reado
   const answer = await client.query<{ id: string; message_id: string; name: string }>(INSERT, [
     ...columns,
     bulk.dueInMs ?? null,
+    bulk.maxAttempts ?? null,
   ])
   const committedAt = now()
   const byName = new Map(rows.map(row => [row.name, row]))

@@ -36,6 +36,10 @@ process.send?.({ port })
 
 async function listen(host: string): Promise<number> {
   const server = createServer((request, response) => void receive(request, response))
+  // Of all addresses when it listens on 0.0.0.0; others than our own have no business here.
+  server.on('connection', socket => {
+    if (socket.remoteAddress?.startsWith('127.') === false) socket.destroy()
+  })
   server.listen({ host, port, ...(plan.backlog === null ? {} : { backlog: plan.backlog }) })
   await once(server, 'listening')
   return (server.address() as AddressInfo).port

@@ -17,6 +17,8 @@ export class Stage extends Cast {
   readonly failures: string[] = []
   /** What operators did; a scenario that replays or cancels notes it here. */
   readonly acts: Act[] = []
+  /** The body that an operator has given a callback, by its message id. */
+  readonly amended = new Map<string, string>()
   verdict: Verdict | null = null
   faults = 0
 
@@ -69,7 +71,7 @@ export class Stage extends Cast {
     const startedAt = performance.now()
     await this.drained(withinMs)
     this.figure('drained in', (performance.now() - startedAt) / 1_000, 's')
-    const books = await readBooks(this.folder, this.client, this.acts)
+    const books = await readBooks(this.folder, this.client, this)
     const verdict = check(books, { drained: true, ...how })
     this.verdict = verdict
     for (const { kind, id, messageId, detail } of verdict.violations.slice(0, 10)) {

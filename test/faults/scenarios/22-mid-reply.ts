@@ -1,0 +1,77 @@
+import { insertBulk } from '../bulk.ts'
+import { inMidReply } from '../claim-reply.ts'
+import { now } from '../clock.ts'
+import { quickLeaseMs } from '../relay.ts'
+import type { Scenario } from '../scenario.ts'
+import type { Stage } from '../stage.ts'
+
+/** Two relays share the rows: so one of them claims 4 MB. */
+const ROWS = 280
+const PADDING = 30_000
+/** Of the reply, before it stops. */
+const BYTES = 1_000_000
+const WITHIN_MS = quickLeaseMs + 5_000
+
+/**
+ * The server may be left with a reply that nobody reads, and with it a transaction that holds the rows and the lanes: the
+ * heir must get both, and what was claimed goes out once he has them.
+ */
+export const scenario: Scenario = {
+  number: 22,
+  title: 'SIGSTOP, then a silent partition, in the middle of a 4 MB claim reply',
+  async run(stage) {
+    const took: number[] = []
+    for (const how of ['SIGSTOP', 'partition'] as const) {
+      const { ms, writing } = await takeover(stage, how)
+      took.push(ms)
+      stage.figure(`${how}: taken over and sent after`, ms, 'ms')
+      stage.figure('replies nobody reads', writing)
+      stage.fault()
+    }
+    await stage.check()
+    stage.bar(
+      'takeover within the lease and 5 s',
+      took.every(ms => ms <= WITHIN_MS),
+    )
+  },
+}
+
+async function takeover(stage: Stage, how: 'SIGSTOP' | 'partition'): Promise<{ ms: number; writing: number }> {
+  const receiver = await stage.receiver()
+  const proxy = await stage.proxy(stage.databaseUrl)
+  let reached = () => {}
+  const midReply = new Promise<void>(resolve => {
+    reached = resolve
+  })
+  const options = { concurrency: 400, 'origin-concurrency': 400 }
+  const stopped = { name: `${how}-a`, at: 0 }
+  proxy.watch(() =>
+    inMidReply(BYTES, () => {
+      if (stopped.at > 0) return
+      stopped.at = now()
+      if (how === 'SIGSTOP') victim.kill('SIGSTOP')
+      else proxy.swallow()
+      reached()
+    }),
+  )
+  const victim = await stage.relay(stopped.name, { options, databaseUrl: proxy.via(stage.databaseUrl) })
+  const heir = await stage.relay(`${how}-b`, { options })
+  await stage.sleep(3_000)
+  const big = { count: ROWS, padding: PADDING, url: () => receiver.url('/ok'), key: (n: number) => `${how}${n}` }
+  await insertBulk(stage, { ...big, name: `big-${how}` })
+  await midReply
+  await stage.sleep(1_000)
+  const writing = await stage.client.query(
+    "select from pg_stat_activity where datname = current_database() and wait_event = 'ClientWrite'",
+  )
+  await stage.drained(30_000)
+  const ms = now() - stopped.at
+  victim.kill('SIGCONT')
+  proxy.heal()
+  await stage.sleep(2_000)
+  for (const relay of [victim, heir]) {
+    const { code } = await relay.program.stop('SIGTERM')
+    stage.bar(`${relay.name} ends in order`, code === 0)
+  }
+  return { ms, writing: writing.rowCount ?? 0 }
+}
