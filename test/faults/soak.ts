@@ -3,7 +3,6 @@
  * against one another as in a scenario, and it says how the memory and the connections of the relay that was never killed
  * have grown. SEED repeats the choice of faults. Exit code 1 when a promise was broken.
  */
-
 import type { Receiver } from './cast.ts'
 import { type Footprint, footprintOf } from './footprint.ts'
 import { Guard } from './guard.ts'
