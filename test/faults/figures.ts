@@ -10,14 +10,3 @@ export function latencies({ written, arrivals }: Books, fits: (line: WrittenLine
     return at === undefined || committingAt === null ? [] : [at - committingAt]
   })
 }
-
-/** Arrivals of callbacks that a receiver had answered with 2xx before; a retry after a refusal is none. */
-export function repeatsOf({ arrivals }: Books): number {
-  const taken = new Set<string>()
-  let repeats = 0
-  for (const { messageId, answered } of [...arrivals].sort((a, b) => a.at - b.at)) {
-    if (taken.has(messageId)) repeats += 1
-    if (answered && answered >= 200 && answered < 300) taken.add(messageId)
-  }
-  return repeats
-}

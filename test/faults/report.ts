@@ -26,16 +26,14 @@ function counts({ verdict, faults }: Result): string {
 }
 
 function duplicates(result: Result): string {
-  const { verdict, repeats, faults } = result
+  const { verdict, faults } = result
   if (verdict === null) return ''
-  const perFault = faults === 0 ? '' : `, ${short(repeats / faults)} a fault`
-  const again = verdict.duplicates - repeats
-  const others = again > 0 ? `; ${whole(again)} more arrived again that the receiver had not taken before` : ''
-  return `duplicates ${whole(repeats)}: ${short(perMillionOf(result))} a million${perFault}${others}`
+  const perFault = faults === 0 ? '' : `, ${short(verdict.duplicates / faults)} a fault`
+  return `duplicates ${whole(verdict.duplicates)}: ${short(perMillion(verdict))} a million${perFault}`
 }
 
-function perMillionOf({ verdict, repeats }: Result): number {
-  return verdict === null ? Number.NaN : (repeats * 1e6) / verdict.committed
+function perMillion({ duplicates, committed }: NonNullable<Result['verdict']>): number {
+  return (duplicates * 1e6) / committed
 }
 
 function figure({ name, value, unit }: Figure): string {
@@ -55,13 +53,13 @@ export function table(results: readonly Result[]): string {
 }
 
 function row(result: Result): string[] {
-  const { number, title, outcome, reasons, faults, repeats, verdict, figures } = result
+  const { number, title, outcome, reasons, faults, verdict, figures } = result
   const start = [String(number), title]
   if (verdict === null)
     return [...start, '', '', '', '', '', '', outcome === 'skipped' ? `skipped: ${reasons.join(', ')}` : outcome]
   const violations = violationKinds.reduce((sum, kind) => sum + verdict.counts[kind], 0)
-  const perFault = faults === 0 ? '' : short(repeats / faults)
-  const numbers = [whole(faults), whole(verdict.committed), whole(violations), short(perMillionOf(result)), perFault]
+  const perFault = faults === 0 ? '' : short(verdict.duplicates / faults)
+  const numbers = [whole(faults), whole(verdict.committed), whole(violations), short(perMillion(verdict)), perFault]
   return [...start, ...numbers, figures.map(figure).join(', '), outcome]
 }
 

@@ -20,8 +20,6 @@ export interface Result {
   readonly figures: readonly Figure[]
   /** Null: it did not get as far as to be checked. */
   readonly verdict: Pick<Verdict, 'counts' | 'committed' | 'arrivals' | 'duplicates' | 'undecided'> | null
-  /** Arrivals of callbacks that the receiver had answered with 2xx before: what a retry after a refusal is not. */
-  readonly repeats: number
   readonly faults: number
   /** What was kept for whoever looks into a failure. */
   readonly folder: string | null

@@ -21,7 +21,7 @@ export async function runScenario(scenario: Scenario, options: RunningOptions): 
   const { seed, isShort } = options
   const startedAt = performance.now()
   const start = { number: scenario.number, title: scenario.title, seed, isShort }
-  const nothing = { figures: [], verdict: null, repeats: 0, faults: 0, folder: null, seconds: 0 }
+  const nothing = { figures: [], verdict: null, faults: 0, folder: null, seconds: 0 }
   const missing = await missingOf(scenario, isShort)
   if (missing.length > 0) return { ...start, ...nothing, outcome: 'skipped', reasons: missing }
   const folder = await mkdtemp(join(tmpdir(), `ringback-faults-${scenario.number}-`))
@@ -37,7 +37,6 @@ export async function runScenario(scenario: Scenario, options: RunningOptions): 
     seconds: (performance.now() - startedAt) / 1_000,
     figures: stage?.figures ?? [],
     verdict: stage?.verdict ?? null,
-    repeats: stage?.repeats ?? 0,
     faults: stage?.faults ?? 0,
     folder: isFailed ? folder : null,
   }
@@ -58,7 +57,7 @@ async function perform(scenario: Scenario, options: RunningOptions, folder: stri
   try {
     const database = await options.servers.database(scenario.server)
     stage = new Stage({ ...options, folder, database, client: await connected(database.url) })
-    await within(scenario.run(stage), (scenario.limitSeconds ?? 240) * 1_000, options.signal)
+    await within(scenario.run(stage), (scenario.limitSeconds ?? 600) * 1_000, options.signal)
   } catch (error) {
     fail(error)
   }

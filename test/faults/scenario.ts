@@ -10,8 +10,8 @@
  *         const writers = await stage.writers({ urls: [receiver.url('/mixed')] })       // load on
  *         ... relays[0].kill('SIGKILL'); stage.fault() ...                        // faults on, then off
  *         await writers.stop()
- *         await stage.check()                                                    // drain, check
- *         stage.figure('duplicates a kill', stage.repeats / stage.faults)        // figures
+ *         const { verdict } = await stage.check()                                // drain, check
+ *         stage.figure('duplicates a kill', verdict.duplicates / stage.faults)   // figures
  *         stage.bar('60 kills', stage.faults >= 60)                              // what fails it
  *       },
  *     }
@@ -32,7 +32,7 @@ export interface Scenario {
   readonly server?: Readonly<Record<string, string>>
   /** false: there is no short form for CI. Default true. */
   readonly short?: boolean
-  /** Longest time, in seconds, of the long form; default 240. */
+  /** Longest time, in seconds, of the long form; default 600, for a machine under load. */
   readonly limitSeconds?: number
   run(stage: Stage): Promise<void>
 }

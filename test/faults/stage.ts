@@ -3,7 +3,6 @@ import { check } from '../../src/verify/check.ts'
 import type { Act, CheckOptions, Verdict } from '../../src/verify/history.ts'
 import { type Books, readBooks } from './books.ts'
 import { Cast } from './cast.ts'
-import { repeatsOf } from './figures.ts'
 import type { Figure } from './result.ts'
 
 export interface Checked {
@@ -21,8 +20,6 @@ export class Stage extends Cast {
   /** The body that an operator has given a callback, by its message id. */
   readonly amended = new Map<string, string>()
   verdict: Verdict | null = null
-  /** Duplicates as a receiver sees them: `Result.repeats`. */
-  repeats = 0
   faults = 0
 
   fault(count = 1): void {
@@ -77,7 +74,6 @@ export class Stage extends Cast {
     const books = await readBooks(this.folder, this.client, this)
     const verdict = check(books, { drained: true, ...how })
     this.verdict = verdict
-    this.repeats = repeatsOf(books)
     for (const { kind, id, messageId, detail } of verdict.violations.slice(0, 10)) {
       this.failures.push(`${kind}: callback ${id ?? '?'} (${messageId}) ${detail}`)
     }

@@ -25,8 +25,8 @@ export const scenario: Scenario = {
       relays[at] = stage.startRelay(name)
     }
     await writers.stop()
-    await stage.check()
-    stage.figure('duplicates a kill', stage.repeats / stage.faults)
+    const { verdict } = await stage.check()
+    stage.figure('duplicates a kill', verdict.duplicates / stage.faults)
     stage.longBar('60 kills', stage.faults >= 60)
   },
 }
