@@ -27,10 +27,12 @@ export const scenario: Scenario = {
     const seconds = stage.seconds(30, 6)
     await stage.sleep(seconds * 1_000)
     const tries = count()
-    const refused = await stage.client.query('create table probe as select from generate_series(1, 100000)').then(
-      () => false,
-      () => true,
-    )
+    const refused = await stage.client
+      .query('create table probe tablespace small as select from generate_series(1, 100000)')
+      .then(
+        () => false,
+        () => true,
+      )
     const freedAt = now()
     await disk.free()
     await stage.sleep(stage.seconds(10, 3) * 1_000)

@@ -72,7 +72,7 @@ async function takeover(stage: Stage, how: 'SIGSTOP' | 'partition'): Promise<Tak
   const writing = await stage.client.query(
     "select from pg_stat_activity where datname = current_database() and wait_event = 'ClientWrite'",
   )
-  await heir.until('lanes_taken', ({ owned }) => owned === 64, 30_000)
+  await ownsAll(stage, heir.name)
   const ms = now() - stopped.at
   await stage.drained(60_000)
   const sentMs = now() - stopped.at
@@ -84,4 +84,13 @@ async function takeover(stage: Stage, how: 'SIGSTOP' | 'partition'): Promise<Tak
     stage.bar(`${relay.name} ends in order`, code === 0)
   }
   return { ms, sentMs, writing: writing.rowCount ?? 0 }
+}
+
+/** Resolves when all lanes are this relay's. */
+async function ownsAll(stage: Stage, name: string): Promise<void> {
+  for (const until = now() + 30_000; now() < until; await stage.sleep(50)) {
+    const { rowCount } = await stage.client.query('select from outbox.lane where owner is distinct from $1', [name])
+    if (rowCount === 0) return
+  }
+  throw new Error(`${name} has not taken all lanes within 30 s`)
 }
