@@ -25,7 +25,15 @@ function staged() {
     { recorded: () => {}, overtaken: () => {} },
   )
   const session = { rows } as never
-  const intake = new Intake({ session, sequencer, holdings, recorder, policy, bell: new Bell() })
+  const intake = new Intake({
+    session,
+    sequencer,
+    holdings,
+    recorder,
+    policy,
+    isSending: () => false,
+    bell: new Bell(),
+  })
   const parts = { session, sequencer, holdings, intake }
   const fetcher = new Fetcher(parts, { horizonMs: 5_000, sweepMs: 1_000, memoryRows: 100 })
   return { clock, fetcher }
