@@ -46,6 +46,8 @@ export class Relay {
   readonly #postOptions: PostOptions
   readonly #post: typeof post
   #inFlight = 0
+  /** A claim or a look at the lanes may be under way, and bring something to do. */
+  #isTaking = false
   #wantKey: (key: string) => void = () => {}
 
   /** @param send POSTs one callback and says how it ended, whatever happens. */
@@ -93,7 +95,12 @@ export class Relay {
       await this.#keeper.start(sessions.keep)
       const intake = this.#intake(term)
       const fetcher = this.#fetcher(term, intake)
-      loops = [this.#keep(term, fetcher), this.#read(term, fetcher), this.#claim(term, intake), this.#record(term)]
+      const takers = [this.#keep(term, fetcher), this.#claim(term, intake)]
+      this.#isTaking = true
+      void Promise.allSettled(takers).then(() => {
+        this.#isTaking = false
+      })
+      loops = [...takers, this.#read(term, fetcher), this.#record(term)]
       await Promise.race([sessions.failure(), Promise.all(loops)])
     } finally {
       clearInterval(watchdog)
@@ -120,7 +127,7 @@ export class Relay {
     this.#log.info('stopping', { in_flight: this.#inFlight, grace_ms: this.#config.graceMs })
     term?.stopWork()
     this.#bell.ring()
-    await this.#quiet(this.#config.graceMs, () => this.#inFlight === 0)
+    await this.#quiet(this.#config.graceMs, () => this.#inFlight === 0 && !this.#isTaking)
     this.#origins.abort('shut down')
     await this.#quiet(1_000, () => this.#inFlight === 0)
     await this.#quiet(5_000, () => this.#recorder.backlog === 0)
