@@ -35,6 +35,7 @@ export class Keeper {
   /** When lanes that the name's former process has left may be taken; monotonic milliseconds. */
   #formerFreeAt = 0
   #renewAt = 0
+  #isLeaving = false
 
   constructor(parts: { lease: Lease; holdings: Holdings; sequencer: Sequencer; log: Log }, options: KeeperOptions) {
     this.#lease = parts.lease
@@ -68,6 +69,7 @@ export class Keeper {
 
   /** Releases everything; another relay can go on at once. */
   async stop(session: Session): Promise<void> {
+    this.#isLeaving = true
     this.#lease.lost()
     await db.releaseLanes(session, this.#holdings.owned)
     this.#holdings.remove(this.#holdings.lanes)
@@ -87,7 +89,9 @@ export class Keeper {
     return false
   }
 
+  /** A renewal that was on its way when the relay stopped gives nothing back. */
   #trust(sent: Moment): void {
+    if (this.#isLeaving) return
     this.#lease.renewed(sent)
     this.#renewAt = sent.monotonic + this.#options.leaseMs / 3
   }

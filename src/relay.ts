@@ -47,6 +47,8 @@ export class Relay {
   readonly #post: typeof post
   /** Attempts whose POST is under way, as `attemptName` calls them. */
   readonly #inFlight = new Set<string>()
+  /** A claim or a look at the lanes may be under way, and bring something to do. */
+  #isTaking = false
   #wantKey: (key: string) => void = () => {}
 
   /** @param send POSTs one callback and says how it ended, whatever happens. */
@@ -94,7 +96,12 @@ export class Relay {
       await this.#keeper.start(sessions.keep)
       const intake = this.#intake(term)
       const fetcher = this.#fetcher(term, intake)
-      loops = [this.#keep(term, fetcher), this.#read(term, fetcher), this.#claim(term, intake), this.#record(term)]
+      const takers = [this.#keep(term, fetcher), this.#claim(term, intake)]
+      this.#isTaking = true
+      void Promise.allSettled(takers).then(() => {
+        this.#isTaking = false
+      })
+      loops = [...takers, this.#read(term, fetcher), this.#record(term)]
       await Promise.race([sessions.failure(), Promise.all(loops)])
     } finally {
       clearInterval(watchdog)
@@ -121,7 +128,7 @@ export class Relay {
     this.#log.info('stopping', { in_flight: this.#inFlight.size, grace_ms: this.#config.graceMs })
     term?.stopWork()
     this.#bell.ring()
-    await this.#quiet(this.#config.graceMs, () => this.#inFlight.size === 0)
+    await this.#quiet(this.#config.graceMs, () => this.#inFlight.size === 0 && !this.#isTaking)
     this.#origins.abort('shut down')
     await this.#quiet(1_000, () => this.#inFlight.size === 0)
     await this.#quiet(5_000, () => this.#recorder.backlog === 0)
