@@ -1,4 +1,4 @@
-import { hashOf } from './random.ts'
+import { hashOf } from '../fixtures/random.ts'
 
 /** What a receiver does with a request that it has read and noted. */
 export interface Behaviour {

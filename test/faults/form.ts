@@ -1,4 +1,4 @@
-import { between, pick, type Random } from './random.ts'
+import { between, pick, type Random } from '../fixtures/random.ts'
 
 /** A form as a producer writes it, and the body that it must become. */
 export interface Form {

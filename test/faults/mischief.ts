@@ -1,5 +1,5 @@
 import type { FaultProxy } from '../fixtures/fault-proxy.ts'
-import { between, pick } from './random.ts'
+import { between, pick } from '../fixtures/random.ts'
 import { quickLeaseMs, type Relay } from './relay.ts'
 import type { Stage } from './stage.ts'
 

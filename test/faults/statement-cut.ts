@@ -1,5 +1,5 @@
 import type { Watcher } from '../fixtures/fault-proxy.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../fixtures/random.ts'
 
 /** A message of PostgreSQL's protocol: a letter, and what follows its length. */
 interface Message {

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Written } from '../../src/verify/history.ts'
+import { pick, type Random } from '../fixtures/random.ts'
 import { now } from './clock.ts'
 import { formOf } from './form.ts'
-import { pick, type Random } from './random.ts'
 
 /** What transactions are made of. */
 export interface Traffic {

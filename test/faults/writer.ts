@@ -5,8 +5,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { randomFrom } from '../fixtures/random.ts'
 import { Journal } from './journal.ts'
-import { randomFrom } from './random.ts'
 import { type Traffic, Transaction } from './transaction.ts'
 
 export interface WriterPlan extends Traffic {

@@ -1,4 +1,4 @@
-import { randomFrom } from '../fixtures/history.ts'
+import { randomFrom } from '../fixtures/random.ts'
 
 /** All chance in a simulation. The same seed throws the same. */
 export class Dice {

@@ -1,4 +1,4 @@
-import { between } from '../random.ts'
+import { between } from '../../fixtures/random.ts'
 import type { Scenario } from '../scenario.ts'
 
 /** Each is started again at once, as a process manager would, and takes its own lanes back. */

@@ -1,6 +1,6 @@
 import type { FaultProxy } from '../../fixtures/fault-proxy.ts'
+import { pick } from '../../fixtures/random.ts'
 import type { Receiver } from '../cast.ts'
-import { pick } from '../random.ts'
 import { type Point, points, type Relay } from '../relay.ts'
 import type { Scenario } from '../scenario.ts'
 import type { Stage } from '../stage.ts'

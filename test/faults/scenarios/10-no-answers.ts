@@ -1,5 +1,5 @@
+import { between } from '../../fixtures/random.ts'
 import type { Books } from '../books.ts'
-import { between } from '../random.ts'
 import type { Scenario } from '../scenario.ts'
 
 /** Requests arrive and are taken; their answers do not come back. In the end connections either live on or are reset. */
