@@ -84,9 +84,10 @@ export class Sequencer {
   add(callbacks: readonly WaitingCallback[], now: number, reading?: Reading): number {
     const before = this.size
     for (const callback of callbacks) {
+      if (reading?.left.has(callback.id)) continue
       const known = this.#rows.get(callback.id)
       if (known) this.#hasten(known, now + callback.dueInMs, now)
-      else if (!reading?.left.has(callback.id) && this.room > 0) this.#admit(callback, now)
+      else if (this.room > 0) this.#admit(callback, now)
     }
     return this.size - before
   }
