@@ -194,8 +194,11 @@ export class Cast {
     await Promise.all(this.#proxies.map(proxy => proxy.close()))
     await this.client.end().catch(() => {})
     const { server } = this.#database
-    if (server !== null) copyFileSync(server.logFile, join(this.folder, 'postgres.log'))
-    await this.#database.remove()
+    try {
+      if (server !== null) copyFileSync(server.logFile, join(this.folder, 'postgres.log'))
+    } finally {
+      await this.#database.remove()
+    }
     return failures
   }
 
