@@ -27,6 +27,8 @@ export interface MigrateOptions {
  */
 export async function migrate(config: pg.ClientConfig, options: MigrateOptions): Promise<string[]> {
   const pool = new pg.Pool({ ...config, max: 1, application_name: 'ringback migrate' })
+  // A connection that ends while nothing is asked of it: the next statement says so, if there is one.
+  pool.on('error', () => {})
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
   try {
     const files = await migrationFiles()
