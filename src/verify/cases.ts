@@ -48,6 +48,11 @@ export function isSettled({ status }: CallbackRow): boolean {
   return status !== 'pending' && status !== 'claimed'
 }
 
+/** 2xx. Not asked of the relay's own table of statuses, which is what is being checked. */
+export function isSuccess(answered: number | null | undefined): boolean {
+  return answered != null && answered >= 200 && answered < 300
+}
+
 /** What is on record of one attempt. */
 export function recordsOf({ attempts }: Case, attempt: number): AttemptRow[] {
   return attempts.filter(row => row.attempt === attempt)

@@ -1,5 +1,5 @@
 import { compareIds } from '../ids.ts'
-import { type Case, casesOf, idOf, isSettled, wasReplayedAfter } from './cases.ts'
+import { type Case, casesOf, idOf, isSettled, isSuccess, wasReplayedAfter } from './cases.ts'
 import {
   type Arrival,
   type CheckOptions,
@@ -109,5 +109,5 @@ function duplicatesOf(each: Case): number {
 }
 
 function isTaken({ answered }: Arrival): boolean {
-  return answered === undefined || (answered !== null && answered >= 200 && answered < 300)
+  return answered === undefined || isSuccess(answered)
 }

@@ -1,5 +1,5 @@
 import { compareIds } from '../ids.ts'
-import { type Case, idOf, isSettled } from './cases.ts'
+import { type Case, idOf, isSettled, isSuccess, recordsOf } from './cases.ts'
 
 /** What a row has to do with order: two times of each of the three clocks, where they are known. */
 interface Place {
@@ -75,7 +75,7 @@ function isEarlier(earlier: Place, row: Place): boolean {
 
 function place(each: Case, { hasBook, databaseTimes }: { hasBook: boolean; databaseTimes: boolean }): Place {
   const { row, written, arrivals } = each
-  const startedAt = Math.min(...each.attempts.filter(({ attempt }) => attempt === 1).map(a => a.startedAt))
+  const startedAt = Math.min(...recordsOf(each, 1).map(a => a.startedAt))
   const wasActedOn = each.acts.length > 0 || (row?.budgetFrom ?? 0) > 0
   const committedAt = typeof written?.committedAt === 'number' ? written.committedAt : Infinity
   return {
@@ -91,11 +91,12 @@ function place(each: Case, { hasBook, databaseTimes }: { hasBook: boolean; datab
   }
 }
 
-function firstSettledAt({ row, attempts, acts }: Case): number {
+function firstSettledAt(each: Case): number {
+  const { row, acts } = each
   if (row === undefined) return -Infinity
   const [first, ...more] = acts
   if (first?.act === 'replay') {
-    return Math.max(...attempts.filter(({ attempt }) => attempt === first.attempts).map(a => a.finishedAt))
+    return Math.max(...recordsOf(each, first.attempts).map(a => a.finishedAt))
   }
   // Cancelled and then replayed, or replayed by somebody who kept no book: when it was settled first is not known.
   if (more.length > 0 || row.budgetFrom > 0) return -Infinity
@@ -106,9 +107,7 @@ function firstSettledAt({ row, attempts, acts }: Case): number {
 /** When the receiver took it: the first arrival that it answered with 2xx and that is on record as delivered. */
 function deliveredAt({ attempts, arrivals }: Case): number {
   const delivered = new Set(attempts.flatMap(({ attempt, outcome }) => (outcome === 'delivered' ? attempt : [])))
-  const taken = arrivals.filter(
-    ({ attempt, answered }) => delivered.has(attempt) && Math.floor((answered ?? 0) / 100) === 2,
-  )
+  const taken = arrivals.filter(({ attempt, answered }) => delivered.has(attempt) && isSuccess(answered))
   return taken.length === 0 ? -Infinity : Math.min(...taken.map(({ at }) => at))
 }
 

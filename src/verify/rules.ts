@@ -1,4 +1,4 @@
-import { type Case, isSettled, recordsOf, wasReplayedAfter } from './cases.ts'
+import { type Case, isSettled, isSuccess, recordsOf, wasReplayedAfter } from './cases.ts'
 import type { Arrival, CheckOptions } from './history.ts'
 
 /** What a rule may know beside the callback itself. */
@@ -94,7 +94,7 @@ export const misrecorded: Rule = ({ row, attempts, arrivals }, { allArrivals }) 
 }
 
 function agrees(answered: number, outcome: string, httpStatus: number | null): boolean {
-  return (httpStatus ?? answered) === answered && (outcome !== 'delivered' || (answered >= 200 && answered < 300))
+  return (httpStatus ?? answered) === answered && (outcome !== 'delivered' || isSuccess(answered))
 }
 
 function said(answered: number | null): string {

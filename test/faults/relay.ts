@@ -1,21 +1,13 @@
 import { fileURLToPath } from 'node:url'
+import { quick as quickOptions } from '../fixtures/quick.ts'
 import type { Guard } from './guard.ts'
 import { type Ended, Program } from './program.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const PRELOAD = fileURLToPath(new URL('preload.mjs', import.meta.url))
 
-/** Short enough for a scenario, and consistent: the lease exceeds deadline and margin. No row gives up while faults are on. */
-export const quick = {
-  lease: '4s',
-  'lease-margin': '500ms',
-  deadline: '2s',
-  'connect-timeout': '1s',
-  'retry-base': '50ms',
-  'retry-cap': '1s',
-  'max-attempts': 100,
-  'log-format': 'json',
-} as const
+/** No row gives up while faults are on. */
+export const quick = { ...quickOptions, 'max-attempts': 100, 'log-format': 'json' } as const
 export const quickLeaseMs = 4_000
 
 /** Places at which `preload.mjs` can let a relay die, in the order in which a callback passes them. */
