@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
-import { Bell } from '../src/bell.ts'
-import { Fetcher } from '../src/fetcher.ts'
-import { Holdings } from '../src/holdings.ts'
-import { Intake } from '../src/intake.ts'
-import { Recorder } from '../src/recorder.ts'
-import { Sequencer } from '../src/sequencer.ts'
+import type { Sequencer } from '../src/sequencer.ts'
 import { eventually } from './fixtures/eventually.ts'
+import { reader } from './fixtures/reader.ts'
 import { Stage } from './outbox/stage.ts'
 
 const memoryRows = 4_000
@@ -19,28 +15,14 @@ const settings = {
   breaker: { failures: 10, pauseMs: 2_000 },
   headers: [],
 }
-const policy = { baseMs: 1_000, capMs: 1_000, maxAttempts: 5 }
 const log = { error: t.fail } as never
 
 /** A relay that reads and sends nothing. It owns all lanes and sweeps only when a test says so. */
 async function reading() {
   const stage = await Stage.open(t)
-  const sequencer = new Sequencer({ rows: memoryRows, settingsOf: () => settings, horizonMs: 5_000, drainMs: 5_000 })
-  const holdings = new Holdings()
-  holdings.add(await stage.takeAll())
-  const recorder = new Recorder({ relay: () => 'test', log }, { recorded: () => {}, overtaken: () => {} })
   const { session } = stage
-  const intake = new Intake({
-    session,
-    sequencer,
-    holdings,
-    recorder,
-    policy,
-    isSending: () => false,
-    bell: new Bell(),
-  })
-  const parts = { session, sequencer, holdings, intake }
-  const fetcher = new Fetcher(parts, { horizonMs: 5_000, sweepMs: 3_600_000, memoryRows })
+  const lanes = await stage.takeAll()
+  const { sequencer, fetcher } = reader({ session, lanes, log, settings, memoryRows, sweepMs: 3_600_000 })
   await fetcher.look()
   return { stage, sequencer, fetcher }
 }

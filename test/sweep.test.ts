@@ -1,13 +1,7 @@
 import t from 'tap'
-import { Bell } from '../src/bell.ts'
-import { Fetcher } from '../src/fetcher.ts'
-import { Holdings } from '../src/holdings.ts'
-import { Intake } from '../src/intake.ts'
-import { Recorder } from '../src/recorder.ts'
-import { Sequencer } from '../src/sequencer.ts'
+import { reader } from './fixtures/reader.ts'
 
 const settings = { concurrency: 4, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
-const policy = { baseMs: 1_000, capMs: 1_000, maxAttempts: 5 }
 
 /** A relay's reader on an empty outbox, and a clock that a test moves. Only a sweep reads parked rows. */
 function staged() {
@@ -17,25 +11,14 @@ function staged() {
     if (name === 'ringback_parked') clock.sweeps += 1
     return [{ id: null, read: 0, reached: null }]
   }
-  const sequencer = new Sequencer({ rows: 100, settingsOf: () => settings, horizonMs: 5_000, drainMs: 5_000 })
-  const holdings = new Holdings()
-  holdings.add([{ lane: 1, epoch: '1' }])
-  const recorder = new Recorder(
-    { relay: () => 'test', log: { error: t.fail } as never },
-    { recorded: () => {}, overtaken: () => {} },
-  )
-  const session = { rows } as never
-  const intake = new Intake({
-    session,
-    sequencer,
-    holdings,
-    recorder,
-    policy,
-    isSending: () => false,
-    bell: new Bell(),
+  const { fetcher } = reader({
+    session: { rows } as never,
+    lanes: [{ lane: 1, epoch: '1' }],
+    log: { error: t.fail } as never,
+    settings,
+    memoryRows: 100,
+    sweepMs: 1_000,
   })
-  const parts = { session, sequencer, holdings, intake }
-  const fetcher = new Fetcher(parts, { horizonMs: 5_000, sweepMs: 1_000, memoryRows: 100 })
   return { clock, fetcher }
 }
 
