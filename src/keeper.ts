@@ -159,7 +159,7 @@ export class Keeper {
   }
 
   async #take(session: Session, wanted: Parameters<typeof db.takeLanes>[2]): Promise<boolean> {
-    if (wanted.length === 0) return false
+    if (wanted.length === 0 || this.#isLeaving) return false
     try {
       const taken = await db.takeLanes(session, this.#name, wanted)
       this.#holdings.add(taken)

@@ -1,0 +1,78 @@
+import t, { type Test } from 'tap'
+import { Bell } from '../src/bell.ts'
+import { Holdings } from '../src/holdings.ts'
+import { Keeper } from '../src/keeper.ts'
+import { Lease, systemClocks } from '../src/lease.ts'
+import type { Log } from '../src/observe/log.ts'
+import type { Session, Statement } from '../src/outbox/session.ts'
+import { Sequencer } from '../src/sequencer.ts'
+import { eventually } from './fixtures/eventually.ts'
+import { Stage } from './outbox/stage.ts'
+
+const leaseMs = 3_000
+const settings = { concurrency: 1, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
+
+async function staged(t: Test) {
+  const { session, query } = await Stage.open(t)
+  const silent = () => {}
+  const log: Log = {
+    trace: silent,
+    debug: silent,
+    info: silent,
+    warn: silent,
+    error: silent,
+    fatal: silent,
+    writes: () => false,
+  }
+  const lease = new Lease({ leaseMs, marginMs: 100 }, systemClocks)
+  const holdings = new Holdings()
+  const sequencer = new Sequencer({ rows: 100, settingsOf: () => settings, horizonMs: 5_000, drainMs: 5_000 })
+  const keeper = new Keeper({ lease, holdings, sequencer, log }, { name: 'relay-a', leaseMs, observeMs: 10 })
+  return { session, query, lease, holdings, keeper }
+}
+
+/** The session, whose replies to renewals reach nobody until they are let go. */
+function holdingRenewals(session: Session) {
+  let letGo = () => {}
+  const gate = new Promise<void>(resolve => {
+    letGo = resolve
+  })
+  const state = { held: 0 }
+  const rows = async (statement: Statement, values?: readonly unknown[]) => {
+    const reply = await session.rows(statement, values)
+    if (statement.name === 'ringback_renew') {
+      state.held += 1
+      await gate
+    }
+    return reply
+  }
+  const run = (text: string) => session.run(text)
+  return { slow: { rows, run } as unknown as Session, state, letGo }
+}
+
+t.test('a relay that has left trusts no lane again, though a renewal of its was still on its way', async t => {
+  const { session, lease, holdings, keeper } = await staged(t)
+  await keeper.start(session)
+  t.ok(lease.isHeld)
+  t.equal(holdings.lanes.length, 64)
+  const { slow, state, letGo } = holdingRenewals(session)
+  let isOpen = true
+  const bell = new Bell()
+  const running = keeper.run(
+    slow,
+    () => isOpen,
+    bell,
+    () => {},
+  )
+  await eventually(() => {
+    if (state.held === 0) throw new Error('no renewal yet')
+  })
+  await keeper.stop(session)
+  t.notOk(lease.isHeld)
+  isOpen = false
+  letGo()
+  bell.ring()
+  await running
+  t.notOk(lease.isHeld)
+  t.same(holdings.lanes, [])
+})
