@@ -24,8 +24,8 @@ test: $(INSTALLED) ## runs every test, or ARGS=<files>, with an embedded Postgre
 bench: dist/cli.js $(BENCH_INSTALLED) ## measures beside peers; PART=drain,latency SCALE=0.1 for less, ROUNDS=5, SAVE=1 keeps the results
 	@PART="$(PART)" SCALE="$(SCALE)" ROUNDS="$(ROUNDS)" SAVE="$(SAVE)" JSON="$(JSON)" $(BENCH_NODE) test/bench/bench.ts
 
-faults: dist/cli.js ## breaks things and counts what got lost; SCENARIO=2,7 for some, SEED=123 to repeat, SHORT=1 for less
-	@SCENARIO="$(SCENARIO)" SEED="$(SEED)" SHORT="$(SHORT)" JSON="$(JSON)" node --import tsx test/faults/faults.ts
+faults: dist/cli.js ## breaks things and counts what got lost; SCENARIO=2,7 for some, SEED=123 to repeat, SHORT=1 for less, SAVE=1 keeps the results
+	@SCENARIO="$(SCENARIO)" SEED="$(SEED)" SHORT="$(SHORT)" SAVE="$(SAVE)" JSON="$(JSON)" node --import tsx test/faults/faults.ts
 
 soak: dist/cli.js ## faults of all kinds at random for MINUTES=10, then the books; says how memory and connections grew
 	@MINUTES="$(MINUTES)" SEED="$(SEED)" node --import tsx test/faults/soak.ts

@@ -1,19 +1,21 @@
 /**
  * The fault suite: `make faults`. Variables: SCENARIO=2,7 picks some; SEED repeats a run; SHORT=1 takes the form that CI runs;
- * JSON=file keeps the results; TEST_DATABASE_URL names a server for the scenarios that need none of their own.
+ * JSON=file keeps the results; SAVE=1 puts them into results.json, from which the README's table is, in place of those
+ * scenarios' old ones; TEST_DATABASE_URL names a server for the scenarios that need none of their own.
  *
  * Exit code 1 when a scenario has failed, 2 when there is none of the numbers asked for.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { Guard } from './guard.ts'
 import { paragraph, summary, table } from './report.ts'
-import type { Result } from './result.ts'
+import { formatResults, type Result, replaced, toKeep } from './result.ts'
 import { runScenario } from './running.ts'
 import { allScenarios } from './scenarios.ts'
 import { Servers } from './servers.ts'
 
-const { SCENARIO = '', SEED = '', SHORT = '', JSON: file = '' } = process.env
+const { SCENARIO = '', SEED = '', SHORT = '', SAVE = '', JSON: file = '' } = process.env
+const RESULTS = new URL('results.json', import.meta.url)
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort(signal))
 
@@ -54,7 +56,11 @@ try {
   await guard.dismiss()
 }
 process.stdout.write(`\n${table(results)}\n\n${summary(results)}\n`)
-if (file !== '') writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`)
+if (file !== '') writeFileSync(file, formatResults(results))
+if (SAVE === '1') {
+  const saved = JSON.parse(readFileSync(RESULTS, 'utf8')) as Result[]
+  writeFileSync(RESULTS, formatResults(replaced(saved, results.map(toKeep))))
+}
 const ended = interrupted.signal.reason as NodeJS.Signals | undefined
 process.exitCode =
   ended === undefined ? Number(results.some(({ outcome }) => outcome === 'failed')) : 128 + constants.signals[ended]

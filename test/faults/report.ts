@@ -40,7 +40,7 @@ function figure({ name, value, unit }: Figure): string {
   return `${name} ${short(value)}${unit === '' ? '' : ` ${unit}`}`
 }
 
-/** A row for each scenario. */
+/** A row for each scenario. How long it took to drain says little beside the other figures, and is left out. */
 export function table(results: readonly Result[]): string {
   const head = ['#', 'scenario', 'faults', 'committed', 'violations', 'duplicates a million', 'a fault', 'figures', '']
   const rows = results.map(row)
@@ -60,7 +60,9 @@ function row(result: Result): string[] {
   const violations = violationKinds.reduce((sum, kind) => sum + verdict.counts[kind], 0)
   const perFault = faults === 0 ? '' : short(verdict.duplicates / faults)
   const numbers = [whole(faults), whole(verdict.committed), whole(violations), short(perMillion(verdict)), perFault]
-  return [...start, ...numbers, figures.map(figure).join(', '), outcome]
+  const telling = figures.filter(({ name }) => name !== 'drained in')
+  const how = outcome === 'failed' ? `failed: ${reasons.join(', ')}` : outcome
+  return [...start, ...numbers, telling.map(figure).join(', '), how]
 }
 
 /** The last line. */

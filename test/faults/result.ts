@@ -25,6 +25,23 @@ export interface Result {
   readonly folder: string | null
 }
 
+/** The old results with the fresh ones in place of those of the same scenarios, by number. */
+export function replaced(old: readonly Result[], fresh: readonly Result[]): Result[] {
+  const byNumber = new Map([...old, ...fresh].map(result => [result.number, result]))
+  return [...byNumber.values()].sort((a, b) => a.number - b.number)
+}
+
+/** Without what only helps to look into a failure. */
+export function toKeep(result: Result): Result {
+  if (result.verdict === null) return { ...result, folder: null }
+  const { counts, committed, arrivals, duplicates, undecided } = result.verdict
+  return { ...result, folder: null, verdict: { counts, committed, arrivals, duplicates, undecided } }
+}
+
+export function formatResults(results: readonly Result[]): string {
+  return `${JSON.stringify(results, null, 2)}\n`
+}
+
 /** Percentile `share` (0 to 1) of the values: the smallest one that so many do not exceed. NaN of none. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)

@@ -27,7 +27,7 @@ export const scenario: Scenario = {
     stage.bar('duplicates 0', verdict.duplicates === 0)
     for (const { relays, from, to } of phases) {
       const took = latencies(books, ({ insertingAt }) => insertingAt >= from && insertingAt < to)
-      stage.figure(`${relays} relays: commit to arrival p50`, percentile(took, 0.5), 'ms')
+      stage.figure(`${relays} ${relays === 1 ? 'relay' : 'relays'}: commit to arrival p50`, percentile(took, 0.5), 'ms')
       stage.figure('p99', percentile(took, 0.99), 'ms')
       stage.longBar(`${relays} relays: 10,000 arrived`, took.length >= 10_000)
     }
