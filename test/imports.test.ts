@@ -74,6 +74,12 @@ t.test('YAML is read in src/config alone', async t => {
   t.same(strangers(['yaml'], ['config']), [])
 })
 
+t.test('what a receiver imports needs nothing but Node: no package, and no other part of Ringback', async t => {
+  const outside = reachedFrom('receiver.ts').filter(({ of }) => !/^(node:|src\/receiver\/)/.test(of))
+  t.same(outside.map(told), [])
+  t.ok(reachedFrom('receiver.ts').length > 5)
+})
+
 t.test('src/outbox and src/delivery do not know each other', async t => {
   const across = imports.filter(
     ({ by, of }) =>

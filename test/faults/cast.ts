@@ -94,6 +94,7 @@ export class Cast {
       port: 0,
       hosts: ['127.0.0.1'],
       backlog: null,
+      effectsUrl: null,
       ...options,
       file: this.file('arrivals'),
       seed: this.seed,

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import type { Arrival } from '../../src/verify/history.ts'
 import { type Behaviour, behaviourOf } from './behaviours.ts'
 import { now } from './clock.ts'
+import { Effects } from './effects.ts'
 import { Journal } from './journal.ts'
 
 export interface ReceiverPlan {
@@ -20,6 +21,8 @@ export interface ReceiverPlan {
   readonly hosts: readonly string[]
   /** Connections that the kernel holds for it while it does not look; null: the system's default. */
   readonly backlog: number | null
+  /** The database in which a callback has an effect unless it is answered with an error; null: it has none. */
+  readonly effectsUrl: string | null
 }
 
 /** A line of a receiver's journal. */
@@ -29,6 +32,7 @@ export interface ArrivalLine extends Arrival {
 
 const plan = JSON.parse(process.argv[2] ?? '') as ReceiverPlan
 const journal = new Journal(plan.file)
+const effects = plan.effectsUrl === null ? null : new Effects(plan.effectsUrl)
 process.on('disconnect', () => process.exit())
 let port = plan.port
 for (const host of plan.hosts) port = await listen(host)
@@ -55,6 +59,8 @@ async function receive(request: IncomingMessage, response: ServerResponse): Prom
   const messageId = String(request.headers['webhook-id'])
   const arrival: ArrivalLine = { messageId, attempt, body, at: now(), answered: behaviour.status, path }
   journal.write(arrival)
+  // Also where no answer comes back: then the sender cannot know, and sends again.
+  if (effects !== null && (behaviour.status ?? 200) < 300) await effects.take(request.headers)
   if (behaviour.afterMs === undefined) behave(behaviour, request, response)
   else setTimeout(behave, behaviour.afterMs, behaviour, request, response)
 }

@@ -1,12 +1,17 @@
 import { between } from '../../fixtures/random.ts'
+import { checkEffects, Effects } from '../effects.ts'
 import type { Scenario } from '../scenario.ts'
 
-/** Each is started again at once, as a process manager would, and takes its own lanes back. */
+/**
+ * Each is started again at once, as a process manager would, and takes its own lanes back. The receiver gives callbacks an
+ * effect in its database through the inbox, so copies may come, and effects are counted.
+ */
 export const scenario: Scenario = {
   number: 2,
   title: 'kill -9 of a random relay every 300 to 1,500 ms',
   async run(stage) {
-    const receiver = await stage.receiver()
+    await Effects.prepare(stage.client)
+    const receiver = await stage.receiver({ effectsUrl: stage.databaseUrl })
     const names = ['a', 'b']
     const relays = await Promise.all(names.map(name => stage.relay(name)))
     const writers = await stage.writers({ urls: [receiver.url('/mixed')], rate: 150 })
@@ -27,6 +32,7 @@ export const scenario: Scenario = {
     await writers.stop()
     const { verdict } = await stage.check()
     stage.figure('duplicates a kill', verdict.duplicates / stage.faults)
+    await checkEffects(stage)
     stage.longBar('60 kills', stage.faults >= 60)
   },
 }

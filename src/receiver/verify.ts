@@ -1,0 +1,74 @@
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { type Arrival, arrivalOf, type Headers, headerOf, VerificationError } from './arrival.ts'
+import { keysOf } from './keys.ts'
+
+export interface VerifyOptions {
+  /** How far `webhook-timestamp` may be from this machine's clock, either way, in seconds. Default 300. */
+  readonly toleranceSeconds?: number
+  /** Unix time in milliseconds. Default: now. */
+  readonly nowMs?: number
+}
+
+/**
+ * Verifies a POST by Standard Webhooks (https://www.standardwebhooks.com), symmetric signatures `v1`: HMAC-SHA256 over
+ * `<webhook-id>.<webhook-timestamp>.<body>`. One match of any signature in `webhook-signature` with any key will do, so both
+ * sides can change keys one after the other. Signatures are compared in constant time.
+ *
+ * A genuine POST that somebody recorded passes again for as long as its timestamp is within the tolerance, as the relay's own
+ * second copy must; `receive` sees to it that it has no second effect.
+ *
+ * @param body the bytes as they came, before any parser; a string is taken as UTF-8.
+ * @param keys `whsec_` and base64 of 24 to 64 bytes; several in a list, or in one text, a line each.
+ * @returns the arrival; of its fields, `attempt` is not covered by the signature.
+ * @throws VerificationError for a POST that is not to be trusted.
+ * @throws TypeError for a wrong call: a key that is none, a body that has been parsed.
+ */
+export function verify(
+  headers: Headers,
+  body: string | Uint8Array,
+  keys: string | readonly string[],
+  { toleranceSeconds = 300, nowMs = Date.now() }: VerifyOptions = {},
+): Arrival {
+  const known = keysOf(keys)
+  if (typeof body !== 'string' && !(body instanceof Uint8Array))
+    throw new TypeError(`body: expected the bytes as they came, a Buffer, Uint8Array or string; got ${typeof body}`)
+  if (!(toleranceSeconds >= 0)) throw new TypeError(`toleranceSeconds: expected 0 or more; got ${toleranceSeconds}`)
+  const arrival = arrivalOf(headers)
+  const given = signaturesIn(headerOf(headers, 'webhook-signature'))
+  checkAge(nowMs / 1_000 - arrival.sentAt, toleranceSeconds)
+  // As it was sent: leading zeros of a number would be lost.
+  const signed = `${arrival.messageId}.${headerOf(headers, 'webhook-timestamp')}.`
+  const expected = known.map(key => signatureOf(key, signed, body))
+  if (!expected.some(one => given.some(other => isEqual(one, other))))
+    throw new VerificationError(
+      'no_match',
+      'no signature fits: another key, or the body or a header was changed on the way',
+    )
+  return arrival
+}
+
+/** The `v1` ones of `v1,<base64> v1,<base64>`; others are of kinds that this does not know. */
+function signaturesIn(header: string): Buffer[] {
+  const all = header.split(' ').map(each => each.split(','))
+  return all.flatMap(([version, text, ...more]) => {
+    return version === 'v1' && text !== undefined && more.length === 0 ? [Buffer.from(text)] : []
+  })
+}
+
+/** As text, so that one signature has one spelling. */
+function signatureOf(key: KeyObject, signed: string, body: string | Uint8Array): Buffer {
+  return Buffer.from(createHmac('sha256', key).update(signed).update(body).digest('base64'))
+}
+
+/** timingSafeEqual refuses other lengths; that of a signature is no secret. */
+function isEqual(expected: Buffer, given: Buffer): boolean {
+  return expected.length === given.length && timingSafeEqual(expected, given)
+}
+
+function checkAge(ageSeconds: number, toleranceSeconds: number): void {
+  const limit = `the limit is ${toleranceSeconds} s`
+  if (ageSeconds > toleranceSeconds)
+    throw new VerificationError('too_old', `webhook-timestamp is ${Math.round(ageSeconds)} s old; ${limit}`)
+  if (-ageSeconds > toleranceSeconds)
+    throw new VerificationError('too_new', `webhook-timestamp is ${Math.round(-ageSeconds)} s in the future; ${limit}`)
+}
