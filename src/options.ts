@@ -9,6 +9,7 @@ import type { CommandName } from './options/commands.ts'
 import { databaseOptions } from './options/database.ts'
 import { deliveringOptions } from './options/delivering.ts'
 import type { Choice, Duration, Flag, Integer, List, Option } from './options/kinds.ts'
+import { reachingOptions } from './options/reaching.ts'
 import { runningOptions } from './options/running.ts'
 import { showingOptions } from './options/showing.ts'
 import { verifyingOptions } from './options/verifying.ts'
@@ -24,6 +25,7 @@ export const options = {
   ...databaseOptions,
   ...wakingOptions,
   ...deliveringOptions,
+  ...reachingOptions,
   ...runningOptions,
   ...choosingOptions,
   ...verifyingOptions,

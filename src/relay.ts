@@ -2,6 +2,9 @@ import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
 import type { RunConfig } from './config.ts'
 import { decide, originSign, type RetryPolicy } from './decision.ts'
+import { AddressPolicy } from './delivery/address-policy.ts'
+import { directConnect } from './delivery/connection.ts'
+import { guardedConnect } from './delivery/guarded-connect.ts'
 import { Origins } from './delivery/origins.ts'
 import { type PostOptions, post } from './delivery/post.ts'
 import { Fetcher } from './fetcher.ts'
@@ -58,7 +61,11 @@ export class Relay {
     this.#post = send
     const { connectTimeoutMs, memoryRows, leaseMs, leaseMarginMs, pollMs } = config
     const settingsOf = (origin: string) => config.destinations.of(origin)
-    this.#origins = new Origins({ connectionsOf: origin => settingsOf(origin).concurrency, connectTimeoutMs })
+    const policy = new AddressPolicy({ ...config, database: () => this.#term?.sessions.read.peer ?? null })
+    this.#origins = new Origins({
+      connectionsOf: origin => settingsOf(origin).concurrency,
+      connect: guardedConnect(policy, directConnect(connectTimeoutMs), { timeoutMs: connectTimeoutMs }),
+    })
     const horizonMs = Math.max(5_000, 3 * pollMs)
     this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs, drainMs: 5_000 })
     this.#lease = new Lease({ leaseMs, marginMs: leaseMarginMs }, systemClocks)

@@ -19,7 +19,10 @@ export function readValues(
     }
     const reading = read(option, text ?? '', nowMs)
     if ('value' in reading) values.set(key, reading.value)
-    else faults.push(`${spell(option)} (${from}): expected ${reading.expected}; got ${shown(option, text ?? '')}`)
+    else {
+      const got = shown(option, reading.got ?? text ?? '')
+      faults.push(`${spell(option)} (${from}): expected ${reading.expected}; got ${got}`)
+    }
   }
   return values
 }
@@ -39,7 +42,8 @@ function read(option: Option, text: string, nowMs: number): Reading<Value> {
       return { expected: `${option.choices.join(', ')}${suggest(text, option.choices, quote)}` }
     case 'list': {
       const items = text.split(',').map(item => item.trim())
-      return items.every(option.accepts) ? { value: Object.freeze(items) } : { expected: option.expected }
+      const got = items.find(item => !option.accepts(item))
+      return got === undefined ? { value: Object.freeze(items) } : { expected: option.expected, got }
     }
     case 'text':
       return option.accepts(text) ? { value: text } : { expected: option.expected }

@@ -9,14 +9,25 @@
  * - a Pool does not tell whether a request went out on a socket that had served before, which is what tells a keep-alive
  *   race from a receiver that hangs up.
  */
-import { Socket } from 'node:net'
-import { type buildConnector, Client, type Dispatcher } from 'undici'
+import type { Socket } from 'node:net'
+import { buildConnector, Client, type Dispatcher } from 'undici'
 
 /**
  * Opens a socket: undici's connector, or one that judges addresses first. Called for literal addresses too. An error ends
- * the attempt as `not_sent`; its message is shown. A returned Socket is destroyed when the attempt ends before it connects.
+ * the attempt as `not_sent`; its message is shown. What is returned, a Socket for instance, is destroyed when the attempt
+ * ends before it connects.
  */
 export type Connect = (target: buildConnector.Options, callback: buildConnector.Callback) => unknown
+
+/** Opens a socket without further ado. @param timeoutMs until it is connected, TLS included. */
+export function directConnect(timeoutMs: number): Connect {
+  return buildConnector({ timeout: timeoutMs, allowH2: false })
+}
+
+/** What can be given up. */
+interface Opening {
+  destroy(reason: Error): unknown
+}
 
 export interface ConnectionOptions {
   readonly connect: Connect
@@ -36,6 +47,7 @@ export class Connection {
   readonly #client: Client
   readonly #connect: Connect
   #socket: Socket | null = null
+  #opening: Opening | null = null
   #answered = 0
 
   /** @param origin as `URL.origin` writes it. */
@@ -78,6 +90,7 @@ export class Connection {
   /** Ends it for good, connecting or connected; resolves when the socket is closed. */
   drop(reason: Error): Promise<void> {
     const destroyed = this.#client.destroy(reason)
+    this.#opening?.destroy(reason)
     this.#socket?.destroy(reason)
     return destroyed
   }
@@ -85,12 +98,17 @@ export class Connection {
   #open(target: buildConnector.Options, callback: buildConnector.Callback): void {
     const opening = this.#connect(target, (...result) => {
       const [error, socket] = result
+      this.#opening = null
       this.#socket = socket ?? null
       this.#answered = 0
       // One failure is final: only a Client that is destroyed by now does not try again by itself.
       if (error) void this.#client.destroy(error)
       callback(...result)
     })
-    if (opening instanceof Socket) this.#socket = opening
+    if (this.#socket === null && isOpening(opening)) this.#opening = opening
   }
+}
+
+function isOpening(value: unknown): value is Opening {
+  return value instanceof Object && 'destroy' in value && typeof value.destroy === 'function'
 }

@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts'
 import { Excerpt } from './excerpt.ts'
 import type { Borrower, Origins } from './origins.ts'
 import type { PostOptions } from './post.ts'
-import { Stopped, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
+import { AddressRefused, Stopped, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { outcomeOfStatus } from './status.ts'
 
@@ -128,7 +128,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     this.over = true
     clearTimeout(this.#deadline)
     const finishedAtMs = performance.now()
-    const kind = this.#kind()
+    const kind = this.#kind(failure)
     this.#resolve({
       kind,
       httpStatus: this.#status,
@@ -137,12 +137,13 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
       retryAfterMs: this.#retryAfterMs,
       startedAtMs: this.#startedAtMs,
       finishedAtMs,
-      ...(failure instanceof Stopped && failure.isOurs ? { isOurs: true } : {}),
+      ...(isOurs(failure) ? { isOurs: true } : {}),
     })
   }
 
   /** A status that was seen counts, even when the body breaks off afterwards or outlives the deadline. */
-  #kind(): OutcomeKind {
+  #kind(failure: Error | null): OutcomeKind {
+    if (failure instanceof AddressRefused) return 'rejected'
     if (this.#status !== null) return outcomeOfStatus(this.#status)
     return this.#started ? 'unknown' : 'not_sent'
   }
@@ -158,6 +159,10 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>
 
 function firstValue(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value
+}
+
+function isOurs(failure: Error | null): boolean {
+  return failure instanceof AddressRefused || (failure instanceof Stopped && failure.isOurs)
 }
 
 /** A function of its own, so that an attempt's timer needs no closure. */

@@ -1,5 +1,4 @@
-import { buildConnector } from 'undici'
-import { type Connect, Connection, type ConnectionOptions } from './connection.ts'
+import { type Connect, Connection, type ConnectionOptions, directConnect } from './connection.ts'
 import { Reuse } from './reuse.ts'
 
 export interface OriginsOptions {
@@ -13,7 +12,7 @@ export interface OriginsOptions {
   readonly keepAliveMs?: number
   /** How long an origin goes without reuse after one died under a request, in milliseconds. Default one hour. */
   readonly reuseLostForMs?: number
-  /** Opens sockets; default undici's own connector with `connectTimeoutMs`. The place for an address policy. */
+  /** Opens sockets; default `directConnect` with `connectTimeoutMs`. */
   readonly connect?: Connect
 }
 
@@ -54,7 +53,7 @@ export class Origins {
     this.#maxIdle = options.maxIdle ?? 512
     this.#reuse = new Reuse(options.reuseLostForMs ?? 3_600_000, () => performance.now())
     this.#connectionOptions = {
-      connect: options.connect ?? buildConnector({ timeout: options.connectTimeoutMs ?? 10_000, allowH2: false }),
+      connect: options.connect ?? directConnect(options.connectTimeoutMs ?? 10_000),
       keepAliveMs: options.keepAliveMs ?? 4_000,
       closed: (connection, reason) => this.#socketClosed(connection, reason),
     }

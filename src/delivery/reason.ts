@@ -18,9 +18,19 @@ export class Stopped extends Error {
   }
 }
 
+/** The address policy says no, now and ever after: the callback is dead. The receiver had no part in it. */
+export class AddressRefused extends Error {
+  override readonly name = 'AddressRefused'
+
+  /** @param why as `AddressPolicy.refusal` has it. */
+  constructor(why: string) {
+    super(`address refused: ${why}`)
+  }
+}
+
 /** No byte left. @param target where to, as host:port, for failures that do not say it themselves. */
 export function whyNotSent(failure: Error, target: string): string {
-  if (failure instanceof Stopped) return failure.message
+  if (failure instanceof Stopped || failure instanceof AddressRefused) return failure.message
   const fault = firstOf(failure)
   const code = codeOf(fault)
   const where = placeOf(fault) ?? target

@@ -13,7 +13,11 @@ export interface RelayOptions {
 }
 
 /** So that the demo can be watched: retries soon, and never so many in ten seconds that a callback is given up. */
-export const demoOptions = ['--retry-base', '1s', '--retry-cap', '2s', '--max-attempts', '30'] as const
+export const demoOptions = [
+  ...['--retry-base', '1s', '--retry-cap', '2s', '--max-attempts', '30'],
+  // Its receivers are on this machine.
+  ...['--allow', '127.0.0.1'],
+] as const
 
 /** More than the grace, after which it ends by itself. */
 const PATIENCE_MS = 6_000

@@ -32,6 +32,7 @@ export class Session {
   readonly #texts = new Map<Statement, string>()
   #lose: (reason: Error) => void = () => {}
   #open = true
+  #peer: { readonly address: string; readonly port: number } | null = null
   /** Resolves with the reason when the connection has failed; stays pending after an orderly `close`. */
   readonly lost: Promise<Error>
 
@@ -41,6 +42,11 @@ export class Session {
     this.#options = options
     this.lost = new Promise(resolve => {
       this.#lose = resolve
+    })
+    // Asked for at once: a socket that has closed knows its peer no longer.
+    socket.once('connect', () => {
+      const { remoteAddress: address, remotePort: port } = socket
+      if (address !== undefined && port !== undefined) this.#peer = { address, port }
     })
     client.on('error', error => this.#fail(error))
     client.on('end', () => this.#fail(new Error('the connection to the database ended')))
@@ -113,6 +119,11 @@ export class Session {
   /** Process id of the server's side, as notifications name their sender. */
   get pid(): number | undefined {
     return (this.#client as unknown as { processID?: number }).processID
+  }
+
+  /** The server's end of the connection, or that of a pooler before it; null over a Unix socket. */
+  get peer(): { readonly address: string; readonly port: number } | null {
+    return this.#peer
   }
 
   /** Runs text that may hold several statements or settings. */

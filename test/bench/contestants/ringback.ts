@@ -41,7 +41,7 @@ export async function insert({ client }: Pick<Database, 'client'>, load: Load): 
 }
 
 export function relay({ url }: Pick<Database, 'url'>, flags: Flags = {}): Process {
-  const all = { name: 'bench', 'log-level': 'warn', ...flags }
+  const all = { name: 'bench', 'log-level': 'warn', allow: '127.0.0.1', ...flags }
   const args = Object.entries(all).map(([name, value]) => `--${name}=${value}`)
   return Process.node(CLI, ['run', ...args], { ipc: false, env: { DATABASE_URL: url, NODE_OPTIONS } })
 }

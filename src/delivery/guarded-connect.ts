@@ -1,0 +1,139 @@
+/**
+ * Connects to addresses that the policy has judged, and to no others. A name is looked up once; every address of the answer is
+ * judged, and one that is refused refuses them all, since honest names do not mix them. Then the addresses themselves are
+ * connected to, so that no second lookup can say something else. Names in the request, `host` and TLS, stay the URL's.
+ *
+ * Why not a `lookup` function for `net.connect`: it is not called for addresses, and it is not told the port.
+ */
+import { type LookupAddress, lookup as systemLookup } from 'node:dns'
+import { getDefaultAutoSelectFamilyAttemptTimeout, isIP, Socket } from 'node:net'
+import { type buildConnector, errors } from 'undici'
+import type { AddressPolicy } from './address-policy.ts'
+import type { Connect } from './connection.ts'
+import { AddressRefused } from './reason.ts'
+
+type Target = buildConnector.Options
+
+/** `dns.lookup`, or a stand-in. */
+export type Lookup = (
+  hostname: string,
+  options: { readonly all: true },
+  callback: (error: Error | null, addresses: LookupAddress[]) => void,
+) => void
+
+export interface GuardOptions {
+  /** From the first look at the name to the connected socket, TLS included, in milliseconds. */
+  readonly timeoutMs: number
+  /** Default: as the system resolves names, so that /etc/hosts counts. */
+  readonly lookup?: Lookup
+}
+
+/** @param base connects to the address that stands as `hostname` in its target; what it returns is destroyed to give up. */
+export function guardedConnect(policy: AddressPolicy, base: Connect, options: GuardOptions): Connect {
+  const guard = new Guard(policy, base, options.lookup ?? systemLookup)
+  return (target, callback) => {
+    const ending = new AbortController()
+    const { timeoutMs } = options
+    const late = () => ending.abort(new errors.ConnectTimeoutError(`not connected within ${timeoutMs} ms`))
+    const timeout = setTimeout(late, timeoutMs)
+    const opened = guard.open(target, ending.signal).finally(() => clearTimeout(timeout))
+    opened.then(
+      socket => callback(null, socket),
+      error => callback(error, null),
+    )
+    return { destroy: (reason: Error) => ending.abort(reason) }
+  }
+}
+
+class Guard {
+  readonly #policy: AddressPolicy
+  readonly #base: Connect
+  readonly #lookup: Lookup
+  /** Lookups under way: a name that hangs takes one of the few threads that look names up, however many wait for it. */
+  readonly #lookups = new Map<string, Promise<readonly string[]>>()
+
+  constructor(policy: AddressPolicy, base: Connect, lookup: Lookup) {
+    this.#policy = policy
+    this.#base = base
+    this.#lookup = lookup
+  }
+
+  /** @param signal gives up; its reason is the error then. */
+  async open(target: Target, signal: AbortSignal): Promise<Socket> {
+    const { hostname } = target
+    const addresses = isIP(hostname) ? [hostname] : await unlessAborted(this.#addressesOf(hostname), signal)
+    for (const address of addresses) this.#judge(target, address)
+    const socket = await this.#connectToOne(target, addresses, signal)
+    try {
+      this.#judge(target, socket.remoteAddress ?? 'a closed socket')
+    } catch (error) {
+      socket.destroy()
+      throw error
+    }
+    return socket
+  }
+
+  #judge({ hostname, port, protocol }: Target, address: string): void {
+    const why = this.#policy.refusal(hostname, address, Number(port) || (protocol === 'https:' ? 443 : 80))
+    if (why !== null) throw new AddressRefused(why)
+  }
+
+  #addressesOf(hostname: string): Promise<readonly string[]> {
+    const underWay = this.#lookups.get(hostname)
+    if (underWay !== undefined) return underWay
+    const lookup = new Promise<readonly string[]>((resolve, reject) => {
+      this.#lookup(hostname, { all: true }, (error, found) => {
+        if (error) reject(error)
+        else resolve(found.map(({ address }) => address))
+      })
+    }).finally(() => this.#lookups.delete(hostname))
+    this.#lookups.set(hostname, lookup)
+    return lookup
+  }
+
+  /** In turn, as `net.connect` does: each but the last has a moment only. The first failure speaks for all. */
+  async #connectToOne(target: Target, addresses: readonly string[], signal: AbortSignal): Promise<Socket> {
+    let failure: unknown = new Error('the name has no address')
+    for (const [i, address] of addresses.entries()) {
+      const patienceMs = i < addresses.length - 1 ? getDefaultAutoSelectFamilyAttemptTimeout() : null
+      try {
+        return await this.#connectTo({ ...target, hostname: address }, patienceMs, signal)
+      } catch (error) {
+        if (signal.aborted) throw signal.reason
+        if (i === 0) failure = error
+      }
+    }
+    throw failure
+  }
+
+  #connectTo(target: Target, patienceMs: number | null, signal: AbortSignal): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      let opening: unknown
+      const giveUp = () => {
+        if (opening instanceof Socket) opening.destroy(signal.reason)
+      }
+      signal.addEventListener('abort', giveUp)
+      opening = this.#base(target, (error, socket) => {
+        signal.removeEventListener('abort', giveUp)
+        if (error) reject(error)
+        else resolve(socket)
+      })
+      if (patienceMs !== null && opening instanceof Socket) hurry(opening, target, patienceMs)
+    })
+  }
+}
+
+/** Without a connection within so many milliseconds, it fails. */
+function hurry(opening: Socket, { hostname, port }: Target, ms: number): void {
+  const timedOut = Object.assign(new Error('connect timed out'), { code: 'ETIMEDOUT', address: hostname, port })
+  const timeout = setTimeout(() => opening.destroy(timedOut), ms)
+  opening.once('connect', () => clearTimeout(timeout))
+  opening.once('close', () => clearTimeout(timeout))
+}
+
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    promise.then(resolve, reject)
+  })
+}
