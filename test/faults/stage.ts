@@ -69,8 +69,13 @@ export class Stage extends Cast {
   ): Promise<Checked> {
     const { mayDie = false, withinMs, ...how } = options
     const startedAt = performance.now()
-    await this.drained(withinMs)
-    this.figure('drained in', (performance.now() - startedAt) / 1_000, 's')
+    const isAtRest = await this.drained(withinMs)
+    const seconds = (performance.now() - startedAt) / 1_000
+    this.figure('drained in', seconds, 's')
+    if (!isAtRest)
+      this.failures.push(
+        `not at rest after ${seconds.toFixed(0)} s: the books were read while relays wrote on, and may not agree`,
+      )
     const books = await readBooks(this.folder, this.client, this)
     const verdict = check(books, { drained: true, ...how })
     this.verdict = verdict
