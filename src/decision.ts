@@ -1,30 +1,39 @@
+import type { DestinationSettings } from './destinations.ts'
+import { becomes, ruleOf } from './etiquette.ts'
 import type { Claim, Decision, OriginSign, Outcome } from './model.ts'
 
 export interface RetryPolicy {
   /** Delay after the first failure before jitter, in milliseconds. */
   readonly baseMs: number
-  /** No delay is longer, in milliseconds; a receiver's Retry-After neither. */
+  /** No delay of ours is longer, in milliseconds. */
   readonly capMs: number
+  /** No Retry-After counts for more, in milliseconds. */
+  readonly retryAfterCapMs: number
   /** Attempts for a callback that does not say itself. */
   readonly maxAttempts: number
+  /** What is to be done at an origin after an outcome `unknown`. */
+  readonly unknownAt: (origin: string) => DestinationSettings['unknown']
 }
 
 /**
  * What a callback becomes after an attempt. Retried: everything that may be better next time, within the budget.
  *
- * A receiver's Retry-After lengthens the delay, up to the cap; it never shortens it and never adds attempts.
+ * A receiver's Retry-After lengthens the delay, up to its cap; it never shortens it and never adds attempts.
  *
  * @param random uniform in [0, 1); passed in so that tests are exact.
  */
 export function decide(
-  claim: Pick<Claim, 'attemptOfBudget' | 'maxAttempts'>,
+  claim: Pick<Claim, 'origin' | 'attemptOfBudget' | 'maxAttempts'>,
   outcome: Outcome,
   policy: RetryPolicy,
   random: () => number,
 ): Decision {
   const error = outcome.error ?? 'no reason given'
-  if (outcome.kind === 'delivered') return { status: 'delivered' }
-  if (outcome.kind === 'rejected') return { status: 'dead', reason: `rejected: ${error}` }
+  const next = becomes[outcome.kind]
+  if (next === 'delivered') return { status: 'delivered' }
+  if (next === 'dead') return { status: 'dead', reason: `rejected: ${error}`, ...holdOf(outcome) }
+  if (outcome.kind === 'unknown' && policy.unknownAt(claim.origin) === 'hold')
+    return { status: 'dead', reason: `unknown: ${error}; not sent again, as its origin is set to unknown: hold` }
   const budget = claim.maxAttempts ?? policy.maxAttempts
   if (claim.attemptOfBudget >= budget) {
     return { status: 'dead', reason: `gave up after ${claim.attemptOfBudget} of ${budget} attempts: ${error}` }
@@ -36,29 +45,24 @@ export function decide(
   }
 }
 
-/** How long the receiver asked to be left alone, up to the cap; 0: it did not. */
-function askedMs({ retryAfterMs }: Outcome, { capMs }: Pick<RetryPolicy, 'capMs'>): number {
-  return Math.min(retryAfterMs ?? 0, capMs)
+function holdOf(outcome: Outcome): { readonly holdsUrl?: true } {
+  return ruleOf(outcome).holdsUrl ? { holdsUrl: true } : {}
 }
 
-/** Statuses by which a server, or the proxy in front of it, says that it has too much to do. */
-const BUSY: ReadonlySet<number | null> = new Set([429, 502, 503, 504])
+/** How long the receiver asked to be left alone, up to the cap; 0: it did not. */
+function askedMs({ retryAfterMs }: Outcome, { retryAfterCapMs }: Pick<RetryPolicy, 'retryAfterCapMs'>): number {
+  return Math.min(retryAfterMs ?? 0, retryAfterCapMs)
+}
 
 /**
  * What an attempt's end says about the origin. Any answer below 500 but 429 shows that it lives, a refusal too; no answer at
  * all, or an error of the server's own, that it may not. With a Retry-After a busy one says how long it wants to be left
  * alone, up to the cap.
  */
-export function originSign(outcome: Outcome, policy: Pick<RetryPolicy, 'capMs'>): OriginSign {
-  const { isOurs, httpStatus, startedAtMs, finishedAtMs } = outcome
-  const isBusy = BUSY.has(httpStatus)
-  const isWell = httpStatus !== null && httpStatus < 500 && !isBusy
-  return {
-    health: isOurs ? null : isBusy ? 'busy' : isWell ? 'well' : 'ill',
-    restMs: isBusy ? askedMs(outcome, policy) : 0,
-    startedAtMs,
-    finishedAtMs,
-  }
+export function originSign(outcome: Outcome, policy: Pick<RetryPolicy, 'retryAfterCapMs'>): OriginSign {
+  const { isOurs, startedAtMs, finishedAtMs } = outcome
+  const health = isOurs ? null : ruleOf(outcome).health
+  return { health, restMs: health === 'busy' ? askedMs(outcome, policy) : 0, startedAtMs, finishedAtMs }
 }
 
 /**

@@ -11,6 +11,10 @@ export interface DestinationSettings {
   readonly breaker: BreakerSettings
   /** Sent with every POST: names, in lower case, and values in turn. */
   readonly headers: readonly string[]
+  /** 4xx that are tried again, though they would be refusals. */
+  readonly retry: readonly number[]
+  /** What follows an attempt that may have arrived: the next one, or the callback is dead and an operator decides. */
+  readonly unknown: 'resend' | 'hold'
 }
 
 export interface BreakerSettings {

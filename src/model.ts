@@ -93,7 +93,8 @@ export interface OriginSign {
 export type Decision =
   | { readonly status: 'delivered' }
   | { readonly status: 'pending'; readonly retryInMs: number; readonly reason: string }
-  | { readonly status: 'dead'; readonly reason: string }
+  /** `holdsUrl`: the receiver said that its endpoint is gone, so nothing more goes to the url until an operator lets it. */
+  | { readonly status: 'dead'; readonly reason: string; readonly holdsUrl?: true }
 
 /** An outcome on its way into the database. */
 export interface Attempt extends AttemptKey {

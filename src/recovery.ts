@@ -8,7 +8,8 @@ import type { Listed } from './outbox/fetch.ts'
  *
  * Claimed under an older epoch of the lane: its relay is dead, or has lost the lane; the POST may have arrived. Under the
  * present epoch: the claim was committed and its reply lost, so no POST can have started. Either way it is due at once,
- * within its budget: a row that brings relays down must not do so for ever.
+ * within its budget: a row that brings relays down must not do so for ever. What may have arrived is dead instead where its
+ * origin is set to `unknown: hold`.
  *
  * @param epoch the lane's present epoch, which this relay holds.
  * @returns undefined for a row that a later owner has claimed: it is not ours to judge.
@@ -36,7 +37,7 @@ export function recover(row: Listed, epoch: string, policy: RetryPolicy, now: nu
     epoch: claimed.epoch,
     writtenEpoch: epoch,
     outcome,
-    decision: atOnce(decide(claimed, outcome, policy, () => 0)),
+    decision: atOnce(decide({ ...claimed, origin: row.origin }, outcome, policy, () => 0)),
   }
 }
 

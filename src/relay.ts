@@ -78,7 +78,13 @@ export class Relay {
       { recorded: this.#recorded, overtaken: this.#overtaken },
     )
     this.#horizonMs = horizonMs
-    this.#policy = { baseMs: config.retryBaseMs, capMs: config.retryCapMs, maxAttempts: config.maxAttempts }
+    this.#policy = {
+      baseMs: config.retryBaseMs,
+      capMs: config.retryCapMs,
+      retryAfterCapMs: config.retryAfterCapMs,
+      maxAttempts: config.maxAttempts,
+      unknownAt: origin => settingsOf(origin).unknown,
+    }
     this.#postOptions = {
       origins: this.#origins,
       settingsOf,

@@ -25,6 +25,7 @@ t.test('nothing given means the documented defaults', async t => {
     maxAttempts: 12,
     retryBaseMs: 1_000,
     retryCapMs: 3_600_000,
+    retryAfterCapMs: 3_600_000,
     deadlineMs: 15_000,
     connectTimeoutMs: 5_000,
     leaseMs: 30_000,

@@ -3,7 +3,14 @@ import t from 'tap'
 import { decide, originSign, type RetryPolicy, retryDelayMs } from '../src/decision.ts'
 import type { Decision, OriginSign, Outcome, OutcomeKind } from '../src/model.ts'
 
-const policy: RetryPolicy = { baseMs: 1_000, capMs: 60_000, maxAttempts: 3 }
+const policy: RetryPolicy = {
+  baseMs: 1_000,
+  capMs: 60_000,
+  retryAfterCapMs: 90_000,
+  maxAttempts: 3,
+  unknownAt: origin => (origin === 'https://careful.example' ? 'hold' : 'resend'),
+}
+const origin = 'https://a.example'
 
 function outcome(kind: OutcomeKind, fields: Partial<Outcome> = {}): Outcome {
   const error = kind === 'delivered' ? null : 'HTTP 500'
@@ -12,7 +19,7 @@ function outcome(kind: OutcomeKind, fields: Partial<Outcome> = {}): Outcome {
 }
 
 function decided(kind: OutcomeKind, attemptOfBudget: number, maxAttempts: number | null = null): Decision {
-  return decide({ attemptOfBudget, maxAttempts }, outcome(kind), policy, () => 0)
+  return decide({ origin, attemptOfBudget, maxAttempts }, outcome(kind), policy, () => 0)
 }
 
 const retried = (retryInMs: number): Decision => ({ status: 'pending', retryInMs, reason: 'HTTP 500' })
@@ -43,20 +50,38 @@ t.test("the callback's own budget goes before the relay's", async t => {
   t.equal(decided('failed', 3, 4).status, 'pending')
 })
 
-t.test('Retry-After lengthens a delay up to the cap, and never shortens it', async t => {
+t.test('Retry-After lengthens a delay up to a cap of its own, and never shortens it', async t => {
   const inMs = (retryAfterMs: number) => {
-    const claim = { attemptOfBudget: 2, maxAttempts: null }
+    const claim = { origin, attemptOfBudget: 2, maxAttempts: null }
     const decision = decide(claim, outcome('failed', { retryAfterMs }), policy, () => 0)
     return decision.status === 'pending' ? decision.retryInMs : undefined
   }
   t.equal(inMs(0), 1_000)
   t.equal(inMs(5_000), 5_000)
-  t.equal(inMs(9_999_999), 60_000)
+  t.equal(inMs(9_999_999), 90_000)
+})
+
+t.test('a refusal is final; a 410 also holds the url, unless its origin has it tried again', async t => {
+  const claim = { origin, attemptOfBudget: 1, maxAttempts: null }
+  const after = (kind: OutcomeKind, httpStatus: number) =>
+    decide(claim, outcome(kind, { httpStatus, error: `HTTP ${httpStatus}` }), policy, () => 0)
+  t.same(after('rejected', 404), { status: 'dead', reason: 'rejected: HTTP 404' })
+  t.same(after('rejected', 410), { status: 'dead', reason: 'rejected: HTTP 410', holdsUrl: true })
+  t.same(after('failed', 410), { status: 'pending', retryInMs: 500, reason: 'HTTP 410' })
+})
+
+t.test('what may have arrived is left to an operator where the origin is set so', async t => {
+  const careful = { origin: 'https://careful.example', attemptOfBudget: 1, maxAttempts: null }
+  const after = (kind: OutcomeKind) => decide(careful, outcome(kind, { error: 'no answer' }), policy, () => 0)
+  const reason = 'unknown: no answer; not sent again, as its origin is set to unknown: hold'
+  t.same(after('unknown'), { status: 'dead', reason })
+  t.equal(after('not_sent').status, 'pending')
+  t.equal(after('failed').status, 'pending')
 })
 
 t.test('an outcome without a reason still gives one', async t => {
   const decision = decide(
-    { attemptOfBudget: 1, maxAttempts: null },
+    { origin, attemptOfBudget: 1, maxAttempts: null },
     outcome('failed', { error: null }),
     policy,
     () => 0,
@@ -94,9 +119,11 @@ t.test('what an attempt says about its origin', async t => {
     [{ httpStatus: 500, retryAfterMs: 5_000 }, 'ill', 0],
     [{ httpStatus: 503 }, 'busy', 0],
     [{ httpStatus: 429, retryAfterMs: 5_000 }, 'busy', 5_000],
-    [{ httpStatus: 503, retryAfterMs: 99_999_999 }, 'busy', policy.capMs],
-    [{ httpStatus: null }, 'ill', 0],
-    [{ httpStatus: null, isOurs: true }, null, 0],
+    [{ httpStatus: 503, retryAfterMs: 99_999_999 }, 'busy', policy.retryAfterCapMs],
+    [{ kind: 'unknown' }, 'ill', 0],
+    [{ kind: 'not_sent' }, 'ill', 0],
+    [{ kind: 'rejected', isOurs: true }, null, 0],
+    [{ kind: 'unknown', isOurs: true }, null, 0],
   ]
   for (const [fields, health, restMs] of signs) {
     const sign = originSign(outcome('failed', fields), policy)

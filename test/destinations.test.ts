@@ -9,6 +9,8 @@ const defaults: DestinationSettings = Object.freeze({
   deadlineMs: 15_000,
   breaker: Object.freeze({ failures: 10, pauseMs: 30_000 }),
   headers: [],
+  retry: [],
+  unknown: 'resend',
 })
 
 /** A rule that is told from others by its concurrency. */

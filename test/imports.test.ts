@@ -93,6 +93,7 @@ t.test('what decides does no I/O: not itself, nor through anything that it impor
   const pure = [
     'sequencer',
     'decision',
+    'etiquette',
     'lanes',
     'lease',
     'overlap',

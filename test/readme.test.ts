@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from '../src/config.ts'
+import { becomes, etiquette, type Rule } from '../src/etiquette.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
@@ -21,7 +22,32 @@ t.test('the settings for one receiver are read as the README says', async t => {
     deadlineMs: 5_000,
     breaker: { failures: 5, pauseMs: 30_000 },
     headers: ['authorization', 'Bearer s3cret', 'x-tenant', 'scheduler'],
+    retry: [404, 409],
+    unknown: 'hold',
   })
   t.match(destinations.of('https://eu.partner.example'), { concurrency: 2, ratePerSecond: null })
   t.match(destinations.of('https://crm.example:8443'), { concurrency: 16, ratePerSecond: 10, headers: [] })
 })
+
+t.test('the table of answers is the one that the relay goes by', async t => {
+  const [, table = ''] = /^\| answer \| outcome .*\n\| --- .*\n((?:\|.*\n)+)/m.exec(readme) ?? []
+  t.same(table.trimEnd().split('\n'), etiquette.map(line))
+})
+
+t.test('a status that the table names is judged by that line', async t => {
+  for (const rule of etiquette)
+    for (const [, first, last] of rule.answer.matchAll(/(\d)(\d\d|xx)/g)) {
+      const statuses = last === 'xx' ? [`${first}00`, `${first}99`] : [`${first}${last}`]
+      for (const status of statuses) {
+        const holds = etiquette.find(({ statuses }) => statuses.some(([a, b]) => a <= +status && +status <= b))
+        t.equal(holds, rule, status)
+      }
+    }
+})
+
+/** A rule as the README has it. */
+function line({ answer, outcome, holdsUrl, health }: Rule): string {
+  const words = { delivered: 'delivered', again: 'tried again', dead: 'dead' }
+  const callback = `${words[becomes[outcome]]}${holdsUrl ? ', and its URL on hold' : ''}`
+  return `| ${answer} | \`${outcome}\` | ${callback} |${health === null ? '' : ` ${health}`} |`
+}

@@ -1,8 +1,15 @@
 import t from 'tap'
+import type { RetryPolicy } from '../src/decision.ts'
 import type { Claimed, Listed } from '../src/outbox/fetch.ts'
 import { recover } from '../src/recovery.ts'
 
-const policy = { baseMs: 1_000, capMs: 60_000, maxAttempts: 3 }
+const policy: RetryPolicy = {
+  baseMs: 1_000,
+  capMs: 60_000,
+  retryAfterCapMs: 60_000,
+  maxAttempts: 3,
+  unknownAt: () => 'resend',
+}
 
 function claimed(fields: Partial<Claimed> = {}): Listed {
   return {
@@ -40,6 +47,16 @@ t.test('a row that brings relays down does not do so for ever', async t => {
     reason: /gave up after 3 of 3 attempts: the relay that sent it died/,
   })
   t.match(recover(claimed({ attemptOfBudget: 3, maxAttempts: 4 }), '10', policy, 0)?.decision, { status: 'pending' })
+})
+
+t.test('what may have arrived is left to an operator where its origin is set so; what cannot have is not', async t => {
+  const careful: RetryPolicy = { ...policy, unknownAt: origin => (origin === 'http://a' ? 'hold' : 'resend') }
+  t.match(recover(claimed(), '10', careful, 0)?.decision, {
+    status: 'dead',
+    reason: /^unknown: the relay that sent it died or lost its lane .*; not sent again/,
+  })
+  t.match(recover({ ...claimed(), origin: 'http://b' }, '10', careful, 0)?.decision, { status: 'pending' })
+  t.match(recover(claimed({ epoch: '10' }), '10', careful, 0)?.decision, { status: 'pending', retryInMs: 0 })
 })
 
 t.test('a row of a later owner is not ours to judge, nor one that is not claimed', async t => {

@@ -12,7 +12,11 @@ import { readYamlFile } from './yaml-file.ts'
 
 const MAX_RULES = 10_000
 
-const known = ['match', 'concurrency', 'rate', 'deadline', 'breaker', 'headers']
+/** 4xx that a rule can have tried again. */
+const firstRefusal = 400
+const lastRefusal = 499
+
+const known = ['match', 'concurrency', 'rate', 'deadline', 'breaker', 'headers', 'retry', 'unknown']
 
 /** The rules of `--config`, if it is given, over the defaults that other options set. Those that could not be read are faults already. */
 export function readDestinations(read: ReadonlyMap<OptionKey, Value>, faults: Faults): Destinations {
@@ -23,6 +27,8 @@ export function readDestinations(read: ReadonlyMap<OptionKey, Value>, faults: Fa
     deadlineMs: values.deadlineMs,
     breaker: Object.freeze({ failures: values.breakerFailures, pauseMs: values.breakerPauseMs }),
     headers: Object.freeze([]),
+    retry: Object.freeze([]),
+    unknown: 'resend',
   })
   const root = values.configFile ? readYamlFile('--config', values.configFile, faults) : null
   return new Destinations(root === null ? [] : readRules(root, defaults, values), defaults)
@@ -51,6 +57,7 @@ function readRule(field: Field, defaults: DestinationSettings, values: Values): 
     .get('breaker')
     ?.mapping('{ failures: N, pause: DURATION }, where failures: 0 switches it off', ['failures', 'pause'])
   const headers = fields.get('headers')
+  const retry = fields.get('retry')
   const settings = Object.freeze({
     concurrency: fields.get('concurrency')?.read(text => readConcurrency(text, values)) ?? defaults.concurrency,
     ratePerSecond: fields.get('rate')?.read(readRate) ?? defaults.ratePerSecond,
@@ -60,6 +67,8 @@ function readRule(field: Field, defaults: DestinationSettings, values: Values): 
       pauseMs: breaker?.get('pause')?.read(readPause) ?? defaults.breaker.pauseMs,
     }),
     headers: headers === undefined ? defaults.headers : readHeaders(headers),
+    retry: retry === undefined ? defaults.retry : readStatuses(retry),
+    unknown: fields.get('unknown')?.read(readUnknown) ?? defaults.unknown,
   })
   return match === undefined ? null : { match, settings }
 }
@@ -100,6 +109,20 @@ function readDeadline(text: string, { leaseMs, leaseMarginMs }: Values): Reading
   return {
     expected: `less than ${lease}, or another relay could take the lane and send again while an attempt is still running`,
   }
+}
+
+function readStatuses(field: Field): readonly number[] {
+  const statuses = field.list(lastRefusal - firstRefusal + 1) ?? []
+  return Object.freeze(statuses.flatMap(each => each.read(readRefusal) ?? []))
+}
+
+function readRefusal(text: string): Reading<number> {
+  return readInteger(text, firstRefusal, lastRefusal)
+}
+
+function readUnknown(text: string): Reading<DestinationSettings['unknown']> {
+  if (text === 'resend' || text === 'hold') return { value: text }
+  return { expected: 'resend, or hold, which leaves it to an operator' }
 }
 
 function readFailures(text: string): Reading<number> {

@@ -2,15 +2,23 @@ import { StringDecoder } from 'node:string_decoder'
 
 /**
  * The beginning of an answer's body, for a person to read later. Keeps a copy of at most `limit` bytes and no chunk, since
- * a chunk is a view on the 64 KiB that were read from the socket.
+ * a chunk is a view on the 64 KiB that were read from the socket. In place of an encoded body, which nobody asked for, it
+ * says how that is encoded.
  */
 export class Excerpt {
   readonly #limit: number
   #bytes: Buffer | null = null
+  #encoding: string | null = null
 
   /** @param limit bytes to keep; 0 keeps none. */
   constructor(limit: number) {
     this.#limit = limit
+  }
+
+  /** The answer's `content-encoding`. What is encoded is not kept: its bytes say nothing, and it is never unpacked. */
+  encodedAs(encoding: string | undefined): void {
+    const name = encoding?.trim().toLowerCase() ?? ''
+    if (name !== '' && name !== 'identity') this.#encoding = /^[\w-]{1,20}$/.test(name) ? name : 'unknown'
   }
 
   add(chunk: Buffer): void {
@@ -27,6 +35,7 @@ export class Excerpt {
    */
   text(): string | null {
     if (this.#bytes === null) return null
+    if (this.#encoding !== null) return `(not kept: content-encoding ${this.#encoding})`
     const cut = this.#bytes.length === this.#limit
     const text = cut ? new StringDecoder('utf8').write(this.#bytes) : this.#bytes.toString('utf8')
     return text.includes('\0') ? text.replaceAll('\0', '') : text

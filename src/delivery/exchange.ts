@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import { outcomeOfStatus } from '../etiquette.ts'
 import type { Claim, Outcome, OutcomeKind } from '../model.ts'
 import type { Connection } from './connection.ts'
 import { Excerpt } from './excerpt.ts'
@@ -6,7 +7,6 @@ import type { Borrower, Origins } from './origins.ts'
 import type { PostOptions } from './post.ts'
 import { AddressRefused, Stopped, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
 import { retryAfterMs } from './retry-after.ts'
-import { outcomeOfStatus } from './status.ts'
 
 /** Of an answer's body at most this much is read; a longer one costs the connection. Bytes. */
 const MAX_BODY_BYTES = 65_536
@@ -20,6 +20,8 @@ export interface Request {
   readonly headers: string[]
   /** From the start of the attempt. */
   readonly deadlineMs: number
+  /** 4xx that are no refusals here. */
+  readonly retry: readonly number[]
 }
 
 /**
@@ -101,6 +103,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     this.#heard = true
     if (status < 200) return
     this.#status = status
+    this.#excerpt.encodedAs(firstValue(headers['content-encoding']))
     if (status < 300) return
     this.#location = firstValue(headers.location)
     this.#retryAfterMs = retryAfterMs(firstValue(headers['retry-after']), Date.now())
@@ -144,7 +147,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
   /** A status that was seen counts, even when the body breaks off afterwards or outlives the deadline. */
   #kind(failure: Error | null): OutcomeKind {
     if (failure instanceof AddressRefused) return 'rejected'
-    if (this.#status !== null) return outcomeOfStatus(this.#status)
+    if (this.#status !== null) return outcomeOfStatus(this.#status, this.#request.retry)
     return this.#started ? 'unknown' : 'not_sent'
   }
 

@@ -11,7 +11,7 @@ export interface PostOptions {
    * What holds for an origin as `URL.origin` writes it. The deadline is that of the whole attempt, from the wait for a
    * connection to the last byte read; a 1xx does not extend it. Asked for every attempt.
    */
-  readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'headers'>
+  readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'headers' | 'retry'>
   /** Asked right before the first byte is written, for instance whether the lease still holds; false: `not_sent`. */
   readonly mayStart: (claim: Claim) => boolean
   /** Of Ringback, for `user-agent`. */
@@ -36,8 +36,8 @@ export async function post(claim: Claim, options: PostOptions): Promise<Outcome>
     if (error instanceof FormError) return unsent('rejected', error.message, startedAtMs)
     throw error
   }
-  const { deadlineMs, headers } = options.settingsOf(url.origin)
-  const request: Request = { url, body, headers: headersOf(claim, options.version, headers), deadlineMs }
+  const { deadlineMs, headers, retry } = options.settingsOf(url.origin)
+  const request: Request = { url, body, headers: headersOf(claim, options.version, headers), deadlineMs, retry }
   const exchange = new Exchange(claim, request, startedAtMs, options)
   options.origins.lend(url.origin, exchange)
   const outcome = await exchange.outcome

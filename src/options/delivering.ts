@@ -44,7 +44,7 @@ export const deliveringOptions = {
     otherwise: 'none',
     accepts: text => text !== '',
     expected: 'the path of a readable file of YAML or JSON',
-    help: 'A file of YAML or JSON with settings for single receivers: concurrency, rate, deadline, breaker and headers, by origin. What it does not set goes by the options here. Read once, at the start. The README shows one.',
+    help: 'A file of YAML or JSON with settings for single receivers: concurrency, rate, deadline, breaker, headers, retry and unknown, by origin. What it does not set goes by the options here. Read once, at the start. The README shows one.',
   },
   deadlineMs: {
     type: 'duration',
@@ -90,7 +90,16 @@ export const deliveringOptions = {
     default: hour,
     min: 1,
     max: 24 * hour,
-    help: 'The longest wait between two attempts. At least --retry-base.',
+    help: 'The longest wait between two attempts, unless the receiver asks for more. At least --retry-base.',
+  },
+  retryAfterCapMs: {
+    type: 'duration',
+    name: 'retry-after-cap',
+    commands: ['run'],
+    default: hour,
+    min: 1,
+    max: 30 * 24 * hour,
+    help: 'The longest wait that a receiver can ask for with Retry-After. What it asks for never shortens the wait of --retry-base, and adds no attempts.',
   },
   breakerFailures: {
     type: 'integer',

@@ -13,7 +13,7 @@ export function arrayLiteral(items: readonly unknown[]): string {
 
 function element(item: unknown): string {
   if (item === null) return 'NULL'
-  if (typeof item === 'number') return String(item)
+  if (typeof item === 'number' || typeof item === 'boolean') return String(item)
   if (typeof item !== 'string') throw new Error(`An array parameter holds a ${typeof item}`)
   return isWhole(item) ? item : `"${item.replace(/["\\]/g, '\\$&')}"`
 }

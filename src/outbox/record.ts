@@ -9,14 +9,17 @@ import { isRow } from './sql.ts'
  * An heir's row has the heir's epoch, so that the old relay's own account of the same attempt still finds its place.
  * Times are ages in milliseconds, so that the database's clock alone says when.
  * `free` carries the outcomes along: joined to `r` once more, two hundred of each would be compared with one another.
+ * A url is put on hold along with the row that found it gone: once, though the statement be sent again, and never by a
+ * zombie. Two relays that find it gone at the same moment make a hold each, which is harmless: a unique index instead would
+ * have this statement wait for an operator who has inserted or deleted the same prefix and not committed yet.
  */
 const recordStatement: Statement = {
   name: 'ringback_record',
   text: `
     with r as materialized (
       select * from unnest($1::bigint[], $2::integer[], $3::bigint[], $4::text[], $5::integer[], $6::text[], $7::text[],
-                           $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::text[], $13::bigint[])
-        as r (id, attempt, epoch, outcome, http_status, error, excerpt, started_ms, finished_ms, status, retry_ms, reason, written_epoch)
+                           $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::text[], $13::bigint[], $15::boolean[])
+        as r (id, attempt, epoch, outcome, http_status, error, excerpt, started_ms, finished_ms, status, retry_ms, reason, written_epoch, holds_url)
     ), written as (
       insert into outbox.attempt (callback_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
       select id, attempt, written_epoch, clock_timestamp() - started_ms * interval '1 ms', clock_timestamp() - finished_ms * interval '1 ms',
@@ -29,15 +32,23 @@ const recordStatement: Statement = {
        where c.attempts = r.attempt and c.claimed_epoch = r.epoch
          and (c.status = 'claimed' or c.status = 'pending' and r.status = 'delivered')
          for no key update of c skip locked
+    ), done as (
+      update outbox.callback c
+         set status = free.status, rev = c.rev + 1, last_http_status = free.http_status, last_error = free.reason,
+             due_at = case free.status when 'pending' then least(clock_timestamp() + free.retry_ms * interval '1 ms', c.expires_at) end,
+             settled_at = case free.status when 'pending' then null else clock_timestamp() end,
+             dead_at = case free.status when 'dead' then clock_timestamp() end
+        from free
+       where ${isRow('free.id')}
+      returning c.id, c.url, free.holds_url
+    ), held as (
+      insert into outbox.hold (url_prefix, reason, held_by)
+      select distinct on (d.url) d.url, '410 Gone, callback ' || d.id, $14
+        from done d
+       where d.holds_url and not exists (select from outbox.hold h where h.url_prefix = d.url)
+       order by d.url, d.id
     )
-    update outbox.callback c
-       set status = free.status, rev = c.rev + 1, last_http_status = free.http_status, last_error = free.reason,
-           due_at = case free.status when 'pending' then least(clock_timestamp() + free.retry_ms * interval '1 ms', c.expires_at) end,
-           settled_at = case free.status when 'pending' then null else clock_timestamp() end,
-           dead_at = case free.status when 'dead' then clock_timestamp() end
-      from free
-     where ${isRow('free.id')}
-    returning c.id`,
+    select id from done`,
 }
 
 /**
@@ -67,6 +78,7 @@ export async function record(
     attempts.map(a => (a.decision.status === 'delivered' ? null : storable(a.decision.reason))),
     attempts.map(a => a.writtenEpoch),
     relay,
+    attempts.map(a => a.decision.status === 'dead' && a.decision.holdsUrl === true),
   ])
   return new Set(rows.map(row => row.id))
 }

@@ -11,6 +11,8 @@ origins:
     deadline: 5s
     breaker: { failures: 0, pause: 1m }
     headers: { x-tenant: scheduler }
+    retry: [404, 409]
+    unknown: hold
   - match: https://*.partner.example
     breaker: { pause: 2m }
 `
@@ -23,6 +25,8 @@ t.test('without a file all origins go by the options', async t => {
     deadlineMs: 7_000,
     breaker: { failures: 3, pauseMs: 60_000 },
     headers: [],
+    retry: [],
+    unknown: 'resend',
   })
 })
 
@@ -38,15 +42,24 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
     deadlineMs: 5_000,
     breaker: { failures: 0, pauseMs: 60_000 },
     headers: ['x-tenant', 'scheduler'],
+    retry: [404, 409],
+    unknown: 'hold',
   })
-  const byOptions = { concurrency: 8, ratePerSecond: null, deadlineMs: 15_000, headers: [] }
+  const byOptions = {
+    concurrency: 8,
+    ratePerSecond: null,
+    deadlineMs: 15_000,
+    headers: [],
+    retry: [],
+    unknown: 'resend',
+  }
   t.same(destinations.of('https://a.partner.example'), { ...byOptions, breaker: { failures: 3, pauseMs: 120_000 } })
   t.same(destinations.of('https://partner.example'), { ...byOptions, breaker: { failures: 3, pauseMs: 3_000 } })
 })
 
 t.test('settings are frozen, since all callbacks to an origin share them', async t => {
   const settings = new File(t, text).destinations().of('https://crm.example')
-  for (const each of [settings, settings.breaker, settings.headers]) t.ok(Object.isFrozen(each))
+  for (const each of [settings, settings.breaker, settings.headers, settings.retry]) t.ok(Object.isFrozen(each))
 })
 
 t.test('no rules are no rules', async t => {
@@ -65,7 +78,7 @@ t.test('a misspelt field is a fault with the one that is meant', async t => {
     '1:36 origins[0].breaker.failure: unknown field; did you mean failures?',
   ])
   t.same(ruleFile(t, '"a\\nb": 4').faults(), [
-    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, breaker, headers',
+    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, breaker, headers, retry, unknown',
   ])
 })
 
@@ -94,6 +107,11 @@ t.test('a value of the wrong kind is a fault with what was expected and what cam
     ['breaker: off', `breaker: ${breaker}; got a text`],
     ['breaker: ~', `breaker: ${breaker}; got nothing`],
     ['breaker: { failures: -1 }', 'breaker.failures: expected a whole number from 0 to 1000; got "-1"'],
+    ['retry: 404', 'retry: expected a list; got a text'],
+    ['retry: [200]', 'retry[0]: expected a whole number from 400 to 499; got "200"'],
+    ['retry: [404, 500]', 'retry[1]: expected a whole number from 400 to 499; got "500"'],
+    ['unknown: no', 'unknown: expected resend, or hold, which leaves it to an operator; got "no"'],
+    ['unknown:', 'unknown: expected resend, or hold, which leaves it to an operator; got nothing'],
     ['breaker: { pause: 10ms }', `breaker.pause: expected a duration ${pauses} ${duration}; got "10ms"`],
   ]
   for (const [setting, fault] of refused) {

@@ -62,7 +62,7 @@ t.test('an origin has its own deadline and headers, asked for as URL.origin writ
   const settingsOf = (origin: string) => {
     asked.push(origin)
     const own = origin.endsWith(servers[0]?.host ?? '')
-    return { deadlineMs: own ? 100 : 20_000, headers: own ? ['x-do', 'hang'] : [] }
+    return { deadlineMs: own ? 100 : 20_000, headers: own ? ['x-do', 'hang'] : [], retry: [] }
   }
   const { post } = stage(t, { settingsOf })
   t.match(await post(`HTTP://${servers[0]?.host}/`), { kind: 'unknown', error: 'no answer within 100 ms' })
@@ -147,12 +147,32 @@ t.test('two answers in one breath: the first counts, and the connection is not u
   t.equal(server.lines.length, 2)
 })
 
-t.test('a gzip answer is not unpacked', async t => {
+t.test('a compressed answer is neither unpacked nor kept; without a body there is nothing to say of it', async t => {
   const server = await rawServer(t, async line => {
     await line.request()
-    line.answer('200 OK', '\x1f\x0b', 'content-encoding: gzip\r\n')
+    line.answer('500 Oops', '\x1f\x0b', 'content-encoding: GZIP\r\n')
+    await line.request()
+    line.answer('500 Oops', '', 'content-encoding: gzip\r\n')
+    await line.request()
+    line.answer('500 Oops', 'plain', 'content-encoding: identity\r\n')
+    await line.request()
+    line.answer('500 Oops', '?', 'content-encoding: no such\r\n')
   })
-  t.match(await stage(t).post(server.url), { kind: 'delivered', responseExcerpt: '\x1f\x0b' })
+  const { post } = stage(t)
+  t.match(await post(server.url), { kind: 'failed', responseExcerpt: '(not kept: content-encoding gzip)' })
+  t.match(await post(server.url), { responseExcerpt: null })
+  t.match(await post(server.url), { responseExcerpt: 'plain' })
+  t.match(await post(server.url), { responseExcerpt: '(not kept: content-encoding unknown)' })
+})
+
+t.test('what one origin refuses for good another may have tried again', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('404 Nope')
+  })
+  t.match(await stage(t).post(server.url), { kind: 'rejected', error: 'HTTP 404 Not Found' })
+  const { post } = stage(t, { retry: [409, 404] })
+  t.match(await post(server.url), { kind: 'failed', httpStatus: 404, error: 'HTTP 404 Not Found' })
 })
 
 t.test('an excerpt ends at its limit and loses its NULs', async t => {

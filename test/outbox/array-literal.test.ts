@@ -19,6 +19,9 @@ t.test('PostgreSQL reads back what was written', async t => {
   const numbers = [0, -1, 1.5, 1e21, -1.25e-7, null, Number.MAX_SAFE_INTEGER]
   const { rows } = await client.query('select $1::float8[] as read', [arrayLiteral(numbers)])
   t.same(rows[0].read, numbers)
+  const facts = [true, false, null]
+  const { rows: read } = await client.query('select $1::boolean[] as read', [arrayLiteral(facts)])
+  t.same(read[0].read, facts)
 })
 
 t.test('what it cannot write is refused', async t => {

@@ -10,6 +10,7 @@ const lanes = await stage.takeAll()
 const kinds: readonly OutcomeKind[] = ['delivered', 'rejected', 'failed', 'not_sent', 'unknown']
 const delivered: Decision = { status: 'delivered' }
 const dead: Decision = { status: 'dead', reason: 'gave up' }
+const gone: Decision = { status: 'dead', reason: 'rejected: HTTP 410 Gone', holdsUrl: true }
 const retry: Decision = { status: 'pending', retryInMs: 60_000, reason: 'try again' }
 const atOnce: Decision = { status: 'pending', retryInMs: 0, reason: 'released' }
 
@@ -158,6 +159,57 @@ t.test('a late 2xx does not settle a row that was claimed again, cancelled or re
     t.same(await stage.row(key.id), row)
     t.match(await history(key.id), [{ outcome: 'delivered' }, { outcome: 'unknown' }])
   }
+})
+
+const holdsOf = (url: string) =>
+  stage.query('select url_prefix, reason, held_by from outbox.hold where url_prefix = $1', [url])
+
+t.test('a url that is gone is put on hold with the row that found it so: once, by the name of the relay', async t => {
+  const url = 'https://receiver.test/gone?id=1'
+  const [first, second, other] = [await claimOne({ url }), await claimOne({ url }), await claimOne({ url: `${url}0` })]
+  const made = [first, second].map(key => attempt(key, gone, 'rejected', { httpStatus: 410 }))
+  t.equal((await write(...made, attempt(other, dead, 'rejected'))).size, 3)
+  const hold = [{ url_prefix: url, reason: `410 Gone, callback ${first.id}`, held_by: 'relay-a' }]
+  t.same(await holdsOf(url), hold)
+  t.same(await holdsOf(`${url}0`), [])
+  t.equal((await write(...made)).size, 0)
+  t.same(await holdsOf(url), hold, 'sent again, as after a lost reply')
+})
+
+t.test('a url that is on hold is not put on hold a second time; one with a longer hold is', async t => {
+  const url = 'https://receiver.test/maintained'
+  const [first, second] = [await claimOne({ url }), await claimOne({ url })]
+  await stage.query('insert into outbox.hold (url_prefix, reason) values ($1, $3), ($2, $3)', [url, `${url}/a`, 'x'])
+  await write(attempt(first, gone, 'rejected'))
+  t.match(await holdsOf(url), [{ reason: 'x' }])
+  await stage.query('delete from outbox.hold where url_prefix = $1', [url])
+  await write(attempt(second, gone, 'rejected'))
+  t.match(await holdsOf(url), [{ reason: `410 Gone, callback ${second.id}` }])
+})
+
+t.test('what a zombie or a resend after the release says puts nothing on hold', async t => {
+  const url = 'https://receiver.test/zombie'
+  const stale = await claimOne({ url })
+  t.equal((await write(attempt({ ...stale, epoch: '0' }, gone, 'rejected'))).size, 0)
+  t.same(await holdsOf(url), [])
+  const made = attempt(stale, gone, 'rejected')
+  await write(made)
+  await stage.query('delete from outbox.hold where url_prefix = $1', [url])
+  t.equal((await write(made)).size, 0)
+  t.same(await holdsOf(url), [])
+})
+
+t.test('an operator who is about to hold or release the same url does not keep the relay waiting', async t => {
+  const url = 'https://receiver.test/idle'
+  const [first, second] = [await claimOne({ url }), await claimOne({ url })]
+  const operator = await stage.database.connect()
+  await operator.query('begin')
+  await operator.query(`insert into outbox.hold (url_prefix, reason) values ($1, 'mine')`, [url])
+  await stage.session.run(`set lock_timeout = '1ms'`)
+  t.equal((await write(attempt(first, gone, 'rejected'))).size, 1)
+  await operator.query('delete from outbox.hold where url_prefix = $1', [url])
+  t.equal((await write(attempt(second, gone, 'rejected'))).size, 1)
+  await operator.query('commit')
 })
 
 t.test('a row that somebody has locked is not done, nothing waits for it, and it can be sent again', async t => {
