@@ -147,6 +147,21 @@ t.test('replay takes exactly one of --id and --dead', async t => {
   t.same(parse('replay', ['--id', '1', '--id', '2,3'], {}).config.ids, ['1', '2', '3'])
 })
 
+t.test('an entry of a list that is none is named, with what was expected', async t => {
+  t.same(parse('run', ['--allow', '127.0.0.1', '--allow=crm.example:80,::1'], {}).config.allow, [
+    '127.0.0.1',
+    'crm.example:80',
+    '::1',
+  ])
+  t.same(parse('run', [], { RINGBACK_DENY: '10.0.0.0/8, *.crm.example' }).config.deny, ['10.0.0.0/8', '*.crm.example'])
+  t.match(faultsOf('run', ['--deny', '10.0.0.0/8,127.1,::1']), [
+    /^--deny \(flag\): expected an address .*; got "127\.1"$/,
+  ])
+  t.match(faultsOf('run', [], { RINGBACK_ALLOW: 'https://crm.example' }), [
+    /RINGBACK_ALLOW.*got "https:\/\/crm\.example"$/,
+  ])
+})
+
 t.test('replay narrows by --url and --since only with --dead', async t => {
   t.match(faultsOf('replay', ['--id', '1', '--url', 'https://a/', '--since', '1h']), [
     /--url narrows/,

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import type pg from 'pg'
 import type { EmbeddedPostgres } from './embedded.ts'
-import { demoOptions } from './relay-process.ts'
+import { demoOptions, demoReach } from './relay-process.ts'
 import { addFlows, type Scene } from './scene.ts'
 import type { Stage } from './stage.ts'
 
@@ -20,6 +20,7 @@ export async function open(stage: Stage): Promise<Scene> {
   screen.fact('dwh', `${receivers.origin('dwh')}  hears of flow 3, "report"`)
   await stage.startRelay(server, db)
   screen.fact('relay', `ringback run ${demoOptions.join(' ')}`)
+  screen.fact('', `             ${demoReach.join(' ')}, where the receivers are`)
   return { screen, signal: stage.ending.signal, databaseUrl: server.url, db, receivers, scheduler, flows }
 }
 

@@ -13,11 +13,10 @@ export interface RelayOptions {
 }
 
 /** So that the demo can be watched: retries soon, and never so many in ten seconds that a callback is given up. */
-export const demoOptions = [
-  ...['--retry-base', '1s', '--retry-cap', '2s', '--max-attempts', '30'],
-  // Its receivers are on this machine.
-  ...['--allow', '127.0.0.1'],
-] as const
+export const demoOptions = ['--retry-base', '1s', '--retry-cap', '2s', '--max-attempts', '30'] as const
+
+/** Its receivers are on this machine, where a relay sends nothing unless it is told to. */
+export const demoReach = ['--allow', '127.0.0.1'] as const
 
 /** More than the grace, after which it ends by itself. */
 const PATIENCE_MS = 6_000
@@ -40,7 +39,8 @@ export class RelayProcess {
 
   private constructor({ databaseUrl, logLevel, lost }: RelayOptions, log: number) {
     const own = ['--name', 'demo', '--grace', '2s', '--log-level', logLevel, '--log-format', 'json']
-    this.#child = spawn(process.execPath, [...process.execArgv, programFile('cli'), 'run', ...demoOptions, ...own], {
+    const argv = [programFile('cli'), 'run', ...demoOptions, ...demoReach, ...own]
+    this.#child = spawn(process.execPath, [...process.execArgv, ...argv], {
       env: demoEnvironment(databaseUrl),
       // In a process group of its own: Ctrl-C is ours to pass on.
       detached: true,

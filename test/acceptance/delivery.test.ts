@@ -109,6 +109,21 @@ t.test(
   },
 )
 
+t.test('a callback to an address that must not be reached is dead at once, the database among them', async t => {
+  const stage = await Stage.set(t)
+  await stage.relay()
+  const { hostname, port } = new URL(stage.database.url)
+  const database = await stage.insert({}, { url: `http://${hostname}:${port}/` })
+  const metadata = await stage.insert({}, { url: 'http://[fd00:ec2::254]/' })
+  t.match(await stage.becomes(database, 'dead'), {
+    attempts: 1,
+    last_error: /^rejected: address refused: .* own database$/,
+  })
+  const why = 'fd00:ec2::254 is a metadata service; --allow fd00:ec2::254 would permit it'
+  t.match(await stage.becomes(metadata, 'dead'), { attempts: 1, last_error: `rejected: address refused: ${why}` })
+  t.same(await stage.outcomes(metadata), [[1, 'rejected']])
+})
+
 t.test('due_at is not before, expires_at not after', async t => {
   const stage = await Stage.set(t)
   stage.receiver.answer = ({ path }) => (path === '/down' ? 500 : 200)

@@ -23,6 +23,7 @@ t.test('it shows deliveries, an outage and a replay; its figures add up; nothing
   t.equal(replays, 1)
   t.equal(POSTs, written + retries + replays)
   t.equal(lines.filter(line => ARRIVAL.test(line)).length, POSTs, 'each POST is shown')
+  t.match(demo.output(), '--allow 127.0.0.1', 'that it may reach its own receivers is shown')
   t.match(rest, { 'rolled back': 2, 'out of order': 0, duplicates: 0 })
   t.match(demo.output(), 'rolled back          2   callbacks, of which 0 were sent')
   t.ok((rest['latency p50'] ?? 0) > 0, 'a latency')
