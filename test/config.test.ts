@@ -197,14 +197,14 @@ t.test('a file can hold the URL of the database, and is refused when it does not
   t.equal(parse('run', ['--database-url-file', good], {}).config.databaseUrl, 'postgres://u:p@h/d')
   for (const variable of ['RINGBACK_DATABASE_URL_FILE', 'DATABASE_URL_FILE']) {
     t.equal(parse('status', [], { [variable]: good }).config.databaseUrl, 'postgres://u:p@h/d', variable)
-    for (const [file, why] of [
-      ['bad', 'holds something else, which is not shown'],
-      ['empty', 'is empty'],
-      ['none', 'cannot be read \\(ENOENT\\)'],
-      ['.', 'cannot be read \\(EISDIR\\)'],
-    ]) {
-      const path = join(folder, file)
-      const faults = faultsOf('run', [], { [variable]: path })
+    const unusable = {
+      bad: 'holds something else, which is not shown',
+      empty: 'is empty',
+      none: 'cannot be read \\(ENOENT\\)',
+      '.': 'cannot be read \\(EISDIR\\)',
+    }
+    for (const [file, why] of Object.entries(unusable)) {
+      const faults = faultsOf('run', [], { [variable]: join(folder, file) })
       t.match(faults, [
         new RegExp(`^--database-url-file \\(environment variable ${variable}\\): expected .*; got ".+", which ${why}$`),
       ])
