@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from '../src/config.ts'
+import { logFields } from '../src/observe/log.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
@@ -24,4 +25,12 @@ t.test('the settings for one receiver are read as the README says', async t => {
   })
   t.match(destinations.of('https://eu.partner.example'), { concurrency: 2, ratePerSecond: null })
   t.match(destinations.of('https://crm.example:8443'), { concurrency: 16, ratePerSecond: 10, headers: [] })
+})
+
+t.test('the fields of log lines are those that the README lists', async t => {
+  const [, list = ''] = /a line has only fields of this list: (.*?)\./s.exec(readme) ?? []
+  t.same(
+    [...list.matchAll(/`(\w+)`/g)].map(([, field]) => field),
+    logFields,
+  )
 })
