@@ -47,7 +47,7 @@ export function parse<C extends CommandName>(
   const given = new Map([...fromEnvironment(env, faults), ...fromArguments(command, argv, faults)])
   const values = readValues(command, given, nowMs, faults)
   holdInvariants(values, given, faults)
-  resolveDatabaseUrl(values, faults)
+  resolveDatabaseUrl(values, given, faults)
   const made = command === 'run' ? { destinations: readDestinations(values, faults) } : {}
   if (faults.length > 0) throw new UsageError(`ringback ${command}`, faults, `ringback ${command} --help`)
   return Object.freeze({ config: Object.freeze({ ...Object.fromEntries(values), ...made }) as ConfigOf<C> })

@@ -46,6 +46,7 @@ export function usage(): string {
         'DATABASE_URL',
         "which PostgreSQL, such as postgres://user@host:5432/database; or libpq's PGHOST, PGUSER, PGPASSWORD, ...",
       ],
+      ['DATABASE_URL_FILE', 'a file that holds that URL, such as a mounted secret'],
       [
         'RINGBACK_<OPTION>',
         'every option, such as RINGBACK_MAX_ATTEMPTS=20 for --max-attempts 20; a flag wins over its variable',

@@ -208,12 +208,54 @@ t.test('the URL of the database is never repeated in a message', async t => {
 })
 
 t.test('a file can hold the URL of the database, and is refused when it does not', async t => {
-  const folder = t.testdir({ good: 'postgres://u:p@h/d\n', bad: 'hunter2' })
-  t.equal(parse('run', ['--database-url-file', join(folder, 'good')], {}).config.databaseUrl, 'postgres://u:p@h/d')
-  const [bad] = faultsOf('run', ['--database-url-file', join(folder, 'bad')])
-  t.match(bad, /expected that it holds a URL like/)
-  t.notMatch(bad, /hunter2/)
-  t.match(faultsOf('run', ['--database-url-file', join(folder, 'none')]), [/cannot be read \(ENOENT\)/])
+  const folder = t.testdir({ good: ' postgres://u:p@h/d\n', bad: 'hunter2', empty: '\n' })
+  const good = join(folder, 'good')
+  t.equal(parse('run', ['--database-url-file', good], {}).config.databaseUrl, 'postgres://u:p@h/d')
+  for (const variable of ['RINGBACK_DATABASE_URL_FILE', 'DATABASE_URL_FILE']) {
+    t.equal(parse('status', [], { [variable]: good }).config.databaseUrl, 'postgres://u:p@h/d', variable)
+    const unusable = {
+      bad: 'holds something else, which is not shown',
+      empty: 'is empty',
+      none: 'cannot be read \\(ENOENT\\)',
+      '.': 'cannot be read \\(EISDIR\\)',
+    }
+    for (const [file, why] of Object.entries(unusable)) {
+      const faults = faultsOf('run', [], { [variable]: join(folder, file) })
+      t.match(faults, [
+        new RegExp(`^--database-url-file \\(environment variable ${variable}\\): expected .*; got ".+", which ${why}$`),
+      ])
+      t.notMatch(faults[0], /hunter2/)
+    }
+    const both = faultsOf('run', [], { DATABASE_URL: 'postgres://u:hunter2@h/', [variable]: good })
+    t.match(both, [new RegExp(`variable DATABASE_URL\\), .*variable ${variable}\\): only one of`)])
+    t.notMatch(both[0], /hunter2/)
+  }
+})
+
+t.test('a URL in the wrong place is repeated without what may be a password', async t => {
+  const url = 'postgres://u:hunter2@h/d?password=hunter2'
+  const misplaced: [command: CommandName, argv: string[], env?: Environment][] = [
+    ['run', [url]],
+    ['run', ['--', url]],
+    ['run', ['--schema', url]],
+    ['run', ['--database-url-file', url]],
+    ['run', [], { DATABASE_URL_FILE: url }],
+    ['run', ['--config', url]],
+    ['run', [`--databas-url=${url}`]],
+    ['run', ['--lease', `x${url}`]],
+    ['attempts', ['--databas-url', url]],
+    ['replay', ['--dead', '--url', 'ftp://hunter2@crm.example/']],
+    ['replay', ['--dead', '--url', 'ftp://u:hunter2@2@crm.example/']],
+  ]
+  for (const [command, argv, env] of misplaced) {
+    const faults = faultsOf(command, argv, env)
+    t.ok(faults.length > 0, argv.join(' '))
+    t.notMatch(faults.join(), /hunter2/, argv.join(' '))
+  }
+  t.match(
+    t.throws(() => commandNamed(url)),
+    { message: /unknown command "postgres:\/\/…"/ },
+  )
 })
 
 t.test('durations read back as written, and a bare number is none', async t => {

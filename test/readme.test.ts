@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parse } from '../src/config.ts'
 import { becomes, etiquette, type Rule } from '../src/etiquette.ts'
+import { logFields } from '../src/observe/log.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
@@ -51,3 +52,11 @@ function line({ answer, outcome, holdsUrl, health }: Rule): string {
   const callback = `${words[becomes[outcome]]}${holdsUrl ? ', and its URL on hold' : ''}`
   return `| ${answer} | \`${outcome}\` | ${callback} |${health === null ? '' : ` ${health}`} |`
 }
+
+t.test('the fields of log lines are those that the README lists', async t => {
+  const [, list = ''] = /a line has only fields of this list: (.*?)\./s.exec(readme) ?? []
+  t.same(
+    [...list.matchAll(/`(\w+)`/g)].map(([, field]) => field),
+    logFields,
+  )
+})

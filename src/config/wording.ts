@@ -27,9 +27,13 @@ export function shown(option: Option, text: string): string {
   return quote(text)
 }
 
-/** Control characters are escaped, so that a fault stays on its line. */
+/**
+ * Control characters are escaped, so that a fault stays on its line. Of a URL in the wrong place, such as one whose flag was
+ * forgotten, what may be a password is left out.
+ */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+  const safe = text.replace(/(postgres(ql)?:\/\/).*/is, '$1…').replace(/(:\/\/).*@/s, '$1…@')
+  return JSON.stringify(safe.length > 80 ? `${safe.slice(0, 80)}…` : safe)
 }
 
 /** Why a file cannot be read: the system's code when there is one, such as `ENOENT`. */

@@ -2,8 +2,44 @@ import { type Level, type LoggerOptions, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import { messageOf } from '../errors.ts'
 
+/**
+ * All that a line can have beside `level`, `time` and `event`. An allow-list, which the README shows: no field is for a
+ * URL's path or query, a form, a header or a body. `error` is what `last_error` holds, `err` what `shownError` lets through.
+ */
+export const logFields = [
+  'attempt',
+  'attempts',
+  'away_ms',
+  'becomes',
+  'err',
+  'error',
+  'grace_ms',
+  'http_status',
+  'id',
+  'in_flight',
+  'kept',
+  'lanes',
+  'lease_ms',
+  'message_id',
+  'ordering_key',
+  'origin',
+  'outcome',
+  'owned',
+  'pid',
+  'relay',
+  'retry_in_ms',
+  'schema',
+  'signal',
+  'since_ms',
+  'took_ms',
+  'tries',
+  'version',
+] as const
+
 /** Flat: a log line is for grep and for columns. `undefined` leaves a key out. */
-export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined | Error>>
+export type LogFields = {
+  readonly [field in (typeof logFields)[number]]?: string | number | boolean | null | undefined | Error
+}
 
 /**
  * One event, one line. `event` is a fixed snake_case name, such as `attempt`, on which a query can rely.
@@ -59,6 +95,8 @@ function pinoOptions(level: Level): LoggerOptions {
   return {
     level,
     base: null,
+    // Under its own key pino would repeat an error's message as `msg`.
+    errorKey: 'unused',
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: label => ({ level: label }) },
     serializers: { err: (error: unknown) => shownError(error, withStack) },

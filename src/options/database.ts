@@ -22,9 +22,10 @@ export const databaseOptions = {
     value: 'FILE',
     commands: onDatabase,
     default: null,
-    otherwise: 'none',
+    otherwise: 'DATABASE_URL_FILE, or else none',
     accepts: isNotEmpty,
     expected: 'the path of a readable file that holds a URL like postgres://user@host:5432/database',
+    alsoVariable: 'DATABASE_URL_FILE',
     help: 'A file that holds the URL of the database and nothing else, such as a mounted secret. Not together with --database-url or DATABASE_URL.',
   },
   schema: {
