@@ -36,6 +36,8 @@ export const scenario: Scenario = {
 
     const before = await stage.writers(load)
     await stage.sleep(seconds * 1_000)
+    const { rowCount } = await stage.client.query("select from pg_stat_replication where sync_state = 'sync'")
+    stage.bar('commits wait for the standby', rowCount === 1)
     // The old primary lives on, and nobody reaches it.
     const synchronous = await failOver(stage, address, second)
     await stage.sleep(seconds * 1_000)
