@@ -30,7 +30,12 @@ export const etiquette: readonly Rule[] = [
   { answer: 'any other status', statuses: [[500, 999]], outcome: 'failed', health: 'ill' },
   { answer: 'none: refused, no such name, TLS', statuses: [], outcome: 'not_sent', health: 'ill' },
   { answer: 'none: timeout, reset, the relay died', statuses: [], outcome: 'unknown', health: 'ill' },
-  { answer: 'none: the form cannot be sent, or the address is refused', statuses: [], outcome: 'rejected', health: null },
+  {
+    answer: 'none: the form cannot be sent, or the address is refused',
+    statuses: [],
+    outcome: 'rejected',
+    health: null,
+  },
 ]
 
 /** What a callback becomes after an attempt that ended so; `again`: sent once more, within its budget. */

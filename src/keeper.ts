@@ -32,6 +32,7 @@ export class Keeper {
   readonly #watch = new RelayWatch()
   #name = ''
   #incarnation = ''
+  #server = ''
   /** When lanes that the name's former process has left may be taken; monotonic milliseconds. */
   #formerFreeAt = 0
   #renewAt = 0
@@ -49,11 +50,17 @@ export class Keeper {
     return this.#name
   }
 
-  /** Takes up the lease with a new session, and the lanes that are free. */
+  /**
+   * Takes up the lease with a new session, and the lanes that are free. Lanes held on another server, or before this one was
+   * started, are taken anew, under new epochs: a standby that was promoted may not know of the last claims and records, so a
+   * claim of the old epoch is no proof that nothing was sent, and an id may have been given to another row since.
+   */
   async start(session: Session): Promise<void> {
     await session.run(`set lock_timeout = '2s'`)
     const isSame = this.#name !== '' && (await db.lockName(session, this.#name)) && (await this.#renew(session))
     if (!isSame) await this.#enrol(session)
+    if (session.server !== this.#server) this.#holdings.remove(this.#holdings.lanes)
+    this.#server = session.server
     await this.#share(session)
   }
 

@@ -13,7 +13,7 @@ const leaseMs = 3_000
 const settings = { concurrency: 1, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
 
 async function staged(t: Test) {
-  const { session, query } = await Stage.open(t)
+  const stage = await Stage.open(t)
   const silent = () => {}
   const log: Log = {
     trace: silent,
@@ -28,7 +28,7 @@ async function staged(t: Test) {
   const holdings = new Holdings()
   const sequencer = new Sequencer({ rows: 100, settingsOf: () => settings, horizonMs: 5_000, drainMs: 5_000 })
   const keeper = new Keeper({ lease, holdings, sequencer, log }, { name: 'relay-a', leaseMs, observeMs: 10 })
-  return { session, query, lease, holdings, keeper }
+  return { stage, session: stage.session, lease, holdings, keeper }
 }
 
 /** The session, whose replies to renewals reach nobody until they are let go. */
@@ -75,4 +75,29 @@ t.test('a relay that has left trusts no lane again, though a renewal of its was 
   await running
   t.notOk(lease.isHeld)
   t.same(holdings.lanes, [])
+})
+
+/** The same session, of a server that seems to be another one. */
+function elsewhere(session: Session): Session {
+  const [rows, run] = [session.rows.bind(session), session.run.bind(session)]
+  return { rows, run, server: 'another' } as unknown as Session
+}
+
+t.test('a server in the place of another is not trusted to know what was sent: all lanes get new epochs', async t => {
+  const { stage, keeper, holdings } = await staged(t)
+  const epochs = () => [...new Set(holdings.owned.map(({ epoch }) => epoch))]
+  let session = await stage.another()
+  await keeper.start(session)
+  t.same([holdings.size, epochs()], [64, ['1']])
+
+  await session.close()
+  session = await stage.another()
+  await keeper.start(session)
+  t.same([holdings.size, epochs()], [64, ['1']], 'another connection alone is no reason')
+
+  await session.close()
+  session = await stage.another()
+  await keeper.start(elsewhere(session))
+  t.same([holdings.size, epochs()], [64, ['2']])
+  t.equal(keeper.name, 'relay-a')
 })

@@ -33,6 +33,7 @@ export class Session {
   #lose: (reason: Error) => void = () => {}
   #open = true
   #peer: { readonly address: string; readonly port: number } | null = null
+  #server = ''
   /** Resolves with the reason when the connection has failed; stays pending after an orderly `close`. */
   readonly lost: Promise<Error>
 
@@ -73,14 +74,15 @@ export class Session {
     const session = new Session(client, socket, options)
     try {
       await client.connect()
-      const { rows } = await client.query<{ standby: boolean }>(`
-        select pg_is_in_recovery() as standby,
+      const { rows } = await client.query<{ standby: boolean; server: string }>(`
+        select pg_is_in_recovery() as standby, extract(epoch from pg_postmaster_start_time())::text as server,
                set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
                set_config('jit', 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false),
                set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, false),
                set_config('default_transaction_isolation', 'read committed', false), set_config('datestyle', 'ISO', false)`)
       if (rows[0]?.standby)
         throw new StandbyError('the database is a standby (in recovery); the relay needs the primary')
+      session.#server = rows[0]?.server ?? ''
       return session
     } catch (error) {
       session.destroy()
@@ -124,6 +126,11 @@ export class Session {
   /** The server's end of the connection, or that of a pooler before it; null over a Unix socket. */
   get peer(): { readonly address: string; readonly port: number } | null {
     return this.#peer
+  }
+
+  /** Tells one server from another, and from itself before it was started again: when it was started, to the microsecond. */
+  get server(): string {
+    return this.#server
   }
 
   /** Runs text that may hold several statements or settings. */

@@ -14,12 +14,22 @@ import { connected, type Database } from './servers.ts'
 import { type Traffic, Transaction, type WrittenLine } from './transaction.ts'
 import type { WriterPlan } from './writer.ts'
 
-const TRAFFIC = { keyPrefix: 'k', keys: 200, keyless: 0.1, unlocked: 0.05, rolledBack: 0.1, openMs: 100 }
+const TRAFFIC = {
+  keyPrefix: 'k',
+  keys: 200,
+  keyless: 0.1,
+  unlocked: 0.05,
+  rolledBack: 0.1,
+  openMs: 100,
+  hasOwnRows: false,
+}
 
 export interface WritersOptions extends Partial<Traffic>, Partial<Pick<WriterPlan, 'connections' | 'rate' | 'count'>> {
   readonly urls: readonly string[]
   /** Default 2. `connections` (8), `rate` (200) and `count` are those of each. */
   readonly processes?: number
+  /** Default: the scenario's database, without a detour. */
+  readonly databaseUrl?: string
 }
 
 /** A receiver that runs. */
@@ -123,14 +133,14 @@ export class Cast {
 
   /** Starts writers; they write from now on. */
   async writers(options: WritersOptions): Promise<Writers> {
-    const { processes = 2, ...given } = options
+    const { processes = 2, databaseUrl = this.databaseUrl, ...given } = options
     const load = { ...TRAFFIC, connections: 8, rate: 200, count: null, ...given }
     await this.#prepareKeys(load)
     const programs = Array.from({ length: processes }, () => {
       this.#started += 1
       const name = `w${this.#started}`
       const own = {
-        databaseUrl: this.databaseUrl,
+        databaseUrl,
         file: this.file('written'),
         seed: this.seed * 31 + this.#started * 1_000,
         name,
@@ -173,10 +183,10 @@ export class Cast {
     })
   }
 
-  /** A session that works, after a server has come back. */
-  async reconnect(): Promise<pg.Client> {
+  /** A session that works, after a server has come back, or with the one that has taken its place. */
+  async reconnect(url = this.databaseUrl): Promise<pg.Client> {
     await this.client.end().catch(() => {})
-    this.client = await connected(this.databaseUrl)
+    this.client = await connected(url)
     return this.client
   }
 
@@ -216,6 +226,7 @@ export class Cast {
 
   async #prepareKeys({ keyPrefix, keys }: Traffic): Promise<void> {
     await this.client.query('create table if not exists execution (key text primary key)')
+    await this.client.query('create table if not exists transition (message_id uuid primary key)')
     await this.client.query(
       'insert into execution select $1 || n from generate_series(1, $2::int) n on conflict do nothing',
       [keyPrefix, keys],

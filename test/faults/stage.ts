@@ -5,6 +5,13 @@ import { type Books, readBooks } from './books.ts'
 import { Cast } from './cast.ts'
 import type { Figure } from './result.ts'
 
+export interface StageCheckOptions {
+  readonly mayDie?: boolean
+  readonly withinMs?: number
+  /** What the checker is given in the place of the books as they were read. */
+  readonly revise?: (books: Books) => Books
+}
+
 export interface Checked {
   readonly books: Books
   readonly verdict: Verdict
@@ -64,10 +71,8 @@ export class Stage extends Cast {
    * Waits for the run to come to rest, and holds all books against one another: every violation fails the scenario, and so
    * does a dead row, unless the scenario expects them.
    */
-  async check(
-    options: CheckOptions & { readonly mayDie?: boolean; readonly withinMs?: number } = {},
-  ): Promise<Checked> {
-    const { mayDie = false, withinMs, ...how } = options
+  async check(options: CheckOptions & StageCheckOptions = {}): Promise<Checked> {
+    const { mayDie = false, withinMs, revise = books => books, ...how } = options
     const startedAt = performance.now()
     const isAtRest = await this.drained(withinMs)
     const seconds = (performance.now() - startedAt) / 1_000
@@ -76,7 +81,7 @@ export class Stage extends Cast {
       this.failures.push(
         `not at rest after ${seconds.toFixed(0)} s: the books were read while relays wrote on, and may not agree`,
       )
-    const books = await readBooks(this.folder, this.client, this)
+    const books = revise(await readBooks(this.folder, this.client, this))
     const verdict = check(books, { drained: true, ...how })
     this.verdict = verdict
     for (const { kind, id, messageId, detail } of verdict.violations.slice(0, 10)) {

@@ -19,6 +19,8 @@ export interface Traffic {
   readonly rolledBack: number
   /** The longest a transaction stays open, in milliseconds. */
   readonly openMs: number
+  /** Whether it writes a row of its own for each callback, into `transition`, as a scheduler does. */
+  readonly hasOwnRows: boolean
 }
 
 /** A line of a writer's journal; the last one of a callback counts. */
@@ -100,6 +102,7 @@ export class Transaction {
     )
     const row = rows[0]
     if (row === undefined) throw new Error('an INSERT returned no row')
+    if (traffic.hasOwnRows) await client.query('insert into transition values ($1)', [row.message_id])
     this.#rows.push({ messageId: row.message_id, id: row.id, key: this.#key, insertingAt, bodies: [body] })
   }
 

@@ -14,12 +14,14 @@ interface Request {
 /** An answer that takes longer means that the connection is dead, in milliseconds. */
 const timeoutMs = 20_000
 
-type Client = Pick<Session, 'rows' | 'run' | 'lost' | 'pid' | 'destroy' | 'close'>
+type Client = Pick<Session, 'rows' | 'run' | 'lost' | 'pid' | 'server' | 'destroy' | 'close'>
 
 /** Both ends of a connection, and the wire between them. Statements run one after another. */
 export class ModelSession implements Client {
   readonly purpose: string
   readonly pid: number
+  /** It loses nothing, so it is the same one all the time. */
+  readonly server = 'the model'
   readonly lost: Promise<Error>
   readonly owner: Owner
   /** Nothing that the server says arrives any more. */
