@@ -14,7 +14,7 @@ export const scenario: Scenario = {
     const receiver = await stage.receiver({ effectsUrl: stage.databaseUrl })
     const names = ['a', 'b']
     const relays = await Promise.all(names.map(name => stage.relay(name)))
-    const writers = await stage.writers({ urls: [receiver.url('/mixed')], rate: 150 })
+    const writers = await stage.writers({ urls: [receiver.url('/mixed')], rate: 75 })
     const kills = stage.isShort ? 6 : 60
     for (let kill = 0; kill < kills; kill += 1) {
       await stage.sleep(between(stage.random, 300, 1_500))
