@@ -28,6 +28,7 @@ export type StatusConfig = ConfigOf<'status'>
 export type AttemptsConfig = ConfigOf<'attempts'>
 export type ReplayConfig = ConfigOf<'replay'>
 export type VerifyConfig = ConfigOf<'verify'>
+export type KeygenConfig = ConfigOf<'keygen'>
 export type DemoConfig = ConfigOf<'demo'>
 
 /**
@@ -48,9 +49,10 @@ export function parse<C extends CommandName>(
   const values = readValues(command, given, nowMs, faults)
   holdInvariants(values, given, faults)
   resolveDatabaseUrl(values, faults)
-  const made = command === 'run' ? { destinations: readDestinations(values, faults) } : {}
+  const read = Object.fromEntries(values) as unknown as Values
+  const made = command === 'run' ? { destinations: readDestinations(read, faults) } : {}
   if (faults.length > 0) throw new UsageError(`ringback ${command}`, faults, `ringback ${command} --help`)
-  return Object.freeze({ config: Object.freeze({ ...Object.fromEntries(values), ...made }) as ConfigOf<C> })
+  return Object.freeze({ config: Object.freeze({ ...read, ...made }) as ConfigOf<C> })
 }
 
 /** What pg is given to connect; empty leaves it to the PG* variables. */

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { canonicalOrigin, patternsOver } from './destinations/pattern.ts'
 
 /** How callbacks go to one origin. */
@@ -11,6 +12,8 @@ export interface DestinationSettings {
   readonly breaker: BreakerSettings
   /** Sent with every POST: names, in lower case, and values in turn. */
   readonly headers: readonly string[]
+  /** Each signs every POST; empty: none is signed. An opaque object, so that no message or log shows a key by accident. */
+  readonly signingKeys: readonly KeyObject[]
 }
 
 export interface BreakerSettings {
