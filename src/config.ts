@@ -15,6 +15,7 @@ import type { Faults } from './config/given.ts'
 import { holdInvariants } from './config/rules.ts'
 import { readValues } from './config/values.ts'
 import { quote, suggest } from './config/wording.ts'
+import type { Destinations } from './destinations.ts'
 import { UsageError } from './errors.ts'
 import { type CommandName, type ConfigOf, commands, type Values } from './options.ts'
 
@@ -53,6 +54,18 @@ export function parse<C extends CommandName>(
   const made = command === 'run' ? { destinations: readDestinations(read, faults) } : {}
   if (faults.length > 0) throw new UsageError(`ringback ${command}`, faults, `ringback ${command} --help`)
   return Object.freeze({ config: Object.freeze({ ...read, ...made }) as ConfigOf<C> })
+}
+
+/**
+ * The file of `--config` as it is now, over the options as they were given.
+ *
+ * @throws UsageError with every fault.
+ */
+export function readAgain(config: RunConfig): Destinations {
+  const faults: Faults = []
+  const destinations = readDestinations(config, faults)
+  if (faults.length > 0) throw new UsageError('ringback run', faults, 'ringback run --help')
+  return destinations
 }
 
 /** What pg is given to connect; empty leaves it to the PG* variables. */

@@ -4,6 +4,7 @@ import type { RunConfig } from './config.ts'
 import { decide, originSign, type RetryPolicy } from './decision.ts'
 import { Origins } from './delivery/origins.ts'
 import { type PostOptions, post } from './delivery/post.ts'
+import type { Destinations } from './destinations.ts'
 import { Fetcher } from './fetcher.ts'
 import { Holdings } from './holdings.ts'
 import { Intake } from './intake.ts'
@@ -31,6 +32,7 @@ const maxUnrecorded = 1_000
  */
 export class Relay {
   readonly #config: RunConfig
+  #destinations: Destinations
   readonly #log: Log
   readonly #origins: Origins
   readonly #sequencer: Sequencer
@@ -54,10 +56,11 @@ export class Relay {
   /** @param send POSTs one callback and says how it ended, whatever happens. */
   constructor(config: RunConfig, log: Log, send: typeof post = post) {
     this.#config = config
+    this.#destinations = config.destinations
     this.#log = log
     this.#post = send
     const { connectTimeoutMs, memoryRows, leaseMs, leaseMarginMs, pollMs } = config
-    const settingsOf = (origin: string) => config.destinations.of(origin)
+    const settingsOf = (origin: string) => this.#destinations.of(origin)
     this.#origins = new Origins({ connectionsOf: origin => settingsOf(origin).concurrency, connectTimeoutMs })
     const horizonMs = Math.max(5_000, 3 * pollMs)
     this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs, drainMs: 5_000 })
@@ -117,6 +120,13 @@ export class Relay {
   hint(from: number | null): void {
     const term = this.#term
     if (term && (from === null || from !== term.sessions.keep.pid)) term.wake.hint()
+  }
+
+  /** What starts from now on goes by these; what is being sent ends as it began. */
+  goBy(destinations: Destinations): void {
+    this.#destinations = destinations
+    this.#sequencer.reconfigure()
+    this.#bell.ring()
   }
 
   /**
