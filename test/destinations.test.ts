@@ -11,6 +11,7 @@ const defaults: DestinationSettings = Object.freeze({
   headers: [],
   retry: [],
   unknown: 'resend',
+  signingKeys: [],
 })
 
 /** A rule that is told from others by its concurrency. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from '../src/config.ts'
@@ -15,9 +15,19 @@ function block(language: string, word: string): string {
 
 t.test('the settings for one receiver are read as the README says', async t => {
   const text = block('yaml', 'origins:')
-  const folder = t.testdir({ 'crm-token': 'Bearer s3cret\n', 'ringback.yaml': text.replace('/run/secrets/', '') })
+  const folder = t.testdir({
+    'crm-token': 'Bearer s3cret\n',
+    'crm.key': `whsec_${Buffer.alloc(32, 7).toString('base64')}\n`,
+    'ringback.yaml': text.replace('/run/secrets/', ''),
+  })
+  chmodSync(join(folder, 'crm.key'), 0o600)
   const { destinations } = parse('run', ['--config', join(folder, 'ringback.yaml')], {}).config
-  t.same(destinations.of('https://crm.example'), {
+  const { signingKeys, ...settings } = destinations.of('https://crm.example')
+  t.same(
+    signingKeys.map(key => key.export()),
+    [Buffer.alloc(32, 7)],
+  )
+  t.same(settings, {
     concurrency: 4,
     ratePerSecond: 50,
     deadlineMs: 5_000,
