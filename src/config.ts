@@ -10,7 +10,7 @@
 import { fromArguments } from './config/arguments.ts'
 import { resolveDatabaseUrl } from './config/database-url.ts'
 import { readDestinations } from './config/destinations-file.ts'
-import { type Environment, fromEnvironment } from './config/environment.ts'
+import { type Environment, fromEnvironment, refuseUnverified } from './config/environment.ts'
 import type { Faults } from './config/given.ts'
 import { holdInvariants } from './config/rules.ts'
 import { readValues } from './config/values.ts'
@@ -48,6 +48,7 @@ export function parse<C extends CommandName>(
   const values = readValues(command, given, nowMs, faults)
   holdInvariants(values, given, faults)
   resolveDatabaseUrl(values, faults)
+  if (command === 'run') refuseUnverified(env, faults)
   const made = command === 'run' ? { destinations: readDestinations(values, faults) } : {}
   if (faults.length > 0) throw new UsageError(`ringback ${command}`, faults, `ringback ${command} --help`)
   return Object.freeze({ config: Object.freeze({ ...Object.fromEntries(values), ...made }) as ConfigOf<C> })

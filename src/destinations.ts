@@ -1,3 +1,4 @@
+import type { SecureContext } from 'node:tls'
 import { canonicalOrigin, patternsOver } from './destinations/pattern.ts'
 
 /** How callbacks go to one origin. */
@@ -11,6 +12,8 @@ export interface DestinationSettings {
   readonly breaker: BreakerSettings
   /** Sent with every POST: names, in lower case, and values in turn. */
   readonly headers: readonly string[]
+  /** Whom to trust over https:, and as whom; null: Node's roots, as nobody. */
+  readonly tls: SecureContext | null
 }
 
 export interface BreakerSettings {

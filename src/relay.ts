@@ -2,6 +2,7 @@ import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
 import type { RunConfig } from './config.ts'
 import { decide, originSign, type RetryPolicy } from './decision.ts'
+import { connectBy } from './delivery/connect-by.ts'
 import { Origins } from './delivery/origins.ts'
 import { type PostOptions, post } from './delivery/post.ts'
 import { Fetcher } from './fetcher.ts'
@@ -58,7 +59,10 @@ export class Relay {
     this.#post = send
     const { connectTimeoutMs, memoryRows, leaseMs, leaseMarginMs, pollMs } = config
     const settingsOf = (origin: string) => config.destinations.of(origin)
-    this.#origins = new Origins({ connectionsOf: origin => settingsOf(origin).concurrency, connectTimeoutMs })
+    this.#origins = new Origins({
+      connectionsOf: origin => settingsOf(origin).concurrency,
+      connect: connectBy(settingsOf, connectTimeoutMs),
+    })
     const horizonMs = Math.max(5_000, 3 * pollMs)
     this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs, drainMs: 5_000 })
     this.#lease = new Lease({ leaseMs, marginMs: leaseMarginMs }, systemClocks)

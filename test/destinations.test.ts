@@ -9,6 +9,7 @@ const defaults: DestinationSettings = Object.freeze({
   deadlineMs: 15_000,
   breaker: Object.freeze({ failures: 10, pauseMs: 30_000 }),
   headers: [],
+  tls: null,
 })
 
 /** A rule that is told from others by its concurrency. */

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from '../src/config.ts'
+import { ca, client } from './fixtures/tls.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
@@ -21,7 +22,16 @@ t.test('the settings for one receiver are read as the README says', async t => {
     deadlineMs: 5_000,
     breaker: { failures: 5, pauseMs: 30_000 },
     headers: ['authorization', 'Bearer s3cret', 'x-tenant', 'scheduler'],
+    tls: null,
   })
   t.match(destinations.of('https://eu.partner.example'), { concurrency: 2, ratePerSecond: null })
   t.match(destinations.of('https://crm.example:8443'), { concurrency: 16, ratePerSecond: 10, headers: [] })
+})
+
+t.test('the settings of TLS are read as the README says', async t => {
+  const files = { 'internal-ca.pem': ca, 'client.pem': client.cert, 'client.key': client.key }
+  const folder = t.testdir({ ...files, 'ringback.yaml': block('yaml', 'min-version:') })
+  chmodSync(join(folder, 'client.key'), 0o600)
+  const { destinations } = parse('run', ['--config', join(folder, 'ringback.yaml')], {}).config
+  t.not(destinations.of('https://a.internal.example').tls, null)
 })

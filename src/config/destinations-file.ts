@@ -6,13 +6,14 @@ import type { Field } from './field.ts'
 import type { Faults, Reading, Value } from './given.ts'
 import { readHeaders } from './headers.ts'
 import { ratePerSecond } from './rate.ts'
+import { readTls } from './tls.ts'
 import { readDuration, readInteger } from './values.ts'
 import { quote } from './wording.ts'
 import { readYamlFile } from './yaml-file.ts'
 
 const MAX_RULES = 10_000
 
-const known = ['match', 'concurrency', 'rate', 'deadline', 'breaker', 'headers']
+const known = ['match', 'concurrency', 'rate', 'deadline', 'breaker', 'headers', 'tls']
 
 /** The rules of `--config`, if it is given, over the defaults that other options set. Those that could not be read are faults already. */
 export function readDestinations(read: ReadonlyMap<OptionKey, Value>, faults: Faults): Destinations {
@@ -23,6 +24,7 @@ export function readDestinations(read: ReadonlyMap<OptionKey, Value>, faults: Fa
     deadlineMs: values.deadlineMs,
     breaker: Object.freeze({ failures: values.breakerFailures, pauseMs: values.breakerPauseMs }),
     headers: Object.freeze([]),
+    tls: null,
   })
   const root = values.configFile ? readYamlFile('--config', values.configFile, faults) : null
   return new Destinations(root === null ? [] : readRules(root, defaults, values), defaults)
@@ -51,6 +53,8 @@ function readRule(field: Field, defaults: DestinationSettings, values: Values): 
     .get('breaker')
     ?.mapping('{ failures: N, pause: DURATION }, where failures: 0 switches it off', ['failures', 'pause'])
   const headers = fields.get('headers')
+  const tls = fields.get('tls')
+  if (match?.startsWith('http://')) tls?.complain('never used: there is no TLS over http:')
   const settings = Object.freeze({
     concurrency: fields.get('concurrency')?.read(text => readConcurrency(text, values)) ?? defaults.concurrency,
     ratePerSecond: fields.get('rate')?.read(readRate) ?? defaults.ratePerSecond,
@@ -60,6 +64,7 @@ function readRule(field: Field, defaults: DestinationSettings, values: Values): 
       pauseMs: breaker?.get('pause')?.read(readPause) ?? defaults.breaker.pauseMs,
     }),
     headers: headers === undefined ? defaults.headers : readHeaders(headers),
+    tls: tls === undefined ? defaults.tls : readTls(tls),
   })
   return match === undefined ? null : { match, settings }
 }

@@ -23,6 +23,7 @@ t.test('without a file all origins go by the options', async t => {
     deadlineMs: 7_000,
     breaker: { failures: 3, pauseMs: 60_000 },
     headers: [],
+    tls: null,
   })
 })
 
@@ -38,8 +39,9 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
     deadlineMs: 5_000,
     breaker: { failures: 0, pauseMs: 60_000 },
     headers: ['x-tenant', 'scheduler'],
+    tls: null,
   })
-  const byOptions = { concurrency: 8, ratePerSecond: null, deadlineMs: 15_000, headers: [] }
+  const byOptions = { concurrency: 8, ratePerSecond: null, deadlineMs: 15_000, headers: [], tls: null }
   t.same(destinations.of('https://a.partner.example'), { ...byOptions, breaker: { failures: 3, pauseMs: 120_000 } })
   t.same(destinations.of('https://partner.example'), { ...byOptions, breaker: { failures: 3, pauseMs: 3_000 } })
 })
@@ -65,7 +67,7 @@ t.test('a misspelt field is a fault with the one that is meant', async t => {
     '1:36 origins[0].breaker.failure: unknown field; did you mean failures?',
   ])
   t.same(ruleFile(t, '"a\\nb": 4').faults(), [
-    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, breaker, headers',
+    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, breaker, headers, tls',
   ])
 })
 
