@@ -10,7 +10,7 @@
 import { fromArguments } from './config/arguments.ts'
 import { resolveDatabaseUrl } from './config/database-url.ts'
 import { readDestinations } from './config/destinations-file.ts'
-import { type Environment, fromEnvironment } from './config/environment.ts'
+import { type Environment, fromEnvironment, refuseUnverified } from './config/environment.ts'
 import type { Faults } from './config/given.ts'
 import { holdInvariants } from './config/rules.ts'
 import { readValues } from './config/values.ts'
@@ -50,6 +50,7 @@ export function parse<C extends CommandName>(
   const values = readValues(command, given, nowMs, faults)
   holdInvariants(values, given, faults)
   resolveDatabaseUrl(values, given, faults)
+  if (command === 'run') refuseUnverified(env, faults)
   const read = Object.fromEntries(values) as unknown as Values
   const made = command === 'run' ? { destinations: readDestinations(read, faults) } : {}
   if (faults.length > 0) throw new UsageError(`ringback ${command}`, faults, `ringback ${command} --help`)

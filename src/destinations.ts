@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import type { SecureContext } from 'node:tls'
 import { canonicalOrigin, patternsOver } from './destinations/pattern.ts'
 
 /** How callbacks go to one origin. */
@@ -18,6 +19,8 @@ export interface DestinationSettings {
   readonly unknown: 'resend' | 'hold'
   /** Each signs every POST; empty: none is signed. An opaque object, so that no message or log shows a key by accident. */
   readonly signingKeys: readonly KeyObject[]
+  /** Whom to trust over https:, and as whom; null: Node's roots, as nobody. */
+  readonly tls: SecureContext | null
 }
 
 export interface BreakerSettings {

@@ -3,7 +3,7 @@ import { Claimer } from './claimer.ts'
 import type { RunConfig } from './config.ts'
 import { decide, originSign, type RetryPolicy } from './decision.ts'
 import { AddressPolicy } from './delivery/address-policy.ts'
-import { directConnect } from './delivery/connection.ts'
+import { connectBy } from './delivery/connect-by.ts'
 import { guardedConnect } from './delivery/guarded-connect.ts'
 import { Origins } from './delivery/origins.ts'
 import { type PostOptions, post } from './delivery/post.ts'
@@ -68,7 +68,7 @@ export class Relay {
     const policy = new AddressPolicy({ ...config, database: () => this.#term?.sessions.read.peer ?? null })
     this.#origins = new Origins({
       connectionsOf: origin => settingsOf(origin).concurrency,
-      connect: guardedConnect(policy, directConnect(connectTimeoutMs), { timeoutMs: connectTimeoutMs }),
+      connect: guardedConnect(policy, connectBy(settingsOf, connectTimeoutMs), { timeoutMs: connectTimeoutMs }),
     })
     const horizonMs = Math.max(5_000, 3 * pollMs)
     this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs, drainMs: 5_000 })

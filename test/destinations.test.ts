@@ -12,6 +12,7 @@ const defaults: DestinationSettings = Object.freeze({
   retry: [],
   unknown: 'resend',
   signingKeys: [],
+  tls: null,
 })
 
 /** A rule that is told from others by its concurrency. */

@@ -7,6 +7,7 @@ import type { Faults, Reading } from './given.ts'
 import { readHeaders } from './headers.ts'
 import { ratePerSecond } from './rate.ts'
 import { readSigningKeys } from './signing-keys.ts'
+import { readTls } from './tls.ts'
 import { readDuration, readInteger } from './values.ts'
 import { quote } from './wording.ts'
 import { readYamlFile } from './yaml-file.ts'
@@ -17,7 +18,7 @@ const MAX_RULES = 10_000
 const firstRefusal = 400
 const lastRefusal = 499
 
-const known = ['match', 'concurrency', 'rate', 'deadline', 'breaker', 'headers', 'retry', 'unknown', 'sign']
+const known = ['match', 'concurrency', 'rate', 'deadline', 'breaker', 'headers', 'retry', 'unknown', 'sign', 'tls']
 
 /** The options that hold for all. Those that could not be read are not there, and faults already. */
 type Values = Omit<ConfigOf<'run'>, 'destinations'>
@@ -33,6 +34,7 @@ export function readDestinations(values: Values, faults: Faults): Destinations {
     retry: Object.freeze([]),
     unknown: 'resend',
     signingKeys: Object.freeze([]),
+    tls: null,
   })
   const root = values.configFile ? readYamlFile('--config', values.configFile, faults) : null
   return new Destinations(root === null ? [] : readRules(root, defaults, values), defaults)
@@ -63,6 +65,8 @@ function readRule(field: Field, defaults: DestinationSettings, values: Values): 
   const headers = fields.get('headers')
   const retry = fields.get('retry')
   const sign = fields.get('sign')
+  const tls = fields.get('tls')
+  if (match?.startsWith('http://')) tls?.complain('never used: there is no TLS over http:')
   const settings = Object.freeze({
     concurrency: fields.get('concurrency')?.read(text => readConcurrency(text, values)) ?? defaults.concurrency,
     ratePerSecond: fields.get('rate')?.read(readRate) ?? defaults.ratePerSecond,
@@ -75,6 +79,7 @@ function readRule(field: Field, defaults: DestinationSettings, values: Values): 
     retry: retry === undefined ? defaults.retry : readStatuses(retry),
     unknown: fields.get('unknown')?.read(readUnknown) ?? defaults.unknown,
     signingKeys: sign === undefined ? defaults.signingKeys : readSigningKeys(sign),
+    tls: tls === undefined ? defaults.tls : readTls(tls),
   })
   return match === undefined ? null : { match, settings }
 }
