@@ -15,6 +15,7 @@ const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<numbe
   attempts: async config => (await import('./commands/attempts.ts')).attempts(config),
   replay: async config => (await import('./commands/replay.ts')).replay(config),
   verify: async config => (await import('./commands/verify.ts')).verify(config),
+  keygen: async config => (await import('./commands/keygen.ts')).keygen(config),
   demo: async config => (await import('./demo/demo.ts')).demo(config),
 }
 

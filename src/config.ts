@@ -10,11 +10,12 @@
 import { fromArguments } from './config/arguments.ts'
 import { resolveDatabaseUrl } from './config/database-url.ts'
 import { readDestinations } from './config/destinations-file.ts'
-import { type Environment, fromEnvironment } from './config/environment.ts'
+import { type Environment, fromEnvironment, refuseUnverified } from './config/environment.ts'
 import type { Faults } from './config/given.ts'
 import { holdInvariants } from './config/rules.ts'
 import { readValues } from './config/values.ts'
 import { quote, suggest } from './config/wording.ts'
+import type { Destinations } from './destinations.ts'
 import { UsageError } from './errors.ts'
 import { type CommandName, type ConfigOf, commands, type Values } from './options.ts'
 
@@ -28,6 +29,7 @@ export type StatusConfig = ConfigOf<'status'>
 export type AttemptsConfig = ConfigOf<'attempts'>
 export type ReplayConfig = ConfigOf<'replay'>
 export type VerifyConfig = ConfigOf<'verify'>
+export type KeygenConfig = ConfigOf<'keygen'>
 export type DemoConfig = ConfigOf<'demo'>
 
 /**
@@ -48,9 +50,23 @@ export function parse<C extends CommandName>(
   const values = readValues(command, given, nowMs, faults)
   holdInvariants(values, given, faults)
   resolveDatabaseUrl(values, given, faults)
-  const made = command === 'run' ? { destinations: readDestinations(values, faults) } : {}
+  if (command === 'run') refuseUnverified(env, faults)
+  const read = Object.fromEntries(values) as unknown as Values
+  const made = command === 'run' ? { destinations: readDestinations(read, faults) } : {}
   if (faults.length > 0) throw new UsageError(`ringback ${command}`, faults, `ringback ${command} --help`)
-  return Object.freeze({ config: Object.freeze({ ...Object.fromEntries(values), ...made }) as ConfigOf<C> })
+  return Object.freeze({ config: Object.freeze({ ...read, ...made }) as ConfigOf<C> })
+}
+
+/**
+ * The file of `--config` as it is now, over the options as they were given.
+ *
+ * @throws UsageError with every fault.
+ */
+export function readAgain(config: RunConfig): Destinations {
+  const faults: Faults = []
+  const destinations = readDestinations(config, faults)
+  if (faults.length > 0) throw new UsageError('ringback run', faults, 'ringback run --help')
+  return destinations
 }
 
 /** What pg is given to connect; empty leaves it to the PG* variables. */

@@ -1,3 +1,5 @@
+import type { KeyObject } from 'node:crypto'
+import type { SecureContext } from 'node:tls'
 import { canonicalOrigin, patternsOver } from './destinations/pattern.ts'
 
 /** How callbacks go to one origin. */
@@ -15,6 +17,10 @@ export interface DestinationSettings {
   readonly retry: readonly number[]
   /** What follows an attempt that may have arrived: the next one, or the callback is dead and an operator decides. */
   readonly unknown: 'resend' | 'hold'
+  /** Each signs every POST; empty: none is signed. An opaque object, so that no message or log shows a key by accident. */
+  readonly signingKeys: readonly KeyObject[]
+  /** Whom to trust over https:, and as whom; null: Node's roots, as nobody. */
+  readonly tls: SecureContext | null
 }
 
 export interface BreakerSettings {

@@ -43,7 +43,7 @@ type ValueOf<O extends Option> = O extends Duration | Integer
       ? readonly string[]
       : O extends Choice
         ? O['choices'][number]
-        : O extends { readonly argument: true }
+        : O extends { readonly argument: true; readonly optional?: never }
           ? string
           : O extends { readonly default: null }
             ? string | null

@@ -3,16 +3,18 @@ import { Claimer } from './claimer.ts'
 import type { RunConfig } from './config.ts'
 import { decide, originSign, type RetryPolicy } from './decision.ts'
 import { AddressPolicy } from './delivery/address-policy.ts'
-import { directConnect } from './delivery/connection.ts'
+import { connectBy } from './delivery/connect-by.ts'
 import { guardedConnect } from './delivery/guarded-connect.ts'
 import { Origins } from './delivery/origins.ts'
 import { type PostOptions, post } from './delivery/post.ts'
+import type { Destinations } from './destinations.ts'
 import { Fetcher } from './fetcher.ts'
 import { Holdings } from './holdings.ts'
 import { Intake } from './intake.ts'
 import { Keeper } from './keeper.ts'
 import { Lease, systemClocks } from './lease.ts'
 import type { Attempt, Claim } from './model.ts'
+import { attemptFields } from './observe/attempt.ts'
 import type { Log } from './observe/log.ts'
 import type { Sessions } from './outbox/sessions.ts'
 import { pause } from './pause.ts'
@@ -34,6 +36,7 @@ const maxUnrecorded = 1_000
  */
 export class Relay {
   readonly #config: RunConfig
+  #destinations: Destinations
   readonly #log: Log
   readonly #origins: Origins
   readonly #sequencer: Sequencer
@@ -57,14 +60,15 @@ export class Relay {
   /** @param send POSTs one callback and says how it ended, whatever happens. */
   constructor(config: RunConfig, log: Log, send: typeof post = post) {
     this.#config = config
+    this.#destinations = config.destinations
     this.#log = log
     this.#post = send
     const { connectTimeoutMs, memoryRows, leaseMs, leaseMarginMs, pollMs } = config
-    const settingsOf = (origin: string) => config.destinations.of(origin)
+    const settingsOf = (origin: string) => this.#destinations.of(origin)
     const policy = new AddressPolicy({ ...config, database: () => this.#term?.sessions.read.peer ?? null })
     this.#origins = new Origins({
       connectionsOf: origin => settingsOf(origin).concurrency,
-      connect: guardedConnect(policy, directConnect(connectTimeoutMs), { timeoutMs: connectTimeoutMs }),
+      connect: guardedConnect(policy, connectBy(settingsOf, connectTimeoutMs), { timeoutMs: connectTimeoutMs }),
     })
     const horizonMs = Math.max(5_000, 3 * pollMs)
     this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs, drainMs: 5_000 })
@@ -130,6 +134,13 @@ export class Relay {
   hint(from: number | null): void {
     const term = this.#term
     if (term && (from === null || from !== term.sessions.keep.pid)) term.wake.hint()
+  }
+
+  /** What starts from now on goes by these; what is being sent ends as it began. */
+  goBy(destinations: Destinations): void {
+    this.#destinations = destinations
+    this.#sequencer.reconfigure()
+    this.#bell.ring()
   }
 
   /**
@@ -271,23 +282,9 @@ export class Relay {
     if (this.#inFlight.size > 0 && this.#lease.remainingMs <= 0) this.#origins.abort('lease lost')
   }
 
-  /** One wide line an attempt: every key always there, no url beyond its origin, no form. */
   #report(claim: Claim, { outcome, decision }: Pick<Attempt, 'outcome' | 'decision'>): void {
     const level = decision.status === 'delivered' ? 'debug' : decision.status === 'pending' ? 'info' : 'warn'
-    if (!this.#log.writes(level)) return
-    this.#log[level]('attempt', {
-      id: claim.id,
-      message_id: claim.messageId,
-      origin: claim.origin,
-      ordering_key: claim.orderingKey,
-      attempt: claim.attempt,
-      outcome: outcome.kind,
-      http_status: outcome.httpStatus,
-      took_ms: Math.round(outcome.finishedAtMs - outcome.startedAtMs),
-      becomes: decision.status,
-      retry_in_ms: decision.status === 'pending' ? decision.retryInMs : null,
-      error: outcome.error,
-    })
+    if (this.#log.writes(level)) this.#log[level]('attempt', attemptFields(claim, outcome, decision))
   }
 }
 

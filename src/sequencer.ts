@@ -153,6 +153,11 @@ export class Sequencer {
     this.#armFirst(row.line, now)
   }
 
+  /** What `settingsOf` says may have changed: origins go by it from now on; what runs already, runs on. */
+  reconfigure(): void {
+    this.#turns.reconfigure()
+  }
+
   /** When the next waiting row becomes due, or the next resting origin may start something; undefined when none waits. */
   nextDueAt(): number | undefined {
     const [row, origin] = [this.#alarms.first?.rank, this.#turns.nextAt()]

@@ -80,7 +80,10 @@ export function commandUsage(command: CommandName): string {
 
 /** The command as it is typed. */
 function synopsis(command: CommandName): string {
-  const taken = optionsOf(command).flatMap(([, option]) => ('argument' in option ? [label(option)] : []))
+  const taken = optionsOf(command).flatMap(([, option]) => {
+    if (!('argument' in option)) return []
+    return 'optional' in option ? `[${label(option)}]` : label(option)
+  })
   return [command, ...taken, '[options]'].join(' ')
 }
 

@@ -288,3 +288,10 @@ t.test('an unknown command suggests the near one', async t => {
   t.throws(() => commandNamed('toString'), { code: 'RINGBACK_USAGE' })
   t.throws(() => commandNamed('--lease'), { message: /expected a command .* before any option/ })
 })
+
+t.test('a relay does not start where Node would believe any receiver', async t => {
+  const env = { NODE_TLS_REJECT_UNAUTHORIZED: '0' }
+  t.match(faultsOf('run', [], env), [/^NODE_TLS_REJECT_UNAUTHORIZED: expected that certificates are verified; got "0"/])
+  t.same(faultsOf('run', [], { NODE_TLS_REJECT_UNAUTHORIZED: '1' }), [])
+  t.same(faultsOf('status', [], env), [])
+})

@@ -11,6 +11,8 @@ const defaults: DestinationSettings = Object.freeze({
   headers: [],
   retry: [],
   unknown: 'resend',
+  signingKeys: [],
+  tls: null,
 })
 
 /** A rule that is told from others by its concurrency. */

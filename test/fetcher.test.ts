@@ -14,6 +14,7 @@ const settings = {
   deadlineMs: 1_000,
   breaker: { failures: 10, pauseMs: 2_000 },
   headers: [],
+  signingKeys: [],
 }
 const log = { error: t.fail } as never
 

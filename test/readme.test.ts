@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from '../src/config.ts'
 import { becomes, etiquette, type Rule } from '../src/etiquette.ts'
 import { logFields } from '../src/observe/log.ts'
+import { ca, client } from './fixtures/tls.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
@@ -15,9 +16,19 @@ function block(language: string, word: string): string {
 
 t.test('the settings for one receiver are read as the README says', async t => {
   const text = block('yaml', 'origins:')
-  const folder = t.testdir({ 'crm-token': 'Bearer s3cret\n', 'ringback.yaml': text.replace('/run/secrets/', '') })
+  const folder = t.testdir({
+    'crm-token': 'Bearer s3cret\n',
+    'crm.key': `whsec_${Buffer.alloc(32, 7).toString('base64')}\n`,
+    'ringback.yaml': text.replace('/run/secrets/', ''),
+  })
+  chmodSync(join(folder, 'crm.key'), 0o600)
   const { destinations } = parse('run', ['--config', join(folder, 'ringback.yaml')], {}).config
-  t.same(destinations.of('https://crm.example'), {
+  const { signingKeys, ...settings } = destinations.of('https://crm.example')
+  t.same(
+    signingKeys.map(key => key.export()),
+    [Buffer.alloc(32, 7)],
+  )
+  t.same(settings, {
     concurrency: 4,
     ratePerSecond: 50,
     deadlineMs: 5_000,
@@ -25,6 +36,7 @@ t.test('the settings for one receiver are read as the README says', async t => {
     headers: ['authorization', 'Bearer s3cret', 'x-tenant', 'scheduler'],
     retry: [404, 409],
     unknown: 'hold',
+    tls: null,
   })
   t.match(destinations.of('https://eu.partner.example'), { concurrency: 2, ratePerSecond: null })
   t.match(destinations.of('https://crm.example:8443'), { concurrency: 16, ratePerSecond: 10, headers: [] })
@@ -59,4 +71,12 @@ t.test('the fields of log lines are those that the README lists', async t => {
     [...list.matchAll(/`(\w+)`/g)].map(([, field]) => field),
     logFields,
   )
+})
+
+t.test('the settings of TLS are read as the README says', async t => {
+  const files = { 'internal-ca.pem': ca, 'client.pem': client.cert, 'client.key': client.key }
+  const folder = t.testdir({ ...files, 'ringback.yaml': block('yaml', 'min-version:') })
+  chmodSync(join(folder, 'client.key'), 0o600)
+  const { destinations } = parse('run', ['--config', join(folder, 'ringback.yaml')], {}).config
+  t.not(destinations.of('https://a.internal.example').tls, null)
 })

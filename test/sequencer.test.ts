@@ -370,6 +370,46 @@ t.test('a rate holds for its origin alone', async t => {
   t.same(ids(sequencer.take(9, 200)), ['3'])
 })
 
+t.test('other settings hold for origins that have rows already: more at once, fewer, a rate, none', async t => {
+  let current = { ...settings(2), ratePerSecond: null as number | null }
+  const sequencer = new Sequencer({ ...limits, settingsOf: () => current })
+  const reconfigure = (concurrency: number, ratePerSecond: number | null) => {
+    current = { ...settings(concurrency), ratePerSecond }
+    sequencer.reconfigure()
+  }
+  sequencer.add(
+    Array.from({ length: 12 }, (_, n) => row(n + 1)),
+    0,
+  )
+  const running: string[] = []
+  const take = (now: number) => {
+    const taken = sequencer.take(100, now).map(({ id }) => id)
+    running.push(...taken)
+    return taken.length
+  }
+  const end = (count: number, now: number) => {
+    for (const id of running.splice(0, count)) sequencer.settled(id, now)
+  }
+  t.equal(take(0), 2)
+  t.equal(take(0), 0)
+  reconfigure(4, null)
+  t.equal(take(0), 2, 'two more slots')
+  reconfigure(2, null)
+  end(2, 0)
+  t.equal(take(0), 0, 'two are still running')
+  end(1, 0)
+  t.equal(take(0), 1)
+  end(2, 0)
+  reconfigure(2, 1)
+  t.equal(take(0), 1, 'one a second')
+  reconfigure(4, 1)
+  t.equal(take(500), 0, 'the same rate goes on counting')
+  t.equal(take(1_000), 1)
+  t.equal(sequencer.nextDueAt(), 2_000)
+  reconfigure(4, null)
+  t.equal(take(1_000), 2, 'nobody waits for a rate that is gone')
+})
+
 function heapUsed(): number {
   setFlagsFromString('--expose-gc')
   runInNewContext('gc')()

@@ -7,14 +7,16 @@ import { Listener } from '../outbox/listener.ts'
 import { isTransient } from '../outbox/session.ts'
 import { Sessions } from '../outbox/sessions.ts'
 import { Relay } from '../relay.ts'
+import { reloadOnSignal } from '../reload.ts'
 import { version } from '../version.ts'
 
-/** `ringback run`: relays until SIGTERM or SIGINT; a second signal ends at once. */
+/** `ringback run`: relays until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reads `--config` again. */
 export async function run(config: RunConfig): Promise<number> {
   const log = createLog({ level: config.logLevel, format: config.logFormat })
   log.info('starting', { relay: config.name, version, schema: config.schema, pid: process.pid })
   const relay = new Relay(config, log)
   const stopped = stopOnSignal(relay, log)
+  reloadOnSignal(config, log, destinations => relay.goBy(destinations))
   const outage = new Outage(log)
   const sessions = await connect(config, outage, stopped.signal, isTransient)
   if (!sessions) return 0

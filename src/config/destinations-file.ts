@@ -1,11 +1,13 @@
 import { canonicalPattern, patternsOver } from '../destinations/pattern.ts'
 import { type DestinationRule, type DestinationSettings, Destinations } from '../destinations.ts'
-import { type OptionKey, options, type Values } from '../options.ts'
+import { type ConfigOf, options } from '../options.ts'
 import { durationText } from './duration.ts'
 import type { Field } from './field.ts'
-import type { Faults, Reading, Value } from './given.ts'
+import type { Faults, Reading } from './given.ts'
 import { readHeaders } from './headers.ts'
 import { ratePerSecond } from './rate.ts'
+import { readSigningKeys } from './signing-keys.ts'
+import { readTls } from './tls.ts'
 import { readDuration, readInteger } from './values.ts'
 import { quote } from './wording.ts'
 import { readYamlFile } from './yaml-file.ts'
@@ -16,11 +18,13 @@ const MAX_RULES = 10_000
 const firstRefusal = 400
 const lastRefusal = 499
 
-const known = ['match', 'concurrency', 'rate', 'deadline', 'breaker', 'headers', 'retry', 'unknown']
+const known = ['match', 'concurrency', 'rate', 'deadline', 'breaker', 'headers', 'retry', 'unknown', 'sign', 'tls']
 
-/** The rules of `--config`, if it is given, over the defaults that other options set. Those that could not be read are faults already. */
-export function readDestinations(read: ReadonlyMap<OptionKey, Value>, faults: Faults): Destinations {
-  const values = Object.fromEntries(read) as unknown as Values
+/** The options that hold for all. Those that could not be read are not there, and faults already. */
+type Values = Omit<ConfigOf<'run'>, 'destinations'>
+
+/** The rules of `--config`, if it is given, over the defaults that other options set. */
+export function readDestinations(values: Values, faults: Faults): Destinations {
   const defaults: DestinationSettings = Object.freeze({
     concurrency: values.originConcurrency,
     ratePerSecond: null,
@@ -29,6 +33,8 @@ export function readDestinations(read: ReadonlyMap<OptionKey, Value>, faults: Fa
     headers: Object.freeze([]),
     retry: Object.freeze([]),
     unknown: 'resend',
+    signingKeys: Object.freeze([]),
+    tls: null,
   })
   const root = values.configFile ? readYamlFile('--config', values.configFile, faults) : null
   return new Destinations(root === null ? [] : readRules(root, defaults, values), defaults)
@@ -58,6 +64,9 @@ function readRule(field: Field, defaults: DestinationSettings, values: Values): 
     ?.mapping('{ failures: N, pause: DURATION }, where failures: 0 switches it off', ['failures', 'pause'])
   const headers = fields.get('headers')
   const retry = fields.get('retry')
+  const sign = fields.get('sign')
+  const tls = fields.get('tls')
+  if (match?.startsWith('http://')) tls?.complain('never used: there is no TLS over http:')
   const settings = Object.freeze({
     concurrency: fields.get('concurrency')?.read(text => readConcurrency(text, values)) ?? defaults.concurrency,
     ratePerSecond: fields.get('rate')?.read(readRate) ?? defaults.ratePerSecond,
@@ -69,6 +78,8 @@ function readRule(field: Field, defaults: DestinationSettings, values: Values): 
     headers: headers === undefined ? defaults.headers : readHeaders(headers),
     retry: retry === undefined ? defaults.retry : readStatuses(retry),
     unknown: fields.get('unknown')?.read(readUnknown) ?? defaults.unknown,
+    signingKeys: sign === undefined ? defaults.signingKeys : readSigningKeys(sign),
+    tls: tls === undefined ? defaults.tls : readTls(tls),
   })
   return match === undefined ? null : { match, settings }
 }

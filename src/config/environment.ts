@@ -17,6 +17,14 @@ export function* fromEnvironment(env: Environment, faults: Faults): Generator<[O
   }
 }
 
+/** Node itself looks at this one, and would believe any receiver. */
+export function refuseUnverified(env: Environment, faults: Faults): void {
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0')
+    faults.push(
+      'NODE_TLS_REJECT_UNAUTHORIZED: expected that certificates are verified; got "0"; unset it, and name a private authority with tls.ca in --config',
+    )
+}
+
 function unknownVariable(variable: string, known: readonly string[]): string {
   const positive = variable.replace('RINGBACK_NO_', 'RINGBACK_')
   if (positive !== variable && known.includes(positive))

@@ -13,7 +13,7 @@ export function readValues(
   const values = new Map<OptionKey, Value>()
   for (const [key, option] of optionsOf(command)) {
     const { text, from } = given.get(key) ?? { text: null, from: 'argument' }
-    if (text === null && !('argument' in option)) {
+    if (text === null && (!('argument' in option) || 'optional' in option)) {
       values.set(key, Array.isArray(option.default) ? Object.freeze([...option.default]) : option.default)
       continue
     }

@@ -3,6 +3,7 @@ import type { Claim, Outcome, OutcomeKind } from '../model.ts'
 import { Exchange, type Request } from './exchange.ts'
 import { encodeForm, FormError } from './form.ts'
 import type { Origins } from './origins.ts'
+import { signature } from './signature.ts'
 
 export interface PostOptions {
   /** Where connections come from; `origins.abort()` and `origins.close()` end what is under way. */
@@ -11,7 +12,7 @@ export interface PostOptions {
    * What holds for an origin as `URL.origin` writes it. The deadline is that of the whole attempt, from the wait for a
    * connection to the last byte read; a 1xx does not extend it. Asked for every attempt.
    */
-  readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'headers' | 'retry'>
+  readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'headers' | 'retry' | 'signingKeys'>
   /** Asked right before the first byte is written, for instance whether the lease still holds; false: `not_sent`. */
   readonly mayStart: (claim: Claim) => boolean
   /** Of Ringback, for `user-agent`. */
@@ -36,8 +37,9 @@ export async function post(claim: Claim, options: PostOptions): Promise<Outcome>
     if (error instanceof FormError) return unsent('rejected', error.message, startedAtMs)
     throw error
   }
-  const { deadlineMs, headers, retry } = options.settingsOf(url.origin)
-  const request: Request = { url, body, headers: headersOf(claim, options.version, headers), deadlineMs, retry }
+  const settings = options.settingsOf(url.origin)
+  const headers = headersOf(claim, options.version, body, settings)
+  const request: Request = { url, body, headers, deadlineMs: settings.deadlineMs, retry: settings.retry }
   const exchange = new Exchange(claim, request, startedAtMs, options)
   options.origins.lend(url.origin, exchange)
   const outcome = await exchange.outcome
@@ -46,7 +48,13 @@ export async function post(claim: Claim, options: PostOptions): Promise<Outcome>
 }
 
 /** Names and values in turn. `host`, `connection` and `content-length` are undici's to write. */
-function headersOf(claim: Claim, version: string, more: readonly string[]): string[] {
+function headersOf(
+  claim: Claim,
+  version: string,
+  body: string,
+  { headers: more, signingKeys }: Pick<DestinationSettings, 'headers' | 'signingKeys'>,
+): string[] {
+  const timestamp = String(Math.floor(Date.now() / 1_000))
   const headers = [
     'content-type',
     'application/x-www-form-urlencoded; charset=UTF-8',
@@ -57,10 +65,12 @@ function headersOf(claim: Claim, version: string, more: readonly string[]): stri
     'webhook-attempt',
     String(claim.attempt),
     'webhook-timestamp',
-    String(Math.floor(Date.now() / 1_000)),
+    timestamp,
     'user-agent',
     `Ringback/${version}`,
   ]
+  if (signingKeys.length > 0)
+    headers.push('webhook-signature', signature(signingKeys, claim.messageId, timestamp, body))
   if (claim.traceparent !== null) headers.push('traceparent', claim.traceparent)
   for (const each of more) headers.push(each)
   return headers

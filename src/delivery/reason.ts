@@ -40,7 +40,7 @@ export function whyNotSent(failure: Error, target: string): string {
   if (code === 'ETIMEDOUT' || code === 'UND_ERR_CONNECT_TIMEOUT') return `connect timed out: ${where} (${code})`
   if (code === 'ECONNRESET' || code === 'EPIPE') return `connection reset before it was sent: ${target} (${code})`
   if (code === 'UND_ERR_INVALID_ARG') return `request refused: ${plain(fault.message)} (${code})`
-  if (TLS_CODE.test(code)) return `TLS failed: ${target}: ${plain(fault.message)} (${code})`
+  if (TLS_CODE.test(code)) return `TLS failed: ${target}: ${plain(tlsReason(fault))} (${code})`
   return `connect failed: ${where}: ${plain(fault.message)} (${code})`
 }
 
@@ -85,6 +85,11 @@ function placeOf(failure: Error): string | null {
   if (!('address' in failure && 'port' in failure)) return null
   const address = String(failure.address)
   return address.includes(':') ? `[${address}]:${failure.port}` : `${address}:${failure.port}`
+}
+
+/** OpenSSL's messages have the lines of its source around the reason. */
+function tlsReason(failure: Error): string {
+  return 'reason' in failure && typeof failure.reason === 'string' ? failure.reason : failure.message
 }
 
 /** Others' words, such as a certificate's names: one line, printable, 200 characters at most. */

@@ -44,7 +44,7 @@ export const choosingOptions = {
   },
 } as const satisfies Record<string, Option>
 
-/** Which callback is shown. */
+/** Which callback is shown, and where a key goes. */
 export const argumentOptions = {
   id: {
     type: 'text',
@@ -56,5 +56,17 @@ export const argumentOptions = {
     accepts: isId,
     expected: idExpected,
     help: 'The callback, by its column id.',
+  },
+  file: {
+    type: 'text',
+    name: 'file',
+    value: 'FILE',
+    argument: true,
+    optional: true,
+    commands: ['keygen'],
+    default: null,
+    accepts: text => text !== '',
+    expected: 'the path of a file that is not there yet',
+    help: 'Where the key goes, into a new file that only its owner can read (mode 600). Without it the key is printed.',
   },
 } as const satisfies Record<string, Option>

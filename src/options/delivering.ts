@@ -44,7 +44,7 @@ export const deliveringOptions = {
     otherwise: 'none',
     accepts: text => text !== '',
     expected: 'the path of a readable file of YAML or JSON',
-    help: 'A file of YAML or JSON with settings for single receivers: concurrency, rate, deadline, breaker, headers, retry and unknown, by origin. What it does not set goes by the options here. Read once, at the start. The README shows one.',
+    help: 'A file of YAML or JSON with settings for single receivers: concurrency, rate, deadline, breaker, headers, retry, unknown, TLS and the key that signs, by origin. What it does not set goes by the options here. Read at the start, and again on SIGHUP. The README shows one.',
   },
   deadlineMs: {
     type: 'duration',

@@ -40,6 +40,8 @@ export interface Text extends Described {
   readonly alsoVariable?: string
   /** Given without a flag, by its place, and required; has no environment variable. */
   readonly argument?: true
+  /** Of an argument: not required. */
+  readonly optional?: true
 }
 
 /** A moment: ISO 8601, or a duration ago. The config holds ISO 8601 in UTC. */

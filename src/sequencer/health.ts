@@ -13,7 +13,7 @@ export type HealthSettings = Pick<DestinationSettings, 'concurrency' | 'breaker'
  *   then sent first is a probe, since the window is one; when it fails too, the next rest begins.
  */
 export class Health {
-  readonly #settings: HealthSettings
+  #settings: HealthSettings
   #window: number
   #failures = 0
   #opensAt = Number.NEGATIVE_INFINITY
@@ -37,6 +37,13 @@ export class Health {
   /** Nothing to be remembered. */
   get isWell(): boolean {
     return this.#window === this.#settings.concurrency && this.#failures === 0
+  }
+
+  /** Other settings from now on. A rest that has begun ends as it would have. */
+  goBy(settings: HealthSettings): void {
+    const isWhole = this.#window === this.#settings.concurrency
+    this.#settings = settings
+    this.#window = isWhole ? settings.concurrency : Math.min(settings.concurrency, this.#window)
   }
 
   report({ health, restMs, startedAtMs, finishedAtMs }: OriginSign): void {

@@ -13,7 +13,7 @@ export type OriginSettings = Pick<DestinationSettings, 'concurrency' | 'ratePerS
 export class Origin {
   readonly name: string
   readonly health: Health
-  readonly pace: Pace
+  pace: Pace
   /** Held, in whatever state. */
   rows = 0
   running = 0
@@ -28,6 +28,7 @@ export class Origin {
   #lateSeen = 0
   #starts = 0
   #since: number
+  #ratePerSecond: number | null
   #doneSince = 0
   /** Attempts ended a millisecond; undefined: not known yet. */
   #rate: number | undefined
@@ -37,6 +38,15 @@ export class Origin {
     this.health = new Health(settings)
     this.pace = new Pace(settings.ratePerSecond)
     this.#since = now
+    this.#ratePerSecond = settings.ratePerSecond
+  }
+
+  /** Other settings from now on. A rate that stays the same goes on counting; another one begins anew. */
+  goBy(settings: OriginSettings): void {
+    this.health.goBy(settings)
+    if (settings.ratePerSecond === this.#ratePerSecond) return
+    this.#ratePerSecond = settings.ratePerSecond
+    this.pace = new Pace(settings.ratePerSecond)
   }
 
   /** It has a row for the slot that it has. */

@@ -73,6 +73,15 @@ export class Turns {
     return undefined
   }
 
+  /** What `settingsOf` says may have changed. */
+  reconfigure(): void {
+    for (const origin of this.#origins.values()) {
+      origin.goBy(this.#settingsOf(origin.name))
+      this.#wake(origin)
+      this.update(origin)
+    }
+  }
+
   /** When the next rest is over; undefined when nobody rests that has something to start. */
   nextAt(): number | undefined {
     return this.#rests.first?.rank

@@ -27,6 +27,8 @@ t.test('without a file all origins go by the options', async t => {
     headers: [],
     retry: [],
     unknown: 'resend',
+    signingKeys: [],
+    tls: null,
   })
 })
 
@@ -44,6 +46,8 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
     headers: ['x-tenant', 'scheduler'],
     retry: [404, 409],
     unknown: 'hold',
+    signingKeys: [],
+    tls: null,
   })
   const byOptions = {
     concurrency: 8,
@@ -52,6 +56,8 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
     headers: [],
     retry: [],
     unknown: 'resend',
+    signingKeys: [],
+    tls: null,
   }
   t.same(destinations.of('https://a.partner.example'), { ...byOptions, breaker: { failures: 3, pauseMs: 120_000 } })
   t.same(destinations.of('https://partner.example'), { ...byOptions, breaker: { failures: 3, pauseMs: 3_000 } })
@@ -59,7 +65,8 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
 
 t.test('settings are frozen, since all callbacks to an origin share them', async t => {
   const settings = new File(t, text).destinations().of('https://crm.example')
-  for (const each of [settings, settings.breaker, settings.headers, settings.retry]) t.ok(Object.isFrozen(each))
+  for (const each of [settings, settings.breaker, settings.headers, settings.retry, settings.signingKeys])
+    t.ok(Object.isFrozen(each))
 })
 
 t.test('no rules are no rules', async t => {
@@ -78,7 +85,7 @@ t.test('a misspelt field is a fault with the one that is meant', async t => {
     '1:36 origins[0].breaker.failure: unknown field; did you mean failures?',
   ])
   t.same(ruleFile(t, '"a\\nb": 4').faults(), [
-    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, breaker, headers, retry, unknown',
+    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, breaker, headers, retry, unknown, sign, tls',
   ])
 })
 

@@ -14,6 +14,8 @@ t.test('the words for what was not sent', async t => {
   t.equal(whyNotSent(failure('UND_ERR_CONNECT_TIMEOUT'), 'h:1'), 'connect timed out: h:1 (UND_ERR_CONNECT_TIMEOUT)')
   t.equal(whyNotSent(failure('ECONNRESET'), 'h'), 'connection reset before it was sent: h (ECONNRESET)')
   t.equal(whyNotSent(failure('CERT_HAS_EXPIRED', 'expired'), 'h'), 'TLS failed: h: expired (CERT_HAS_EXPIRED)')
+  const alert = failure('ERR_SSL_ALERT', '80:error:0A:SSL routines::alert:a.c:1', { reason: 'alert' })
+  t.equal(whyNotSent(alert, 'h'), 'TLS failed: h: alert (ERR_SSL_ALERT)')
   t.equal(whyNotSent(failure('ENETUNREACH', 'no route'), 'h'), 'connect failed: h: no route (ENETUNREACH)')
   t.equal(whyNotSent(new Stopped('lease lost', ''), 'h'), 'lease lost')
 })

@@ -79,3 +79,26 @@ t.test('the window stays between one and what was configured, and all is well af
     ),
   )
 })
+
+t.test('other settings hold at once: a whole window is the new whole, a small one grows or shrinks to it', async t => {
+  const health = new Health(settings)
+  health.goBy({ ...settings, concurrency: 32 })
+  t.equal(health.window, 32)
+  t.ok(health.isWell)
+  health.report(sign('busy', 0))
+  t.equal(health.window, 16)
+  health.goBy({ ...settings, concurrency: 20 })
+  t.equal(health.window, 16, 'it was halved, and no reload makes it well')
+  health.goBy({ ...settings, concurrency: 4 })
+  t.equal(health.window, 4)
+})
+
+t.test('a rest that has begun ends as it would have; the next is as the other settings say', async t => {
+  const health = new Health(settings)
+  for (const at of [1, 2, 3]) health.report(sign('ill', at))
+  health.goBy({ ...settings, breaker: { failures: 1, pauseMs: 5_000 } })
+  t.equal(health.opensAt, 1_003)
+  t.equal(health.window, 1)
+  health.report(sign('ill', 1_010))
+  t.equal(health.opensAt, 6_010)
+})

@@ -1,0 +1,28 @@
+import { type RunConfig, readAgain } from './config.ts'
+import type { Destinations } from './destinations.ts'
+import { messageOf, UsageError } from './errors.ts'
+import type { Log } from './observe/log.ts'
+
+/**
+ * On SIGHUP the file of `--config` is read again, with all files that it names. Either all of it holds from then on, or, when
+ * anything is wrong with it, nothing has changed.
+ *
+ * @param use is given the settings that hold from now on.
+ */
+export function reloadOnSignal(config: RunConfig, log: Log, use: (destinations: Destinations) => void): void {
+  process.on('SIGHUP', () => reload(config, log, use))
+}
+
+function reload(config: RunConfig, log: Log, use: (destinations: Destinations) => void): void {
+  if (config.configFile === null) {
+    log.warn('reload_ignored', { reason: 'without --config there is no file to read again' })
+    return
+  }
+  try {
+    use(readAgain(config))
+    log.info('config_reloaded', { file: config.configFile })
+  } catch (error) {
+    const faults = error instanceof UsageError ? error.faults : [messageOf(error)]
+    log.error('config_refused', { file: config.configFile, faults: faults.join('\n') })
+  }
+}

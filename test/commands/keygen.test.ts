@@ -1,0 +1,36 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { ringback } from '../fixtures/ringback.ts'
+
+const aKey = /^whsec_[A-Za-z0-9+/]{43}=\n$/
+
+t.test('a key is printed, of 32 bytes, another each time', async t => {
+  const keys = [await ringback(['keygen']), await ringback(['keygen'])]
+  for (const { code, out, err } of keys) {
+    t.same({ code, err }, { code: 0, err: '' })
+    t.match(out, aKey)
+  }
+  t.not(keys[0]?.out, keys[1]?.out)
+})
+
+t.test('with a path it goes into a new file of its owner alone, and is not printed', async t => {
+  const file = join(t.testdir(), 'crm.key')
+  t.match(await ringback(['keygen', file]), { code: 0, out: /: a new key, for its owner alone to read\n$/, err: '' })
+  t.match(readFileSync(file, 'utf8'), aKey)
+  if (process.platform !== 'win32') t.equal(statSync(file).mode & 0o777, 0o600)
+})
+
+t.test('a file that is there is left as it is', async t => {
+  const file = join(t.testdir({ 'crm.key': 'precious' }), 'crm.key')
+  const { code, out, err } = await ringback(['keygen', file])
+  t.same({ code, out }, { code: 1, out: '' })
+  t.match(err, /^ringback: expected a path where no file is; got ".*crm\.key", which exists and is left as it is\n$/)
+  t.equal(readFileSync(file, 'utf8'), 'precious')
+})
+
+t.test('a folder that is not there is an error, two paths are wrong usage', async t => {
+  const file = join(t.testdir(), 'none', 'crm.key')
+  t.match(await ringback(['keygen', file]), { code: 1, out: '', err: /ENOENT/ })
+  t.match(await ringback(['keygen', 'a', 'b']), { code: 2, out: '', err: /unexpected argument "b"/ })
+})
