@@ -16,7 +16,8 @@ t.test(
     await migrate({ connectionString: server.url }, { schema: 'outbox', wake: 'keep' })
     const receiver = await Receiver.start()
     t.teardown(() => receiver.close())
-    const relay = relayProcess(t, { databaseUrl: server.url, options: { name: 'relay', 'log-level': 'info' } })
+    const options = { name: 'relay', 'log-level': 'info', allow: '127.0.0.1' }
+    const relay = relayProcess(t, { databaseUrl: server.url, options })
     await relay.until('lanes_taken')
     await insert(server.url, receiver.url('/before'))
     await receiver.until(arrivals => arrivals.length === 1)
