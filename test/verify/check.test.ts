@@ -79,6 +79,18 @@ t.test('a commit in doubt may be there or not', async t => {
   t.same(check(draft, { drained: true }).violations, [])
 })
 
+t.test('a row that a hold has set aside is not stuck, however long it waits', async t => {
+  const draft = cleanHistory(1)
+  const row = draft.callbacks.find(({ status, attempts, key }) => status === 'dead' && attempts > 0 && key === null)
+  if (!row) throw new Error('no such row')
+  Object.assign(row, { status: 'pending', dueAt: Infinity, settledAt: null, lastError: null })
+  const readAt = row.createdAt + 365 * 24 * 3_600_000
+  const stuck = () => check(draft, { readAt }).violations.filter(({ kind }) => kind === 'stuck')
+  t.same(stuck(), [])
+  Object.assign(row, { dueAt: row.createdAt })
+  t.match(stuck(), [{ messageId: row.messageId }])
+})
+
 t.test('what is under way now is neither unrecorded nor stuck', async t => {
   const draft = cleanHistory(1)
   const row = draft.callbacks.find(
