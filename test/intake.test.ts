@@ -2,11 +2,11 @@ import t from 'tap'
 import { Bell } from '../src/bell.ts'
 import { Holdings } from '../src/holdings.ts'
 import { Intake } from '../src/intake.ts'
-import type { Log } from '../src/observe/log.ts'
 import type { Listed } from '../src/outbox/fetch.ts'
 import { Recorder } from '../src/recorder.ts'
 import { Sequencer } from '../src/sequencer.ts'
 import { RecordingSession } from './fixtures/recording-session.ts'
+import { silentLog } from './fixtures/silent-log.ts'
 
 const settings = { concurrency: 16, ratePerSecond: null, breaker: { failures: 3, pauseMs: 1_000 } }
 const epoch = '9'
@@ -26,15 +26,7 @@ function listed(attempt: number | null): Listed {
 
 function staged(sending: readonly string[] = []) {
   const nothing = () => {}
-  const log: Log = {
-    trace: nothing,
-    debug: nothing,
-    info: nothing,
-    warn: nothing,
-    error: nothing,
-    fatal: nothing,
-    writes: () => true,
-  }
+  const log = silentLog
   const recorder = new Recorder({ relay: () => 'relay', log }, { recorded: nothing, overtaken: nothing })
   const sequencer = new Sequencer({ rows: 100, settingsOf: () => settings, horizonMs: 1_000, drainMs: 5_000 })
   const holdings = new Holdings()

@@ -3,10 +3,10 @@ import { Bell } from '../src/bell.ts'
 import { Holdings } from '../src/holdings.ts'
 import { Keeper } from '../src/keeper.ts'
 import { Lease, systemClocks } from '../src/lease.ts'
-import type { Log } from '../src/observe/log.ts'
 import type { Session, Statement } from '../src/outbox/session.ts'
 import { Sequencer } from '../src/sequencer.ts'
 import { eventually } from './fixtures/eventually.ts'
+import { silentLog } from './fixtures/silent-log.ts'
 import { Stage } from './outbox/stage.ts'
 
 const leaseMs = 3_000
@@ -14,16 +14,7 @@ const settings = { concurrency: 1, ratePerSecond: null, breaker: { failures: 0, 
 
 async function staged(t: Test) {
   const stage = await Stage.open(t)
-  const silent = () => {}
-  const log: Log = {
-    trace: silent,
-    debug: silent,
-    info: silent,
-    warn: silent,
-    error: silent,
-    fatal: silent,
-    writes: () => false,
-  }
+  const log = silentLog
   const lease = new Lease({ leaseMs, marginMs: 100 }, systemClocks)
   const holdings = new Holdings()
   const sequencer = new Sequencer({ rows: 100, settingsOf: () => settings, horizonMs: 5_000, drainMs: 5_000 })

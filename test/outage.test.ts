@@ -2,6 +2,7 @@ import pg from 'pg'
 import t from 'tap'
 import type { Log } from '../src/observe/log.ts'
 import { Outage } from '../src/outage.ts'
+import { silentLog } from './fixtures/silent-log.ts'
 
 const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
 const running = new AbortController().signal
@@ -85,15 +86,5 @@ t.test('what will not pass by itself is an error, and said as such', async t => 
 })
 
 t.test('stopping ends a wait', async t => {
-  const silent = () => {}
-  const log: Log = {
-    trace: silent,
-    debug: silent,
-    info: silent,
-    warn: silent,
-    error: silent,
-    fatal: silent,
-    writes: () => true,
-  }
-  await t.resolves(new Outage(log).wait(refused, AbortSignal.abort()))
+  await t.resolves(new Outage(silentLog).wait(refused, AbortSignal.abort()))
 })
