@@ -1,16 +1,12 @@
-import { createSecretKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { type KeyReading, MAX_BYTES, MIN_BYTES, PREFIX, readKey } from '../receiver/keys.ts'
 import type { Field } from './field.ts'
-import type { Reading } from './given.ts'
 import { codeOf, quote } from './wording.ts'
 
 /** One, and a second while it takes the place of the first. */
 const MAX_KEYS = 2
-/** Bytes of a key, by Standard Webhooks. */
-const [MIN_BYTES, MAX_BYTES] = [24, 64]
-
-const PREFIX = 'whsec_'
 
 /** Of group and others. */
 const OTHERS = 0o077
@@ -43,9 +39,9 @@ function keysIn(field: Field): KeyObject[] | null {
     )
   const keys: KeyObject[] = []
   for (const [at, line] of written) {
-    const key = readKey(line)
-    if ('value' in key) keys.push(key.value)
-    else field.refuse(`that line ${at + 1} of ${quote(path)} ${key.expected}`, 'a text that is not shown')
+    const reading = readKey(line)
+    if ('key' in reading) keys.push(reading.key)
+    else field.refuse(`that line ${at + 1} of ${quote(path)} ${expected(reading)}`, 'a text that is not shown')
   }
   return keys.length < written.length ? null : keys
 }
@@ -69,12 +65,9 @@ function octal(mode: number): string {
   return mode.toString(8).padStart(3, '0')
 }
 
-function readKey(line: string): Reading<KeyObject> {
-  if (!line.startsWith(PREFIX)) return { expected: `begins with ${PREFIX}` }
-  const text = line.slice(PREFIX.length)
-  const bytes = Buffer.from(text, 'base64')
-  // Buffer skips what is no base64.
-  if (bytes.toString('base64') !== text) return { expected: 'holds base64, with its padding, behind whsec_' }
-  if (bytes.length >= MIN_BYTES && bytes.length <= MAX_BYTES) return { value: createSecretKey(bytes) }
-  return { expected: `holds the base64 of ${MIN_BYTES} to ${MAX_BYTES} bytes, not of ${bytes.length}` }
+/** What should have stood there. */
+function expected(reading: Exclude<KeyReading, { key: KeyObject }>): string {
+  if (reading.fault === 'prefix') return `begins with ${PREFIX}`
+  if (reading.fault === 'base64') return `holds base64, with its padding, behind ${PREFIX}`
+  return `holds the base64 of ${MIN_BYTES} to ${MAX_BYTES} bytes, not of ${reading.bytes}`
 }
