@@ -62,7 +62,9 @@ export class Parking {
         const { rows, reached, read } = await readParked(session, holdings.lanes, this.#place, batch)
         end = reached === null || read < batch
         this.#place = reached === null || end ? parkedStart : this.#after(reached)
-        return rows.filter(row => sequencer.heldFor(row.origin) < this.#share)
+        const wanted = rows.filter(row => sequencer.heldFor(row.origin) < this.#share)
+        for (const { origin } of wanted) sequencer.comesBack(origin, performance.now())
+        return wanted
       })
       if (end) break
     }

@@ -92,6 +92,11 @@ export class Sequencer {
     return this.size - before
   }
 
+  /** The next rows to `add` of this origin were parked: one that nothing is known of may have been on hold, and starts slowly. */
+  comesBack(origin: string, now: number): void {
+    this.#turns.comesBack(origin, now)
+  }
+
   /** Up to `count` callbacks that may start at once; they are running from now on. */
   take(count: number, now: number): WaitingCallback[] {
     this.#ring(now)

@@ -233,6 +233,24 @@ t.test(
   },
 )
 
+t.test('what comes back from where it was set aside starts slowly, unless something goes there anyway', async t => {
+  const sequencer = new Sequencer(limits)
+  sequencer.add([row(1, { origin: 'http://busy' })], 0)
+  for (const origin of ['http://held', 'http://busy']) sequencer.comesBack(origin, 0)
+  sequencer.add(
+    [11, 12, 13, 14].map(id => row(id, { origin: 'http://held', late: true })),
+    0,
+  )
+  sequencer.add(
+    [2, 3, 4].map(id => row(id, { origin: 'http://busy', late: true })),
+    0,
+  )
+  t.same(ids(sequencer.take(9, 0)).sort(), ['1', '11', '2', '3', '4'])
+  const well: OriginSign = { health: 'well', restMs: 0, startedAtMs: 0, finishedAtMs: 1 }
+  sequencer.ended('11', well)
+  t.same(ids(sequencer.take(9, 1)), ['12', '13'])
+})
+
 t.test('memory that is nearly full forgets what waits for a far retry and has nobody behind it', async t => {
   const sequencer = new Sequencer({ ...limits, rows: 3 })
   sequencer.add([row(1), row(2, { orderingKey: 'k' }), row(3, { orderingKey: 'k' })], 0)

@@ -7,8 +7,8 @@ export type HealthSettings = Pick<DestinationSettings, 'concurrency' | 'breaker'
 /**
  * How much an origin can take just now, from what its answers say. Pure; times are those of the sequencer.
  *
- * - `window`, how many POSTs at once: all while it is well, half after each sign that it is busy, one after a rest. Each
- *   success adds one, so it doubles in a round trip: a slow start.
+ * - `window`, how many POSTs at once: all while it is well, half after each sign that it is busy, one after a rest or a
+ *   hold. Each success adds one, so it doubles in a round trip: a slow start.
  * - A rest, in which nothing starts: after so many failures in a row, or as long as it asked for (Retry-After). What is
  *   then sent first is a probe, since the window is one; when it fails too, the next rest begins.
  */
@@ -37,6 +37,11 @@ export class Health {
   /** Nothing to be remembered. */
   get isWell(): boolean {
     return this.#window === this.#settings.concurrency && this.#failures === 0
+  }
+
+  /** Nothing has gone there of late: one POST first. */
+  startSlowly(): void {
+    this.#window = 1
   }
 
   /** Other settings from now on. A rest that has begun ends as it would have. */

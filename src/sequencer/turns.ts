@@ -21,14 +21,18 @@ export class Turns {
 
   /** For a row that comes. */
   of(name: string, now: number): Origin {
-    let origin = this.#origins.get(name)
-    if (!origin) {
-      origin = new Origin(name, this.#settingsOf(name), now)
-      this.#origins.set(name, origin)
-    }
+    const origin = this.#origins.get(name) ?? this.#meet(name, now)
     this.#unwell.delete(origin)
     origin.rows += 1
     return origin
+  }
+
+  /** Rows that were set aside come: unless something goes there anyway, a slow start. */
+  comesBack(name: string, now: number): void {
+    if (this.#origins.has(name)) return
+    const origin = this.#meet(name, now)
+    origin.health.startSlowly()
+    this.#unwell.add(origin)
   }
 
   /** A row of it has gone. An origin without rows is forgotten, but for the newest ten thousand that are not well. */
@@ -85,6 +89,12 @@ export class Turns {
   /** When the next rest is over; undefined when nobody rests that has something to start. */
   nextAt(): number | undefined {
     return this.#rests.first?.rank
+  }
+
+  #meet(name: string, now: number): Origin {
+    const origin = new Origin(name, this.#settingsOf(name), now)
+    this.#origins.set(name, origin)
+    return origin
   }
 
   #endRest(origin: Origin | undefined): void {

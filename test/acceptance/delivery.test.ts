@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { eventually } from '../fixtures/eventually.ts'
 import { Receiver } from '../fixtures/receiver.ts'
@@ -209,6 +210,33 @@ t.test('a held prefix waits, and goes on in order when the hold is lifted', asyn
     stage.receiver.arrivals.filter(({ path }) => path === '/held').map(({ body }) => body.toString()),
     ['n=1', 'n=2', 'n=3'],
   )
+})
+
+t.test('what was held starts slowly when the hold is lifted: one POST, and more when it went well', async t => {
+  const stage = await Stage.set(t)
+  await stage.relay()
+  const prefix = stage.receiver.url('/held')
+  await stage.client.query('insert into outbox.hold (url_prefix, reason) values ($1, $2)', [prefix, 'maintenance'])
+  const held = 12
+  for (let n = 0; n < held; n += 1) await stage.insert({ n }, { path: '/held' })
+  await stage.becomes(await stage.insert({ n: 99 }, { path: '/free' }), 'delivered')
+  await eventually(async () => {
+    const { rowCount } = await stage.client.query(`select from outbox.callback where due_at = 'infinity'`)
+    assert.equal(rowCount, held)
+  })
+  let open = 0
+  const openAtArrival: number[] = []
+  stage.receiver.answer = async () => {
+    open += 1
+    openAtArrival.push(open)
+    await pause(50)
+    open -= 1
+    return 200
+  }
+  await stage.client.query('delete from outbox.hold')
+  await stage.drained()
+  t.equal(openAtArrival.length, held)
+  t.same(openAtArrival.slice(0, 2), [1, 1], 'the second waited for the answer to the first')
 })
 
 t.test('an operator idle in a transaction stops the keys of his rows and nothing else', async t => {
