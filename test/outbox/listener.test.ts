@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { Listener } from '../../src/outbox/listener.ts'
 import { testDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
-import { TcpProxy } from '../fixtures/tcp-proxy.ts'
+import { FaultProxy } from '../fixtures/fault-proxy.ts'
 
 const database = await testDatabase(t)
 const name = 'ringback test listen'
@@ -96,13 +96,13 @@ t.test('when its session is ended it builds another, which is a hint', async t =
 })
 
 t.test('a socket that goes dead is found by the echo, and replaced when there is a way again', async t => {
-  const proxy = await TcpProxy.start(database.url)
+  const proxy = await FaultProxy.start(database.url)
   t.teardown(() => proxy.close())
   const ear = await listen(t, proxy.via(database.url))
   proxy.swallow()
   await eventually(() => assert.ok(ear.losses.length >= 1))
   t.match(ear.losses[0], /did not hear|timeout/i)
-  proxy.restore()
+  proxy.heal()
   await eventually(() => assert.ok(ear.hints.length >= 2), { deadlineMs: 20_000 })
   await hears(ear)
 })
@@ -116,7 +116,7 @@ t.test('one that is distrusted is replaced', async t => {
 })
 
 t.test('a server that is not there yet is tried until it is', async t => {
-  const proxy = await TcpProxy.start(database.url)
+  const proxy = await FaultProxy.start(database.url)
   const url = proxy.via(database.url)
   await proxy.close()
   const losses: Error[] = []
@@ -137,7 +137,7 @@ t.test('stop ends it in any state, and leaves no session', async t => {
   await notify('')
   t.same(idle.hints, [null])
 
-  const proxy = await TcpProxy.start(database.url)
+  const proxy = await FaultProxy.start(database.url)
   t.teardown(() => proxy.close())
   const deaf = await listen(t, proxy.via(database.url))
   proxy.swallow()

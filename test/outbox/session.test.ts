@@ -1,14 +1,14 @@
 import t, { type Test } from 'tap'
 import { Session } from '../../src/outbox/session.ts'
-import { TcpProxy } from '../fixtures/tcp-proxy.ts'
+import { FaultProxy } from '../fixtures/fault-proxy.ts'
 import { openSession, Stage, untilBlocked } from './stage.ts'
 
 const stage = await Stage.open(t)
 const one = { name: 'one', text: 'select 1 as one' }
 const long = { name: 'long', text: 'select pg_sleep(60)' }
 
-async function proxy(t: Pick<Test, 'teardown'>): Promise<TcpProxy> {
-  const made = await TcpProxy.start(stage.database.url)
+async function proxy(t: Pick<Test, 'teardown'>): Promise<FaultProxy> {
+  const made = await FaultProxy.start(stage.database.url)
   t.teardown(() => made.close())
   return made
 }
