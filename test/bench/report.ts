@@ -1,9 +1,9 @@
 /** Results as Markdown. `node test/bench/report.ts [file]` prints those of results.jsonl. */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { type Spread, spread } from '../fixtures/statistics.ts'
 import { type Bar, bars, type Figure } from './bars.ts'
 import { type Header, type Measurement, parseResults, type Results } from './results.ts'
-import { type Spread, spread } from './statistics.ts'
 
 /** A section for each part: where it was measured, the figures (median, and smallest–largest), the bars and whether they are met. */
 export function report({ headers, measurements }: Results, limits: readonly Bar[] = bars): string {

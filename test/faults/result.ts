@@ -41,9 +41,3 @@ export function toKeep(result: Result): Result {
 export function formatResults(results: readonly Result[]): string {
   return `${JSON.stringify(results, null, 2)}\n`
 }
-
-/** Percentile `share` (0 to 1) of the values: the smallest one that so many do not exceed. NaN of none. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN
-}

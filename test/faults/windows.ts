@@ -1,7 +1,7 @@
+import { percentile } from '../fixtures/statistics.ts'
 import type { Books } from './books.ts'
 import { now } from './clock.ts'
 import { latencies } from './figures.ts'
-import { percentile } from './result.ts'
 import type { WrittenLine } from './transaction.ts'
 
 /** A part of a run, on the clock of `now()`. */
@@ -21,9 +21,9 @@ export async function during(work: () => Promise<unknown>): Promise<Window> {
 export function latencyIn(
   books: Books,
   { from, to }: Window,
-  share: number,
+  percent: number,
   fits: (line: WrittenLine) => boolean = () => true,
 ): number {
   const isInside = (line: WrittenLine) => line.insertingAt >= from && line.insertingAt < to && fits(line)
-  return percentile(latencies(books, isInside), share)
+  return percentile(latencies(books, isInside), percent)
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { percentile } from '../../fixtures/statistics.ts'
 import { nowUs } from '../clock.ts'
 import { insert, migrate, relay } from '../contestants/ringback.ts'
 import { waitsMs, write } from '../latencies.ts'
@@ -6,7 +7,6 @@ import { portOf, Receiver } from '../receiving.ts'
 import { sampleMb } from '../resident.ts'
 import { type Database, settle } from '../server.ts'
 import type { Note, Stage } from '../stage.ts'
-import { percentile } from '../statistics.ts'
 
 const RATE = 100
 const SECONDS = 30

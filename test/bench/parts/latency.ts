@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { percentile } from '../../fixtures/statistics.ts'
 import type { Contestant } from '../contestants/contestant.ts'
 import { graphileWorker } from '../contestants/graphile-worker.ts'
 import { ringback } from '../contestants/ringback.ts'
@@ -6,7 +7,6 @@ import { waitsMs, write } from '../latencies.ts'
 import { Receiver } from '../receiving.ts'
 import type { Database } from '../server.ts'
 import type { Note, Stage } from '../stage.ts'
-import { percentile } from '../statistics.ts'
 
 const RATES = [50, 200, 1_000]
 const SECONDS = 20

@@ -1,9 +1,9 @@
+import { median } from '../../fixtures/statistics.ts'
 import { insert, migrate, relay } from '../contestants/ringback.ts'
 import { Receiver } from '../receiving.ts'
 import { sampleMb } from '../resident.ts'
 import { settle } from '../server.ts'
 import type { Note, Stage } from '../stage.ts'
-import { median } from '../statistics.ts'
 
 const SECONDS = 60
 

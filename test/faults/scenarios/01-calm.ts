@@ -1,6 +1,6 @@
+import { percentile } from '../../fixtures/statistics.ts'
 import { now } from '../clock.ts'
 import { latencies } from '../figures.ts'
-import { percentile } from '../result.ts'
 import type { Scenario } from '../scenario.ts'
 
 /** No faults: what the others are compared with. */
@@ -27,8 +27,8 @@ export const scenario: Scenario = {
     stage.bar('duplicates 0', verdict.duplicates === 0)
     for (const { relays, from, to } of phases) {
       const took = latencies(books, ({ insertingAt }) => insertingAt >= from && insertingAt < to)
-      stage.figure(`${relays} ${relays === 1 ? 'relay' : 'relays'}: commit to arrival p50`, percentile(took, 0.5), 'ms')
-      stage.figure('p99', percentile(took, 0.99), 'ms')
+      stage.figure(`${relays} ${relays === 1 ? 'relay' : 'relays'}: commit to arrival p50`, percentile(took, 50), 'ms')
+      stage.figure('p99', percentile(took, 99), 'ms')
       stage.longBar(`${relays} relays: 10,000 arrived`, took.length >= 10_000)
     }
   },

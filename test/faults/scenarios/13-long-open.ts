@@ -1,5 +1,5 @@
+import { percentile } from '../../fixtures/statistics.ts'
 import { latencies } from '../figures.ts'
-import { percentile } from '../result.ts'
 import type { Scenario } from '../scenario.ts'
 
 /**
@@ -27,8 +27,8 @@ export const scenario: Scenario = {
     const own = books.written.filter(({ key, committedAt }) => isLong(key) && committedAt !== null)
     stage.figure('rolled back', books.written.filter(({ committedAt }) => committedAt === null).length)
     stage.figure('committed late', own.length)
-    stage.figure('other keys: commit to arrival p50', percentile(others, 0.5), 'ms')
-    stage.figure('p99', percentile(others, 0.99), 'ms')
+    stage.figure('other keys: commit to arrival p50', percentile(others, 50), 'ms')
+    stage.figure('p99', percentile(others, 99), 'ms')
     stage.bar('the long-open writer wrote', own.length > 0)
   },
 }

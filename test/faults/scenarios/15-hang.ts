@@ -35,7 +35,7 @@ export const scenario: Scenario = {
 
     const { books } = await stage.check()
     const fits = ({ key }: { key: string | null }) => key?.startsWith(HEALTHY) ?? false
-    const [before, after] = [calm, hung].map(window => latencyIn(books, window, 0.99, fits))
+    const [before, after] = [calm, hung].map(window => latencyIn(books, window, 99, fits))
     stage.figure('hanging names', names === null ? 0 : NAMES)
     stage.figure('healthy p99: calm', before ?? NaN, 'ms')
     stage.figure('while they hang', after ?? NaN, 'ms')

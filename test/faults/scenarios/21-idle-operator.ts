@@ -46,11 +46,11 @@ export const scenario: Scenario = {
     const early = books.arrivals.filter(({ body, at }) => /^n=(head|behind)-/.test(body ?? '') && at < idle.to)
     const amended = new Set(stage.amended.values())
     const others = ({ key }: WrittenLine) => !key?.startsWith('locked')
-    stage.figure('other keys, p99: calm', latencyIn(books, calm, 0.99, others), 'ms')
-    stage.figure('while they are idle', latencyIn(books, idle, 0.99, others), 'ms')
+    stage.figure('other keys, p99: calm', latencyIn(books, calm, 99, others), 'ms')
+    stage.figure('while they are idle', latencyIn(books, idle, 99, others), 'ms')
     stage.bar('their keys wait', early.length === 0)
     stage.bar('what they amended was sent so', books.arrivals.filter(({ body }) => amended.has(body ?? '')).length >= 3)
-    const limit = Math.max(200, 2 * latencyIn(books, calm, 0.99, others))
-    stage.longBar('other keys go on', latencyIn(books, idle, 0.99, others) < limit)
+    const limit = Math.max(200, 2 * latencyIn(books, calm, 99, others))
+    stage.longBar('other keys go on', latencyIn(books, idle, 99, others) < limit)
   },
 }

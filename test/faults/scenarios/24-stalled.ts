@@ -42,7 +42,7 @@ export const scenario: Scenario = {
       return id !== null && BigInt(id) > BigInt(ids[0] ?? '0') && Number(committedAt) < stalled.to
     })
     const others = ({ key }: WrittenLine) => !key?.startsWith('bulk') && key !== 'stalled'
-    const p99 = (window: Window) => latencyIn(books, window, 0.99, others)
+    const p99 = (window: Window) => latencyIn(books, window, 99, others)
     stage.figure('ids that overtook the stalled one', overtook.length)
     stage.figure('rows in the bulk', stage.isShort ? 20_000 : 1_000_000)
     stage.figure('held open', (held.to - held.from) / 1_000, 's')
