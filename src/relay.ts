@@ -93,6 +93,7 @@ export class Relay {
       origins: this.#origins,
       settingsOf,
       excerptBytes: config.excerptBytes,
+      whyUnkept: (hostname, { address, port }) => policy.whyUnkept(hostname, address, port),
       version,
       mayStart: ({ lane, epoch }) => this.#lease.isHeld && this.#holdings.epochOf(lane) === epoch,
     }

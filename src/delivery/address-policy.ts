@@ -59,6 +59,9 @@ const GLOBAL_UNICAST = ranges('2000::/3')
 /** ipaddr.js's names of the classes that are reached. The last three carry IPv4 addresses, which are judged as well. */
 const REACHED: ReadonlySet<string> = new Set(['private', 'carrierGradeNat', 'uniqueLocal', 'rfc6052', '6to4', 'teredo'])
 
+/** Reached, but not for everybody to read: what answers there may be meant for that network alone. */
+const INNER: ReadonlySet<string> = new Set(['private', 'carrierGradeNat', 'uniqueLocal'])
+
 /** How refusals call ipaddr.js's classes; all others are reserved. */
 const NAMES: ReadonlyMap<string, string> = new Map([
   ['loopback', 'loopback'],
@@ -103,6 +106,17 @@ export class AddressPolicy {
     if (refused === undefined) return null
     const leads = refused === outer ? '' : ` leads to ${refused}, which`
     return `${placed(host, outer)}${leads} is ${classOf(refused)}; --allow ${refused} would permit it`
+  }
+
+  /**
+   * Why the answers of `address`, which is reached, are not to be kept: the attempt table must not become a window into the
+   * inner network for whoever may read it and choose a URL. null when they may be: it is public, or `--allow` names it.
+   */
+  whyUnkept(hostname: string, address: string, port: number): string | null {
+    if (this.#allow.some(rule => coversHost(rule, hostNamed(hostname), port))) return null
+    const outer = ipaddr.process(address)
+    const inner = [outer, ...inside(outer)].find(each => INNER.has(each.range()) && !this.#isAllowed(each, port))
+    return inner === undefined ? null : `${inner} is private; --allow ${inner} would keep it`
   }
 
   #isAllowed(address: Address, port: number): boolean {

@@ -11,6 +11,7 @@
  */
 import type { Socket } from 'node:net'
 import { buildConnector, Client, type Dispatcher } from 'undici'
+import type { Endpoint } from './address-policy.ts'
 
 /**
  * Opens a socket: undici's connector, or one that judges addresses first. Called for literal addresses too. An error ends
@@ -71,6 +72,12 @@ export class Connection {
   /** False before the first connect and from the moment the socket is destroyed. */
   get open(): boolean {
     return this.#socket !== null && !this.#socket.connecting && !this.#socket.destroyed
+  }
+
+  /** The other end of the present socket; null when there is none. */
+  get peer(): Endpoint | null {
+    const { remoteAddress: address, remotePort: port } = this.#socket ?? {}
+    return address === undefined || port === undefined ? null : { address, port }
   }
 
   /** True when the present socket has carried an answer before. */

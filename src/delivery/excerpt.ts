@@ -8,7 +8,7 @@ import { StringDecoder } from 'node:string_decoder'
 export class Excerpt {
   readonly #limit: number
   #bytes: Buffer | null = null
-  #encoding: string | null = null
+  #withheld: string | null = null
 
   /** @param limit bytes to keep; 0 keeps none. */
   constructor(limit: number) {
@@ -18,7 +18,13 @@ export class Excerpt {
   /** The answer's `content-encoding`. What is encoded is not kept: its bytes say nothing, and it is never unpacked. */
   encodedAs(encoding: string | undefined): void {
     const name = encoding?.trim().toLowerCase() ?? ''
-    if (name !== '' && name !== 'identity') this.#encoding = /^[\w-]{1,20}$/.test(name) ? name : 'unknown'
+    if (name !== '' && name !== 'identity')
+      this.withhold(`content-encoding ${/^[\w-]{1,20}$/.test(name) ? name : 'unknown'}`)
+  }
+
+  /** Nothing is kept but why. */
+  withhold(why: string): void {
+    this.#withheld ??= why
   }
 
   add(chunk: Buffer): void {
@@ -35,7 +41,7 @@ export class Excerpt {
    */
   text(): string | null {
     if (this.#bytes === null) return null
-    if (this.#encoding !== null) return `(not kept: content-encoding ${this.#encoding})`
+    if (this.#withheld !== null) return `(not kept: ${this.#withheld})`
     const cut = this.#bytes.length === this.#limit
     const text = cut ? new StringDecoder('utf8').write(this.#bytes) : this.#bytes.toString('utf8')
     return text.includes('\0') ? text.replaceAll('\0', '') : text

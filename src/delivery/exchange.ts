@@ -41,6 +41,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
   readonly #origins: Origins
   readonly #mayStart: (claim: Claim) => boolean
   readonly #startedAtMs: number
+  readonly #whyUnkept: PostOptions['whyUnkept']
   readonly #excerpt: Excerpt
   readonly #deadline: NodeJS.Timeout
   #resolve!: (outcome: Outcome) => void
@@ -58,6 +59,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     this.#startedAtMs = startedAtMs
     this.#origins = options.origins
     this.#mayStart = options.mayStart
+    this.#whyUnkept = options.whyUnkept
     this.#excerpt = new Excerpt(options.excerptBytes ?? 1_024)
     this.#deadline = setTimeout(stopAtDeadline, request.deadlineMs, this, request.deadlineMs)
     this.outcome = new Promise(resolve => {
@@ -110,6 +112,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#bodyBytes === 0) this.#withholdInner()
     this.#excerpt.add(chunk)
     this.#bodyBytes += chunk.length
     if (this.#bodyBytes > MAX_BODY_BYTES) this.stop(new Stopped('', 'the body is longer than is read'))
@@ -124,6 +127,12 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     if (this.over) return
     if (this.#started && !this.#heard && this.connection?.reused) this.#origins.loseReuse(this.connection.origin)
     this.#finish(failure)
+  }
+
+  #withholdInner(): void {
+    const peer = this.connection?.peer
+    const why = peer && this.#whyUnkept?.(this.#request.url.hostname, peer)
+    if (why) this.#excerpt.withhold(why)
   }
 
   #finish(failure: Error | null): void {

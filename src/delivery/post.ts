@@ -1,5 +1,6 @@
 import type { DestinationSettings } from '../destinations.ts'
 import type { Claim, Outcome, OutcomeKind } from '../model.ts'
+import type { Endpoint } from './address-policy.ts'
 import { Exchange, type Request } from './exchange.ts'
 import { encodeForm, FormError } from './form.ts'
 import type { Origins } from './origins.ts'
@@ -19,6 +20,8 @@ export interface PostOptions {
   readonly version: string
   /** Bytes of the answer's body to keep; 0 keeps none. Default 1,024. */
   readonly excerptBytes?: number
+  /** Why an answer from this end of a connection is not kept; null: it is. Default: all are. */
+  readonly whyUnkept?: (hostname: string, peer: Endpoint) => string | null
 }
 
 /**

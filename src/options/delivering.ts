@@ -128,6 +128,6 @@ export const deliveringOptions = {
     default: 1_024,
     min: 0,
     max: 65_536,
-    help: 'How much of an answer is kept in attempt.response_excerpt. 0 keeps nothing, for receivers whose answers hold personal data.',
+    help: 'How much of an answer is kept in attempt.response_excerpt; of one from a private address only where --allow names it. 0 keeps nothing, for receivers whose answers hold personal data.',
   },
 } as const satisfies Record<string, Option>

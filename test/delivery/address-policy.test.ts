@@ -83,6 +83,19 @@ t.test('a refusal names the address, the class, and what would permit it', async
   t.match(refusal('crm.example'), /is no address/)
 })
 
+t.test('the answers of private addresses are kept only where --allow names them', async t => {
+  const unkept = (address: string, allow: readonly string[] = [], host = address) =>
+    policyOf(allow).whyUnkept(host, address, 80)
+  for (const address of ['8.8.8.8', '2606:4700::1111', '64:ff9b::808:808']) t.equal(unkept(address), null, address)
+  t.equal(unkept('10.1.2.3'), '10.1.2.3 is private; --allow 10.1.2.3 would keep it')
+  for (const address of ['192.168.1.1', '100.64.0.1', 'fd12:3456::1', '::ffff:10.1.2.3', '64:ff9b:1::a01:203'])
+    t.type(unkept(address), 'string', address)
+  t.equal(unkept('10.1.2.3', ['10.0.0.0/8']), null)
+  t.equal(unkept('10.1.2.3', ['crm.example'], 'crm.example'), null)
+  t.type(unkept('10.1.2.3', ['10.1.2.3:8080', 'erp.example'], 'crm.example'), 'string')
+  t.equal(unkept('127.0.0.1', ['127.0.0.1']), null, 'what is refused otherwise is reached because it is named')
+})
+
 t.test('deny wins over allow, and allow over the classes', async t => {
   t.equal(refusal('10.1.2.3', { deny: ['10.0.0.0/8'] }), '10.1.2.3 is in --deny 10.0.0.0/8')
   t.match(refusal('10.1.2.3', { deny: ['10.0.0.0/8'], allow: ['10.1.2.3'] }), /--deny 10.0.0.0\/8/)

@@ -184,6 +184,22 @@ t.test('an excerpt ends at its limit and loses its NULs', async t => {
   t.equal((await stage(t, { excerptBytes: 0 }).post(server.url)).responseExcerpt, null)
 })
 
+t.test('in place of an answer that is not to be kept stands why', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('500 Oops', 'secret')
+  })
+  const asked: unknown[] = []
+  const { post } = stage(t, {
+    whyUnkept: (hostname, peer) => {
+      asked.push(hostname, peer)
+      return 'it is private'
+    },
+  })
+  t.equal((await post(server.url)).responseExcerpt, '(not kept: it is private)')
+  t.same(asked, ['127.0.0.1', { address: '127.0.0.1', port: Number(new URL(server.url).port) }])
+})
+
 t.test("node's own server takes it for a form", async t => {
   const server = createServer(async (request, response) => {
     let body = ''
