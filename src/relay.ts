@@ -139,6 +139,7 @@ export class Relay {
   /** What starts from now on goes by these; what is being sent ends as it began. */
   goBy(destinations: Destinations): void {
     this.#destinations = destinations
+    this.#origins.renew()
     this.#sequencer.reconfigure()
     this.#bell.ring()
   }
