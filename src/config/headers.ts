@@ -11,6 +11,7 @@ const reserved = new Set([
   'host',
   'idempotency-key',
   'keep-alive',
+  'proxy-authorization',
   'proxy-connection',
   'te',
   'traceparent',
@@ -54,12 +55,13 @@ function isAllowed(name: string, field: Field): boolean {
 
 function readValue(field: Field): string | null {
   const text = field.text
-  if (text === null) return fromFile(field)
+  if (text === null) return readValueFile(field, 'a text or { file: PATH }')
   return isValue(text) ? text : field.refuse(`${aValue}, or { file: PATH }`, text === '' ? 'nothing' : hidden)
 }
 
-function fromFile(field: Field): string | null {
-  const fields = field.mapping('a text or { file: PATH }', ['file'])
+/** The value in `{ file: PATH }`. @param expected what should stand there, for the faults. */
+export function readValueFile(field: Field, expected: string): string | null {
+  const fields = field.mapping(expected, ['file'])
   if (fields === null) return null
   const file = fields.get('file') ?? field.missing('file')
   const value = readConfiguredFile(file, 'the value', 'secret')?.trim() ?? null
