@@ -86,12 +86,13 @@ t.test("the certificate must be the target's, and nothing is sent without it", a
 t.test('a proxy is reached over TLS, with that of the target inside', async t => {
   const proxy = await connectProxy(t, { secure: true })
   const url = `https://localhost:${proxy.port}`
-  const { post } = poster(t, { proxy: url, proxyTls: createSecureContext({ ca: certified.cert }) })
+  const { origins, post } = poster(t, { proxy: url, proxyTls: createSecureContext({ ca: certified.cert }) })
   const plain = await rawServer(t, answerAll)
   const secure = await secureServer(t)
   for (const target of [named(plain), secure.url]) t.match(await post(target), { kind: 'delivered' })
   t.equal(plain.requests.length + secure.requests.length, 2)
-  await Promise.all([plain.quiet(), eventually(() => assert.equal(proxy.open(), 0))])
+  await origins.close()
+  await eventually(() => assert.equal(proxy.open(), 0))
 })
 
 t.test('a proxy that nobody vouches for, or that has another name, is asked for nothing', async t => {
@@ -183,18 +184,37 @@ t.test('one time limit covers the proxy and TLS with the target, and leaves noth
   await eventually(() => assert.equal(proxy.open(), 0))
 })
 
-t.test('an attempt that ends before the tunnel stands leaves nothing open', async t => {
+t.test('an attempt that ends while it connects leaves nothing open', async t => {
   const asked = signal()
   const silent = await rawServer(t, async line => {
     await line.request()
     asked.give()
   })
-  const { origins, post } = poster(t, { proxy: `http://${silent.host}` })
-  const outcome = post('http://crm.invalid/')
-  await asked.given
-  origins.abort('test')
-  t.match(await outcome, { kind: 'not_sent', error: 'aborted before it was sent: test' })
-  await silent.quiet()
+  const greeted = signal()
+  const mute = await rawServer(t, line => void line.socket.once('data', () => greeted.give()))
+  const proxy = await connectProxy(t)
+  const ways: [proxy: string, url: string, begun: Promise<void>][] = [
+    [silent.host, 'http://crm.invalid/', asked.given],
+    [proxy.host, named(mute).replace('http:', 'https:'), greeted.given],
+  ]
+  for (const [host, url, begun] of ways) {
+    const { origins, post } = poster(t, { proxy: `http://${host}`, timeoutMs: 600_000 })
+    const outcome = post(url)
+    await begun
+    origins.abort('test')
+    t.match(await outcome, { kind: 'not_sent', error: 'aborted before it was sent: test' })
+  }
+  await Promise.all([silent.quiet(), mute.quiet()])
+})
+
+t.test('a proxy that refuses and goes on listening is hung up on', async t => {
+  const proxy = await rawServer(t, async line => {
+    await line.request()
+    line.answer('403 Forbidden')
+  })
+  const { post } = poster(t, { proxy: `http://${proxy.host}` })
+  t.match(await post('http://crm.invalid/'), { kind: 'not_sent', error: /^proxy failed: HTTP 403/ })
+  await proxy.quiet()
 })
 
 t.test('a target that speaks first is none, and nothing is sent to it', async t => {
