@@ -21,6 +21,17 @@ export interface DestinationSettings {
   readonly signingKeys: readonly KeyObject[]
   /** Whom to trust over https:, and as whom; null: Node's roots, as nobody. */
   readonly tls: SecureContext | null
+  /** The way that callbacks take; null: none but their own. */
+  readonly proxy: ProxySettings | null
+}
+
+export interface ProxySettings {
+  /** http: or https:, without anything behind the port. */
+  readonly url: URL
+  /** The value of `proxy-authorization`, a secret; null: nothing is shown to the proxy. */
+  readonly authorization: string | null
+  /** Whom to trust as an https: proxy, and as whom; null: Node's roots, as nobody. */
+  readonly tls: SecureContext | null
 }
 
 export interface BreakerSettings {

@@ -3,10 +3,9 @@ import { Claimer } from './claimer.ts'
 import type { RunConfig } from './config.ts'
 import { decide, originSign, type RetryPolicy } from './decision.ts'
 import { AddressPolicy } from './delivery/address-policy.ts'
-import { connectBy } from './delivery/connect-by.ts'
-import { guardedConnect } from './delivery/guarded-connect.ts'
 import { Origins } from './delivery/origins.ts'
 import { type PostOptions, post } from './delivery/post.ts'
+import { proxiedConnect } from './delivery/proxied-connect.ts'
 import type { Destinations } from './destinations.ts'
 import { Fetcher } from './fetcher.ts'
 import { Holdings } from './holdings.ts'
@@ -68,7 +67,7 @@ export class Relay {
     const policy = new AddressPolicy({ ...config, database: () => this.#term?.sessions.read.peer ?? null })
     this.#origins = new Origins({
       connectionsOf: origin => settingsOf(origin).concurrency,
-      connect: guardedConnect(policy, connectBy(settingsOf, connectTimeoutMs), { timeoutMs: connectTimeoutMs }),
+      connect: proxiedConnect(policy, settingsOf, connectTimeoutMs),
     })
     const horizonMs = Math.max(5_000, 3 * pollMs)
     this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs, drainMs: 5_000 })
@@ -140,6 +139,7 @@ export class Relay {
   /** What starts from now on goes by these; what is being sent ends as it began. */
   goBy(destinations: Destinations): void {
     this.#destinations = destinations
+    this.#origins.renew()
     this.#sequencer.reconfigure()
     this.#bell.ring()
   }

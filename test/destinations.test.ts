@@ -13,6 +13,7 @@ const defaults: DestinationSettings = Object.freeze({
   unknown: 'resend',
   signingKeys: [],
   tls: null,
+  proxy: null,
 })
 
 /** A rule that is told from others by its concurrency. */

@@ -4,7 +4,7 @@ import t from 'tap'
 import { parse } from '../src/config.ts'
 import { becomes, etiquette, type Rule } from '../src/etiquette.ts'
 import { logFields } from '../src/observe/log.ts'
-import { ca, client } from './fixtures/tls.ts'
+import { ca, client, proxy } from './fixtures/tls.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
@@ -19,9 +19,9 @@ t.test('the settings for one receiver are read as the README says', async t => {
   const folder = t.testdir({
     'crm-token': 'Bearer s3cret\n',
     'crm.key': `whsec_${Buffer.alloc(32, 7).toString('base64')}\n`,
-    'ringback.yaml': text.replace('/run/secrets/', ''),
+    'ringback.yaml': text,
   })
-  chmodSync(join(folder, 'crm.key'), 0o600)
+  for (const name of ['crm-token', 'crm.key']) chmodSync(join(folder, name), 0o600)
   const { destinations } = parse('run', ['--config', join(folder, 'ringback.yaml')], {}).config
   const { signingKeys, ...settings } = destinations.of('https://crm.example')
   t.same(
@@ -37,6 +37,7 @@ t.test('the settings for one receiver are read as the README says', async t => {
     retry: [404, 409],
     unknown: 'hold',
     tls: null,
+    proxy: { url: new URL('http://proxy.example:3128'), authorization: null, tls: null },
   })
   t.match(destinations.of('https://eu.partner.example'), { concurrency: 2, ratePerSecond: null })
   t.match(destinations.of('https://crm.example:8443'), { concurrency: 16, ratePerSecond: 10, headers: [] })
@@ -79,4 +80,16 @@ t.test('the settings of TLS are read as the README says', async t => {
   chmodSync(join(folder, 'client.key'), 0o600)
   const { destinations } = parse('run', ['--config', join(folder, 'ringback.yaml')], {}).config
   t.not(destinations.of('https://a.internal.example').tls, null)
+})
+
+t.test('a proxy is read as the README says', async t => {
+  const files = { 'proxy-token': 'Basic cmluZ2JhY2s6czNjcmV0', 'proxy-ca.pem': proxy.cert }
+  const folder = t.testdir({ ...files, 'ringback.yaml': block('yaml', 'proxy-token') })
+  chmodSync(join(folder, 'proxy-token'), 0o600)
+  const { destinations } = parse('run', ['--config', join(folder, 'ringback.yaml')], {}).config
+  t.match(destinations.of('https://eu.partner.example').proxy, {
+    url: new URL('https://proxy.example:3129'),
+    authorization: files['proxy-token'],
+    tls: {},
+  })
 })

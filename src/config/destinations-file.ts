@@ -5,6 +5,7 @@ import { durationText } from './duration.ts'
 import type { Field } from './field.ts'
 import type { Faults, Reading } from './given.ts'
 import { readHeaders } from './headers.ts'
+import { readProxy } from './proxy.ts'
 import { ratePerSecond } from './rate.ts'
 import { readSigningKeys } from './signing-keys.ts'
 import { readTls } from './tls.ts'
@@ -18,7 +19,19 @@ const MAX_RULES = 10_000
 const firstRefusal = 400
 const lastRefusal = 499
 
-const known = ['match', 'concurrency', 'rate', 'deadline', 'breaker', 'headers', 'retry', 'unknown', 'sign', 'tls']
+const known = [
+  'match',
+  'concurrency',
+  'rate',
+  'deadline',
+  'breaker',
+  'headers',
+  'retry',
+  'unknown',
+  'sign',
+  'tls',
+  'proxy',
+]
 
 /** The options that hold for all. Those that could not be read are not there, and faults already. */
 type Values = Omit<ConfigOf<'run'>, 'destinations'>
@@ -35,6 +48,7 @@ export function readDestinations(values: Values, faults: Faults): Destinations {
     unknown: 'resend',
     signingKeys: Object.freeze([]),
     tls: null,
+    proxy: null,
   })
   const root = values.configFile ? readYamlFile('--config', values.configFile, faults) : null
   return new Destinations(root === null ? [] : readRules(root, defaults, values), defaults)
@@ -66,6 +80,7 @@ function readRule(field: Field, defaults: DestinationSettings, values: Values): 
   const retry = fields.get('retry')
   const sign = fields.get('sign')
   const tls = fields.get('tls')
+  const proxy = fields.get('proxy')
   if (match?.startsWith('http://')) tls?.complain('never used: there is no TLS over http:')
   const settings = Object.freeze({
     concurrency: fields.get('concurrency')?.read(text => readConcurrency(text, values)) ?? defaults.concurrency,
@@ -80,6 +95,7 @@ function readRule(field: Field, defaults: DestinationSettings, values: Values): 
     unknown: fields.get('unknown')?.read(readUnknown) ?? defaults.unknown,
     signingKeys: sign === undefined ? defaults.signingKeys : readSigningKeys(sign),
     tls: tls === undefined ? defaults.tls : readTls(tls),
+    proxy: proxy === undefined ? defaults.proxy : readProxy(proxy),
   })
   return match === undefined ? null : { match, settings }
 }

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { readConfiguredFile } from './configured-file.ts'
 import type { Field } from './field.ts'
-import { codeOf, quote } from './wording.ts'
+import { quote } from './wording.ts'
 
 /** What Ringback writes, and what belongs to the connection rather than to the message (RFC 9110, 7.6.1). */
 const reserved = new Set([
@@ -12,6 +11,7 @@ const reserved = new Set([
   'host',
   'idempotency-key',
   'keep-alive',
+  'proxy-authorization',
   'proxy-connection',
   'te',
   'traceparent',
@@ -28,8 +28,8 @@ const aValue = `a value of 1 to ${MAX_VALUE} Latin-1 characters without control 
 const hidden = 'one that is not shown'
 
 /**
- * Names, in lower case, and values in turn. A value is a text or `{ file: PATH }`, from the folder of the configuration file
- * on. No value is ever repeated in a fault.
+ * Names, in lower case, and values in turn. A value is a text or stands in a file of its owner's alone, `{ file: PATH }`. None
+ * is ever repeated in a fault.
  */
 export function readHeaders(field: Field): readonly string[] {
   const headers = new Map<string, string>()
@@ -55,27 +55,18 @@ function isAllowed(name: string, field: Field): boolean {
 
 function readValue(field: Field): string | null {
   const text = field.text
-  if (text === null) return fromFile(field)
+  if (text === null) return readValueFile(field, 'a text or { file: PATH }')
   return isValue(text) ? text : field.refuse(`${aValue}, or { file: PATH }`, text === '' ? 'nothing' : hidden)
 }
 
-function fromFile(field: Field): string | null {
-  const fields = field.mapping('a text or { file: PATH }', ['file'])
+/** The value in `{ file: PATH }`. @param expected what should stand there, for the faults. */
+export function readValueFile(field: Field, expected: string): string | null {
+  const fields = field.mapping(expected, ['file'])
   if (fields === null) return null
   const file = fields.get('file') ?? field.missing('file')
-  const path = file.text
-  if (!path) return file.refuse('the path of a readable file that holds the value')
-  try {
-    const content = readFileSync(resolve(dirname(field.file), path), 'utf8').trim()
-    return isValue(content)
-      ? content
-      : file.refuse(`that ${quote(path)} holds ${aValue}`, content === '' ? 'nothing' : hidden)
-  } catch (error) {
-    return file.refuse(
-      'the path of a readable file that holds the value',
-      `${quote(path)}, which cannot be read (${codeOf(error)})`,
-    )
-  }
+  const value = readConfiguredFile(file, 'the value', 'secret')?.trim() ?? null
+  if (value === null || isValue(value)) return value
+  return file.refuse(`that ${quote(file.text ?? '')} holds ${aValue}`, value === '' ? 'nothing' : hidden)
 }
 
 function isValue(text: string): boolean {

@@ -1,22 +1,17 @@
 import type { KeyObject } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
 import { type KeyReading, MAX_BYTES, MIN_BYTES, PREFIX, readKey } from '../receiver/keys.ts'
+import { readConfiguredFile } from './configured-file.ts'
 import type { Field } from './field.ts'
-import { codeOf, quote } from './wording.ts'
+import { quote } from './wording.ts'
 
 /** One, and a second while it takes the place of the first. */
 const MAX_KEYS = 2
 
-/** Of group and others. */
-const OTHERS = 0o077
-
-const aFile = 'the path of a readable file that holds the key'
 const someKeys = `one key, or two while rotating, a line each: whsec_ and the base64 of ${MIN_BYTES} to ${MAX_BYTES} bytes`
 
 /**
- * The keys in `{ file: PATH }`, from the folder of the configuration file on; empty, with a fault, when they cannot be used.
- * A key stands in a file of its owner's alone, never in the configuration. Nothing of the content is repeated in a fault.
+ * The keys in `{ file: PATH }`; empty, with a fault, when they cannot be used. A key stands in a file of its owner's alone,
+ * never in the configuration. Nothing of the content is repeated in a fault.
  */
 export function readSigningKeys(field: Field): readonly KeyObject[] {
   const file = field.mapping('{ file: PATH }', ['file'])
@@ -25,10 +20,10 @@ export function readSigningKeys(field: Field): readonly KeyObject[] {
 }
 
 function keysIn(field: Field): KeyObject[] | null {
-  const path = field.text
-  // A key in its place would be shown as a path that cannot be read.
-  if (!path || path.includes(PREFIX)) return field.refuse(aFile, path ? 'a key, which is not shown' : undefined)
-  const content = contentOf(resolve(dirname(field.file), path), path, field)
+  const path = field.text ?? ''
+  // In place of a path it would be shown, as one that cannot be read.
+  if (path.includes(PREFIX)) return field.refuse('the path of a file that holds the key', 'a key, which is not shown')
+  const content = readConfiguredFile(field, 'the key', 'secret')
   if (content === null) return null
   const lines = content.split('\n').map(line => line.trim())
   const written = [...lines.entries()].filter(([, line]) => line !== '')
@@ -44,25 +39,6 @@ function keysIn(field: Field): KeyObject[] | null {
     else field.refuse(`that line ${at + 1} of ${quote(path)} ${expected(reading)}`, 'a text that is not shown')
   }
   return keys.length < written.length ? null : keys
-}
-
-function contentOf(file: string, path: string, field: Field): string | null {
-  let opened: number | undefined
-  try {
-    opened = openSync(file, 'r')
-    // Of what was opened, since the path may lead to another file a moment later. Windows has no such modes.
-    const mode = fstatSync(opened).mode & 0o777
-    if (process.platform === 'win32' || (mode & OTHERS) === 0) return readFileSync(opened, 'utf8')
-    return field.refuse(`that only its owner may use ${quote(path)}, as after chmod 600`, `mode ${octal(mode)}`)
-  } catch (error) {
-    return field.refuse(aFile, `${quote(path)}, which cannot be read (${codeOf(error)})`)
-  } finally {
-    if (opened !== undefined) closeSync(opened)
-  }
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(3, '0')
 }
 
 /** What should have stood there. */

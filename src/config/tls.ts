@@ -1,7 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
 import { createSecureContext, type SecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
+import { readConfiguredFile } from './configured-file.ts'
 import type { Field } from './field.ts'
 import type { Reading } from './given.ts'
 import { codeOf, quote } from './wording.ts'
@@ -23,9 +22,8 @@ interface PrivateKey {
 }
 
 /**
- * What `{ ca, cert, key, min-version }` stands for; paths are from the folder of the configuration file on. The files are
- * read and tried here, so that what is wrong with them is a fault and not the end of every attempt. Nothing that they hold is
- * ever repeated in one. An expired certificate is none: one receiver's would keep all others from being served.
+ * What `{ ca, cert, key, min-version }` stands for. The files are read and tried here, so that what is wrong with them is a
+ * fault and not the end of every attempt. Nothing that they hold is ever repeated in one. An expired certificate is none: one receiver's would keep all others from being served.
  *
  * @returns null, with a fault, when there is no such context.
  */
@@ -68,7 +66,7 @@ function readIdentity(tls: Field, certFile: Field | undefined, keyFile: Field | 
 
 /** PEM lets any text stand around its blocks. */
 function readCertificates(field: Field): Certificates | null {
-  const pem = contentOf(field, aCertificate)
+  const pem = readConfiguredFile(field, aCertificate, 'public')
   if (pem === null) return null
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? []
   try {
@@ -81,7 +79,7 @@ function readCertificates(field: Field): Certificates | null {
 }
 
 function readKey(field: Field): PrivateKey | null {
-  const pem = contentOf(field, aKey, isPrivate)
+  const pem = readConfiguredFile(field, aKey, 'secret')
   if (pem === null) return null
   try {
     return { pem, key: createPrivateKey(pem) }
@@ -89,32 +87,6 @@ function readKey(field: Field): PrivateKey | null {
     const what = pem.includes('ENCRYPTED') ? 'an encrypted one' : 'something else'
     return field.refuse(`that the file holds ${aKey}`, `${what} in ${quote(field.text ?? '')}`)
   }
-}
-
-function contentOf(
-  field: Field,
-  what: string,
-  accepts: (path: string, field: Field) => boolean = () => true,
-): string | null {
-  const expected = `the path of a readable file that holds ${what}`
-  if (!field.text) return field.refuse(expected)
-  const path = resolve(dirname(field.file), field.text)
-  try {
-    return accepts(path, field) ? readFileSync(path, 'utf8') : null
-  } catch (error) {
-    return field.refuse(expected, `${quote(field.text)}, which cannot be read (${codeOf(error)})`)
-  }
-}
-
-/** The rule of libpq: a file of root's may be read by its group, since that is how secrets are mounted. */
-function isPrivate(path: string, field: Field): boolean {
-  const { mode, uid } = statSync(path)
-  if ((mode & (uid === 0 ? 0o037 : 0o077)) === 0) return true
-  field.refuse(
-    'that only its owner can read the file (chmod 600); its group, too, when root owns it',
-    `mode ${(mode & 0o777).toString(8)} of ${quote(field.text ?? '')}`,
-  )
-  return false
 }
 
 function readVersion(text: string): Reading<SecureVersion> {

@@ -119,6 +119,14 @@ export class AddressPolicy {
     return inner === undefined ? null : `${inner} is private; --allow ${inner} would keep it`
   }
 
+  /** As `refusal`, for a name that is looked up elsewhere, such as by a proxy: judged by nothing but the name. */
+  refusalOfName(hostname: string, port: number): string | null {
+    const host = hostNamed(hostname)
+    if (/(^|\.)localhost$/.test(host)) return this.refusal(hostname, '127.0.0.1', port)
+    const denying = this.#deny.find(rule => coversHost(rule, host, port))
+    return denying === undefined ? null : `${host} is in --deny ${denying.text}`
+  }
+
   #isAllowed(address: Address, port: number): boolean {
     return this.#allow.some(rule => coversAddress(rule, address, port))
   }

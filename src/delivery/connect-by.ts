@@ -1,5 +1,6 @@
 import { buildConnector } from 'undici'
 import type { DestinationSettings } from '../destinations.ts'
+import { originOf } from './connecting.ts'
 import type { Connect } from './connection.ts'
 
 type ConnectSettings = Pick<DestinationSettings, 'tls'>
@@ -17,7 +18,7 @@ type ConnectSettings = Pick<DestinationSettings, 'tls'>
 export function connectBy(settingsOf: (origin: string) => ConnectSettings, timeoutMs: number): Connect {
   const connectors = new WeakMap<ConnectSettings, Connect>()
   return (target, callback) => {
-    const settings = settingsOf(`${target.protocol}//${target.host}`)
+    const settings = settingsOf(originOf(target))
     let connector = connectors.get(settings)
     if (connector === undefined) {
       connector = connectorOf(settings, timeoutMs)

@@ -6,13 +6,11 @@
  * Why not a `lookup` function for `net.connect`: it is not called for addresses, and it is not told the port.
  */
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
-import { getDefaultAutoSelectFamilyAttemptTimeout, isIP, Socket } from 'node:net'
-import { type buildConnector, errors } from 'undici'
+import { getDefaultAutoSelectFamilyAttemptTimeout, isIP, type Socket } from 'node:net'
 import type { AddressPolicy } from './address-policy.ts'
+import { connected, connectWithin, portOf, type Target } from './connecting.ts'
 import type { Connect } from './connection.ts'
 import { AddressRefused } from './reason.ts'
-
-type Target = buildConnector.Options
 
 /** `dns.lookup`, or a stand-in. */
 export type Lookup = (
@@ -31,18 +29,7 @@ export interface GuardOptions {
 /** @param base connects to the address that stands as `hostname` in its target; what it returns is destroyed to give up. */
 export function guardedConnect(policy: AddressPolicy, base: Connect, options: GuardOptions): Connect {
   const guard = new Guard(policy, base, options.lookup ?? systemLookup)
-  return (target, callback) => {
-    const ending = new AbortController()
-    const { timeoutMs } = options
-    const late = () => ending.abort(new errors.ConnectTimeoutError(`not connected within ${timeoutMs} ms`))
-    const timeout = setTimeout(late, timeoutMs)
-    const opened = guard.open(target, ending.signal).finally(() => clearTimeout(timeout))
-    opened.then(
-      socket => callback(null, socket),
-      error => callback(error, null),
-    )
-    return { destroy: (reason: Error) => ending.abort(reason) }
-  }
+  return connectWithin(options.timeoutMs, (target, signal) => guard.open(target, signal))
 }
 
 class Guard {
@@ -73,8 +60,8 @@ class Guard {
     return socket
   }
 
-  #judge({ hostname, port, protocol }: Target, address: string): void {
-    const why = this.#policy.refusal(hostname, address, Number(port) || (protocol === 'https:' ? 443 : 80))
+  #judge(target: Target, address: string): void {
+    const why = this.#policy.refusal(target.hostname, address, portOf(target))
     if (why !== null) throw new AddressRefused(why)
   }
 
@@ -107,18 +94,8 @@ class Guard {
   }
 
   #connectTo(target: Target, patienceMs: number | null, signal: AbortSignal): Promise<Socket> {
-    return new Promise((resolve, reject) => {
-      let opening: unknown
-      const giveUp = () => {
-        if (opening instanceof Socket) opening.destroy(signal.reason)
-      }
-      signal.addEventListener('abort', giveUp)
-      opening = this.#base(target, (error, socket) => {
-        signal.removeEventListener('abort', giveUp)
-        if (error) reject(error)
-        else resolve(socket)
-      })
-      if (patienceMs !== null && opening instanceof Socket) hurry(opening, target, patienceMs)
+    return connected(this.#base, target, signal, opening => {
+      if (patienceMs !== null) hurry(opening, target, patienceMs)
     })
   }
 }

@@ -44,6 +44,8 @@ export class Origins {
   readonly #connectionOptions: ConnectionOptions
   readonly #reuse: Reuse
   readonly #origins = new Map<string, Origin>()
+  /** Opened by settings that may hold no more. */
+  readonly #outdated = new WeakSet<Connection>()
   /** Idle connections over all origins. */
   #idle = 0
   #closed = false
@@ -84,7 +86,7 @@ export class Origins {
   giveBack(connection: Connection): void {
     const origin = this.#origin(connection.origin)
     const next = nextOf(origin.waiting)
-    if (connection.open && this.reusable(connection.origin)) {
+    if (connection.open && this.reusable(connection.origin) && !this.#outdated.has(connection)) {
       if (next === undefined) this.#keep(connection, origin)
       else begin(next, connection, origin)
       return
@@ -106,6 +108,14 @@ export class Origins {
     this.#reuse.lose(name)
     const idle = this.#origins.get(name)?.idle ?? []
     for (const connection of [...idle]) this.#discard(connection, 'connections to the origin are not reused')
+  }
+
+  /** What is open was opened by settings that may hold no more, and is not used again. What is under way ends as it began. */
+  renew(): void {
+    for (const { open, idle } of [...this.#origins.values()]) {
+      for (const connection of open.keys()) this.#outdated.add(connection)
+      for (const connection of [...idle]) this.#discard(connection, 'opened by settings of before')
+    }
   }
 
   /** Ends every attempt that is under way, as `unknown` when its request has been started, else as `not_sent`. */

@@ -28,9 +28,41 @@ export class AddressRefused extends Error {
   }
 }
 
+/** A proxy led to no target, so nothing that is meant for it has left. */
+export class ProxyFailed extends Error {
+  override readonly name = 'ProxyFailed'
+
+  /** @param why as `whyNoTunnel` or `whyTunnelRefused` has it. */
+  constructor(why: string) {
+    super(`proxy failed: ${why}`)
+  }
+}
+
+/** No answer to CONNECT. @param proxy as host:port. */
+export function whyNoTunnel(failure: Error, proxy: string): string {
+  const code = codeOf(failure)
+  if (code === 'HPE_HEADER_OVERFLOW') return `its answer's headers are too large: ${proxy} (${code})`
+  if (code.startsWith('HPE_')) return `its answer is not HTTP/1.1: ${proxy} (${code})`
+  if (code === 'ECONNRESET') return `connection reset before its answer: ${proxy} (${code})`
+  return whyNotSent(failure, proxy)
+}
+
+/**
+ * What is wrong with an answer to CONNECT; null: nothing.
+ *
+ * @param early bytes behind its head. Neither HTTP nor TLS lets a server speak first, and undici, finding them, would connect
+ *   again and again.
+ * @param proxy as host:port.
+ */
+export function whyTunnelRefused(status: number, early: number, proxy: string): string | null {
+  if (status < 200 || status > 299) return `${answerOf(status)}: ${proxy}`
+  return early > 0 ? `the target speaks before it was asked: ${proxy}` : null
+}
+
 /** No byte left. @param target where to, as host:port, for failures that do not say it themselves. */
 export function whyNotSent(failure: Error, target: string): string {
-  if (failure instanceof Stopped || failure instanceof AddressRefused) return failure.message
+  if (failure instanceof Stopped || failure instanceof AddressRefused || failure instanceof ProxyFailed)
+    return failure.message
   const fault = firstOf(failure)
   const code = codeOf(fault)
   const where = placeOf(fault) ?? target
@@ -53,10 +85,14 @@ export function whyUnknown(failure: Error, afterMs: number): string {
 
 /** An answer came and was not a 2xx. @param location of a redirect; only its origin is named, a path may hold secrets. */
 export function whyStatus(status: number, location: string | undefined, url: URL): string {
-  const words = STATUS_CODES[status]
-  const answer = words === undefined ? `HTTP ${status}` : `HTTP ${status} ${words}`
+  const answer = answerOf(status)
   if (status < 300 || status > 399) return answer
   return `${answer}: redirects are never followed (to ${originOf(location, url)})`
+}
+
+function answerOf(status: number): string {
+  const words = STATUS_CODES[status]
+  return words === undefined ? `HTTP ${status}` : `HTTP ${status} ${words}`
 }
 
 const TLS_CODE = /CERT|TLS|SSL|SIGNATURE|ISSUER|EPROTO/

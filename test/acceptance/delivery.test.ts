@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
@@ -32,6 +33,7 @@ t.test('a receiver with settings of its own gets its headers and its deadline; t
   const { origin } = new URL(stage.receiver.url('/'))
   const rule = { match: origin, deadline: '200ms', headers: { authorization: { file: 'token' }, 'x-tenant': 'a' } }
   const folder = t.testdir({ token: 'Bearer s3cret\n', 'ringback.json': JSON.stringify({ origins: [rule] }) })
+  chmodSync(join(folder, 'token'), 0o600)
   stage.receiver.answer = ({ path }) => (path === '/slow' ? 'hang' : 200)
   await stage.relay({ config: join(folder, 'ringback.json') })
   await stage.becomes(await stage.insert({ n: 1 }), 'delivered')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { logFields } from '../../src/observe/log.ts'
@@ -30,14 +31,13 @@ t.test('no secret is said, whatever becomes of callbacks and database', async t 
   t.teardown(() => proxy.close())
   const { databaseUrl, role } = await login(t, stage, proxy)
   stage.receiver.answer = answer
-  const config = join(
-    t.testdir({
-      token: canaries.header,
-      'ringback.yaml':
-        "origins: [{ match: '*', headers: { authorization: { file: token }, x-plain: canary-of-the-configured-header } }]",
-    }),
-    'ringback.yaml',
-  )
+  const folder = t.testdir({
+    token: canaries.header,
+    'ringback.yaml':
+      "origins: [{ match: '*', headers: { authorization: { file: token }, x-plain: canary-of-the-configured-header } }]",
+  })
+  chmodSync(join(folder, 'token'), 0o600)
+  const config = join(folder, 'ringback.yaml')
   const relay = stage.start({ config }, { DATABASE_URL: databaseUrl })
   const ids = await everyFate(t, stage)
   await stage.drained()

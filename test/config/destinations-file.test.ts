@@ -29,6 +29,7 @@ t.test('without a file all origins go by the options', async t => {
     unknown: 'resend',
     signingKeys: [],
     tls: null,
+    proxy: null,
   })
 })
 
@@ -48,6 +49,7 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
     unknown: 'hold',
     signingKeys: [],
     tls: null,
+    proxy: null,
   })
   const byOptions = {
     concurrency: 8,
@@ -58,6 +60,7 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
     unknown: 'resend',
     signingKeys: [],
     tls: null,
+    proxy: null,
   }
   t.same(destinations.of('https://a.partner.example'), { ...byOptions, breaker: { failures: 3, pauseMs: 120_000 } })
   t.same(destinations.of('https://partner.example'), { ...byOptions, breaker: { failures: 3, pauseMs: 3_000 } })
@@ -85,7 +88,7 @@ t.test('a misspelt field is a fault with the one that is meant', async t => {
     '1:36 origins[0].breaker.failure: unknown field; did you mean failures?',
   ])
   t.same(ruleFile(t, '"a\\nb": 4').faults(), [
-    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, breaker, headers, retry, unknown, sign, tls',
+    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, breaker, headers, retry, unknown, sign, tls, proxy',
   ])
 })
 

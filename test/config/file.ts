@@ -1,16 +1,22 @@
-import { join } from 'node:path'
+import { chmodSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
 import { parse } from '../../src/config.ts'
 import type { Destinations } from '../../src/destinations.ts'
 import { UsageError } from '../../src/errors.ts'
 
-/** A configuration file in a folder of the test's own, beside `others`. */
+/** A configuration file in a folder of the test's own, beside `others`, which only their owner may use. */
 export class File {
   readonly path: string
 
   /** @param t each test has one folder: a second file takes the place of the first. */
   constructor(t: Test, content: string | Buffer, others: Readonly<Record<string, string>> = {}) {
     this.path = join(t.testdir({ ...others, 'ringback.yaml': content }), 'ringback.yaml')
+    for (const name of Object.keys(others)) chmodSync(this.beside(name), 0o600)
+  }
+
+  beside(name: string): string {
+    return join(dirname(this.path), name)
   }
 
   destinations(...argv: string[]): Destinations {

@@ -1,5 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { ruleFile } from './file.ts'
 
@@ -19,8 +18,7 @@ t.test('headers are sent as they are written, under names in lower case', async 
 t.test('a value is read from a file, by its path or from the folder of the configuration on, and trimmed', async t => {
   const file = ruleFile(t, 'headers: { authorization: { file: token } }', { token: '\n Bearer a b \r\n' })
   t.same(file.destinations().of(origin).headers, ['authorization', 'Bearer a b'])
-  const absolute = join(dirname(file.path), 'token')
-  writeFileSync(file.path, `origins: [{ match: '*', headers: { authorization: { file: ${absolute} } } }]`)
+  writeFileSync(file.path, `origins: [{ match: '*', headers: { authorization: { file: ${file.beside('token')} } } }]`)
   t.same(file.destinations().of(origin).headers, ['authorization', 'Bearer a b'])
 })
 
@@ -109,8 +107,14 @@ t.test('a file that holds no value is refused, and its content not shown', async
 
 t.test('a file that cannot be read is refused with the reason', async t => {
   const file = ruleFile(t, 'headers: { x-a: { file: token } }', { token: 'x' })
-  rmSync(join(dirname(file.path), 'token'))
+  rmSync(file.beside('token'))
   t.match(file.faults(), [
     /x-a\.file: expected the path of a readable file that holds the value; got "token", which cannot be read \(ENOENT\)$/,
   ])
+})
+
+t.test('a file that others may use is refused with the remedy', { skip: process.platform === 'win32' }, async t => {
+  const file = ruleFile(t, 'headers: { x-a: { file: token } }', { token: 'x' })
+  chmodSync(file.beside('token'), 0o440)
+  t.match(file.faults(), [/x-a\.file: expected that only its owner may use "token", as after chmod 600; got mode 440$/])
 })

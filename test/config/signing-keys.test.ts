@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
 import { type File, ruleFile } from './file.ts'
@@ -11,7 +10,7 @@ const keyOf = (bytes: Buffer): string => `whsec_${bytes.toString('base64')}`
 /** A rule that signs with the key in `key`, which has this content and mode. */
 function signed(t: Test, content: string, mode = 0o600): File {
   const file = ruleFile(t, 'sign: { file: key }', { key: content })
-  chmodSync(join(dirname(file.path), 'key'), mode)
+  chmodSync(file.beside('key'), mode)
   return file
 }
 
@@ -26,7 +25,7 @@ t.test('a key is read from a file, with or without a line break behind it', asyn
   const key = randomBytes(32)
   for (const end of ['', '\n', '\r\n', ' \n\n']) t.same(keysIn(signed(t, `${keyOf(key)}${end}`)), [key])
   const file = signed(t, keyOf(key))
-  writeFileSync(file.path, `origins: [{ match: '*', sign: { file: ${join(dirname(file.path), 'key')} } }]`)
+  writeFileSync(file.path, `origins: [{ match: '*', sign: { file: ${file.beside('key')} } }]`)
   t.same(keysIn(file), [key], 'by its path')
 })
 
@@ -88,7 +87,10 @@ t.test('a key that stands in the configuration itself is refused, and not shown'
     [`sign: ${key}`, 'origins[0].sign: expected { file: PATH }; got a text'],
     ['sign:', 'origins[0].sign: expected { file: PATH }; got nothing'],
     [`sign: [{ file: ${key} }]`, 'origins[0].sign: expected { file: PATH }; got a list'],
-    [`sign: { file: ${key} }`, `${path}; got a key, which is not shown`],
+    [
+      `sign: { file: ${key} }`,
+      'origins[0].sign.file: expected the path of a file that holds the key; got a key, which is not shown',
+    ],
     ['sign: { file: }', `${path}; got nothing`],
     ['sign: { file: [a] }', `${path}; got a list`],
     ['sign: {}', `${path}; got nothing`],
@@ -107,7 +109,7 @@ t.test('a file that cannot be read is refused with the reason', async t => {
     /sign\.file: expected the path of a readable file that holds the key; got "none", which cannot be read \(ENOENT\)$/,
   ])
   const file = ruleFile(t, 'sign: { file: folder }')
-  mkdirSync(join(dirname(file.path), 'folder'), { mode: 0o700 })
+  mkdirSync(file.beside('folder'), { mode: 0o700 })
   t.match(file.faults(), [/got "folder", which cannot be read \(EISDIR\)$/])
 })
 

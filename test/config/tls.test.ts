@@ -1,6 +1,5 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { chmodSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { connectBy } from '../../src/delivery/connect-by.ts'
 import { stage } from '../delivery/stage.ts'
@@ -14,15 +13,9 @@ function newKey(): string {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
-/** A rule with these settings of TLS, beside files whose keys only their owner can read. */
+/** A rule with these settings of TLS. */
 function tlsFile(t: Test, setting: string, others: Readonly<Record<string, string>> = {}): File {
-  const file = ruleFile(t, `tls: ${setting}`, { ...files, ...others })
-  for (const name of Object.keys({ ...files, ...others })) chmodSync(beside(file, name), 0o600)
-  return file
-}
-
-function beside(file: File, name: string): string {
-  return join(dirname(file.path), name)
+  return ruleFile(t, `tls: ${setting}`, { ...files, ...others })
 }
 
 t.test('a POST goes by the authority, certificate, key and version that a rule names', async t => {
@@ -111,21 +104,20 @@ t.test('a file that holds something else is a fault, and its content not shown',
   }
 })
 
-t.test('a key that others can read is refused', async t => {
-  for (const mode of [0o604, 0o644, 0o660]) {
+t.test('a key that others may use is refused, whoever owns it; a certificate is for all', async t => {
+  for (const mode of [0o604, 0o440, 0o660]) {
     const file = tlsFile(t, '{ cert: client.pem, key: client.key }')
-    chmodSync(beside(file, 'client.key'), mode)
+    chmodSync(file.beside('client.key'), mode)
+    chmodSync(file.beside('client.pem'), 0o644)
     t.match(file.faults(), [
-      new RegExp(
-        `tls\\.key: expected that only its owner can read the file \\(chmod 600\\).*; got mode ${mode.toString(8)} of "client.key"$`,
-      ),
+      new RegExp(`tls\\.key: expected that only its owner may use "client.key", .*; got mode ${mode.toString(8)}$`),
     ])
   }
 })
 
 t.test('a key that is not there is refused with the reason', async t => {
   const file = tlsFile(t, '{ cert: client.pem, key: client.key }')
-  rmSync(beside(file, 'client.key'))
+  rmSync(file.beside('client.key'))
   t.match(file.faults(), [/tls\.key: expected the path of .*; got "client\.key", which cannot be read \(ENOENT\)$/])
 })
 

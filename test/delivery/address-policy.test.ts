@@ -214,3 +214,12 @@ t.test('every IPv4 address is judged alike however IPv6 carries it', async t => 
   })
   t.doesNotThrow(() => fc.assert(property))
 })
+
+t.test('of a name that is looked up elsewhere the name is judged, and localhost is loopback everywhere', async t => {
+  const policy = new AddressPolicy({ allow: ['localhost:8080'], deny: ['*.inner.example'], database: () => null })
+  t.equal(policy.refusalOfName('crm.example', 80), null)
+  t.equal(policy.refusalOfName('localhost', 8080), null)
+  t.match(policy.refusalOfName('localhost.', 80), /^localhost at 127\.0\.0\.1 is loopback/)
+  t.match(policy.refusalOfName('a.localhost', 8080), /^a\.localhost at 127\.0\.0\.1 is loopback/)
+  t.equal(policy.refusalOfName('a.inner.example', 80), 'a.inner.example is in --deny *.inner.example')
+})

@@ -128,3 +128,20 @@ async function answerAll(line: Line, gate: Promise<void> = Promise.resolve()): P
     line.answer('200 OK')
   }
 }
+
+t.test('after other settings nothing that was open is used again, and what is under way ends as it began', async t => {
+  const gate = signal()
+  const server = await rawServer(t, line => answerAll(line, gate.given))
+  const { origins, post } = stage(t)
+  const first = post(server.url)
+  await server.received(1)
+  origins.renew()
+  gate.give()
+  t.match(await first, { kind: 'delivered' })
+  for (const _ of [1, 2]) t.match(await post(server.url), { kind: 'delivered' })
+  t.equal(server.lines.length, 2)
+  origins.renew()
+  await server.quiet()
+  t.match(await post(server.url), { kind: 'delivered' })
+  t.equal(server.lines.length, 3)
+})
