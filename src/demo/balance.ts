@@ -22,7 +22,7 @@ export async function balance(scene: Scene): Promise<boolean> {
     ['out of order', String(all.outOfOrder), ''],
     ['latency p50', `${p50.toFixed(1)} ms`, 'from commit to arrival, crm and dwh'],
     ['verified', String(all.taken), 'by signature; the other POSTs met 503 or 404'],
-    ['effects', String(all.effects), "in the receiver's database, one for each callback"],
+    ['effects', String(all.effects), `in the receiver's database, of ${all.withEffect} callbacks`],
     ['duplicates', String(all.duplicates), 'verified, but they came again: no second effect'],
     ['forged', String(all.forged), 'POST without the key, refused with 401: no effect'],
   ]

@@ -5,6 +5,10 @@
 import type pg from 'pg'
 import { type Arrival, FormError, type Headers, parse, receive, VerificationError, verify } from '../receiver.ts'
 
+/** The effect of a callback is a row here. Nothing but the inbox keeps a second one out. */
+export const effectTable = `create table effect (
+  id bigint generated always as identity, message_id text not null, path text not null, form text not null)`
+
 export interface Post {
   readonly path: string
   readonly headers: Headers
@@ -34,7 +38,7 @@ export async function take(pool: pg.Pool, keys: string, { path, headers, body }:
   }
 }
 
-/** The effect is a row. It commits together with the inbox's, or neither does. */
+/** The row of the effect commits together with the inbox's, or neither does. */
 async function handle(pool: pg.Pool, arrival: Arrival, path: string, form: URLSearchParams) {
   const client = await pool.connect()
   let failure: Error | undefined

@@ -18,6 +18,7 @@ export interface Signing {
 /** Makes both files in `folder`. */
 export async function signing(folder: string, signal: AbortSignal): Promise<Signing> {
   const [keyFile, configFile] = [join(folder, 'receiver.key'), join(folder, 'relay.yaml')]
+  // It needs no database.
   await ringback(['keygen', keyFile], '', signal)
   await writeFile(configFile, SETTINGS)
   return { keyFile, configFile }

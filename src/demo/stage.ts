@@ -8,6 +8,7 @@ import { type EmbeddedPostgres, embeddedPostgres } from './embedded.ts'
 import type { Ending } from './ending.ts'
 import { Receivers } from './receivers.ts'
 import { RelayProcess } from './relay-process.ts'
+import { effectTable } from './sample.ts'
 import { Scheduler } from './scheduler.ts'
 import type { Screen } from './screen.ts'
 import { type Signing, signing } from './signing.ts'
@@ -15,10 +16,6 @@ import { until } from './waiting.ts'
 
 const SCHEDULER = new URL('../../sql/examples/thain.sql', import.meta.url)
 const INBOX = new URL('../../sql/receiver/inbox.sql', import.meta.url)
-
-/** What the sample receiver does with a callback is to write a row. Nothing but its inbox keeps a second one out. */
-const EFFECT = `create table effect (
-  id bigint generated always as identity, message_id text not null, path text not null, form text not null)`
 
 /** Commit times are for the summary's latencies. Everything else is as PostgreSQL has it, fsync included. */
 const SETTINGS = { track_commit_timestamp: 'on' }
@@ -51,7 +48,7 @@ export class Stage {
     return server
   }
 
-  /** Both schemas. @returns a connection as an operator has it, and the names of the migrations. */
+  /** The outbox and the scheduler. @returns a connection as an operator has it, and the names of the migrations. */
   async migrate({ url }: EmbeddedPostgres): Promise<{ readonly db: pg.Pool; readonly applied: readonly string[] }> {
     const applied = await migrate({ connectionString: url }, { schema: 'outbox', wake: 'keep' })
     const db = this.#openPool(url)
@@ -59,13 +56,13 @@ export class Stage {
     return { db, applied }
   }
 
-  /** In the same server, since there is but one; the receiver shares nothing else with the outbox. */
+  /** With an inbox. The demo has but one server; the receiver shares nothing else with the outbox. */
   async makeReceiverDatabase({ url }: EmbeddedPostgres, db: pg.Pool): Promise<ReceiverDatabase> {
     await db.query('create database receiver')
     const databaseUrl = new URL('/receiver', url).href
     const receiverDb = this.#openPool(databaseUrl)
     await receiverDb.query(await readFile(INBOX, 'utf8'))
-    await receiverDb.query(EFFECT)
+    await receiverDb.query(effectTable)
     return { databaseUrl, receiverDb }
   }
 
@@ -114,14 +111,6 @@ export class Stage {
     return this.#server === undefined ? undefined : join(dirname(this.#server.logFile), 'relay.log')
   }
 
-  #openPool(url: string): pg.Pool {
-    const pool = new pg.Pool({ connectionString: url, application_name: 'ringback demo', max: 2 })
-    // A session that is ended says so to its next query.
-    pool.on('error', () => {})
-    this.#toStrike.push(() => pool.end())
-    return pool
-  }
-
   /** A copy that stays. undefined: there is no log. */
   async keepRelayLog(): Promise<string | undefined> {
     if (this.relayLog === undefined) return undefined
@@ -137,5 +126,13 @@ export class Stage {
     const errors: unknown[] = []
     for (const strike of this.#toStrike.reverse()) await strike().catch(error => errors.push(error))
     if (errors.length > 0) throw errors[0]
+  }
+
+  #openPool(url: string): pg.Pool {
+    const pool = new pg.Pool({ connectionString: url, application_name: 'ringback demo', max: 2 })
+    // A session that is ended says so to its next query.
+    pool.on('error', () => {})
+    this.#toStrike.push(() => pool.end())
+    return pool
   }
 }
