@@ -1,4 +1,5 @@
 import { relative } from 'node:path'
+import type { DemoConfig } from '../config.ts'
 import { programFile } from './programs.ts'
 import type { Scene } from './scene.ts'
 import type { Screen } from './screen.ts'
@@ -10,7 +11,7 @@ function typed(): string {
   return called.endsWith('/ringback') ? 'ringback' : `node ${relative(process.cwd(), programFile('cli'))}`
 }
 
-export function whereNext(screen: Screen): void {
+export function whereNext(screen: Screen, { keep }: DemoConfig): void {
   screen.line()
   screen.line('   Where to look next')
   screen.pointer('README.md', 'what is promised, how to install and to run it')
@@ -18,7 +19,7 @@ export function whereNext(screen: Screen): void {
   screen.pointer('sql/receiver/inbox.sql', "the receiver's inbox, for any language")
   screen.pointer('sql/cookbook/', 'replay, hold, cancel, amend: by plain SQL')
   screen.pointer('ringback status', `yours: DATABASE_URL=... ${typed()} status`)
-  screen.pointer('make demo ARGS=--keep', 'keeps all this running, for you to try things')
+  if (!keep) screen.pointer('make demo ARGS=--keep', 'keeps all this running, for you to try things')
 }
 
 /** Until Ctrl-C. What arrives meanwhile is shown. */

@@ -25,7 +25,7 @@ export async function demo(config: DemoConfig): Promise<number> {
   await stage.strike()
   ending.dismiss()
   if (code === 0 && !ending.isInterrupted) screen.line()
-  if (code === 0 || ending.isInterrupted) screen.say('Stopped. Nothing is left behind.')
+  if (code !== 1) screen.say('Stopped. Nothing is left behind.')
   return code
 }
 
@@ -38,7 +38,7 @@ async function performed(stage: Stage, config: DemoConfig): Promise<number> {
   }
 }
 
-async function perform(stage: Stage, { keep }: DemoConfig): Promise<number> {
+async function perform(stage: Stage, config: DemoConfig): Promise<number> {
   const { screen, ending } = stage
   screen.title('Ringback: HTTP callbacks that commit together with the change they tell about.')
   const scene = await open(stage)
@@ -48,8 +48,8 @@ async function perform(stage: Stage, { keep }: DemoConfig): Promise<number> {
   await copiesHaveNoEffect(scene)
   const addsUp = await balance(scene)
   if (!addsUp) await showRelayLog(stage)
-  whereNext(screen)
-  if (keep) await keepRunning(stage, scene)
+  whereNext(screen, config)
+  if (config.keep) await keepRunning(stage, scene)
   if (ending.signal.aborted && !ending.isInterrupted) throw ending.signal.reason
   return addsUp ? 0 : 1
 }
