@@ -43,7 +43,8 @@ class Receiver {
     const answer = mishap === 'answer lost' ? null : status
     report({ kind: 'arrival', arrival: { ...readable(request, body), atMs, path, answer, found, reason } })
     if (answer === null) request.socket.destroy()
-    else response.writeHead(answer).end(reason)
+    // Why it failed is nothing to tell a sender.
+    else response.writeHead(answer).end(found === 'refused' ? reason : '')
   }
 
   /** By the newest rule that fits. An answer is lost once. */
