@@ -15,7 +15,7 @@ BENCH_NODE := test/bench/node_modules/node/bin/node
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: dist/cli.js ## shows it all on this machine in half a minute; ARGS=--keep leaves it running
+demo: dist/cli.js ## shows it all on this machine in forty seconds; ARGS=--keep leaves it running
 	@node dist/cli.js demo $(ARGS)
 
 test: $(INSTALLED) ## runs every test, or ARGS=<files>, with an embedded PostgreSQL or TEST_DATABASE_URL

@@ -1,7 +1,6 @@
 /** What the demo shows, act by act; each ends when all its callbacks are settled. */
 import { type Arrival, isAccepted } from './arrival.ts'
-import { ringback } from './relay-process.ts'
-import { everythingSettled, evidence, type Scene } from './scene.ts'
+import { everythingSettled, evidence, type Scene, showCommand, showStatement } from './scene.ts'
 import { latencies } from './summary.ts'
 import { pause, until } from './waiting.ts'
 
@@ -38,10 +37,10 @@ export async function systemFails(scene: Scene): Promise<void> {
   const { screen, receivers } = scene
   screen.step('erp is down for ten seconds and answers 503. Its callbacks wait, in order; crm and dwh are not held up.')
   await pause(READING_MS, scene.signal)
-  await receivers.answer({ path: '/erp', status: 503 })
+  await receivers.rule({ path: '/erp', mishap: 503 })
   const downAt = Date.now()
   await Promise.all([keepBusy(scene), showStatus(scene), pause(OUTAGE_MS, scene.signal)])
-  await receivers.answer({ path: '/erp', status: 200 })
+  await receivers.rule({ path: '/erp', mishap: 'none' })
   const upAt = Date.now()
   screen.event('erp is up again')
   await everythingSettled(scene)
@@ -60,15 +59,13 @@ async function keepBusy({ scheduler, flows }: Scene): Promise<void> {
   ])
 }
 
-async function showStatus({ screen, signal, databaseUrl }: Scene): Promise<void> {
-  await pause(OUTAGE_MS / 2, signal)
-  const output = await ringback(['status'], databaseUrl, signal)
-  screen.command(['$ ringback status'])
-  screen.output(output)
+async function showStatus(scene: Scene): Promise<void> {
+  await pause(OUTAGE_MS / 2, scene.signal)
+  await showCommand(scene, ['status'])
 }
 
 async function tellRecovery(scene: Scene, downAt: number, upAt: number): Promise<void> {
-  const { screen, db, databaseUrl } = scene
+  const { screen, db } = scene
   const seen = await evidence(scene)
   const isOfErp = ({ path }: Arrival): boolean => path.startsWith('/erp')
   const recovered = seen.arrivals.filter(arrival => isOfErp(arrival) && arrival.atMs >= upAt && isAccepted(arrival))
@@ -76,14 +73,12 @@ async function tellRecovery(scene: Scene, downAt: number, upAt: number): Promise
   const meanwhile = latencies(seen, arrival => !isOfErp(arrival) && arrival.atMs >= downAt && arrival.atMs < upAt)
   screen.line()
   screen.say(
-    `erp had all ${recovered.length} that waited ${((lastAt - upAt) / 1_000).toFixed(1)} s after it was up. ` +
-      `Meanwhile ${meanwhile.length} callbacks reached the others, the slowest ${(meanwhile.at(-1) ?? Number.NaN).toFixed(1)} ms after its commit.`,
+    `${((lastAt - upAt) / 1_000).toFixed(1)} s after it was up, erp had all ${recovered.length} that had waited. ` +
+      `While it was down ${meanwhile.length} callbacks reached the others, the slowest ${(meanwhile.at(-1) ?? Number.NaN).toFixed(1)} ms after its commit.`,
   )
   const { rows } = await db.query<{ id: string }>('select id from outbox.callback order by attempts desc, id limit 1')
   const id = rows[0]?.id ?? ''
-  const output = await ringback(['attempts', id], databaseUrl, scene.signal)
-  screen.command([`$ ringback attempts ${id}`])
-  screen.output(output)
+  await showCommand(scene, ['attempts', id])
 }
 
 interface Dead {
@@ -94,21 +89,22 @@ interface Dead {
 
 /** A callback that nobody wants is dead, and an operator brings it back. */
 export async function operatorReplays(scene: Scene): Promise<void> {
-  const { screen, receivers, scheduler, flows, db } = scene
+  const { screen, receivers, scheduler, flows } = scene
   screen.step(
     'dwh does not know the path and answers 404: trying again is no use, so the callback is dead, but not lost.',
   )
   await pause(READING_MS, scene.signal)
-  await receivers.answer({ path: '/dwh/plan', status: 404 })
+  await receivers.rule({ path: '/dwh/plan', mishap: 404 })
   await scheduler.pauseFlow(flows.report)
   await everythingSettled(scene)
   const dead = await onlyDead(scene)
-  screen.say(`Callback ${dead.id} is dead: ${dead.reason}. dwh is mended, and an operator replays it:`)
-  await receivers.answer({ path: '/dwh/plan', status: 200 })
+  screen.say(`Callback ${dead.id} is dead (${dead.reason}). dwh is mended, and an operator replays it:`)
+  await receivers.rule({ path: '/dwh/plan', mishap: 'none' })
   await pause(READING_MS, scene.signal)
-  const statement = [`UPDATE outbox.callback SET status = 'pending'`, ` WHERE status = 'dead' AND id = ${dead.id};`]
-  screen.command(statement)
-  await db.query(statement.join('\n'))
+  await showStatement(scene, [
+    `UPDATE outbox.callback SET status = 'pending'`,
+    ` WHERE status = 'dead' AND id = ${dead.id};`,
+  ])
   await until(() => receivers.accepted(dead.messageId) !== undefined, {
     what: `the replayed callback ${dead.id} arrived with its webhook-id ${dead.messageId}`,
     withinMs: 10_000,

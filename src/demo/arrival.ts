@@ -1,3 +1,5 @@
+import type { Taken } from './sample.ts'
+
 /** One POST as the receiver saw it. It goes from the receiver's process to the demo's as a message, hence plain values. */
 export interface Arrival {
   /** When its last byte was read: Unix time in milliseconds, with fractions. */
@@ -9,8 +11,12 @@ export interface Arrival {
   readonly messageId: string
   /** Header `webhook-attempt`. */
   readonly attempt: number
-  /** The status it was answered with. */
-  readonly answer: number
+  /** The status it was answered with; null: the answer was lost. */
+  readonly answer: number | null
+  /** What the receiver made of it; `unseen`: it was down, or did not know the path. */
+  readonly found: Taken['found'] | 'unseen'
+  /** Why it was refused or failed; else empty. */
+  readonly reason: string
 }
 
 /** What the numbers stand for, by the last part of the path; see the functions for the scheduler in sql/schema.sql. */
@@ -21,7 +27,15 @@ const MEANINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 }
 
 export function isAccepted({ answer }: Arrival): boolean {
-  return answer >= 200 && answer <= 299
+  return answer !== null && answer >= 200 && answer <= 299
+}
+
+/** What is worth a line of its own below the arrival; else empty. */
+export function remarkText({ found, answer, reason }: Arrival): string {
+  if (reason !== '') return `${found}: ${reason}`
+  if (found === 'duplicate') return 'duplicate: no second effect'
+  if (found === 'stale') return 'stale: no effect'
+  return answer === null ? 'has its effect, but the answer is lost' : ''
 }
 
 /** The form in words: `flowId=1 flowExecutionId=3 code=4 (running)`. */

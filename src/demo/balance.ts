@@ -4,7 +4,7 @@ import { faults, figures, latencies, median } from './summary.ts'
 /** The last act: the figures, and whether they add up. @returns whether they do. */
 export async function balance(scene: Scene): Promise<boolean> {
   const { screen } = scene
-  screen.step("The balance, from the database and the receiver's log.")
+  screen.step("The balance, from the outbox, the receiver's log and its database.")
   const seen = await evidence(scene)
   const all = figures(seen)
   const p50 = median(latencies(seen, ({ path }) => !path.startsWith('/erp')))
@@ -17,11 +17,14 @@ export async function balance(scene: Scene): Promise<boolean> {
       String(all.posts),
       all.unexplained === 0 ? 'each is in outbox.attempt, with the same answer' : 'not as in outbox.attempt',
     ],
-    ['retries', String(all.retries), 'after a 503'],
+    ['retries', String(all.retries), 'after a 503, or without an answer'],
     ['replays', String(all.replays), 'by SQL'],
     ['out of order', String(all.outOfOrder), ''],
-    ['duplicates', String(all.duplicates), ''],
     ['latency p50', `${p50.toFixed(1)} ms`, 'from commit to arrival, crm and dwh'],
+    ['verified', String(all.taken), 'by signature; the other POSTs met 503 or 404'],
+    ['effects', String(all.effects), `in the receiver's database, of ${all.withEffect} callbacks`],
+    ['duplicates', String(all.duplicates), 'verified, but they came again: no second effect'],
+    ['forged', String(all.forged), 'POST without the key, refused with 401: no effect'],
   ]
   for (const [name, value, remark] of rows) {
     screen.line(`   ${name.padEnd(14)}${value.padStart(8)}   ${remark}`.trimEnd())

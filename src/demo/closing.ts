@@ -1,5 +1,7 @@
 import { relative } from 'node:path'
+import type { DemoConfig } from '../config.ts'
 import { programFile } from './programs.ts'
+import type { Scene } from './scene.ts'
 import type { Screen } from './screen.ts'
 import type { Stage } from './stage.ts'
 
@@ -9,18 +11,19 @@ function typed(): string {
   return called.endsWith('/ringback') ? 'ringback' : `node ${relative(process.cwd(), programFile('cli'))}`
 }
 
-export function whereNext(screen: Screen): void {
+export function whereNext(screen: Screen, { keep }: DemoConfig): void {
   screen.line()
   screen.line('   Where to look next')
   screen.pointer('README.md', 'what is promised, how to install and to run it')
   screen.pointer('sql/examples/thain.sql', 'the triggers that wrote these callbacks')
+  screen.pointer('sql/receiver/inbox.sql', "the receiver's inbox, for any language")
   screen.pointer('sql/cookbook/', 'replay, hold, cancel, amend: by plain SQL')
-  screen.pointer('ringback status', `here: DATABASE_URL=... ${typed()} status`)
-  screen.pointer('make demo ARGS=--keep', 'keeps all this running, for you to try things')
+  screen.pointer('ringback status', `yours: DATABASE_URL=... ${typed()} status`)
+  if (!keep) screen.pointer('make demo ARGS=--keep', 'keeps all this running, for you to try things')
 }
 
 /** Until Ctrl-C. What arrives meanwhile is shown. */
-export async function keepRunning(stage: Stage, databaseUrl: string): Promise<void> {
+export async function keepRunning(stage: Stage, { databaseUrl, receiverUrl }: Scene): Promise<void> {
   const { screen, ending } = stage
   screen.step('Everything keeps running until Ctrl-C, and then leaves nothing behind. In another terminal:')
   screen.command([
@@ -29,6 +32,8 @@ export async function keepRunning(stage: Stage, databaseUrl: string): Promise<vo
     `psql ${databaseUrl}`,
     `=# UPDATE scheduler.flow SET scheduling_status = 1 WHERE id = 3;`,
     `=# SELECT id, status, attempts FROM outbox.callback ORDER BY id DESC LIMIT 5;`,
+    `psql ${receiverUrl}`,
+    `=# SELECT * FROM effect ORDER BY id DESC LIMIT 5;`,
   ])
   screen.say('What arrives is shown here. The log of the relay:')
   screen.command([stage.relayLog ?? ''])

@@ -3,6 +3,7 @@ import { messageOf } from '../errors.ts'
 import { flowsRun, operatorReplays, systemFails } from './acts.ts'
 import { balance } from './balance.ts'
 import { keepRunning, whereNext } from './closing.ts'
+import { copiesHaveNoEffect } from './copies.ts'
 import { Ending, Interrupted, interruptedCode } from './ending.ts'
 import { open } from './opening.ts'
 import { tailOf } from './relay-process.ts'
@@ -10,7 +11,7 @@ import { Screen } from './screen.ts'
 import { Stage } from './stage.ts'
 
 /**
- * `ringback demo`: all of it on this machine, in half a minute. Leaves nothing behind, however it ends.
+ * `ringback demo`: all of it on this machine, in forty seconds. Leaves nothing behind, however it ends.
  *
  * @returns 0; 1 when something failed or does not add up; 130 after Ctrl-C.
  */
@@ -23,7 +24,8 @@ export async function demo(config: DemoConfig): Promise<number> {
   const code = await performed(stage, config)
   await stage.strike()
   ending.dismiss()
-  if (ending.isInterrupted) screen.say('Stopped. Nothing is left behind.')
+  if (code === 0 && !ending.isInterrupted) screen.line()
+  if (code !== 1) screen.say('Stopped. Nothing is left behind.')
   return code
 }
 
@@ -36,17 +38,18 @@ async function performed(stage: Stage, config: DemoConfig): Promise<number> {
   }
 }
 
-async function perform(stage: Stage, { keep }: DemoConfig): Promise<number> {
+async function perform(stage: Stage, config: DemoConfig): Promise<number> {
   const { screen, ending } = stage
   screen.title('Ringback: HTTP callbacks that commit together with the change they tell about.')
   const scene = await open(stage)
   await flowsRun(scene)
   await systemFails(scene)
   await operatorReplays(scene)
+  await copiesHaveNoEffect(scene)
   const addsUp = await balance(scene)
   if (!addsUp) await showRelayLog(stage)
-  whereNext(screen)
-  if (keep) await keepRunning(stage, scene.databaseUrl)
+  whereNext(screen, config)
+  if (config.keep) await keepRunning(stage, scene)
   if (ending.signal.aborted && !ending.isInterrupted) throw ending.signal.reason
   return addsUp ? 0 : 1
 }

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type pg from 'pg'
 import type { EmbeddedPostgres } from './embedded.ts'
 import { demoOptions, demoReach } from './relay-process.ts'
@@ -12,16 +12,21 @@ export async function open(stage: Stage): Promise<Scene> {
   const server = await stage.startServer()
   const db = await openSchemas(stage, server)
   screen.step('A relay and a receiver start, each a process of its own.')
-  const receivers = await stage.startReceivers()
+  const keys = await stage.makeSigning(server)
+  const { databaseUrl: receiverUrl, receiverDb } = await stage.makeReceiverDatabase(server, db)
+  const receivers = await stage.startReceivers(receiverUrl, keys)
   const scheduler = stage.startScheduler(server)
   const flows = await addFlows(scheduler, receivers)
   screen.fact('crm', `${receivers.origin('crm')}  hears of flow 1, "invoices", and its jobs`)
   screen.fact('erp', `${receivers.origin('erp')}  hears of the jobs of flow 2, "stock"`)
   screen.fact('dwh', `${receivers.origin('dwh')}  hears of flow 3, "report"`)
-  await stage.startRelay(server, db)
+  screen.fact('', 'They share a key with the relay, and a database with an inbox.')
+  await stage.startRelay(server, db, keys)
   screen.fact('relay', `ringback run ${demoOptions.join(' ')}`)
   screen.fact('', `             ${demoReach.join(' ')}, where the receivers are`)
-  return { screen, signal: stage.ending.signal, databaseUrl: server.url, db, receivers, scheduler, flows }
+  screen.fact('', `             --config ${basename(keys.configFile)}, by which it signs`)
+  const { signal } = stage.ending
+  return { screen, signal, databaseUrl: server.url, db, receiverUrl, receiverDb, receivers, scheduler, flows }
 }
 
 async function openSchemas(stage: Stage, server: EmbeddedPostgres): Promise<pg.Pool> {

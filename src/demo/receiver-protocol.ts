@@ -5,10 +5,11 @@ import type { Arrival } from './arrival.ts'
 export const systems = ['crm', 'erp', 'dwh'] as const
 export type System = (typeof systems)[number]
 
-/** From the demo, in a list: whatever begins with `path` is answered with `status` from now on. The reply is `settled`. */
+/** From the demo, in a list: what happens from now on to whatever begins with `path`. The reply is `settled`. */
 export interface Rule {
   readonly path: string
-  readonly status: number
+  /** A number: nobody looks at the POST, and this status is the answer. `answer lost`: once, after the POST was taken. */
+  readonly mishap: number | 'answer lost' | 'none'
 }
 
 /** From the receiver, in the order in which things happened there. */

@@ -1,13 +1,22 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { type Arrival, isAccepted } from './arrival.ts'
-import { programFile } from './programs.ts'
+import { demoEnvironment, programFile } from './programs.ts'
 import type { Report, Rule, System } from './receiver-protocol.ts'
 
 export interface ReceiverEvents {
   readonly arrived: (arrival: Arrival) => void
   /** Its process has ended, and nobody had asked for it. */
   readonly lost: (error: Error) => void
+}
+
+export interface ReceiverOptions {
+  /** Of the first of its servers; 0 takes free ones. */
+  readonly port: number
+  /** Its own, with an inbox. */
+  readonly databaseUrl: string
+  /** Of the key that it shares with the relay. */
+  readonly keyFile: string
 }
 
 /** The receiver's process as the demo holds it, and its log: everything that arrived there. */
@@ -21,22 +30,22 @@ export class Receivers {
   /** Set when its process is gone. */
   #end: Error | undefined
 
-  /**
-   * @param port of the first of its servers; 0 takes free ones.
-   * @throws {Error} when it cannot listen.
-   */
-  static async start(port: number, events: ReceiverEvents): Promise<Receivers> {
-    const receivers = new Receivers(port, events)
+  /** @throws {Error} when it cannot listen. */
+  static async start(options: ReceiverOptions, events: ReceiverEvents): Promise<Receivers> {
+    const receivers = new Receivers(options, events)
     const [failure] = (await once(receivers.#reports, 'listening')) as [string | null]
     if (failure === null) return receivers
     await receivers.stop()
     throw new Error(`the sample receiver cannot listen: ${failure}`)
   }
 
-  private constructor(port: number, events: ReceiverEvents) {
+  private constructor({ port, databaseUrl, keyFile }: ReceiverOptions, events: ReceiverEvents) {
     this.#events = events
     // In a process group of its own, or the terminal's Ctrl-C would end it before those who still use it.
-    this.#child = fork(programFile('demo/receiver'), [String(port)], { detached: true })
+    this.#child = fork(programFile('demo/receiver'), [String(port), keyFile], {
+      env: demoEnvironment(databaseUrl),
+      detached: true,
+    })
     this.#child.on('message', message => this.#take(message as Report))
     this.#child.once('exit', (code, signal) => {
       this.#gone(new Error(`the sample receiver has ended, ${signal ?? `exit code ${code}`}`))
@@ -58,8 +67,8 @@ export class Receivers {
     return this.origin(path.split('/')[1] as System) + path
   }
 
-  /** How to answer from now on. Resolves when it holds, with all earlier arrivals reported; without rules, only that. */
-  async answer(...rules: readonly Rule[]): Promise<void> {
+  /** What happens from now on. Resolves when it holds, with all earlier arrivals reported; without rules, only that. */
+  async rule(...rules: readonly Rule[]): Promise<void> {
     if (this.#end) throw this.#end
     const settled = once(this.#reports, 'settled')
     this.#child.send(rules, () => {})

@@ -6,6 +6,7 @@ import { demoEnvironment, leash, programFile } from './programs.ts'
 
 export interface RelayOptions {
   readonly databaseUrl: string
+  readonly configFile: string
   readonly logFile: string
   readonly logLevel: string
   /** It has ended, and nobody had asked for it. */
@@ -37,9 +38,10 @@ export class RelayProcess {
     }
   }
 
-  private constructor({ databaseUrl, logLevel, lost }: RelayOptions, log: number) {
-    const own = ['--name', 'demo', '--grace', '2s', '--log-level', logLevel, '--log-format', 'json']
-    const argv = [programFile('cli'), 'run', ...demoOptions, ...demoReach, ...own]
+  private constructor({ databaseUrl, configFile, logLevel, lost }: RelayOptions, log: number) {
+    const own = ['--config', configFile, '--name', 'demo', '--grace', '2s']
+    const logging = ['--log-level', logLevel, '--log-format', 'json']
+    const argv = [programFile('cli'), 'run', ...demoOptions, ...demoReach, ...own, ...logging]
     this.#child = spawn(process.execPath, [...process.execArgv, ...argv], {
       env: demoEnvironment(databaseUrl),
       // In a process group of its own: Ctrl-C is ours to pass on.

@@ -1,6 +1,7 @@
 import type pg from 'pg'
-import { type Books, readBooks } from './books.ts'
+import { readBooks } from './books.ts'
 import type { Receivers } from './receivers.ts'
+import { ringback } from './relay-process.ts'
 import type { Flow, Scheduler } from './scheduler.ts'
 import type { Screen } from './screen.ts'
 import type { Evidence } from './summary.ts'
@@ -12,6 +13,8 @@ export interface Scene {
   readonly signal: AbortSignal
   readonly databaseUrl: string
   readonly db: pg.Pool
+  readonly receiverUrl: string
+  readonly receiverDb: pg.Pool
   readonly receivers: Receivers
   readonly scheduler: Scheduler
   readonly flows: Flows
@@ -58,10 +61,25 @@ export async function everythingSettled({ db, receivers, signal }: Scene): Promi
   const unsettled = 'select 1 from outbox.callback where settled_at is null'
   const wanted = { what: 'every callback was settled', withinMs: 30_000, signal }
   await until(async () => (await db.query(unsettled)).rowCount === 0, wanted)
-  await receivers.answer()
+  await receivers.rule()
 }
 
-export async function evidence({ db, receivers, scheduler }: Scene): Promise<Evidence & { readonly books: Books }> {
+/** Runs another command of ours, and shows what it prints. */
+export async function showCommand({ screen, databaseUrl, signal }: Scene, args: readonly string[]): Promise<void> {
+  const output = await ringback(args, databaseUrl, signal)
+  screen.command([`$ ringback ${args.join(' ')}`])
+  screen.output(output)
+}
+
+/** Shows a statement of an operator, and runs it. */
+export async function showStatement({ screen, db }: Scene, statement: readonly string[]): Promise<void> {
+  screen.command(statement)
+  await db.query(statement.join('\n'))
+}
+
+export async function evidence({ db, receiverDb, receivers, scheduler }: Scene): Promise<Evidence> {
   const { transactions } = scheduler
-  return { books: await readBooks(db, transactions), arrivals: receivers.arrivals, transactions }
+  const books = await readBooks(db, transactions)
+  const { rows } = await receiverDb.query<{ messageId: string }>('select message_id as "messageId" from effect')
+  return { books, arrivals: receivers.arrivals, transactions, effects: rows.map(({ messageId }) => messageId) }
 }

@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty'
-import { type Arrival, clockText, formText, isAccepted } from './arrival.ts'
+import { type Arrival, clockText, formText, isAccepted, remarkText } from './arrival.ts'
 import { cut, printable, wrap } from './text.ts'
 
 /** What the demo shows: numbered steps, sentences, and one line for each POST that arrived. Fits 80 columns. */
@@ -63,10 +63,12 @@ export class Screen {
   arrival(arrival: Arrival): void {
     const room = this.#width - 36
     const [form = '', ...more] = wrap(printable(formText(arrival)), room)
-    const answer = `#${arrival.attempt} ${arrival.answer}`
-    const shown = isAccepted(arrival) ? this.#paint(32, answer) : this.#paint(33, answer)
-    this.#timed(arrival.atMs, `${printable(arrival.path).padEnd(9)}  ${form.padEnd(room)}  ${shown}`)
-    for (const line of more) this.line(`${' '.repeat(27)}${line}`)
+    const color = isAccepted(arrival) ? 32 : 33
+    const answer = this.#paint(color, `#${arrival.attempt} ${arrival.answer ?? '---'}`)
+    this.#timed(arrival.atMs, `${printable(arrival.path).padEnd(9)}  ${form.padEnd(room)}  ${answer}`)
+    const remark = remarkText(arrival)
+    const below = remark === '' ? [] : wrap(printable(remark), room).map(line => this.#paint(color, line))
+    for (const line of [...more, ...below]) this.line(`${' '.repeat(27)}${line}`)
   }
 
   /** Something that happened between the arrivals. */

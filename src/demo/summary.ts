@@ -1,6 +1,6 @@
 /**
- * The figures at the end of the demo, and what has to hold between them. Pure: from the database, from the receiver's log,
- * and from what the scheduler knows of its own transactions.
+ * The figures at the end of the demo, and what has to hold between them. Pure: from the database, from the receiver's log
+ * and database, and from what the scheduler knows of its own transactions.
  */
 import { type Arrival, isAccepted } from './arrival.ts'
 import type { Books } from './books.ts'
@@ -10,6 +10,8 @@ export interface Evidence {
   readonly books: Books
   readonly arrivals: readonly Arrival[]
   readonly transactions: readonly Transaction[]
+  /** In the receiver's database: the `message_id` of each. */
+  readonly effects: readonly string[]
 }
 
 export interface Figures {
@@ -17,23 +19,31 @@ export interface Figures {
   readonly delivered: number
   readonly rolledBack: number
   readonly rolledBackSent: number
+  /** POSTs of the relay, hence without the forged ones. */
   readonly posts: number
+  /** POSTs whose signature fitted none. */
+  readonly forged: number
   /** POSTs that followed one that had failed. */
   readonly retries: number
   /** POSTs that followed one after which the callback was dead or delivered. */
   readonly replays: number
   /** Arrivals behind one of a later callback with the same key. */
   readonly outOfOrder: number
-  /** Accepted arrivals of a callback that had been accepted before. */
+  /** POSTs that the receiver verified and took: each had its effect or is a duplicate. */
+  readonly taken: number
   readonly duplicates: number
+  readonly effects: number
+  /** Callbacks that had an effect. */
+  readonly withEffect: number
   /** Arrivals without a row in outbox.attempt that says the same, and the other way round. */
   readonly unexplained: number
 }
 
-export function figures({ books, arrivals, transactions }: Evidence): Figures {
+export function figures({ books, arrivals: all, transactions, effects }: Evidence): Figures {
   const rolledBack = new Set(transactions.filter(({ committed }) => !committed).flatMap(({ messageIds }) => messageIds))
   const isRolledBack = ({ messageId }: { readonly messageId: string }): boolean => rolledBack.has(messageId)
-  const accepted = arrivals.filter(isAccepted)
+  const arrivals = all.filter(({ found }) => found !== 'refused')
+  const duplicates = arrivals.filter(({ found }) => found === 'duplicate').length
   const { retries, replays } = countAgain(books)
   return {
     written: books.callbacks.length,
@@ -41,10 +51,14 @@ export function figures({ books, arrivals, transactions }: Evidence): Figures {
     rolledBack: rolledBack.size,
     rolledBackSent: arrivals.filter(isRolledBack).length + books.callbacks.filter(isRolledBack).length,
     posts: arrivals.length,
+    forged: all.length - arrivals.length,
     retries,
     replays,
     outOfOrder: countOutOfOrder(books, arrivals),
-    duplicates: accepted.length - new Set(accepted.map(({ messageId }) => messageId)).size,
+    taken: arrivals.filter(({ found }) => found === 'handled').length + duplicates,
+    duplicates,
+    effects: effects.length,
+    withEffect: books.callbacks.filter(({ messageId }) => effects.includes(messageId)).length,
     unexplained: countUnexplained(books, arrivals),
   }
 }
@@ -81,10 +95,13 @@ export function faults(all: Figures): string[] {
     [rolledBack === 0, 'no callback was rolled back, though the scheduler was to do that'],
     [rolledBackSent > 0, `${rolledBackSent} callbacks were sent or kept though their transaction was rolled back`],
     [retries === 0, 'nothing was tried again, though a system was down'],
-    [replays !== 1, `one callback was replayed, but ${replays} replays are on record`],
+    [replays !== 2, `two callbacks were replayed, but ${replays} replays are on record`],
     [posts !== written + retries + replays, `${posts} POSTs arrived, but ${written + retries + replays} were due`],
     [all.outOfOrder > 0, `${all.outOfOrder} POSTs arrived out of order`],
-    [all.duplicates > 0, `${all.duplicates} callbacks were accepted twice`],
+    [all.duplicates !== 2, `two duplicates were to arrive, but the receiver has recognised ${all.duplicates}`],
+    [all.effects !== written, `${written} callbacks were committed, but the receiver has ${all.effects} effects`],
+    [all.withEffect !== written, `${written} callbacks were committed, but ${all.withEffect} had an effect`],
+    [all.forged !== 1, `one POST was forged, but ${all.forged} were refused`],
     [all.unexplained > 0, `${all.unexplained} POSTs differ between the receiver's log and outbox.attempt`],
   ]
   return found.filter(([isBroken]) => isBroken).map(([, sentence]) => sentence)

@@ -22,7 +22,7 @@ export const showingOptions = {
     name: 'keep',
     commands: ['demo'],
     default: false,
-    help: 'Keeps the database of the demo afterwards and prints where it is. Otherwise nothing is left behind.',
+    help: 'Keeps all of the demo running until Ctrl-C, for you to try things. Nothing is left behind then, either.',
   },
   port: {
     type: 'integer',
@@ -32,7 +32,7 @@ export const showingOptions = {
     default: 0,
     min: 0,
     max: 65_535,
-    help: 'The TCP port of the demo, on the loopback address only. 0 takes a free one; which one is printed.',
+    help: 'The first of three TCP ports of the sample receiver, on the loopback address only. 0 takes free ones; they are printed.',
   },
   logLevel: {
     type: 'choice',
