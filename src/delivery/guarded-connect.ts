@@ -52,7 +52,9 @@ class Guard {
     for (const address of addresses) this.#judge(target, address)
     const socket = await this.#connectToOne(target, addresses, signal)
     try {
-      this.#judge(target, socket.remoteAddress ?? 'a closed socket')
+      // One that was reset meanwhile has no address any more. That is the receiver's doing, and no refusal.
+      if (socket.remoteAddress === undefined) throw Object.assign(new Error('closed at once'), { code: 'ECONNRESET' })
+      this.#judge(target, socket.remoteAddress)
     } catch (error) {
       socket.destroy()
       throw error

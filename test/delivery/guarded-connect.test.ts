@@ -139,6 +139,15 @@ t.test('a socket that is connected elsewhere after all is closed before a byte i
   t.equal(server.bytes, 0)
 })
 
+t.test('a socket that was reset as soon as it was connected is the fault of the receiver, and tried again', async t => {
+  const server = await rawServer(t, answerAll)
+  const gone: Connect = (_, callback) => callback(null, new Socket())
+  const { post } = guardedStage(t, { base: gone, allow: ['127.0.0.1'] })
+  const outcome = await post(at('127.0.0.1', server))
+  t.match(outcome, { kind: 'not_sent', error: /closed at once|reset/ })
+  t.equal(outcome.isOurs, undefined)
+})
+
 t.test('an address that does not take the connection gives way to the next', async t => {
   const server = await rawServer(t, answerAll)
   const { lookup } = answering(['::1', '127.0.0.1'])
