@@ -28,9 +28,22 @@ export class AddressRefused extends Error {
   }
 }
 
+/** Given up before the name had an address. */
+export class NotResolved extends Error {
+  override readonly name = 'NotResolved'
+
+  /** @param ahead lookups of other names that had not ended, so that the name's own was not begun; null: it was. */
+  constructor(afterMs: number, ahead: number | null) {
+    const within = `within ${Math.round(afterMs)} ms`
+    const others = ahead === 1 ? '1 other name is hanging' : `${ahead} other names are hanging`
+    super(ahead === null ? `no answer ${within}` : `no turn ${within}: ${others}`)
+  }
+}
+
 /** No byte left. @param target where to, as host:port, for failures that do not say it themselves. */
 export function whyNotSent(failure: Error, target: string): string {
   if (failure instanceof Stopped || failure instanceof AddressRefused) return failure.message
+  if (failure instanceof NotResolved) return `name not resolved: ${target}: ${failure.message}`
   const fault = firstOf(failure)
   const code = codeOf(fault)
   const where = placeOf(fault) ?? target
