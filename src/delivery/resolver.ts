@@ -6,7 +6,7 @@
  * and no name is resolved, that of the database included. So
  * - it is never all threads that names which have hung before may take, and who has been answered before goes first
  *   (lookup-queue.ts); a lookup that nobody waits for any more is not begun;
- * - every new connection asks anew. But while no thread is free, or when the answer takes longer than half a second, or when
+ * - every new connection asks anew. But when the answer takes longer than half a second, or all threads are known to hang, or
  *   the lookup fails in any other way than that there is no such name, the last answer stands in, for an hour at most
  *   (known-names.ts). Whoever asks judges it like every other.
  *
@@ -91,7 +91,7 @@ export class Resolver {
     return addresses.finally(() => {
       end()
       question.waiting -= 1
-      if (signal.aborted && question.waiting === 0 && this.#queue.drop(name)) this.#questions.delete(name)
+      if (signal.aborted && question.waiting === 0) this.#drop(question)
     })
   }
 
@@ -101,7 +101,7 @@ export class Resolver {
     const kept = this.#names.kept(name, now)
     if (kept === null) return () => {}
     const patienceMs = askedAtMs + PATIENCE_MS - now
-    if (patienceMs > 0 && this.#queue.ahead(name) === null) return this.#clock.after(patienceMs, () => give(kept))
+    if (patienceMs > 0 && !this.#queue.isStuck(now)) return this.#clock.after(patienceMs, () => give(kept))
     give(kept)
     return () => {}
   }
@@ -116,6 +116,12 @@ export class Resolver {
     this.#queue.add(name, this.#names.standingOf(name))
     this.#startWhatMay()
     return question
+  }
+
+  /** Unless it is being looked up, or was and is asked again. */
+  #drop(question: Question): void {
+    const { name } = question
+    if (this.#questions.get(name) === question && this.#queue.drop(name)) this.#questions.delete(name)
   }
 
   #startWhatMay(): void {

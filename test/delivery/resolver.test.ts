@@ -199,6 +199,50 @@ t.test('a proven name that begins to hang has its last answer after half a secon
   t.equal(clock.timers, 0)
 })
 
+t.test('proven names that begin to hang count among those that hang', async t => {
+  const { ask, asked, clock, zone, end } = stage(4, { 'a.test': ['10.0.0.1'], 'b.test': ['10.0.0.1'] })
+  for (const name of ['a.test', 'b.test', 'hung.test']) ask(name)
+  await clock.pass(10_000)
+  await end('hung.test', 'EAI_AGAIN')
+  for (const name of ['a.test', 'b.test']) {
+    delete zone[name]
+    ask(name)
+  }
+  await clock.pass(1_000)
+  ask('hung.test')
+  t.same(asked.slice(3), ['a.test', 'b.test'], 'half of the threads are left')
+  await end('a.test', ['10.0.0.1'])
+  t.same(asked.slice(5), ['hung.test'])
+})
+
+t.test('a proven name waits for its turn, while the threads are merely busy, and has the fresh answer', async t => {
+  const { ask, clock, zone, end } = stage(1, { 'a.test': ['10.0.0.1'] })
+  ask('a.test')
+  await settled()
+  zone['a.test'] = ['10.0.0.2']
+  ask('busy.test')
+  const waiting = ask('a.test')
+  await clock.pass(499)
+  t.equal(waiting.ended, undefined)
+  await end('busy.test', ['10.0.0.9'])
+  t.same(waiting.ended, ['10.0.0.2'])
+})
+
+t.test('a name is not forgotten when the last who gave it up does so after another has asked anew', async t => {
+  const { ask, zone, end } = stage(1)
+  const given = new AbortController()
+  const first = ask('a.test', given.signal)
+  const answered = end('a.test', ['10.0.0.1'])
+  given.abort()
+  ask('hang.test')
+  const second = ask('a.test')
+  await answered
+  t.ok(first.ended instanceof NotResolved)
+  zone['a.test'] = ['10.0.0.2']
+  await end('hang.test', 'EAI_AGAIN')
+  t.same(second.ended, ['10.0.0.2'])
+})
+
 t.test('every connection asks anew, and an answer that comes soon is the one that counts', async t => {
   const { ask, asked, clock, zone } = stage(2, { 'a.test': ['10.0.0.1'] })
   for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) {
