@@ -70,19 +70,12 @@ export class LookupQueue {
     return this.#underWay.has(name) ? null : this.#underWay.size
   }
 
-  /** All threads hang. */
-  isStuck(nowMs: number): boolean {
-    return this.#count(({ sinceMs }) => nowMs - sinceMs >= SLOW_MS) === this.#threads
-  }
-
   /** Of names that are not proven, or under way for long by now. */
   #doubtful(nowMs: number): number {
-    return this.#count(({ standing, sinceMs }) => standing !== 'proven' || nowMs - sinceMs >= SLOW_MS)
-  }
-
-  #count(fits: (lookup: UnderWay) => boolean): number {
     let count = 0
-    for (const lookup of this.#underWay.values()) if (fits(lookup)) count += 1
+    for (const { standing, sinceMs } of this.#underWay.values()) {
+      if (standing !== 'proven' || nowMs - sinceMs >= SLOW_MS) count += 1
+    }
     return count
   }
 }

@@ -6,8 +6,8 @@
  * and no name is resolved, that of the database included. So
  * - it is never all threads that names which have hung before may take, and who has been answered before goes first
  *   (lookup-queue.ts); a lookup that nobody waits for any more is not begun;
- * - every new connection asks anew. But when the answer takes longer than half a second, or all threads are known to hang, or
- *   the lookup fails in any other way than that there is no such name, the last answer stands in, for an hour at most
+ * - every new connection asks anew. But when the answer takes longer than half a second, or a thread is not free soon, or the
+ *   lookup fails in any other way than that there is no such name, the last answer stands in, for an hour at most
  *   (known-names.ts). Whoever asks judges it like every other.
  *
  * Why not c-ares (`dns.Resolver`), which needs no threads: it knows neither nsswitch nor all that resolv.conf may say, so
@@ -40,8 +40,8 @@ export interface ResolverOptions {
   readonly clock?: Clock
 }
 
-/** How long one waits for a fresh answer where there is an old one, in milliseconds. */
-const PATIENCE_MS = 500
+/** How long one waits for a fresh answer where there is an old one, in milliseconds: while it is looked up, and for a thread. */
+const PATIENCE_MS = { lookup: 500, thread: 50 } as const
 const NAMES = 10_000
 
 /** A name that is to be looked up, or is being looked up: once, however many wait for it. */
@@ -100,8 +100,8 @@ export class Resolver {
     const now = this.#clock.now()
     const kept = this.#names.kept(name, now)
     if (kept === null) return () => {}
-    const patienceMs = askedAtMs + PATIENCE_MS - now
-    if (patienceMs > 0 && !this.#queue.isStuck(now)) return this.#clock.after(patienceMs, () => give(kept))
+    const patienceMs = askedAtMs - now + PATIENCE_MS[this.#queue.ahead(name) === null ? 'lookup' : 'thread']
+    if (patienceMs > 0) return this.#clock.after(patienceMs, () => give(kept))
     give(kept)
     return () => {}
   }

@@ -95,17 +95,20 @@ function names(count: number, prefix = 'hang'): string[] {
 }
 
 for (const threads of [2, 8]) {
-  t.test(`with ${threads} threads a proven name has an answer at once, however many first-seen ones hang`, async t => {
-    const { ask, clock, hanging } = stage(threads, { 'proven.test': ['10.0.0.1'] })
-    ask('proven.test')
-    await settled()
-    for (const name of names(1_000)) ask(name)
-    await clock.pass(4_000)
-    t.equal(hanging.size, threads === 2 ? 2 : threads - 1)
-    const again = ask('proven.test')
-    await settled()
-    t.same(again.ended, ['10.0.0.1'])
-  })
+  t.test(
+    `with ${threads} threads a proven name has an answer within 50 ms, however many first-seen ones hang`,
+    async t => {
+      const { ask, clock, hanging } = stage(threads, { 'proven.test': ['10.0.0.1'] })
+      ask('proven.test')
+      await settled()
+      for (const name of names(1_000)) ask(name)
+      await clock.pass(4_000)
+      t.equal(hanging.size, threads === 2 ? 2 : threads - 1)
+      const again = ask('proven.test')
+      await clock.pass(threads === 2 ? 50 : 0)
+      t.same(again.ended, ['10.0.0.1'])
+    },
+  )
 }
 
 t.test('of more than two threads one looks proven names up anew, however many others hang', async t => {
@@ -223,7 +226,7 @@ t.test('a proven name waits for its turn, while the threads are merely busy, and
   zone['a.test'] = ['10.0.0.2']
   ask('busy.test')
   const waiting = ask('a.test')
-  await clock.pass(499)
+  await clock.pass(49)
   t.equal(waiting.ended, undefined)
   await end('busy.test', ['10.0.0.9'])
   t.same(waiting.ended, ['10.0.0.2'])

@@ -26,7 +26,8 @@ export const scenario: Scenario = {
     const load = { processes: 1, connections: 4, rate: 40, openMs: 5 }
     const { [HEALTHY]: urls = [receiver.url('/ok')], ...others } = names === null ? {} : namedUrls(names, receiver.port)
     const well = await stage.writers({ ...load, urls, keyPrefix: HEALTHY })
-    await stage.sleep(2_000)
+    // Until both relays have heard of each name.
+    await stage.sleep(names === null ? 2_000 : 10_000)
     const calm = await during(() => stage.sleep(stage.seconds(15, 4) * 1_000))
 
     hanging.swallow()
