@@ -1,54 +1,45 @@
 /**
- * Connects to addresses that the policy has judged, and to no others. A name is looked up once; every address of the answer is
+ * Connects to addresses that the policy has judged, and to no others. A name is resolved once; every address of the answer is
  * judged, and one that is refused refuses them all, since honest names do not mix them. Then the addresses themselves are
  * connected to, so that no second lookup can say something else. Names in the request, `host` and TLS, stay the URL's.
  *
  * Why not a `lookup` function for `net.connect`: it is not called for addresses, and it is not told the port.
  */
-import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { getDefaultAutoSelectFamilyAttemptTimeout, isIP, type Socket } from 'node:net'
 import type { AddressPolicy } from './address-policy.ts'
 import { connected, connectWithin, portOf, type Target } from './connecting.ts'
 import type { Connect } from './connection.ts'
 import { AddressRefused } from './reason.ts'
-
-/** `dns.lookup`, or a stand-in. */
-export type Lookup = (
-  hostname: string,
-  options: { readonly all: true },
-  callback: (error: Error | null, addresses: LookupAddress[]) => void,
-) => void
+import { Resolver } from './resolver.ts'
 
 export interface GuardOptions {
   /** From the first look at the name to the connected socket, TLS included, in milliseconds. */
   readonly timeoutMs: number
-  /** Default: as the system resolves names, so that /etc/hosts counts. */
-  readonly lookup?: Lookup
+  /** Default: one of the guard's own. */
+  readonly resolver?: Pick<Resolver, 'addressesOf'>
 }
 
 /** @param base connects to the address that stands as `hostname` in its target; what it returns is destroyed to give up. */
 export function guardedConnect(policy: AddressPolicy, base: Connect, options: GuardOptions): Connect {
-  const guard = new Guard(policy, base, options.lookup ?? systemLookup)
+  const guard = new Guard(policy, base, options.resolver ?? new Resolver())
   return connectWithin(options.timeoutMs, (target, signal) => guard.open(target, signal))
 }
 
 class Guard {
   readonly #policy: AddressPolicy
   readonly #base: Connect
-  readonly #lookup: Lookup
-  /** Lookups under way: a name that hangs takes one of the few threads that look names up, however many wait for it. */
-  readonly #lookups = new Map<string, Promise<readonly string[]>>()
+  readonly #resolver: Pick<Resolver, 'addressesOf'>
 
-  constructor(policy: AddressPolicy, base: Connect, lookup: Lookup) {
+  constructor(policy: AddressPolicy, base: Connect, resolver: Pick<Resolver, 'addressesOf'>) {
     this.#policy = policy
     this.#base = base
-    this.#lookup = lookup
+    this.#resolver = resolver
   }
 
-  /** @param signal gives up; its reason is the error then. */
+  /** @param signal gives up; once there is an address, its reason is the error then. */
   async open(target: Target, signal: AbortSignal): Promise<Socket> {
     const { hostname } = target
-    const addresses = isIP(hostname) ? [hostname] : await unlessAborted(this.#addressesOf(hostname), signal)
+    const addresses = isIP(hostname) ? [hostname] : await this.#resolver.addressesOf(hostname, signal)
     for (const address of addresses) this.#judge(target, address)
     const socket = await this.#connectToOne(target, addresses, signal)
     try {
@@ -65,19 +56,6 @@ class Guard {
   #judge(target: Target, address: string): void {
     const why = this.#policy.refusal(target.hostname, address, portOf(target))
     if (why !== null) throw new AddressRefused(why)
-  }
-
-  #addressesOf(hostname: string): Promise<readonly string[]> {
-    const underWay = this.#lookups.get(hostname)
-    if (underWay !== undefined) return underWay
-    const lookup = new Promise<readonly string[]>((resolve, reject) => {
-      this.#lookup(hostname, { all: true }, (error, found) => {
-        if (error) reject(error)
-        else resolve(found.map(({ address }) => address))
-      })
-    }).finally(() => this.#lookups.delete(hostname))
-    this.#lookups.set(hostname, lookup)
-    return lookup
   }
 
   /** In turn, as `net.connect` does: each but the last has a moment only. The first failure speaks for all. */
@@ -108,11 +86,4 @@ function hurry(opening: Socket, { hostname, port }: Target, ms: number): void {
   const timeout = setTimeout(() => opening.destroy(timedOut), ms)
   opening.once('connect', () => clearTimeout(timeout))
   opening.once('close', () => clearTimeout(timeout))
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    promise.then(resolve, reject)
-  })
 }

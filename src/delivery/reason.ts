@@ -28,6 +28,18 @@ export class AddressRefused extends Error {
   }
 }
 
+/** Given up before the name had an address. */
+export class NotResolved extends Error {
+  override readonly name = 'NotResolved'
+
+  /** @param ahead lookups of other names that had not ended, so that the name's own was not begun; null: it was. */
+  constructor(afterMs: number, ahead: number | null) {
+    const within = `within ${Math.round(afterMs)} ms`
+    const others = ahead === 1 ? '1 other name is hanging' : `${ahead} other names are hanging`
+    super(ahead === null ? `no answer ${within}` : `no turn ${within}: ${others}`)
+  }
+}
+
 /** A proxy led to no target, so nothing that is meant for it has left. */
 export class ProxyFailed extends Error {
   override readonly name = 'ProxyFailed'
@@ -63,6 +75,7 @@ export function whyTunnelRefused(status: number, early: number, proxy: string): 
 export function whyNotSent(failure: Error, target: string): string {
   if (failure instanceof Stopped || failure instanceof AddressRefused || failure instanceof ProxyFailed)
     return failure.message
+  if (failure instanceof NotResolved) return `name not resolved: ${target}: ${failure.message}`
   const fault = firstOf(failure)
   const code = codeOf(fault)
   const where = placeOf(fault) ?? target

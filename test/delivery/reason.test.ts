@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Stopped, whyNotSent, whyStatus, whyUnknown } from '../../src/delivery/reason.ts'
+import { NotResolved, Stopped, whyNotSent, whyStatus, whyUnknown } from '../../src/delivery/reason.ts'
 
 function failure(code: string, message = 'm', more: object = {}): Error {
   return Object.assign(new Error(message), { code, ...more })
@@ -17,6 +17,11 @@ t.test('the words for what was not sent', async t => {
   const alert = failure('ERR_SSL_ALERT', '80:error:0A:SSL routines::alert:a.c:1', { reason: 'alert' })
   t.equal(whyNotSent(alert, 'h'), 'TLS failed: h: alert (ERR_SSL_ALERT)')
   t.equal(whyNotSent(failure('ENETUNREACH', 'no route'), 'h'), 'connect failed: h: no route (ENETUNREACH)')
+  t.equal(whyNotSent(new NotResolved(5_000.2, null), 'h:1'), 'name not resolved: h:1: no answer within 5000 ms')
+  t.equal(
+    whyNotSent(new NotResolved(5_000, 2), 'h:1'),
+    'name not resolved: h:1: no turn within 5000 ms: 2 other names are hanging',
+  )
   t.equal(whyNotSent(new Stopped('lease lost', ''), 'h'), 'lease lost')
 })
 

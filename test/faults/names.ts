@@ -9,23 +9,31 @@ import type { Stage } from './stage.ts'
 /** Of loopback, where nobody else serves names. */
 const ADDRESS = '127.0.0.77'
 
-/** Names that only relays started with `prefix` know. */
+/** How a name begins that hangs. */
+const HANGING = 'hanging'
+
+/** Names that only relays started with `prefix` know. All of them lead to 127.0.0.1. */
 export interface Names {
   /** What comes before the command of such a relay. */
   readonly prefix: readonly string[]
-  /** From now on names are answered: with 127.0.0.1, all of them. Until then a question hangs. */
-  answer(): void
+  /** A name that nobody answers for until `heal`. */
+  hanging(n: number): string
+  /** A name that is answered. */
+  well(n: number): string
+  /** From now on all names are answered. */
+  heal(): void
 }
 
 /**
- * A name server that lets questions hang, for processes in a mount namespace of their own, which ends with them. Null where
+ * A name server that lets some questions hang, for processes in a mount namespace of their own, which ends with them. Null where
  * that takes more rights than there are.
  */
 export async function hangingNames(stage: Stage): Promise<Names | null> {
   if ((await linux()) !== null || (await root()) !== null) return null
-  let isAnswering = false
+  let isHealed = false
   const server = createSocket('udp4', (question, from) => {
-    if (isAnswering) server.send(answerTo(question), from.port, from.address)
+    const hangs = question.toString('latin1', 13, 13 + HANGING.length) === HANGING
+    if (isHealed || !hangs) server.send(answerTo(question), from.port, from.address)
   })
   server.bind(53, ADDRESS)
   await once(server, 'listening')
@@ -36,8 +44,10 @@ export async function hangingNames(stage: Stage): Promise<Names | null> {
   const script = `mount --bind '${file}' /etc/resolv.conf && exec "$@"`
   return {
     prefix: ['unshare', '--mount', '/bin/sh', '-c', script, 'sh'],
-    answer: () => {
-      isAnswering = true
+    hanging: n => `${HANGING}${n}.invalid`,
+    well: n => `well${n}.invalid`,
+    heal: () => {
+      isHealed = true
     },
   }
 }
