@@ -5,6 +5,11 @@
 -- and nothing else. Nothing that a claim changes is in an index, so a claim is a HOT update; recording the end of a
 -- callback takes it out of the three indexes. History can grow for ever without being read.
 
+-- Names are looked up when something is created, and in functions again when they are called, in the search_path of whoever
+-- creates or calls: what anybody has put there under the same name, or with better fitting types, would be used instead. So
+-- this session looks in pg_catalog alone, and so does every function: SET costs 0.3 us a call (1 us up to PostgreSQL 16).
+set search_path = pg_catalog, pg_temp;
+
 create schema if not exists outbox;
 
 -- Roles -------------------------------------------------------------------------------------------------------------
@@ -29,7 +34,7 @@ $$;
 -- A table CHECK that calls a function would be paid again by every claim and every record.
 
 create function outbox.refuse(fault text, accepted text) returns boolean
-language plpgsql immutable parallel safe as $$
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using errcode = 'check_violation', message = fault, hint = accepted;
 end
@@ -37,7 +42,7 @@ $$;
 comment on function outbox.refuse(text, text) is 'Raises a check_violation that names the fault, with what is accepted as its hint. Never returns.';
 
 create function outbox.refuse_url(url text) returns boolean
-language plpgsql immutable parallel safe as $$
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
   fault text := case
     when url !~ '\S' then 'url is blank'
@@ -67,7 +72,7 @@ create domain outbox.url as text
 comment on domain outbox.url is 'An absolute http: or https: URL, at most 2048 ASCII characters, without user:password and without fragment.';
 
 create function outbox.refuse_form(form json, fault text) returns boolean
-language plpgsql immutable parallel safe as $$
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
   return outbox.refuse(fault, 'form takes a flat JSON object of at most 100 fields and 64 KiB; a string, number or boolean is one field, '
     'an array of those a repeated field, null leaves the field out');
@@ -76,7 +81,7 @@ $$;
 comment on function outbox.refuse_form(json, text) is 'Refuses a form, with what the domain outbox.form accepts as the hint. Never returns.';
 
 create function outbox.check_form_escapes(form json) returns boolean
-language plpgsql immutable parallel safe as $$
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
   -- Reading the strings decodes their escapes, and fails on one that is no character.
   return (select count(coalesce(e.value, f.value) #>> '{}') >= 0
@@ -89,7 +94,7 @@ $$;
 comment on function outbox.check_form_escapes(json) is 'True when every string of the form can be decoded; refuses \u0000 and lone surrogates. Apart from check_form, since catching an error costs a subtransaction.';
 
 create function outbox.check_form(form json) returns boolean
-language plpgsql immutable parallel safe as $$
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
   fields bigint;
   nested text;
@@ -328,7 +333,7 @@ comment on column outbox.hold.held_by is 'Who.';
 -- end of the transaction, so a relay cannot fall asleep between this test and the commit.
 
 create function outbox.wake() returns void
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if not pg_catalog.pg_try_advisory_xact_lock_shared(pg_catalog.hashtextextended('ringback wake outbox', 0)) then
     perform pg_catalog.pg_notify('outbox', '');
@@ -338,7 +343,7 @@ $$;
 comment on function outbox.wake() is 'Notifies the channel named like this schema when a relay sleeps; silent while one is awake.';
 
 create function outbox.wake_after_change() returns trigger
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform outbox.wake();
   return null;
@@ -352,7 +357,7 @@ create trigger wake after delete on outbox.hold for each statement execute funct
 -- What an operator may change ------------------------------------------------------------------------------------------------
 
 create function outbox.operator_change() returns trigger
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   frozen text;
 begin
@@ -419,7 +424,7 @@ create trigger operator_change before update on outbox.callback for each row
   when (old.rev = new.rev) execute function outbox.operator_change();
 
 create function outbox.refuse_delete() returns trigger
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using errcode = 'check_violation',
     message = format('callback %s is %s and would be lost, nothing deleted', old.id, old.status),
