@@ -326,6 +326,20 @@ comment on column outbox.hold.reason is 'Why, for people.';
 comment on column outbox.hold.held_at is 'Since when.';
 comment on column outbox.hold.held_by is 'Who.';
 
+create function outbox.hold_gone(gone text, why text, who text) returns boolean
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  -- A relay that has the lock is putting this url on hold. One that had it has committed, so the next statement sees its hold.
+  if not pg_try_advisory_xact_lock(hashtextextended('ringback hold outbox ' || gone, 0)) then
+    return false;
+  end if;
+  insert into outbox.hold (url_prefix, reason, held_by)
+  select gone, why, who where not exists (select from outbox.hold h where h.url_prefix = gone);
+  return found;
+end
+$$;
+comment on function outbox.hold_gone(text, text, text) is 'Puts a url on hold that a relay has found gone, unless it is. Never waits; one hold, though two relays find it at once.';
+
 -- Wake: NOTIFY only when a relay sleeps ------------------------------------------------------------------------------------
 -- A NOTIFY takes a lock over the whole cluster until its commit is flushed, so notifying commits wait for one another
 -- (measured: 64 writers fall to a third). A relay that is about to sleep takes the advisory lock exclusively; getting a
@@ -517,13 +531,14 @@ comment on function outbox.job_execution_changed(text, bigint, bigint, text, tex
 -- The least each needs. No role below can create, alter or drop anything.
 
 revoke all on all tables in schema outbox from public;
-revoke execute on function outbox.write_callback(text, text, json) from public;
+-- Whoever inserts runs the checks and wakes, with no privilege but his own. The others are for triggers, for other functions
+-- or for a role.
+revoke execute on all functions in schema outbox from public;
+grant execute on function
+  outbox.check_form(json), outbox.check_form_escapes(json), outbox.refuse(text, text), outbox.refuse_form(json, text),
+  outbox.refuse_url(text), outbox.wake() to public;
 grant usage on schema outbox to outbox_producer, outbox_relay, outbox_operator, outbox_reader;
 
-revoke execute on function
-  outbox.flow_modified(text, bigint, text),
-  outbox.flow_execution_changed(text, bigint, bigint, text, text),
-  outbox.job_execution_changed(text, bigint, bigint, text, text) from public;
 grant execute on function
   outbox.flow_modified(text, bigint, text),
   outbox.flow_execution_changed(text, bigint, bigint, text, text),
@@ -537,6 +552,7 @@ grant insert on outbox.attempt to outbox_relay;
 grant update on outbox.lane to outbox_relay;
 grant insert, update, delete on outbox.relay to outbox_relay;
 grant insert on outbox.hold to outbox_relay;
+grant execute on function outbox.hold_gone(text, text, text) to outbox_relay;
 
 grant update (status, url, form, max_attempts, expires_at) on outbox.callback to outbox_operator;
 grant insert, update, delete on outbox.hold to outbox_operator;
