@@ -20,8 +20,8 @@ const recordStatement: Statement = {
   text: `
     with r as materialized (
       select * from unnest($1::bigint[], $2::integer[], $3::bigint[], $4::text[], $5::integer[], $6::text[], $7::text[],
-                           $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::text[], $13::bigint[], $15::boolean[], $16::uuid[])
-        as r (id, attempt, epoch, outcome, http_status, error, excerpt, started_ms, finished_ms, status, retry_ms, reason, written_epoch, holds_url, message_id)
+                           $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::text[], $13::bigint[], $15::uuid[])
+        as r (id, attempt, epoch, outcome, http_status, error, excerpt, started_ms, finished_ms, status, retry_ms, reason, written_epoch, message_id)
     ), free as materialized (
       select r.*
         from r join outbox.callback c on ${isRow('r.id')}
@@ -43,9 +43,9 @@ const recordStatement: Statement = {
              dead_at = case free.status when 'dead' then clock_timestamp() end
         from free
        where ${isRow('free.id')}
-      returning c.id, c.url, free.holds_url
+      returning c.id, c.url
     )
-    select id, case when holds_url then outbox.hold_gone(url, '410 Gone, callback ' || id, $14) end as held from done order by id`,
+    select id, case when id = any ($16::bigint[]) then outbox.hold_gone(url, '410 Gone, callback ' || id, $14) end as held from done order by id`,
 }
 
 /**
@@ -75,8 +75,8 @@ export async function record(
     attempts.map(a => (a.decision.status === 'delivered' ? null : storable(a.decision.reason))),
     attempts.map(a => a.writtenEpoch),
     relay,
-    attempts.map(a => a.decision.status === 'dead' && a.decision.holdsUrl === true),
     attempts.map(a => a.messageId),
+    attempts.filter(a => a.decision.status === 'dead' && a.decision.holdsUrl).map(a => a.id),
   ])
   return new Set(rows.map(row => row.id))
 }

@@ -43,7 +43,6 @@ function recordedOf(values: readonly unknown[]): Recorded[] {
     reasons,
     written,
     ,
-    ,
     messages,
   ] = values as unknown[][]
   return (ids ?? []).map((id, n) => ({
