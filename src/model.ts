@@ -98,6 +98,8 @@ export type Decision =
 
 /** An outcome on its way into the database. */
 export interface Attempt extends AttemptKey {
+  /** Of the row that was sent: after a failover that lost it, its id may be given to another. */
+  readonly messageId: string
   /**
    * The epoch under which it is written down: the claim's own; or, when an heir says what became of a dead relay's attempt,
    * the heir's, so that what that relay has seen after all can still be written beside it.

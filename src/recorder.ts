@@ -14,6 +14,8 @@ export interface RecorderEvents {
   readonly recorded: (attempt: Attempt) => void
   /** The attempt is written down, but the row had gone on without us (an heir, a replay). */
   readonly overtaken: (attempt: Attempt) => void
+  /** The row was lost in a failover and its id given to another: nothing is written down. */
+  readonly lost: (attempt: Attempt) => void
 }
 
 /**
@@ -114,13 +116,17 @@ export class Recorder {
 
   /**
    * A row that was not changed is locked by somebody's open transaction; or it was changed before, and the reply was lost;
-   * or it is not ours any more.
+   * or it is not ours any more; or not even the same.
    */
   async #account(session: Session, missed: readonly Attempt[]): Promise<void> {
     const ids = missed.map(({ id }) => id)
     const standings = new Map((await look(session, ids)).map(row => [row.id, row]))
     for (const attempt of missed) {
       const row = standings.get(attempt.id)
+      if (row !== undefined && row.messageId !== attempt.messageId) {
+        this.#end(attempt, this.#events.lost)
+        continue
+      }
       const isOurs = row?.attempts === attempt.attempt && row.claimedEpoch === attempt.epoch
       if (isOurs && row.status === 'claimed') this.#rest(attempt, lockedPauseMs)
       else if (isOurs && row.status !== 'pending' && row.status === attempt.decision.status)

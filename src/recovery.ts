@@ -33,6 +33,7 @@ export function recover(row: Listed, epoch: string, policy: RetryPolicy, now: nu
   }
   return {
     id: row.id,
+    messageId: claimed.messageId,
     attempt: claimed.attempt,
     epoch: claimed.epoch,
     writtenEpoch: epoch,

@@ -78,7 +78,7 @@ export class Relay {
     )
     this.#recorder = new Recorder(
       { relay: () => this.#keeper.name, log },
-      { recorded: this.#recorded, overtaken: this.#overtaken },
+      { recorded: this.#recorded, overtaken: this.#overtaken, lost: this.#lost },
     )
     this.#horizonMs = horizonMs
     this.#policy = {
@@ -254,8 +254,8 @@ export class Relay {
     this.#inFlight.delete(name)
     this.#sequencer.ended(claim.id, originSign(outcome, this.#policy))
     const decision = decide(claim, outcome, this.#policy, Math.random)
-    const { id, attempt, epoch } = claim
-    this.#recorder.add({ id, attempt, epoch, writtenEpoch: epoch, outcome, decision })
+    const { id, messageId, attempt, epoch } = claim
+    this.#recorder.add({ id, messageId, attempt, epoch, writtenEpoch: epoch, outcome, decision })
     this.#bell.ring()
     this.#report(claim, { outcome, decision })
   }
@@ -276,6 +276,12 @@ export class Relay {
   readonly #overtaken = ({ id, attempt, outcome }: Attempt): void => {
     this.#sequencer.settled(id, performance.now())
     this.#log.warn('attempt_overtaken', { id, attempt, outcome: outcome.kind })
+    this.hint(null)
+  }
+
+  readonly #lost = ({ id, messageId, attempt, outcome }: Attempt): void => {
+    this.#sequencer.settled(id, performance.now())
+    this.#log.error('attempt_of_lost_callback', { id, message_id: messageId, attempt, outcome: outcome.kind })
     this.hint(null)
   }
 

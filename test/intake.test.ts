@@ -12,7 +12,14 @@ const settings = { concurrency: 16, ratePerSecond: null, breaker: { failures: 3,
 const epoch = '9'
 
 function listed(attempt: number | null): Listed {
-  const claimed = { attempt: attempt ?? 0, epoch, attemptOfBudget: attempt ?? 0, maxAttempts: null, msAgo: 20 }
+  const claimed = {
+    messageId: 'm',
+    attempt: attempt ?? 0,
+    epoch,
+    attemptOfBudget: attempt ?? 0,
+    maxAttempts: null,
+    msAgo: 20,
+  }
   return {
     id: '1',
     lane: 0,
@@ -27,7 +34,7 @@ function listed(attempt: number | null): Listed {
 function staged(sending: readonly string[] = []) {
   const nothing = () => {}
   const log = silentLog
-  const recorder = new Recorder({ relay: () => 'relay', log }, { recorded: nothing, overtaken: nothing })
+  const recorder = new Recorder({ relay: () => 'relay', log }, { recorded: nothing, overtaken: nothing, lost: nothing })
   const sequencer = new Sequencer({ rows: 100, settingsOf: () => settings, horizonMs: 1_000, drainMs: 5_000 })
   const holdings = new Holdings()
   holdings.add([{ lane: 0, epoch }])

@@ -13,7 +13,7 @@ const dead: Decision = { status: 'dead', reason: 'gave up' }
 function attemptOf(id: string | number, decision: Decision = delivered, attempt = 1): Attempt {
   const nothing = { httpStatus: null, error: null, responseExcerpt: 'body', retryAfterMs: null }
   const outcome = { kind: 'delivered' as const, ...nothing, startedAtMs: 0, finishedAtMs: 1 }
-  return { id: String(id), attempt, epoch: '9', writtenEpoch: '9', outcome, decision }
+  return { id: String(id), messageId: `message ${id}`, attempt, epoch: '9', writtenEpoch: '9', outcome, decision }
 }
 
 function staged(rows: number) {
@@ -28,6 +28,7 @@ function staged(rows: number) {
     {
       recorded: ({ id }) => void told.push(`recorded ${id}`),
       overtaken: ({ id }) => void told.push(`overtaken ${id}`),
+      lost: ({ id }) => void told.push(`lost ${id}`),
     },
   )
   return { stand, recorder, told, lines }
@@ -124,6 +125,17 @@ t.test('a row that has gone on without us is overtaken, and so is one that is no
   for (const id of ['1', '2', '3', '4']) recorder.add(attemptOf(id))
   await recorder.flush(stand.session)
   t.same(told, ['overtaken 1', 'overtaken 2', 'overtaken 3', 'overtaken 4'])
+})
+
+t.test('a row with the same id and another message_id is not ours, however alike: ours was lost', async t => {
+  const { stand, recorder, told } = staged(0)
+  for (const status of ['claimed', 'pending', 'delivered'])
+    stand.rows.set(status, { messageId: 'other', status, attempts: 1, claimedEpoch: '10' })
+  stand.rows.set('same', { messageId: 'other', status: 'delivered', attempts: 1, claimedEpoch: '9' })
+  for (const id of stand.rows.keys()) recorder.add(attemptOf(id))
+  await recorder.flush(stand.session)
+  t.same(told, ['lost claimed', 'lost pending', 'lost delivered', 'lost same'])
+  t.equal(recorder.backlog, 0)
 })
 
 t.test(

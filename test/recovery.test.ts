@@ -19,7 +19,7 @@ function claimed(fields: Partial<Claimed> = {}): Listed {
     origin: 'http://a',
     dueInMs: 0,
     late: false,
-    claimed: { attempt: 2, epoch: '9', attemptOfBudget: 2, maxAttempts: null, msAgo: 1_500, ...fields },
+    claimed: { messageId: 'm', attempt: 2, epoch: '9', attemptOfBudget: 2, maxAttempts: null, msAgo: 1_500, ...fields },
   }
 }
 

@@ -106,6 +106,15 @@ t.test('a notification without a row costs one look: no lock is let go, nobody e
   })
 })
 
+t.test('ten thousand notifications that come during a look cost one look more, and then it rests', async t => {
+  const wake = new Wake(noSleepLock, { lingerMs: 50, pollMs: 10 })
+  const next = () => wake.next(0, false, () => 0)
+  t.equal(await next(), 'checked')
+  for (let n = 0; n < 10_000; n++) wake.hint()
+  t.equal(await next(), 'hint')
+  t.equal(await next(), 'poll')
+})
+
 t.test('two idle relays come to rest, though one wakes the other when it wakes', async t => {
   await inWorld(new WakeWorld(2), async world => {
     await world.run(200)

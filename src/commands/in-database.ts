@@ -5,7 +5,8 @@ import { checkSchema } from '../outbox/installed.ts'
 import { Session } from '../outbox/session.ts'
 
 /**
- * Runs `use` in a session of its own, on a schema that was found to fit this binary.
+ * Runs `use` in a session and a transaction of its own, on a schema that was found to fit this binary. In the transaction
+ * nothing that others have created in `public` is run, even behind a pooler.
  *
  * @throws SchemaError, StandbyError, or what pg throws when it cannot connect.
  */
@@ -23,8 +24,11 @@ export async function inDatabase<T>(
     prepared: false,
   })
   try {
+    await session.run('begin; set local search_path = pg_catalog, pg_temp')
     await checkSchema(session, config.schema)
-    return await use(databaseOf(session))
+    const result = await use(databaseOf(session))
+    await session.run('commit')
+    return result
   } finally {
     await session.close()
   }

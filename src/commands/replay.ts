@@ -4,24 +4,32 @@ import type { Database } from '../outbox/database.ts'
 import { countDead, replayDead, replayIds, standingOf } from '../outbox/replay.ts'
 import { inDatabase } from './in-database.ts'
 
+/** What goes out again, and why the others do not. */
+interface Replayed {
+  readonly count: bigint
+  readonly left: readonly string[]
+}
+
 /** `ringback replay`: 1 when a callback that was named could not be replayed. */
 export async function replay(config: ReplayConfig): Promise<number> {
-  return inDatabase(config, 'replay', db => (config.dead ? replayTheDead(db, config) : replayNamed(db, config)))
+  const { count, left } = await inDatabase(config, 'replay', db =>
+    config.dead ? replayTheDead(db, config) : replayNamed(db, config),
+  )
+  say(count, config.dryRun)
+  for (const line of left) process.stderr.write(`${line}\n`)
+  return left.length === 0 ? 0 : 1
 }
 
-async function replayTheDead(db: Database, { url, since, dryRun }: ReplayConfig): Promise<number> {
-  say(await (dryRun ? countDead : replayDead)(db, { url, since }), dryRun)
-  return 0
+async function replayTheDead(db: Database, { url, since, dryRun }: ReplayConfig): Promise<Replayed> {
+  return { count: await (dryRun ? countDead : replayDead)(db, { url, since }), left: [] }
 }
 
-async function replayNamed(db: Database, { ids, dryRun }: ReplayConfig): Promise<number> {
+async function replayNamed(db: Database, { ids, dryRun }: ReplayConfig): Promise<Replayed> {
   const wanted = [...new Set(ids)]
   const before = await standingOf(db, wanted)
   const replayed = dryRun ? wanted.filter(id => isSettled(before.get(id))) : await replayIds(db, wanted)
-  say(BigInt(replayed.length), dryRun)
   const left = wanted.filter(id => !replayed.includes(id))
-  for (const id of left) process.stderr.write(`callback ${id} ${reason(before.get(id))}\n`)
-  return left.length === 0 ? 0 : 1
+  return { count: BigInt(replayed.length), left: left.map(id => `callback ${id} ${reason(before.get(id))}`) }
 }
 
 function isSettled(status: CallbackStatus | undefined): boolean {

@@ -10,6 +10,7 @@ export interface Listed extends WaitingCallback {
 
 /** Who has claimed a row, and when. */
 export interface Claimed {
+  readonly messageId: string
   readonly attempt: number
   readonly epoch: string
   readonly attemptOfBudget: number
@@ -49,7 +50,7 @@ export interface ParkedPosition {
 const columns = `
              c.id, c.lane, c.ordering_key as "orderingKey", c.origin,
              case c.status when 'claimed' then json_build_object(
-               'attempt', c.attempts, 'epoch', c.claimed_epoch::text, 'attemptOfBudget', c.attempts - c.budget_from, 'maxAttempts', c.max_attempts,
+               'messageId', c.message_id, 'attempt', c.attempts, 'epoch', c.claimed_epoch::text, 'attemptOfBudget', c.attempts - c.budget_from, 'maxAttempts', c.max_attempts,
                'msAgo', extract(epoch from clock_timestamp() - c.claimed_at) * 1000) end as claimed`
 
 const freshColumns = `${columns},

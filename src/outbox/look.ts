@@ -8,6 +8,7 @@ export const lockedPauseMs = 250
 /** How a row stands that a claim or a record did not get. */
 export interface Standing {
   readonly id: string
+  readonly messageId: string
   readonly status: CallbackStatus
   readonly attempts: number
   readonly lane: number
@@ -28,7 +29,7 @@ const lookStatement: Statement = {
   name: 'ringback_look',
   text: `
     with ${holds}
-    select c.id, c.status, c.attempts, c.lane, c.claimed_epoch as "claimedEpoch",
+    select c.id, c.message_id as "messageId", c.status, c.attempts, c.lane, c.claimed_epoch as "claimedEpoch",
            case when c.due_at is null or c.due_at = 'infinity' then 0
                 else greatest(0, (extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8 end as "dueInMs",
            coalesce(c.expires_at <= clock_timestamp(), false) as expired,

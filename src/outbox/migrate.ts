@@ -1,5 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { Kysely, type Migration, type MigrationProvider, Migrator, PostgresDialect, sql } from 'kysely'
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  Kysely,
+  type Migration,
+  type MigrationProvider,
+  Migrator,
+  PostgresDialect,
+  sql,
+} from 'kysely'
 import pg from 'pg'
 import { SchemaError, StandbyError } from '../errors.ts'
 import { inSchema } from './sql.ts'
@@ -29,7 +38,7 @@ export async function migrate(config: pg.ClientConfig, options: MigrateOptions):
   const pool = new pg.Pool({ ...config, max: 1, application_name: 'ringback migrate' })
   // A connection that ends while nothing is asked of it: the next statement says so, if there is one.
   pool.on('error', () => {})
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool, onCreateConnection: pinSearchPath }) })
   try {
     const files = await migrationFiles()
     await refuseStandby(db)
@@ -43,6 +52,11 @@ export async function migrate(config: pg.ClientConfig, options: MigrateOptions):
   } finally {
     await db.destroy()
   }
+}
+
+/** Whoever migrates is mighty: nothing that others have created in `public` may be run here. */
+async function pinSearchPath(connection: DatabaseConnection): Promise<void> {
+  await connection.executeQuery(CompiledQuery.raw('set search_path = pg_catalog, pg_temp'))
 }
 
 /** Names of the migrations this binary knows, oldest first. */

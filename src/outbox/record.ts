@@ -5,33 +5,36 @@ import { isRow } from './sql.ts'
 /**
  * The attempt is written down in any case, as a fact. The row is changed only while it is still claimed by this very
  * attempt (number and epoch); a 2xx may also settle a row that an heir has released and nobody has claimed since.
+ * Except that a failover may have lost the row, and given its id, even its epoch, to another: `message_id` tells. Then
+ * nothing is written, or it would stand in the other's history, in the place of its own attempt.
  * ON CONFLICT and the fence make it idempotent: when the reply was lost it is simply sent again.
  * An heir's row has the heir's epoch, so that the old relay's own account of the same attempt still finds its place.
  * Times are ages in milliseconds, so that the database's clock alone says when.
  * `free` carries the outcomes along: joined to `r` once more, two hundred of each would be compared with one another.
  * A url is put on hold along with the row that found it gone: once, though the statement be sent again, and never by a
- * zombie. Two relays that find it gone at the same moment make a hold each, which is harmless: a unique index instead would
- * have this statement wait for an operator who has inserted or deleted the same prefix and not committed yet.
+ * zombie. Not by a unique index, which would have this statement wait for an operator who has inserted or deleted the same
+ * prefix and not committed yet; the function sees what another relay has just committed, as this statement's snapshot may not.
  */
 const recordStatement: Statement = {
   name: 'ringback_record',
   text: `
     with r as materialized (
       select * from unnest($1::bigint[], $2::integer[], $3::bigint[], $4::text[], $5::integer[], $6::text[], $7::text[],
-                           $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::text[], $13::bigint[], $15::boolean[])
-        as r (id, attempt, epoch, outcome, http_status, error, excerpt, started_ms, finished_ms, status, retry_ms, reason, written_epoch, holds_url)
+                           $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::text[], $13::bigint[], $15::uuid[])
+        as r (id, attempt, epoch, outcome, http_status, error, excerpt, started_ms, finished_ms, status, retry_ms, reason, written_epoch, message_id)
+    ), free as materialized (
+      select r.*
+        from r join outbox.callback c on ${isRow('r.id')}
+       where c.attempts = r.attempt and c.claimed_epoch = r.epoch and c.message_id = r.message_id
+         and (c.status = 'claimed' or c.status = 'pending' and r.status = 'delivered')
+         for no key update of c skip locked
     ), written as (
       insert into outbox.attempt (callback_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
       select id, attempt, written_epoch, clock_timestamp() - started_ms * interval '1 ms', clock_timestamp() - finished_ms * interval '1 ms',
              outcome, http_status, error, excerpt, $14
         from r
+       where id in (select id from free) or not exists (select from outbox.callback c where ${isRow('r.id')} and c.message_id <> r.message_id)
           on conflict do nothing
-    ), free as materialized (
-      select r.*
-        from r join outbox.callback c on ${isRow('r.id')}
-       where c.attempts = r.attempt and c.claimed_epoch = r.epoch
-         and (c.status = 'claimed' or c.status = 'pending' and r.status = 'delivered')
-         for no key update of c skip locked
     ), done as (
       update outbox.callback c
          set status = free.status, rev = c.rev + 1, last_http_status = free.http_status, last_error = free.reason,
@@ -40,15 +43,9 @@ const recordStatement: Statement = {
              dead_at = case free.status when 'dead' then clock_timestamp() end
         from free
        where ${isRow('free.id')}
-      returning c.id, c.url, free.holds_url
-    ), held as (
-      insert into outbox.hold (url_prefix, reason, held_by)
-      select distinct on (d.url) d.url, '410 Gone, callback ' || d.id, $14
-        from done d
-       where d.holds_url and not exists (select from outbox.hold h where h.url_prefix = d.url)
-       order by d.url, d.id
+      returning c.id, c.url
     )
-    select id from done`,
+    select id, case when id = any ($16::bigint[]) then outbox.hold_gone(url, '410 Gone, callback ' || id, $14) end as held from done order by id`,
 }
 
 /**
@@ -78,7 +75,8 @@ export async function record(
     attempts.map(a => (a.decision.status === 'delivered' ? null : storable(a.decision.reason))),
     attempts.map(a => a.writtenEpoch),
     relay,
-    attempts.map(a => a.decision.status === 'dead' && a.decision.holdsUrl === true),
+    attempts.map(a => a.messageId),
+    attempts.filter(a => a.decision.status === 'dead' && a.decision.holdsUrl).map(a => a.id),
   ])
   return new Set(rows.map(row => row.id))
 }

@@ -57,6 +57,8 @@ export class Session {
    * Connects and prepares the session for the relay's statements: cold generic plans would scan, a bitmap would read all due
    * rows to sort them and return the first thousand, the just-in-time compiler alone costs 160 ms for a statement that takes
    * one, and planning anew for each call's values, which PostgreSQL prefers for short lists, costs as much as the statement.
+   * The search_path keeps out operators and functions that others may create in `public`; not behind a pooler, where it
+   * would be set for other programs.
    *
    * @throws StandbyError when the server is in recovery; whatever pg throws when it cannot connect.
    */
@@ -76,6 +78,7 @@ export class Session {
       await client.connect()
       const { rows } = await client.query<{ standby: boolean; server: string }>(`
         select pg_is_in_recovery() as standby, extract(epoch from pg_postmaster_start_time())::text as server,
+               set_config('search_path', 'pg_catalog, pg_temp', ${!options.prepared}),
                set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
                set_config('jit', 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false),
                set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, false),

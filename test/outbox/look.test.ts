@@ -7,10 +7,11 @@ const standing = async (id: string) => (await look(stage.session, [id]))[0]
 
 t.test('a row that could start, and one that is not there', async t => {
   const id = await stage.insert()
-  const { lane } = await stage.row(id)
+  const { lane, message_id: messageId } = await stage.row(id)
   t.same(await look(stage.session, [id, '9223372036854775807']), [
     {
       id,
+      messageId,
       lane,
       status: 'pending',
       attempts: 0,

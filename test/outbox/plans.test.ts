@@ -142,7 +142,8 @@ function attempt(id: string) {
     responseExcerpt: null,
     retryAfterMs: null,
   } as const
-  const key = { id, attempt: 1, epoch: '1', writtenEpoch: '1' }
+  const messageId = '00000000-0000-4000-8000-000000000000'
+  const key = { id, messageId, attempt: 1, epoch: '1', writtenEpoch: '1' }
   return {
     ...key,
     outcome: { ...outcome, startedAtMs: 0, finishedAtMs: 1 },

@@ -15,6 +15,7 @@ export type Columns = Readonly<Record<string, string | number | boolean | null>>
 
 /** A row of outbox.callback as text, but for what a test usually compares. */
 export interface CallbackRow {
+  readonly message_id: string
   readonly status: string
   readonly attempts: number
   readonly rev: string

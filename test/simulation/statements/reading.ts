@@ -15,6 +15,7 @@ function entry(db: Database, row: Row, { late, dueInMs }: { late: boolean; dueIn
   const claimed =
     status === 'claimed'
       ? {
+          messageId: row.messageId,
           attempt: attempts,
           epoch: String(claimedEpoch),
           attemptOfBudget: attempts - budgetFrom,

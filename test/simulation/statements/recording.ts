@@ -14,6 +14,7 @@ interface Recorded {
   readonly retryMs: number | null
   readonly reason: string | null
   readonly writtenEpoch: number
+  readonly messageId: string
 }
 
 export function* record(db: Database, values: readonly unknown[]): Answer {
@@ -27,8 +28,23 @@ export function* record(db: Database, values: readonly unknown[]): Answer {
 }
 
 function recordedOf(values: readonly unknown[]): Recorded[] {
-  const [ids, attempts, epochs, outcomes, statuses, , , started, finished, becomes, retries, reasons, written] =
-    values as unknown[][]
+  const [
+    ids,
+    attempts,
+    epochs,
+    outcomes,
+    statuses,
+    ,
+    ,
+    started,
+    finished,
+    becomes,
+    retries,
+    reasons,
+    written,
+    ,
+    messages,
+  ] = values as unknown[][]
   return (ids ?? []).map((id, n) => ({
     id: Number(id),
     attempt: Number(attempts?.[n]),
@@ -41,12 +57,13 @@ function recordedOf(values: readonly unknown[]): Recorded[] {
     retryMs: retries?.[n] as number | null,
     reason: reasons?.[n] as string | null,
     writtenEpoch: Number(written?.[n]),
+    messageId: messages?.[n] as string,
   }))
 }
 
-function isFenced(db: Database, { id, attempt, epoch, status }: Recorded): boolean {
+function isFenced(db: Database, { id, messageId, attempt, epoch, status }: Recorded): boolean {
   const row = db.rows.get(id)
-  if (row === undefined) return false
+  if (row?.messageId !== messageId) return false
   if (db.flaws.ignoresEpochs) return true
   if (row.attempts !== attempt || row.claimedEpoch !== epoch) return false
   return row.status === 'claimed' || (row.status === 'pending' && status === 'delivered')
@@ -82,6 +99,7 @@ function standing(db: Database, row: Row): Record<string, unknown> {
   const blocker = db.flaws.ignoresOrder ? undefined : db.blockerOf(row)
   return {
     id: String(row.id),
+    messageId: row.messageId,
     status,
     attempts,
     lane,

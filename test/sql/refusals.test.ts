@@ -1,0 +1,230 @@
+import t from 'tap'
+import { testDatabase } from '../fixtures/database.ts'
+import { asRole } from './roles.ts'
+import { write, writeAs } from './rows.ts'
+
+const { client } = await testDatabase(t)
+
+const anyRow = `(url) values ('https://crm.example/')`
+const ddl = [
+  'create table outbox.mine (id integer)',
+  'create function outbox.mine() returns integer language sql as $$ select 1 $$',
+  'alter table outbox.callback add column mine integer',
+  'alter table outbox.callback disable trigger user',
+  'alter table outbox.callback set (fillfactor = 100)',
+  'create index on outbox.callback (url)',
+  'create trigger mine after insert on outbox.callback for each row execute function outbox.wake_after_change()',
+  'drop table outbox.attempt',
+  'drop schema outbox cascade',
+  'truncate outbox.callback',
+  'truncate outbox.attempt',
+]
+const lock = 'lock table outbox.callback in access exclusive mode'
+const set = (change: string) => `update outbox.callback set ${change}`
+const attempt = `insert into outbox.attempt (callback_id, epoch, started_at, finished_at, attempt, outcome, relay) values (1, 1, now(), now(), 1, 'delivered', 'x')`
+const relay = `insert into outbox.relay (name, lease, pid, host, kernel, version) values ('x', '1 s', 1, 'x', 'x', 'x')`
+const hold = `insert into outbox.hold (url_prefix, reason) values ('https://crm.example/', 'x')`
+const select = ['callback', 'attempt', 'lane', 'relay', 'hold'].map(table => `select from outbox.${table}`)
+
+/** Called in its place by a trigger, by another function or by one role alone. */
+const inner = [
+  'operator_change()',
+  'refuse_delete()',
+  'wake_after_change()',
+  `code_of('state', 'running', '{running}', '{3}')`,
+  `required('flow_id', 1)`,
+  `execution_form(1, 2, 3, null)`,
+  `write_callback('https://crm.example/', 'k', '{}')`,
+].map(call => `select outbox.${call}`)
+const vocabulary = [
+  `flow_modified('https://crm.example/', 1, 'paused')`,
+  `flow_execution_changed('https://crm.example/', 1, 2, 'running')`,
+  `job_execution_changed('https://crm.example/', 1, 2, 'running')`,
+].map(call => `select outbox.${call}`)
+const holdGone = `select outbox.hold_gone('https://crm.example/', 'x', 'x')`
+const sequences = ['callback_id_seq', 'hold_id_seq'].flatMap(name => [
+  `select nextval('outbox.${name}')`,
+  `select setval('outbox.${name}', 1)`,
+  `select last_value from outbox.${name}`,
+])
+const books = ['insert into outbox.kysely_migration values (1)', 'delete from outbox.kysely_migration']
+
+const forbidden: Record<string, string[]> = {
+  outbox_producer: [
+    ...ddl,
+    lock,
+    ...select,
+    'select status from outbox.callback where id = 1',
+    `insert into outbox.callback ${anyRow} returning id`,
+    `insert into outbox.callback (url, dedupe_key) values ('https://crm.example/', 'x') on conflict (dedupe_key) where dedupe_key is not null do nothing`,
+    `insert into outbox.callback (url, dedupe_key) values ('https://crm.example/', 'x') on conflict (dedupe_key) where dedupe_key is not null do update set url = excluded.url`,
+    `insert into outbox.callback (url, status) values ('https://crm.example/', 'delivered')`,
+    `insert into outbox.callback (url, id) overriding system value values ('https://crm.example/', 7)`,
+    `insert into outbox.callback (url, message_id) values ('https://crm.example/', gen_random_uuid())`,
+    `insert into outbox.callback (url, attempts) values ('https://crm.example/', 1)`,
+    `insert into outbox.callback (url, rev) values ('https://crm.example/', 1)`,
+    set(`status = 'pending'`),
+    set(`url = 'https://crm.example/'`),
+    'delete from outbox.callback',
+    'select from outbox.callback for update',
+    `copy outbox.callback to stdout`,
+    ...inner,
+    ...sequences,
+    ...books,
+    'select from outbox.kysely_migration',
+    holdGone,
+    attempt,
+    'delete from outbox.attempt',
+    'update outbox.lane set owner = null',
+    relay,
+    hold,
+    'update outbox.hold set reason = reason',
+    'delete from outbox.hold',
+  ],
+  outbox_relay: [
+    ...ddl,
+    lock,
+    ...[
+      'url',
+      'form',
+      'ordering_key',
+      'dedupe_key',
+      'traceparent',
+      'message_id',
+      'max_attempts',
+      'expires_at',
+      'created_at',
+      'budget_from',
+    ].map(column => set(`${column} = ${column}, rev = rev + 1`)),
+    set('id = default'),
+    `insert into outbox.callback ${anyRow}`,
+    'delete from outbox.callback',
+    'update outbox.attempt set outcome = outcome',
+    'delete from outbox.attempt',
+    'insert into outbox.lane (id) values (64)',
+    'delete from outbox.lane',
+    'update outbox.hold set reason = reason',
+    'delete from outbox.hold',
+    ...inner,
+    ...vocabulary,
+    ...sequences,
+    ...books,
+  ],
+  outbox_operator: [
+    ...ddl,
+    ...[
+      'attempts',
+      'budget_from',
+      'rev',
+      'due_at',
+      'settled_at',
+      'dead_at',
+      'claimed_at',
+      'claimed_epoch',
+      'last_error',
+      'message_id',
+      'ordering_key',
+    ].map(column => set(`${column} = ${column}`)),
+    `insert into outbox.callback ${anyRow}`,
+    attempt,
+    'update outbox.attempt set outcome = outcome',
+    'update outbox.lane set owner = null',
+    'delete from outbox.relay',
+    relay,
+    ...inner,
+    ...vocabulary,
+    ...sequences,
+    ...books,
+    holdGone,
+  ],
+  outbox_reader: [
+    ...ddl,
+    lock,
+    `insert into outbox.callback ${anyRow}`,
+    set(`status = 'pending'`),
+    set(`url = url`),
+    'delete from outbox.callback',
+    'select from outbox.callback for update',
+    attempt,
+    'delete from outbox.attempt',
+    'update outbox.lane set owner = null',
+    relay,
+    'delete from outbox.relay',
+    hold,
+    'delete from outbox.hold',
+    ...inner,
+    ...vocabulary,
+    ...sequences,
+    ...books,
+    holdGone,
+  ],
+  // A role of PostgreSQL's own, which has nothing to do with us, stands for any other.
+  pg_signal_backend: [
+    ...ddl,
+    lock,
+    ...select,
+    `insert into outbox.callback ${anyRow}`,
+    set(`status = 'cancelled'`),
+    'delete from outbox.callback',
+    attempt,
+    relay,
+    hold,
+    ...inner,
+    ...vocabulary,
+    ...sequences,
+    holdGone,
+    'select outbox.wake()',
+    `select '{}'::outbox.form`,
+  ],
+}
+
+for (const [role, statements] of Object.entries(forbidden)) {
+  t.test(`${role} is refused what is not its business`, async t => {
+    await write(client)
+    await asRole(client, role, async () => {
+      for (const statement of statements) {
+        await client.query('begin')
+        await t.rejects(client.query(statement), { code: '42501' }, statement)
+        await client.query('rollback')
+      }
+    })
+  })
+}
+
+t.test('each role can do its work', async t => {
+  const dead = await writeAs(client, 'dead')
+  const work: [role: string, statement: string][] = [
+    [
+      'outbox_producer',
+      `insert into outbox.callback (url, form, ordering_key, dedupe_key, due_at, expires_at, max_attempts, traceparent) values ('https://crm.example/', '{}', 'k', 'd', now(), now(), 1, 'x')`,
+    ],
+    ...vocabulary.map((statement): [string, string] => ['outbox_producer', statement]),
+    [
+      'outbox_relay',
+      `update outbox.callback set status = 'claimed', attempts = attempts + 1, claimed_at = now(), claimed_epoch = 1, rev = rev + 1 where status = 'pending'`,
+    ],
+    ['outbox_relay', attempt],
+    ['outbox_relay', 'select from outbox.lane for key share'],
+    ['outbox_relay', `update outbox.lane set owner = 'x', epoch = epoch + 1`],
+    ['outbox_relay', relay],
+    ['outbox_relay', 'update outbox.relay set renewals = renewals + 1'],
+    ['outbox_relay', 'delete from outbox.relay'],
+    ['outbox_relay', hold],
+    ['outbox_relay', holdGone],
+    [
+      'outbox_operator',
+      `update outbox.callback set status = 'pending', url = url, form = form, max_attempts = 3, expires_at = null where id = ${dead}`,
+    ],
+    ['outbox_operator', 'delete from outbox.attempt'],
+    ['outbox_operator', 'delete from outbox.callback where settled_at is not null'],
+    ['outbox_operator', hold],
+    ['outbox_operator', 'update outbox.hold set reason = reason'],
+    ['outbox_operator', 'delete from outbox.hold'],
+    ...['outbox_relay', 'outbox_operator', 'outbox_reader'].flatMap(role =>
+      [...select, 'select from outbox.kysely_migration'].map((statement): [string, string] => [role, statement]),
+    ),
+  ]
+  for (const [role, statement] of work) {
+    await asRole(client, role, () => t.resolves(client.query(statement), `${role}: ${statement}`))
+  }
+})
