@@ -9,6 +9,9 @@ import type { Sequencer } from './sequencer.ts'
 /** Rows read back at a time. */
 const batch = 1_000
 
+/** Rows of an origin that come back though memory is short: enough to find out how it does. */
+const headRows = 16
+
 /** Rows parked at a time: each is written, so it takes longer. */
 const parkedAtOnce = 200
 
@@ -52,17 +55,22 @@ export class Parking {
     return performance.now() < this.#flowingUntil
   }
 
-  /** Rows come back while memory is less than half full, an origin's until it holds its share. */
+  /**
+   * Rows come back while memory is less than half full, an origin's until it holds its share. What slow origins hold may keep
+   * it fuller than that for long: then the first few of each origin come, or one that is well again would wait for the slow.
+   */
   async readBack(): Promise<number> {
     const { session, sequencer, holdings, intake } = this.#parts
     let found = 0
-    for (let pages = 0; pages < pagesAtOnce && sequencer.room > this.#memoryRows / 2; pages += 1) {
+    for (let pages = 0; pages < pagesAtOnce && sequencer.room > this.#memoryRows / 8; pages += 1) {
+      const isRoomy = sequencer.room > this.#memoryRows / 2
+      const [limit, share] = isRoomy ? [batch, this.#share] : [headRows, headRows]
       let end = false
       found += await intake.takeIn(async () => {
-        const { rows, reached, read } = await readParked(session, holdings.lanes, this.#place, batch)
-        end = reached === null || read < batch
-        this.#place = reached === null || end ? parkedStart : this.#after(reached)
-        const wanted = rows.filter(row => sequencer.heldFor(row.origin) < this.#share)
+        const { rows, reached, read } = await readParked(session, holdings.lanes, this.#place, limit)
+        end = reached === null || read < limit
+        this.#place = reached === null || end ? parkedStart : this.#after(reached, share)
+        const wanted = rows.filter(row => sequencer.heldFor(row.origin) < share)
         for (const { origin } of wanted) sequencer.comesBack(origin, performance.now())
         return wanted
       })
@@ -88,8 +96,8 @@ export class Parking {
   }
 
   /** Where to read on: at the next origin, when this one has its share in memory. */
-  #after(reached: ParkedPosition): ParkedPosition {
-    const isFull = this.#parts.sequencer.heldFor(reached.origin) >= this.#share
+  #after(reached: ParkedPosition, share: number): ParkedPosition {
+    const isFull = this.#parts.sequencer.heldFor(reached.origin) >= share
     return isFull ? { origin: reached.origin, id: noEnd } : reached
   }
 }

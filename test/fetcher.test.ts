@@ -126,3 +126,21 @@ t.test('what a flood has no room for is set aside, each row written once', async
   )
   t.equal(most, '1')
 })
+
+t.test(
+  'what was set aside comes back a few at a time while slow origins fill memory, and is not kept waiting for them',
+  async t => {
+    const { stage, sequencer, fetcher } = await reading()
+    await flood(stage, memoryRows * 0.6, 'slow')
+    for (let looks = 0; looks < 5; looks += 1) await fetcher.look()
+    const ids = await flood(stage, 1_000, 'well')
+    await stage.query(`update outbox.callback set due_at = 'infinity', rev = rev + 1 where id = any ($1::bigint[])`, [
+      ids,
+    ])
+    fetcher.restart()
+    for (let looks = 0; looks < 5; looks += 1) await fetcher.look()
+    t.ok(sequencer.room < memoryRows / 2, 'memory is more than half full')
+    t.ok(sequencer.knows(ids[0] ?? ''), 'the first of them is there')
+    t.ok(sequencer.heldFor('https://well.test') < 100, 'the others wait in the database')
+  },
+)
