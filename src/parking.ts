@@ -71,7 +71,8 @@ export class Parking {
         end = reached === null || read < limit
         this.#place = reached === null || end ? parkedStart : this.#after(reached, share)
         const wanted = rows.filter(row => sequencer.heldFor(row.origin) < share)
-        for (const { origin } of wanted) sequencer.comesBack(origin, performance.now())
+        const now = performance.now()
+        for (const origin of new Set(wanted.map(row => row.origin))) sequencer.comesBack(origin, now)
         return wanted
       })
       if (end) break

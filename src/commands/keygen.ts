@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import type { KeygenConfig } from '../config.ts'
+import { PREFIX } from '../receiver/keys.ts'
 
 /** `ringback keygen`: a fresh signing key, printed, or in a new file of its owner's alone. */
 export async function keygen({ file }: KeygenConfig): Promise<number> {
-  const line = `whsec_${randomBytes(32).toString('base64')}\n`
+  const line = `${PREFIX}${randomBytes(32).toString('base64')}\n`
   if (file !== null) await create(file, line)
   process.stdout.write(file === null ? line : `${JSON.stringify(file)}: a new key, for its owner alone to read\n`)
   return 0

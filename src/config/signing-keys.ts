@@ -7,7 +7,7 @@ import { quote } from './wording.ts'
 /** One, and a second while it takes the place of the first. */
 const MAX_KEYS = 2
 
-const someKeys = `one key, or two while rotating, a line each: whsec_ and the base64 of ${MIN_BYTES} to ${MAX_BYTES} bytes`
+const someKeys = `one key, or two while rotating, a line each: ${PREFIX} and the base64 of ${MIN_BYTES} to ${MAX_BYTES} bytes`
 
 /**
  * The keys in `{ file: PATH }`; empty, with a fault, when they cannot be used. A key stands in a file of its owner's alone,

@@ -101,7 +101,7 @@ export class AddressPolicy {
       rule => coversHost(rule, host, port) || all.some(each => coversAddress(rule, each, port)),
     )
     if (denying !== undefined) return `${placed(host, outer)} is in --deny ${denying.text}`
-    if (this.#allow.some(rule => coversHost(rule, host, port))) return null
+    if (this.#isHostAllowed(host, port)) return null
     const refused = all.find(each => classOf(each) !== null && !this.#isAllowed(each, port))
     if (refused === undefined) return null
     const leads = refused === outer ? '' : ` leads to ${refused}, which`
@@ -113,7 +113,7 @@ export class AddressPolicy {
    * inner network for whoever may read it and choose a URL. null when they may be: it is public, or `--allow` names it.
    */
   whyUnkept(hostname: string, address: string, port: number): string | null {
-    if (this.#allow.some(rule => coversHost(rule, hostNamed(hostname), port))) return null
+    if (this.#isHostAllowed(hostNamed(hostname), port)) return null
     const outer = ipaddr.process(address)
     const inner = [outer, ...inside(outer)].find(each => INNER.has(each.range()) && !this.#isAllowed(each, port))
     return inner === undefined ? null : `${inner} is private; --allow ${inner} would keep it`
@@ -125,6 +125,10 @@ export class AddressPolicy {
     if (/(^|\.)localhost$/.test(host)) return this.refusal(hostname, '127.0.0.1', port)
     const denying = this.#deny.find(rule => coversHost(rule, host, port))
     return denying === undefined ? null : `${host} is in --deny ${denying.text}`
+  }
+
+  #isHostAllowed(host: string, port: number): boolean {
+    return this.#allow.some(rule => coversHost(rule, host, port))
   }
 
   #isAllowed(address: Address, port: number): boolean {
