@@ -1,5 +1,6 @@
 import { encodeForm } from '../../src/delivery/form.ts'
 import type { Act } from '../../src/verify/history.ts'
+import { amended, cancelled, replayed } from './changes.ts'
 import type { Database, Row } from './database.ts'
 import type { Dice } from './dice.ts'
 import type { Draft } from './producers.ts'
@@ -83,11 +84,11 @@ export class Operators {
     if (row.status === 'claimed' || chance < 0.15) return null
     const { now } = this.#db
     if (row.status !== 'pending') return { act: 'replay', values: replayed(row, now) }
-    if (chance < 0.5) return { act: 'cancel', values: { status: 'cancelled', dueAt: null, settledAt: now } }
-    if (chance < 0.75) return { act: null, values: { form: `{"n":"${row.id}","v":"${Math.floor(now)}"}` } }
+    if (chance < 0.5) return { act: 'cancel', values: cancelled(now) }
+    if (chance < 0.75)
+      return { act: null, values: amended(row, { form: `{"n":"${row.id}","v":"${Math.floor(now)}"}` }, now) }
     const origin = `http://r${this.#dice.whole(1, 3)}.example`
-    const isRetried = row.dueAt === Infinity || (row.dueAt !== null && row.attempts > row.budgetFrom)
-    return { act: null, values: { url: `${origin}/p1`, origin, ...(isRetried ? { dueAt: now } : {}) } }
+    return { act: null, values: amended(row, { url: `${origin}/p1`, origin }, now) }
   }
 
   #commit(row: Row, { values, act }: Change): void {
@@ -96,10 +97,4 @@ export class Operators {
     if (act !== null) this.acts.push({ messageId: row.messageId, act, attempts: row.attempts })
     this.trace?.(`operator: ${act ?? 'amend'} ${row.id} ${JSON.stringify(values)}`)
   }
-}
-
-function replayed({ attempts, expiresAt }: Row, now: number): Partial<Row> {
-  const isExpired = expiresAt !== null && expiresAt <= now
-  const fresh = { status: 'pending', dueAt: now, settledAt: null, budgetFrom: attempts, claimedEpoch: null } as const
-  return isExpired ? { ...fresh, expiresAt: null } : fresh
 }

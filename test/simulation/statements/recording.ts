@@ -15,15 +15,20 @@ interface Recorded {
   readonly reason: string | null
   readonly writtenEpoch: number
   readonly messageId: string
+  readonly holdsUrl: boolean
 }
 
 export function* record(db: Database, values: readonly unknown[]): Answer {
   const wanted = recordedOf(values)
   const seen = wanted.filter(each => isFenced(db, each))
   yield pauseOnServer
-  for (const each of wanted) writeDown(db, each)
+  for (const each of wanted) if (!isOfAnother(db, each)) writeDown(db, each)
   const done = seen.filter(each => db.rows.get(each.id)?.lockedBy === null && isFenced(db, each))
-  for (const each of done) become(db, db.rows.get(each.id)!, each)
+  for (const each of done) {
+    const row = db.rows.get(each.id)!
+    become(db, row, each)
+    if (each.holdsUrl) db.holds.add(row.url)
+  }
   return done.map(({ id }) => ({ id: String(id) }))
 }
 
@@ -44,6 +49,7 @@ function recordedOf(values: readonly unknown[]): Recorded[] {
     written,
     ,
     messages,
+    gone,
   ] = values as unknown[][]
   return (ids ?? []).map((id, n) => ({
     id: Number(id),
@@ -58,7 +64,14 @@ function recordedOf(values: readonly unknown[]): Recorded[] {
     reason: reasons?.[n] as string | null,
     writtenEpoch: Number(written?.[n]),
     messageId: messages?.[n] as string,
+    holdsUrl: gone?.includes(id) === true,
   }))
+}
+
+/** Its id was given to another row after a failover. */
+function isOfAnother(db: Database, { id, messageId }: Recorded): boolean {
+  const row = db.rows.get(id)
+  return row !== undefined && row.messageId !== messageId
 }
 
 function isFenced(db: Database, { id, messageId, attempt, epoch, status }: Recorded): boolean {

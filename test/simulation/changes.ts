@@ -1,0 +1,22 @@
+import type { Row } from './database.ts'
+
+/** What the trigger for operators makes of an UPDATE of a row that is not claimed: see `operator_change` in schema.sql. */
+
+/** `set status = 'cancelled'`, of a pending row. */
+export function cancelled(now: number): Partial<Row> {
+  return { status: 'cancelled', dueAt: null, settledAt: now }
+}
+
+/** `set status = 'pending'`, of a settled row. */
+export function replayed({ attempts, expiresAt }: Row, now: number): Partial<Row> {
+  const isExpired = expiresAt !== null && expiresAt <= now
+  const fresh = { status: 'pending', dueAt: now, settledAt: null, budgetFrom: attempts, claimedEpoch: null } as const
+  return isExpired ? { ...fresh, expiresAt: null } : fresh
+}
+
+/** `set url = ...` or `set form = ...`, of a pending row. */
+export function amended(row: Row, values: Partial<Pick<Row, 'url' | 'origin' | 'form'>>, now: number): Partial<Row> {
+  const isMoved = values.url !== undefined && values.url !== row.url
+  const isRetried = row.dueAt === Infinity || (row.dueAt !== null && row.attempts > row.budgetFrom)
+  return isMoved && isRetried ? { ...values, dueAt: now } : values
+}

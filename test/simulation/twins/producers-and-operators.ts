@@ -1,0 +1,140 @@
+import type pg from 'pg'
+import { amended, cancelled, replayed } from '../changes.ts'
+import type { Row } from '../database.ts'
+import type { Dice } from '../dice.ts'
+import { isSilent } from '../statements/keeping.ts'
+import { type Acts, anyKey, anyUrl } from './acts.ts'
+import { rowColumns, type Twins } from './twins.ts'
+
+/** An open transaction, and what the model makes of its commit. */
+interface Open {
+  readonly token: object
+  readonly row: Row
+  readonly commit: () => void
+}
+
+/** Who writes callbacks, changes them and holds them, in transactions of which one may stay open. */
+export class ProducersAndOperators {
+  readonly #twins: Twins
+  readonly #dice: Dice
+  /** Of the transaction that may stay open. */
+  readonly #other: pg.Client
+  #open: Open | null = null
+
+  constructor(twins: Twins, dice: Dice, other: pg.Client) {
+    this.#twins = twins
+    this.#dice = dice
+    this.#other = other
+  }
+
+  readonly acts: Acts = {
+    insert: () => this.#insert(),
+    begin: () => this.#begin(),
+    end: () => this.end(),
+    change: () => this.#change(),
+    hold: () => this.#hold(),
+  }
+
+  async #insert(): Promise<void> {
+    for (let rows = this.#dice.whole(1, 4); rows > 0; rows -= 1)
+      this.#twins.db.commit(await this.#written(this.#twins.stage.database.client))
+  }
+
+  /** Inserts a row into PostgreSQL. @returns the row as the model has it once it is committed. */
+  async #written(client: pg.Client): Promise<Row> {
+    const dice = this.#dice
+    const when = (): string | null => (dice.chance(0.8) ? null : dice.chance(0.5) ? 'yesterday' : 'tomorrow')
+    const { rows } = await client.query<Omit<Row, 'lockedBy'>>(
+      `insert into outbox.callback (ordering_key, url, form, due_at, expires_at, max_attempts)
+       values ($1, $2, '{"a": 1}', $3, $4, $5) returning ${rowColumns}`,
+      [
+        dice.chance(0.7) ? anyKey(dice) : null,
+        anyUrl(this.#dice),
+        when(),
+        when(),
+        dice.chance(0.2) ? dice.whole(1, 3) : null,
+      ],
+    )
+    return { ...rows[0]!, lockedBy: null }
+  }
+
+  /** One that has written a row, or changed one, or merely locked it. */
+  async #begin(): Promise<void> {
+    if (this.#open) return
+    const { db } = this.#twins
+    const token = {}
+    await this.#other.query('begin')
+    if (this.#dice.chance(0.5)) {
+      const row = await this.#written(this.#other)
+      isSilent(db, token)
+      this.#open = { token, row, commit: () => db.commit(row) }
+      return
+    }
+    const row = this.#anyRow()
+    if (!row) return void (await this.#other.query('rollback'))
+    row.lockedBy = token
+    const values = this.#dice.chance(0.5) ? await this.#changed(this.#other, row) : null
+    if (values) isSilent(db, token)
+    else await this.#other.query('select from outbox.callback where id = $1 for update', [row.id])
+    this.#open = { token, row, commit: () => Object.assign(row, values) }
+  }
+
+  /** Ends the transaction that is open. */
+  async end(): Promise<void> {
+    if (!this.#open) return
+    const { token, row, commit } = this.#open
+    const isCommitted = this.#dice.chance(0.7)
+    await this.#other.query(isCommitted ? 'commit' : 'rollback')
+    if (isCommitted) commit()
+    row.lockedBy = null
+    this.#twins.db.locks.releaseAll(token)
+    this.#open = null
+  }
+
+  async #change(): Promise<void> {
+    const row = this.#anyRow()
+    if (row?.lockedBy === null) Object.assign(row, await this.#changed(this.#twins.stage.database.client, row))
+  }
+
+  /** Replays, cancels or amends a row in PostgreSQL. @returns what that makes of it; null: it is claimed, nothing was done. */
+  async #changed(client: pg.Client, row: Row): Promise<Partial<Row> | null> {
+    if (row.status === 'claimed') return null
+    this.#twins.tick()
+    const { now } = this.#twins.db
+    const update = (what: string, values: readonly unknown[] = []): Promise<unknown> =>
+      client.query(`update outbox.callback set ${what} where id = $1`, [row.id, ...values])
+    if (row.status !== 'pending') {
+      await update(`status = 'pending'`)
+      return replayed(row, now)
+    }
+    if (this.#dice.chance(0.4)) {
+      await update(`status = 'cancelled'`)
+      return cancelled(now)
+    }
+    if (this.#dice.chance(0.3)) {
+      await update('form = $2', ['{"b": 2}'])
+      return amended(row, { form: '{"b": 2}' }, now)
+    }
+    const url = anyUrl(this.#dice)
+    await update('url = $2', [url])
+    return amended(row, { url, origin: new URL(url).origin }, now)
+  }
+
+  /** Puts a prefix on hold, or, more often, lets it go. */
+  async #hold(): Promise<void> {
+    const { stage, db } = this.#twins
+    const prefix = anyUrl(this.#dice).slice(0, this.#dice.chance(0.5) ? -1 : undefined)
+    if (db.holds.delete(prefix)) {
+      await stage.query('delete from outbox.hold where url_prefix = $1', [prefix])
+      return
+    }
+    if (this.#dice.chance(0.7)) return
+    await stage.query(`insert into outbox.hold (url_prefix, reason) values ($1, '')`, [prefix])
+    db.holds.add(prefix)
+  }
+
+  #anyRow(): Row | undefined {
+    const rows = [...this.#twins.db.rows.values()]
+    return rows.length > 0 ? this.#dice.pick(rows) : undefined
+  }
+}

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict'
+import type { Test } from 'tap'
+import type { Session, Statement } from '../../../src/outbox/session.ts'
+import { Stage } from '../../outbox/stage.ts'
+import { epochMs } from '../clocks.ts'
+import { type AttemptRecord, Database, type Lane, type Row } from '../database.ts'
+import type { Flaws } from '../flaws.ts'
+import { statements } from '../statements/all.ts'
+import type { Backend } from '../statements/statement.ts'
+import type { Timeline } from '../timeline.ts'
+
+/** What depends on when it was asked may differ by so many milliseconds. */
+const toleranceMs = 20_000
+
+/** In answers and rows alike. */
+const times = new Set([
+  'dueInMs',
+  'msAgo',
+  'dueAt',
+  'expiresAt',
+  'claimedAt',
+  'settledAt',
+  'createdAt',
+  'startedAt',
+  'finishedAt',
+])
+
+interface Opened {
+  readonly stage: Stage
+  readonly begin: (flaws?: Flaws) => Promise<Twins>
+}
+
+/** A PostgreSQL and the model of it, which are told and asked the same, one after the other. */
+export class Twins {
+  readonly stage: Stage
+  readonly #clock = { now: 0 }
+  readonly #sessions: readonly Session[]
+  readonly #models: readonly Session[]
+  readonly db: Database
+
+  /**
+   * @param relays how many may be asked, each with a session of its own in both.
+   * @returns `begin`, which empties the database for a new world.
+   */
+  static async open(t: Pick<Test, 'teardown'>, relays: number): Promise<Opened> {
+    const stage = await Stage.open(t)
+    const sessions = await Promise.all(Array.from({ length: relays }, () => stage.another()))
+    for (const session of sessions) await session.run(`set time zone 'UTC'`)
+    const begin = async (flaws: Flaws = {}): Promise<Twins> => {
+      await stage.query('truncate outbox.callback, outbox.attempt, outbox.hold, outbox.relay restart identity cascade')
+      await stage.query('update outbox.lane set epoch = 0, owner = null')
+      for (const session of sessions) await session.run('select pg_advisory_unlock_all()')
+      return new Twins(stage, sessions, flaws)
+    }
+    return { stage, begin }
+  }
+
+  private constructor(stage: Stage, sessions: readonly Session[], flaws: Flaws) {
+    this.stage = stage
+    this.db = new Database(this.#clock as Timeline, { flaws, isOneMachine: true })
+    this.#sessions = sessions
+    this.#models = sessions.map(({ pid = 0 }, n) =>
+      modelSession(this.db, { name: `relay ${n}`, pid, isAlive: () => true }),
+    )
+  }
+
+  /** The model's clock goes on: never behind PostgreSQL's, which says when what is stored happened. */
+  tick(): void {
+    this.#clock.now = Date.now() + 1 - epochMs
+  }
+
+  /**
+   * Asks both. @returns PostgreSQL's answer.
+   * @throws {assert.AssertionError} when the model's is another one.
+   */
+  async ask<T>(relay: number, what: string, call: (session: Session) => Promise<T>): Promise<T> {
+    const [session, model] = [this.#sessions[relay], this.#models[relay]]
+    assert.ok(session && model, `there is no relay ${relay}`)
+    this.tick()
+    const real = await call(session)
+    assertAlike(await call(model), real, what)
+    return real
+  }
+
+  /** Compares all that both have stored; then the model's times are PostgreSQL's, which alone orders by them. */
+  async compare(): Promise<void> {
+    const { shown, incarnations } = await stored(this.stage)
+    assertAlike(storedInModel(this.db), shown, 'stored')
+    for (const { id, dueAt, expiresAt, claimedAt, settledAt } of shown.callbacks)
+      Object.assign(this.db.rows.get(id) ?? {}, { dueAt, expiresAt, claimedAt, settledAt })
+    for (const [name, incarnation] of incarnations) Object.assign(this.db.relays.get(name) ?? {}, { incarnation })
+  }
+}
+
+/** What the functions of `src/outbox` ask of a session. Nobody else is there, so each statement runs to its end. */
+function modelSession(db: Database, backend: Backend): Session {
+  const rows = async ({ name }: Statement, values: readonly unknown[] = []): Promise<unknown[]> => {
+    const statement = statements[name]
+    if (!statement) throw new Error(`The model does not know the statement ${name}`)
+    const answer = statement(db, values, backend)
+    for (;;) {
+      const { done, value } = answer.next()
+      if (done) return [...value]
+      if (value === 'wait') throw new Error(`${name} waits for a lock that nobody can release`)
+    }
+  }
+  return { rows } as unknown as Session
+}
+
+function assertAlike(model: unknown, real: unknown, path: string): void {
+  if (typeof model === 'number' && typeof real === 'number' && times.has(path.split('.').at(-1) ?? '')) {
+    assert.ok(model === real || Math.abs(model - real) < toleranceMs, `${path}: ${model}, PostgreSQL says ${real}`)
+  } else if (Array.isArray(model) && Array.isArray(real)) {
+    assert.equal(model.length, real.length, `${path}: ${shown(model)}, PostgreSQL says ${shown(real)}`)
+    for (const [n, each] of model.entries()) assertAlike(each, real[n], `${path}[${n}]`)
+  } else if (isRecord(model) && isRecord(real)) {
+    for (const name of new Set([...Object.keys(model), ...Object.keys(real)]))
+      assertAlike(model[name], real[name], `${path}.${name}`)
+  } else {
+    assert.equal(model, real, `${path}: ${shown(model)}, PostgreSQL says ${shown(real)}`)
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function shown(value: unknown): string {
+  return JSON.stringify(value) ?? 'nothing'
+}
+
+type StoredRow = Omit<Row, 'lockedBy' | 'createdAt'>
+
+interface StoredRelay {
+  readonly name: string
+  readonly incarnation: string
+  readonly renewals: number
+  readonly leaseMs: number
+}
+
+interface Stored {
+  readonly callbacks: readonly StoredRow[]
+  readonly attempts: readonly AttemptRecord[]
+  readonly lanes: readonly Pick<Lane, 'epoch' | 'owner'>[]
+  readonly relays: readonly Omit<StoredRelay, 'incarnation'>[]
+  readonly holds: readonly string[]
+}
+
+const ms = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`
+
+/** The columns of a row as the model names them. */
+export const rowColumns = `
+  id::integer, message_id as "messageId", ordering_key as key, lane, max_attempts as "maxAttempts", url, origin, form::text,
+  ${ms('created_at')} as "createdAt", ${ms('expires_at')} as "expiresAt", status, attempts, budget_from as "budgetFrom",
+  ${ms('due_at')} as "dueAt", ${ms('claimed_at')} as "claimedAt", claimed_epoch::integer as "claimedEpoch",
+  ${ms('settled_at')} as "settledAt", last_error as "lastError"`
+
+/** `shown`: what is compared. */
+async function stored(stage: Stage): Promise<{ readonly shown: Stored; readonly incarnations: Map<string, string> }> {
+  const callbacks = await stage.query<Row>(`select ${rowColumns} from outbox.callback order by id`)
+  const attempts = await stage.query<AttemptRecord>(`
+    select callback_id::integer as "callbackId", attempt, epoch::integer, ${ms('started_at')} as "startedAt",
+           ${ms('finished_at')} as "finishedAt", outcome, http_status as "httpStatus"
+      from outbox.attempt order by callback_id, attempt, epoch`)
+  const lanes = await stage.query<Lane>('select epoch::integer, owner from outbox.lane order by id')
+  const relays = await stage.query<StoredRelay>(
+    `select name, incarnation, renewals::integer, ${ms('lease')} as "leaseMs" from outbox.relay order by name`,
+  )
+  const holds = await stage.query<{ prefix: string }>('select url_prefix as prefix from outbox.hold order by 1')
+  return {
+    shown: {
+      callbacks: callbacks.map(storedRow),
+      attempts,
+      lanes,
+      relays: relays.map(storedRelay),
+      holds: holds.map(({ prefix }) => prefix),
+    },
+    incarnations: new Map(relays.map(({ name, incarnation }) => [name, incarnation])),
+  }
+}
+
+function storedInModel(db: Database): Stored {
+  const attempts = [...db.attempts.values()]
+  return {
+    callbacks: [...db.rows.values()].sort((a, b) => a.id - b.id).map(storedRow),
+    attempts: attempts.sort((a, b) => a.callbackId - b.callbackId || a.attempt - b.attempt || a.epoch - b.epoch),
+    lanes: db.lanes.map(({ epoch, owner }) => ({ epoch, owner })),
+    relays: [...db.relays].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, relay]) => storedRelay({ ...relay, name })),
+    holds: [...db.holds].sort(),
+  }
+}
+
+function storedRow(row: Row): StoredRow {
+  const { lockedBy, createdAt, ...rest } = row
+  return rest
+}
+
+function storedRelay({ name, renewals, leaseMs }: Omit<StoredRelay, 'incarnation'>): Omit<StoredRelay, 'incarnation'> {
+  return { name, renewals, leaseMs }
+}
