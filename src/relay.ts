@@ -70,7 +70,7 @@ export class Relay {
       connect: proxiedConnect(policy, settingsOf, connectTimeoutMs),
     })
     const horizonMs = Math.max(5_000, 3 * pollMs)
-    this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs, drainMs: 5_000 })
+    this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs, drainMs: 15_000 })
     this.#lease = new Lease({ leaseMs, marginMs: leaseMarginMs }, systemClocks)
     this.#keeper = new Keeper(
       { lease: this.#lease, holdings: this.#holdings, sequencer: this.#sequencer, log },

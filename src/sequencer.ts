@@ -186,14 +186,14 @@ export class Sequencer {
   /**
    * When memory is more than half full: rows to park, of origins that do not work off theirs within `drainMs`; blocked ones
    * first, then the newest, until memory is half empty. They are forgotten here, and so are rows that wait for a far retry,
-   * which the due index has anyway. Looks at all rows, so not more often than five times in `drainMs` while it finds none.
+   * which the due index has anyway. Looks at all rows, so not more often than fifteen times in `drainMs` while it finds none.
    */
   overflow(now: number): WaitingCallback[] {
     const { rows, drainMs } = this.#limits
     if (this.room > rows * 0.4 || now < this.#nextOverflowAt) return []
     const surplus = surplusOf(this.#rows.values(), this.#turns.all(), drainMs, now)
     const parked = surplus.slice(0, Math.max(0, this.size - Math.floor(rows / 2)))
-    if (parked.length === 0) this.#nextOverflowAt = now + drainMs / 5
+    if (parked.length === 0) this.#nextOverflowAt = now + drainMs / 15
     for (const row of parked) {
       if (row.line) row.line.hidesMore = true
       this.#remove(row, now)

@@ -35,7 +35,7 @@ function staged(sending: readonly string[] = []) {
   const nothing = () => {}
   const log = silentLog
   const recorder = new Recorder({ relay: () => 'relay', log }, { recorded: nothing, overtaken: nothing, lost: nothing })
-  const sequencer = new Sequencer({ rows: 100, settingsOf: () => settings, horizonMs: 1_000, drainMs: 5_000 })
+  const sequencer = new Sequencer({ rows: 100, settingsOf: () => settings, horizonMs: 1_000, drainMs: 15_000 })
   const holdings = new Holdings()
   holdings.add([{ lane: 0, epoch }])
   const intake = new Intake({

@@ -17,7 +17,7 @@ async function staged(t: Test) {
   const log = silentLog
   const lease = new Lease({ leaseMs, marginMs: 100 }, systemClocks)
   const holdings = new Holdings()
-  const sequencer = new Sequencer({ rows: 100, settingsOf: () => settings, horizonMs: 5_000, drainMs: 5_000 })
+  const sequencer = new Sequencer({ rows: 100, settingsOf: () => settings, horizonMs: 5_000, drainMs: 15_000 })
   const keeper = new Keeper({ lease, holdings, sequencer, log }, { name: 'relay-a', leaseMs, observeMs: 10 })
   return { stage, session: stage.session, lease, holdings, keeper }
 }

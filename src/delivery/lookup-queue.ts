@@ -70,6 +70,14 @@ export class LookupQueue {
     return this.#underWay.has(name) ? null : this.#underWay.size
   }
 
+  /** Some lookup may end soon: its name has not hung before, and it has not been under way for so long itself. */
+  isSoonFree(nowMs: number, longMs: number): boolean {
+    for (const { standing, sinceMs } of this.#underWay.values()) {
+      if (standing !== 'slow' && nowMs - sinceMs < longMs) return true
+    }
+    return false
+  }
+
   /** Of names that are not proven, or under way for long by now. */
   #doubtful(nowMs: number): number {
     let count = 0

@@ -100,10 +100,16 @@ export class Resolver {
     const now = this.#clock.now()
     const kept = this.#names.kept(name, now)
     if (kept === null) return () => {}
-    const patienceMs = askedAtMs - now + PATIENCE_MS[this.#queue.ahead(name) === null ? 'lookup' : 'thread']
+    const patienceMs = askedAtMs - now + this.#patienceMs(name, now)
     if (patienceMs > 0) return this.#clock.after(patienceMs, () => give(kept))
     give(kept)
     return () => {}
+  }
+
+  /** Nobody waits for a thread where all are with lookups that take long. */
+  #patienceMs(name: string, nowMs: number): number {
+    if (this.#queue.ahead(name) === null) return PATIENCE_MS.lookup
+    return this.#queue.isSoonFree(nowMs, PATIENCE_MS.thread) ? PATIENCE_MS.thread : 0
   }
 
   #notResolved(name: string, sinceMs: number): NotResolved {

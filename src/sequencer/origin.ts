@@ -92,12 +92,15 @@ export class Origin {
     this.#doneSince += 1
   }
 
-  /** Does it work off its rows within `ms`, at the rate of the last `ms` or longer? A new one has the benefit of the doubt. */
+  /**
+   * Does it work off its rows within `ms`, at the rate of the last third of that? A new one has the benefit of the doubt, and
+   * so has one that nobody has asked for longer: it may have had nothing to do.
+   */
   drainsWithin(ms: number, now: number): boolean {
     if (this.health.opensAt > now) return false
-    const elapsed = now - this.#since
-    if (elapsed >= ms) {
-      this.#rate = this.#doneSince / elapsed
+    const [elapsed, sampleMs] = [now - this.#since, ms / 3]
+    if (elapsed >= sampleMs) {
+      this.#rate = elapsed < 2 * sampleMs ? this.#doneSince / elapsed : undefined
       this.#since = now
       this.#doneSince = 0
     }

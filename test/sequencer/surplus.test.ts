@@ -19,7 +19,7 @@ t.test('of slow origins, what neither waits for its time nor is under way: block
     quick.started(0)
     quick.ended()
   }
-  const surplus = surplusOf(rows, [slow, quick], 5_000, 5_000)
+  const surplus = surplusOf(rows, [slow, quick], 15_000, 5_000)
   t.same(
     surplus.map(({ callback }) => callback.id),
     ['11', '10', '9', '8'],

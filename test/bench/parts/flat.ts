@@ -1,6 +1,6 @@
 import { nowUs } from '../clock.ts'
 import type { Contestant } from '../contestants/contestant.ts'
-import { insert, ringback } from '../contestants/ringback.ts'
+import { insert, migrate, ringback } from '../contestants/ringback.ts'
 import { skipLocked } from '../contestants/skip-locked.ts'
 import { Meter } from '../meter.ts'
 import type { Process } from '../processes.ts'
@@ -26,13 +26,13 @@ export async function flatPart(stage: Stage): Promise<void> {
   const receiver = new Receiver()
   const urls = await receiver.urls(4)
   const round = (contestant: Contestant, scene: Partial<Scene>): Round => {
-    return note => measure(stage, { contestant, receiver, urls, history: 0, before: WARM_UP, after: 0, ...scene }, note)
+    return note => measure(stage, { contestant, receiver, urls, before: WARM_UP, after: 0, ...scene }, note)
   }
-  const [history, backlog] = [stage.rows(HISTORY), stage.rows(BACKLOG)]
+  const backlog = stage.rows(BACKLOG)
   await stage.interleave(
     {
       'empty table': round(ringback(), {}),
-      'history and backlog': round(ringback(), { history, after: backlog }),
+      'history and backlog': round(withHistory(stage.rows(HISTORY)), { after: backlog }),
       'snapshot held': round(ringback(), { before: WARM_UP + backlog, snapshot: true }),
       'SKIP LOCKED queue, empty table': round(skipLocked, {}),
       'SKIP LOCKED queue, snapshot held, a tenth': round(skipLocked, {
@@ -49,8 +49,6 @@ interface Scene {
   readonly contestant: Contestant
   readonly receiver: Receiver
   readonly urls: readonly string[]
-  /** Rows delivered long ago. */
-  readonly history: number
   /** Rows that are delivered before those that are measured, and rows that wait behind them. */
   readonly before: number
   readonly after: number
@@ -63,7 +61,6 @@ async function measure(stage: Stage, scene: Scene, note: Note): Promise<void> {
   try {
     const load = { rows: scene.before + measured + REST + scene.after, keys: 'pairs', urls: scene.urls } as const
     await scene.contestant.load(database, load)
-    await insertHistory(database, scene)
     await settle(database.client)
     if (scene.snapshot) await holdSnapshot(database)
     await scene.receiver.reset(scene.before)
@@ -103,17 +100,23 @@ async function meterArrivals(stage: Stage, { scene, database, worker, measured }
   note('WAL without page images', cost.walRecordBytes, 'B/callback')
 }
 
-/** Delivered, each with its attempt; before the waiting ones in time, though not by id, which nothing looks at. */
-async function insertHistory(database: Database, { history, urls }: Scene): Promise<void> {
-  if (history === 0) return
-  const { client } = database
-  await client.query('alter table outbox.callback alter column settled_at set default now()')
-  await client.query(`alter table outbox.callback alter column status set default 'delivered'`)
-  await insert(database, { rows: history, keys: 'pairs', urls })
-  await client.query('alter table outbox.callback alter column settled_at drop default')
-  await client.query(`alter table outbox.callback alter column status set default 'pending'`)
-  await client.query(`insert into outbox.attempt (callback_id, epoch, attempt, started_at, finished_at, outcome, relay)
-                      select id, 1, 1, now(), now(), 'delivered', 'old' from outbox.callback where status = 'delivered'`)
+/** Ringback, where so many have been delivered before, each with its attempt. */
+function withHistory(rows: number): Contestant {
+  return {
+    ...ringback(),
+    async load(database, load) {
+      const { client } = database
+      await migrate(database)
+      await client.query('alter table outbox.callback alter column settled_at set default now()')
+      await client.query(`alter table outbox.callback alter column status set default 'delivered'`)
+      await insert(database, { ...load, rows })
+      await client.query('alter table outbox.callback alter column settled_at drop default')
+      await client.query(`alter table outbox.callback alter column status set default 'pending'`)
+      await client.query(`insert into outbox.attempt (callback_id, epoch, attempt, started_at, finished_at, outcome, relay)
+                          select id, 1, 1, now(), now(), 'delivered', 'old' from outbox.callback order by id`)
+      await insert(database, load)
+    },
+  }
 }
 
 /** A report, a dump: it sees the table as it was, so nothing that changes from now on can be cleaned away. */
