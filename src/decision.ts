@@ -9,10 +9,8 @@ export interface RetryPolicy {
   readonly capMs: number
   /** No Retry-After counts for more, in milliseconds. */
   readonly retryAfterCapMs: number
-  /** Attempts for a callback that does not say itself. */
-  readonly maxAttempts: number
-  /** What is to be done at an origin after an outcome `unknown`. */
-  readonly unknownAt: (origin: string) => DestinationSettings['unknown']
+  /** Attempts for a callback that does not say itself, and what follows an outcome `unknown`. */
+  readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'maxAttempts' | 'unknown'>
 }
 
 /**
@@ -32,9 +30,10 @@ export function decide(
   const next = becomes[outcome.kind]
   if (next === 'delivered') return { status: 'delivered' }
   if (next === 'dead') return { status: 'dead', reason: `rejected: ${error}`, ...holdOf(outcome) }
-  if (outcome.kind === 'unknown' && policy.unknownAt(claim.origin) === 'hold')
+  const { maxAttempts, unknown } = policy.settingsOf(claim.origin)
+  if (outcome.kind === 'unknown' && unknown === 'hold')
     return { status: 'dead', reason: `unknown: ${error}; not sent again, as its origin is set to unknown: hold` }
-  const budget = claim.maxAttempts ?? policy.maxAttempts
+  const budget = claim.maxAttempts ?? maxAttempts
   if (claim.attemptOfBudget >= budget) {
     return { status: 'dead', reason: `gave up after ${claim.attemptOfBudget} of ${budget} attempts: ${error}` }
   }

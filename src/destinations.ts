@@ -10,6 +10,8 @@ export interface DestinationSettings {
   readonly ratePerSecond: number | null
   /** The whole of one attempt, in milliseconds. */
   readonly deadlineMs: number
+  /** Attempts before a callback is dead that does not say itself. */
+  readonly maxAttempts: number
   readonly breaker: BreakerSettings
   /** Sent with every POST: names, in lower case, and values in turn. */
   readonly headers: readonly string[]

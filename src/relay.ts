@@ -85,8 +85,7 @@ export class Relay {
       baseMs: config.retryBaseMs,
       capMs: config.retryCapMs,
       retryAfterCapMs: config.retryAfterCapMs,
-      maxAttempts: config.maxAttempts,
-      unknownAt: origin => settingsOf(origin).unknown,
+      settingsOf,
     }
     this.#postOptions = {
       origins: this.#origins,

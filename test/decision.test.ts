@@ -7,8 +7,10 @@ const policy: RetryPolicy = {
   baseMs: 1_000,
   capMs: 60_000,
   retryAfterCapMs: 90_000,
-  maxAttempts: 3,
-  unknownAt: origin => (origin === 'https://careful.example' ? 'hold' : 'resend'),
+  settingsOf: origin => ({
+    maxAttempts: origin === 'https://patient.example' ? 4 : 3,
+    unknown: origin === 'https://careful.example' ? 'hold' : 'resend',
+  }),
 }
 const origin = 'https://a.example'
 
@@ -77,6 +79,14 @@ t.test('what may have arrived is left to an operator where the origin is set so'
   t.same(after('unknown'), { status: 'dead', reason })
   t.equal(after('not_sent').status, 'pending')
   t.equal(after('failed').status, 'pending')
+})
+
+t.test('an origin may have attempts of its own number, and a callback goes by its own first', async t => {
+  const after = (attemptOfBudget: number, maxAttempts: number | null) =>
+    decide({ origin: 'https://patient.example', attemptOfBudget, maxAttempts }, outcome('failed'), policy, () => 0)
+  t.equal(after(3, null).status, 'pending')
+  t.same(after(4, null), { status: 'dead', reason: 'gave up after 4 of 4 attempts: HTTP 500' })
+  t.same(after(2, 2), { status: 'dead', reason: 'gave up after 2 of 2 attempts: HTTP 500' })
 })
 
 t.test('an outcome without a reason still gives one', async t => {

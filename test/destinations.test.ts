@@ -7,6 +7,7 @@ const defaults: DestinationSettings = Object.freeze({
   concurrency: 16,
   ratePerSecond: null,
   deadlineMs: 15_000,
+  maxAttempts: 12,
   breaker: Object.freeze({ failures: 10, pauseMs: 30_000 }),
   headers: [],
   retry: [],

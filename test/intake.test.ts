@@ -43,7 +43,7 @@ function staged(sending: readonly string[] = []) {
     sequencer,
     holdings,
     recorder,
-    policy: { baseMs: 1, capMs: 1, retryAfterCapMs: 1, maxAttempts: 9, unknownAt: () => 'resend' },
+    policy: { baseMs: 1, capMs: 1, retryAfterCapMs: 1, settingsOf: () => ({ maxAttempts: 9, unknown: 'resend' }) },
     isSending: (id, attempt) => sending.includes(`${id} ${attempt}`),
     bell: new Bell(),
   })

@@ -32,6 +32,7 @@ t.test('the settings for one receiver are read as the README says', async t => {
     concurrency: 4,
     ratePerSecond: 50,
     deadlineMs: 5_000,
+    maxAttempts: 20,
     breaker: { failures: 5, pauseMs: 30_000 },
     headers: ['authorization', 'Bearer s3cret', 'x-tenant', 'scheduler'],
     retry: [404, 409],

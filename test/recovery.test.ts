@@ -7,8 +7,7 @@ const policy: RetryPolicy = {
   baseMs: 1_000,
   capMs: 60_000,
   retryAfterCapMs: 60_000,
-  maxAttempts: 3,
-  unknownAt: () => 'resend',
+  settingsOf: () => ({ maxAttempts: 3, unknown: 'resend' }),
 }
 
 function claimed(fields: Partial<Claimed> = {}): Listed {
@@ -50,7 +49,10 @@ t.test('a row that brings relays down does not do so for ever', async t => {
 })
 
 t.test('what may have arrived is left to an operator where its origin is set so; what cannot have is not', async t => {
-  const careful: RetryPolicy = { ...policy, unknownAt: origin => (origin === 'http://a' ? 'hold' : 'resend') }
+  const careful: RetryPolicy = {
+    ...policy,
+    settingsOf: origin => ({ maxAttempts: 3, unknown: origin === 'http://a' ? 'hold' : 'resend' }),
+  }
   t.match(recover(claimed(), '10', careful, 0)?.decision, {
     status: 'dead',
     reason: /^unknown: the relay that sent it died or lost its lane .*; not sent again/,

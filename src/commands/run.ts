@@ -94,6 +94,9 @@ async function connect(
   return undefined
 }
 
+/** A listener that is lost so often in a row has a reason that stays: a proxy between, a channel that somebody else fills. */
+const deafAfter = 5
+
 function startListener(config: RunConfig, relay: Relay, log: Log): Listener {
   const listener = new Listener(
     {
@@ -105,7 +108,7 @@ function startListener(config: RunConfig, relay: Relay, log: Log): Listener {
     },
     {
       hint: from => relay.hint(from),
-      lost: reason => log.debug('listener_lost', { err: reason }),
+      lost: (reason, tries) => log[tries === deafAfter ? 'warn' : 'debug']('listener_lost', { err: reason, tries }),
     },
   )
   listener.start()

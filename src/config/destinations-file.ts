@@ -24,6 +24,7 @@ const known = [
   'concurrency',
   'rate',
   'deadline',
+  'max-attempts',
   'breaker',
   'headers',
   'retry',
@@ -42,6 +43,7 @@ export function readDestinations(values: Values, faults: Faults): Destinations {
     concurrency: values.originConcurrency,
     ratePerSecond: null,
     deadlineMs: values.deadlineMs,
+    maxAttempts: values.maxAttempts,
     breaker: Object.freeze({ failures: values.breakerFailures, pauseMs: values.breakerPauseMs }),
     headers: Object.freeze([]),
     retry: Object.freeze([]),
@@ -86,6 +88,7 @@ function readRule(field: Field, defaults: DestinationSettings, values: Values): 
     concurrency: fields.get('concurrency')?.read(text => readConcurrency(text, values)) ?? defaults.concurrency,
     ratePerSecond: fields.get('rate')?.read(readRate) ?? defaults.ratePerSecond,
     deadlineMs: fields.get('deadline')?.read(text => readDeadline(text, values)) ?? defaults.deadlineMs,
+    maxAttempts: fields.get('max-attempts')?.read(readMaxAttempts) ?? defaults.maxAttempts,
     breaker: Object.freeze({
       failures: breaker?.get('failures')?.read(readFailures) ?? defaults.breaker.failures,
       pauseMs: breaker?.get('pause')?.read(readPause) ?? defaults.breaker.pauseMs,
@@ -121,6 +124,10 @@ function readConcurrency(text: string, { concurrency }: Values): Reading<number>
   const reading = readInteger(text, options.originConcurrency.min, options.originConcurrency.max)
   if ('expected' in reading || !(reading.value > concurrency)) return reading
   return { expected: `at most --concurrency ${concurrency}, which all receivers share` }
+}
+
+function readMaxAttempts(text: string): Reading<number> {
+  return readInteger(text, options.maxAttempts.min, options.maxAttempts.max)
 }
 
 function readRate(text: string): Reading<number> {

@@ -23,7 +23,7 @@ export const deliveringOptions = {
     default: 64,
     min: 1,
     max: 4_096,
-    help: 'POSTs in flight at once, all receivers together. A crash re-sends at most this many.',
+    help: 'POSTs in flight at once, all receivers together. A crash re-sends these, and what was not yet recorded: outcomes of the last milliseconds, up to 1,000 while the database is slow.',
   },
   originConcurrency: {
     type: 'integer',
@@ -44,7 +44,7 @@ export const deliveringOptions = {
     otherwise: 'none',
     accepts: text => text !== '',
     expected: 'the path of a readable file of YAML or JSON',
-    help: 'A file of YAML or JSON with settings for single receivers: concurrency, rate, deadline, breaker, headers, retry, unknown, TLS and the key that signs, by origin. What it does not set goes by the options here. Read at the start, and again on SIGHUP. The README shows one.',
+    help: 'A file of YAML or JSON with settings for single receivers: concurrency, rate, deadline, attempts, breaker, headers, retry, unknown, TLS and the key that signs, by origin. What it does not set goes by the options here. Read at the start, and again on SIGHUP. The README shows one.',
   },
   deadlineMs: {
     type: 'duration',
@@ -72,7 +72,7 @@ export const deliveringOptions = {
     default: 12,
     min: 1,
     max: 10_000,
-    help: 'Attempts before a callback is dead, unless its own column max_attempts says otherwise. A replay counts from the start again.',
+    help: 'Attempts before a callback is dead, unless its own column max_attempts, or max-attempts in the file of --config, says otherwise. A replay counts from the start again.',
   },
   retryBaseMs: {
     type: 'duration',

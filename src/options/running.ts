@@ -54,7 +54,7 @@ export const runningOptions = {
     name: 'prepared',
     commands: ['run'],
     default: true,
-    help: 'Named prepared statements on the busy path. --no-prepared turns them off, as needed behind a transaction pooler that does not carry them.',
+    help: 'Named prepared statements on the busy path. --no-prepared turns them off, for a proxy that does not carry them. A pooler must be in session mode: locks and LISTEN last as long as a session.',
   },
   graceMs: {
     type: 'duration',

@@ -29,8 +29,12 @@ export interface ListenerEvents {
    * @param from process id of the notifying session; null: nobody, the connection is new.
    */
   hint(from: number | null): void
-  /** The connection failed; another will be made. */
-  lost(reason: Error): void
+  /**
+   * The connection failed; another will be made.
+   *
+   * @param tries which one it was of those that did not last a minute, from 1.
+   */
+  lost(reason: Error, tries: number): void
 }
 
 /**
@@ -72,8 +76,8 @@ export class Listener {
       const startedAt = performance.now()
       const reason = await this.#listenOnce()
       if (this.#stop.signal.aborted) return
-      this.#events.lost(reason)
       if (performance.now() - startedAt > 60_000) failures = 0
+      this.#events.lost(reason, failures + 1)
       await sleep(retryDelayMs(failures + 1, pause, Math.random), undefined, { signal: this.#stop.signal }).catch(
         () => {},
       )

@@ -9,6 +9,7 @@ origins:
     concurrency: 4
     rate: 50/s
     deadline: 5s
+    max-attempts: 44
     breaker: { failures: 0, pause: 1m }
     headers: { x-tenant: scheduler }
     retry: [404, 409]
@@ -18,11 +19,18 @@ origins:
 `
 
 t.test('without a file all origins go by the options', async t => {
-  const argv = ['--origin-concurrency=8', '--deadline=7s', '--breaker-failures=3', '--breaker-pause=1m']
+  const argv = [
+    '--origin-concurrency=8',
+    '--deadline=7s',
+    '--max-attempts=9',
+    '--breaker-failures=3',
+    '--breaker-pause=1m',
+  ]
   t.same(parse('run', argv, {}).config.destinations.of('https://crm.example'), {
     concurrency: 8,
     ratePerSecond: null,
     deadlineMs: 7_000,
+    maxAttempts: 9,
     breaker: { failures: 3, pauseMs: 60_000 },
     headers: [],
     retry: [],
@@ -43,6 +51,7 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
     concurrency: 4,
     ratePerSecond: 50,
     deadlineMs: 5_000,
+    maxAttempts: 44,
     breaker: { failures: 0, pauseMs: 60_000 },
     headers: ['x-tenant', 'scheduler'],
     retry: [404, 409],
@@ -55,6 +64,7 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
     concurrency: 8,
     ratePerSecond: null,
     deadlineMs: 15_000,
+    maxAttempts: 12,
     headers: [],
     retry: [],
     unknown: 'resend',
@@ -88,7 +98,7 @@ t.test('a misspelt field is a fault with the one that is meant', async t => {
     '1:36 origins[0].breaker.failure: unknown field; did you mean failures?',
   ])
   t.same(ruleFile(t, '"a\\nb": 4').faults(), [
-    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, breaker, headers, retry, unknown, sign, tls, proxy',
+    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, max-attempts, breaker, headers, retry, unknown, sign, tls, proxy',
   ])
 })
 
@@ -113,6 +123,7 @@ t.test('a value of the wrong kind is a fault with what was expected and what cam
       `deadline: expected a duration from 10ms to 10m ${duration}, such as 5s or 5ms, not a bare number; got "5"`,
     ],
     ['deadline: 11m', `deadline: expected a duration from 10ms to 10m ${duration}; got "11m"`],
+    ['max-attempts: 0', 'max-attempts: expected a whole number from 1 to 10000; got "0"'],
     ['deadline: { s: 5 }', `deadline: expected a duration from 10ms to 10m ${duration}; got a mapping`],
     ['breaker: off', `breaker: ${breaker}; got a text`],
     ['breaker: ~', `breaker: ${breaker}; got nothing`],

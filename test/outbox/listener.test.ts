@@ -14,13 +14,21 @@ interface Ear {
   /** Senders' process ids; null for a connection that is new. */
   readonly hints: (number | null)[]
   readonly losses: Error[]
+  /** Which loss in a row each was. */
+  readonly tries: number[]
 }
 
 async function listen(t: Pick<Test, 'teardown'>, url = database.url, schema = 'outbox'): Promise<Ear> {
-  const ear = { hints: [] as (number | null)[], losses: [] as Error[] }
+  const ear = { hints: [] as (number | null)[], losses: [] as Error[], tries: [] as number[] }
   const listener = new Listener(
     { connection: { connectionString: url }, schema, applicationName: name, heartbeatMs: 50, echoMs: 300 },
-    { hint: from => ear.hints.push(from), lost: reason => ear.losses.push(reason) },
+    {
+      hint: from => ear.hints.push(from),
+      lost: (reason, tries) => {
+        ear.losses.push(reason)
+        ear.tries.push(tries)
+      },
+    },
   )
   listener.start()
   t.teardown(() => listener.stop())
@@ -93,6 +101,9 @@ t.test('when its session is ended it builds another, which is a hint', async t =
   await hears(ear)
   await eventually(async () => assert.equal((await sessions()).length, 1))
   t.notSame(await sessions(), former)
+  ear.listener.distrust()
+  await eventually(() => assert.equal(ear.losses.length, 2))
+  t.same(ear.tries, [1, 2], 'it says which one in a row it was')
 })
 
 t.test('a socket that goes dead is found by the echo, and replaced when there is a way again', async t => {

@@ -50,7 +50,7 @@ t.test('the example of a receiver verifies, and gives a callback one effect', as
   t.same(await eventually(() => post(id, 'flowId=7&flowExecutionId=31&code=2')), [204, ''])
   t.same(await post(id, 'flowId=7&flowExecutionId=31&code=2'), [204, ''])
   t.match(await post(randomUUID(), 'flowExecutionId=31&code=3', 'flowExecutionId=31&code=2'), [
-    400,
+    401,
     /^no signature fits/,
   ])
   t.match(await post(randomUUID(), 'flowExecutionId=%'), [400, /^body: /])
