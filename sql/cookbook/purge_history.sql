@@ -24,7 +24,7 @@ begin
       delete from outbox.callback where id = any (old_ids) and settled_at < settled_before and (status <> 'dead' or dead_too)
       returning id
     )
-    delete from outbox.attempt using gone where callback_id = gone.id;
+    delete from outbox.attempt where callback_id = any (array(select id from gone));
     commit;
   end loop;
 end

@@ -8,7 +8,8 @@ select head.ordering_key, queue.behind, head.id as head, head.created_at, head.s
           from outbox.callback
          where settled_at is null and ordering_key is not null
          group by ordering_key
-        having count(*) > 1) queue
+        having count(*) > 1
+         order by behind desc, head_id
+         limit 50) queue
   join outbox.callback head on head.id = queue.head_id
- order by queue.behind desc, head.id
- limit 50;
+ order by queue.behind desc, head.id;

@@ -1,4 +1,5 @@
--- What has not been settled yet, oldest first, and why each row waits.
+-- What has not been settled yet, oldest first, and why each row waits: the hundred oldest that have not been tried, and
+-- the hundred that are due first, from each of the two indexes (see cancel.sql). For how many there are: ringback status.
 -- Run as: outbox_reader
 
 select c.id, c.created_at, c.url, c.attempts,
@@ -11,7 +12,11 @@ select c.id, c.created_at, c.url, c.attempts,
          when c.due_at > clock_timestamp() then format('not before %s', c.due_at)
          else 'goes out next'
        end as why
-  from outbox.callback c
+  from (
+         (select * from outbox.callback where settled_at is null and due_at is null order by id limit 100)
+         union all
+         (select * from outbox.callback where due_at is not null order by due_at, id limit 100)
+       ) c
   left join lateral (
          select h.url_prefix, h.reason from outbox.hold h where starts_with(c.url, h.url_prefix) order by h.id limit 1
        ) hold on true
@@ -20,6 +25,4 @@ select c.id, c.created_at, c.url, c.attempts,
           where e.settled_at is null and e.ordering_key = c.ordering_key and e.id < c.id
           order by e.ordering_key, e.id limit 1
        ) earlier on true
- where c.settled_at is null
- order by c.id
- limit 100;
+ order by c.id;

@@ -1,10 +1,22 @@
 -- A scheduler in the manner of XiaoMi's Thain whose own tables write its HTTP callbacks.
 --
 -- Run after `ringback migrate`, again whenever you like:  psql -f thain.sql
--- Who runs it needs CREATE on the database and membership of outbox_producer, and so does the scheduler's login:
+-- Who runs it needs CREATE on the database and membership of outbox_producer; whoever enters a url or changes a status needs
+-- that membership too:
 --   GRANT outbox_producer TO thain;
 -- Nothing else is asked of the scheduler. It changes a status in its transaction, as ever; the triggers below write the
 -- callback in the same transaction, so that both commit or neither does. No line of its code changes.
+--
+-- A url that the outbox does not take (no scheme, a #fragment, user:password, a space) is refused when it is entered. One
+-- that was there before never stops a change of status: it gets a warning in place of its callback. To list these first,
+-- create the function scheduler.url_fault below, which changes nothing, and ask:
+--
+--   SELECT u.place, u.id, fault
+--     FROM (SELECT 'flow.callback_url' AS place, id, callback_url AS url FROM scheduler.flow
+--           UNION ALL SELECT 'flow.modify_callback_url', id, modify_callback_url FROM scheduler.flow
+--           UNION ALL SELECT 'job.callback_url', id, callback_url FROM scheduler.job) u, scheduler.url_fault(u.url) fault
+--    WHERE fault IS NOT NULL
+--    ORDER BY u.place, u.id;
 
 create schema if not exists scheduler;
 
@@ -55,6 +67,63 @@ create table if not exists scheduler.job_execution (
 comment on column scheduler.job_execution.status is '1 waiting, 2 running, 3 success, 4 error.';
 comment on column scheduler.job_execution.error_message is 'Why it failed; sent along with error.';
 
+-- Urls -----------------------------------------------------------------------------------------------------------------
+
+-- The domain decides, so that there is one rule; its error has to be caught to be read, which makes a subtransaction. This
+-- one writes nothing, so it takes no transaction id, and 5 us where the whole change of a status takes 250. Around the call
+-- that writes the callback it would take an id each time, and would swallow other errors too.
+create or replace function scheduler.url_fault(url text) returns text
+language plpgsql stable as $$
+begin
+  if url ~ '\S' then
+    perform url::outbox.url;
+  end if;
+  return null;
+exception when check_violation then
+  return sqlerrm;
+end
+$$;
+comment on function scheduler.url_fault(text) is 'Why the outbox does not take this url; null: it does, or the url is blank. Quotes the url, but no password.';
+
+create or replace function scheduler.can_be_told(place text, url text) returns boolean
+language plpgsql as $$
+declare
+  fault text := scheduler.url_fault(url);
+begin
+  if fault is not null then
+    raise warning using message = format('no callback is written, %s: %s', place, fault),
+      hint = format('Set %s to an absolute http: or https: URL, or to '''' for none; callbacks are written from the next change on.', place);
+  end if;
+  return fault is null;
+end
+$$;
+comment on function scheduler.can_be_told(text, text) is 'False, with a warning that names the place and the fault, when the url was entered before it was checked.';
+
+-- The arguments of the trigger are the columns. One that keeps its value is not looked at: a scheduler that writes whole
+-- rows would otherwise be stopped by an old bad url after all.
+create or replace function scheduler.refuse_bad_url() returns trigger
+language plpgsql as $$
+declare
+  place text;
+  fault text;
+begin
+  foreach place in array tg_argv loop
+    continue when to_jsonb(new) ->> place is not distinct from to_jsonb(old) ->> place;
+    fault := scheduler.url_fault(to_jsonb(new) ->> place);
+    if fault is not null then
+      raise exception using errcode = 'check_violation', message = format('%s of %s %s: %s', place, tg_table_name, new.id, fault),
+        hint = format('%s takes an absolute http: or https: URL of at most 2048 characters, without user:password and without #fragment; '''' for no callback.', place);
+    end if;
+  end loop;
+  return new;
+end
+$$;
+
+create or replace trigger refuse_bad_url before insert or update of callback_url, modify_callback_url on scheduler.flow for each row
+  execute function scheduler.refuse_bad_url('callback_url', 'modify_callback_url');
+create or replace trigger refuse_bad_url before insert or update of callback_url on scheduler.job for each row
+  execute function scheduler.refuse_bad_url('callback_url');
+
 -- A flow was paused or resumed ---------------------------------------------------------------------------------------
 -- The functions run as whoever changed the row (not SECURITY DEFINER): no privilege but the scheduler's own is in play.
 -- Order needs no lock here: the UPDATE holds the flow's row until it commits, and the callback is inserted after that.
@@ -62,7 +131,9 @@ comment on column scheduler.job_execution.error_message is 'Why it failed; sent 
 create or replace function scheduler.tell_flow_modified() returns trigger
 language plpgsql as $$
 begin
-  perform outbox.flow_modified(new.modify_callback_url, new.id, case new.scheduling_status when 2 then 'paused' else 'resumed' end);
+  if scheduler.can_be_told(format('modify_callback_url of flow %s', new.id), new.modify_callback_url) then
+    perform outbox.flow_modified(new.modify_callback_url, new.id, case new.scheduling_status when 2 then 'paused' else 'resumed' end);
+  end if;
   return null;
 end
 $$;
@@ -78,12 +149,14 @@ create or replace trigger tell_flow_modified after update on scheduler.flow for 
 
 create or replace function scheduler.tell_flow_execution_changed() returns trigger
 language plpgsql as $$
+declare
+  callback_url text := (select flow.callback_url from scheduler.flow where flow.id = new.flow_id);
 begin
-  perform outbox.flow_execution_changed(flow.callback_url, new.flow_id, new.id,
-            case new.status when 2 then 'success' when 3 then 'error' when 4 then 'running' when 5 then 'killed' when 7 then 'auto_killed' end,
-            new.error_message)
-     from scheduler.flow
-    where flow.id = new.flow_id;
+  if scheduler.can_be_told(format('callback_url of flow %s', new.flow_id), callback_url) then
+    perform outbox.flow_execution_changed(callback_url, new.flow_id, new.id,
+              case new.status when 2 then 'success' when 3 then 'error' when 4 then 'running' when 5 then 'killed' when 7 then 'auto_killed' end,
+              new.error_message);
+  end if;
   return null;
 end
 $$;
@@ -109,7 +182,7 @@ declare
   callback_url text := (select job.callback_url from scheduler.job where job.id = new.job_id and job.callback_url <> '');
   flow_id      bigint;
 begin
-  if callback_url is null then
+  if callback_url is null or not scheduler.can_be_told(format('callback_url of job %s', new.job_id), callback_url) then
     return null;
   end if;
   select execution.flow_id into flow_id

@@ -1,16 +1,17 @@
 -- A receiver's inbox: makes of "at least once" that each callback has its effect once.
 --
 -- Run in the receiver's own database, PostgreSQL 12 or later, again whenever you like:  psql -f inbox.sql
--- From Node, `receive` of ringback/receiver does the rest. From any other language, in one READ COMMITTED transaction:
+-- From Node, `receive` of ringback/receiver does the rest. From any other language, in one READ COMMITTED transaction (with
+-- the cast the timestamp may be bound as a number or as the text of the header):
 --
 --   BEGIN;
---   INSERT INTO ringback.inbox (message_id, sent_at) VALUES (:webhook_id, to_timestamp(:webhook_timestamp))
+--   INSERT INTO ringback.inbox (message_id, sent_at) VALUES (:webhook_id, to_timestamp(CAST(:webhook_timestamp AS double precision)))
 --       ON CONFLICT DO NOTHING;
 --   -- 0 rows: a duplicate. ROLLBACK and answer 200. It waits for another copy that is being worked on just now.
 --
 --   -- Only where stale arrivals matter. key: what is kept in order, such as 'execution 31'. 5: seconds that the clocks of
 --   -- the sender's machines may differ.
---   INSERT INTO ringback.inbox_key AS seen (key, sent_at) VALUES (:key, to_timestamp(:webhook_timestamp))
+--   INSERT INTO ringback.inbox_key AS seen (key, sent_at) VALUES (:key, to_timestamp(CAST(:webhook_timestamp AS double precision)))
 --       ON CONFLICT (key) DO UPDATE SET sent_at = greatest(seen.sent_at, excluded.sent_at)
 --       WHERE seen.sent_at <= excluded.sent_at + interval '5 seconds';
 --   -- 0 rows: stale, the key has seen newer ones. ROLLBACK and answer 200; a replay has a newer timestamp.

@@ -5,18 +5,8 @@ import { look } from '../../src/outbox/look.ts'
 import { record } from '../../src/outbox/record.ts'
 import type { Session, Statement } from '../../src/outbox/session.ts'
 import { expire, park } from '../../src/outbox/settle.ts'
+import { nodesOf, type Plan } from '../fixtures/plan.ts'
 import { allLanes, Stage, waiting } from './stage.ts'
-
-/** A node of `explain (format json)`. */
-interface Plan {
-  readonly 'Node Type': string
-  readonly 'Relation Name'?: string
-  readonly 'Index Name'?: string
-  readonly 'Index Cond'?: string
-  /** Of a node that writes. */
-  readonly Operation?: string
-  readonly Plans?: readonly Plan[]
-}
 
 const stage = await Stage.open(t)
 // 50,000 settled rows; 5,000 unsettled ones, a third each never tried, due, parked.
@@ -39,7 +29,7 @@ async function planOf(run: (session: Session) => Promise<unknown>, cache: string
     async rows(statement: Statement, values: readonly unknown[]): Promise<never> {
       const text = `explain (format json) ${statement.text}`
       const rows = await stage.session.rows<{ 'QUERY PLAN': [{ Plan: Plan }] }>({ name: '', text }, values)
-      for (const row of rows) collect(row['QUERY PLAN'][0].Plan, nodes)
+      nodes.push(...rows.flatMap(row => nodesOf(row['QUERY PLAN'][0].Plan)))
       throw new Error('explained')
     },
   } as unknown as Session
@@ -47,11 +37,6 @@ async function planOf(run: (session: Session) => Promise<unknown>, cache: string
     if (error.message !== 'explained') throw error
   })
   return nodes
-}
-
-function collect(plan: Plan, into: Plan[]): void {
-  into.push(plan)
-  for (const child of plan.Plans ?? []) collect(child, into)
 }
 
 const statements: Readonly<

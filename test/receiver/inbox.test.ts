@@ -198,19 +198,26 @@ t.test('a pool in the place of a connection is a TypeError: its statements would
 })
 
 t.test('the statements in the comment of inbox.sql do the same, in any language', async t => {
+  const at = (after: number) => String(AT + after)
   const statements = [...inbox.matchAll(/^-- {3}((?:INSERT|DELETE)(?:.|\n)*?);$/gm)].map(([, text = '']) =>
     text.replace(/^--/gm, ''),
   )
   t.equal(statements.length, 4)
-  const run = async (text = '', id = '', key = '', after = 0) => {
-    const literals = { ':webhook_id': `'${id}'`, ':webhook_timestamp': String(AT + after), ':key': `'${key}'` }
+  const run = async (text = '', id = '', key = '', timestamp = at(0)) => {
+    const literals = { ':webhook_id': `'${id}'`, ':webhook_timestamp': timestamp, ':key': `'${key}'` }
     const filled = Object.entries(literals).reduce((sql, [name, value]) => sql.replaceAll(name, value), text)
     return (await client.query(filled)).rowCount
   }
   const [remember, seen, forget, forgetKeys] = statements
   t.same([await run(remember, 'sql 1'), await run(remember, 'sql 1')], [1, 0])
   t.equal(await copy('sql 1'), 'duplicate')
-  t.same([await run(seen, '', 'sql', 20), await run(seen, '', 'sql', 15), await run(seen, '', 'sql', 14)], [1, 1, 0])
+  const seenAt = (after: number) => run(seen, '', 'sql', at(after))
+  t.same([await seenAt(20), await seenAt(15), await seenAt(14)], [1, 1, 0])
+  for (const type of ['text', 'varchar', 'bigint', 'numeric', 'double precision']) {
+    const bound = `'${at(20)}'::${type}`
+    t.equal(await run(remember, `sql ${type}`, '', bound), 1, `a driver may bind the timestamp as ${type}`)
+    t.equal(await run(seen, '', 'sql', bound), 1, type)
+  }
   t.equal(await copy('sql 2', { key: 'sql', after: 14 }), 'stale')
   await client.query(`update ringback.inbox set received_at = now() - interval '91 days' where message_id = 'sql 1'`)
   t.equal(await run(forget), 1)

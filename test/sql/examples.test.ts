@@ -268,7 +268,7 @@ t.test('nothing in the cookbook or the examples needs more than SQL', async t =>
 
 t.test('every file of examples runs, and runs again', async t => {
   const files = await readdir(new URL('../../sql/examples/', import.meta.url))
-  t.same(files, ['thain.sql'], 'its effects are proved in thain.test.ts')
+  t.same(files, ['thain.sql'], 'its effects are proved in thain.test.ts and thain-urls.test.ts')
   for (const file of files) {
     const text = await sqlFile(`examples/${file}`)
     await client.query(text)

@@ -1,0 +1,120 @@
+import { readdir } from 'node:fs/promises'
+import t from 'tap'
+import { databaseOf } from '../../src/outbox/database.ts'
+import { readHistory } from '../../src/outbox/history.ts'
+import { countDead, replayDead, replayIds, standingOf } from '../../src/outbox/replay.ts'
+import type { Session } from '../../src/outbox/session.ts'
+import { readStatus } from '../../src/outbox/status.ts'
+import { testDatabase } from '../fixtures/database.ts'
+import { nodesOf, type Plan } from '../fixtures/plan.ts'
+import { asRole, sqlFile } from './roles.ts'
+
+const { client } = await testDatabase(t)
+// 60,000 settled rows with an attempt each, 1 in 100 of them dead; 300 that wait: never tried, due, parked.
+await client.query(`
+  insert into outbox.callback (url, ordering_key, status, settled_at, dead_at, due_at, rev)
+  select 'https://crm.example/v1/' || n % 50, case when n % 2 = 0 then 'invoice ' || n % 500 end,
+         case when n > 60000 then 'pending' when n % 100 = 0 then 'dead' else 'delivered' end,
+         case when n <= 60000 then '2026-01-31 09:00+00'::timestamptz end,
+         case when n <= 60000 and n % 100 = 0 then '2026-01-31 09:00+00'::timestamptz end,
+         case when n <= 60000 or n % 3 = 0 then null when n % 3 = 1 then now() + interval '1 h' else 'infinity' end, 1
+    from generate_series(1, 60300) n;
+  insert into outbox.attempt (callback_id, attempt, epoch, outcome, started_at, finished_at, relay)
+  select n, 1, 1, 'delivered', now(), now(), 'relay-a' from generate_series(1, 60000) n`)
+await client.query('vacuum analyze outbox.callback, outbox.attempt')
+
+/** Files whose statements are not held to an index, and why. */
+const exceptions: Readonly<Record<string, string>> = {
+  'purge_history.sql': 'walks along the primary key on purpose, a page at a time, and is a DO block',
+  'roles.sql': 'grants, and reads no callback',
+  'first_callback.sql': 'inserts, and reads no callback',
+  'dedupe.sql': 'inserts, and reads no callback',
+  'hold.sql': 'inserts, and reads no callback',
+}
+
+/** What reads more than it must: a whole table, or the primary key from end to end. */
+function walks(nodes: readonly Plan[]): string[] {
+  return nodes
+    .filter(({ 'Relation Name': table, Operation: writes }) => /^(callback|attempt)$/.test(table ?? '') && !writes)
+    .filter(
+      node =>
+        node['Node Type'] === 'Seq Scan' ||
+        (/_pkey$/.test(node['Index Name'] ?? '') && !/ = /.test(node['Index Cond'] ?? '')),
+    )
+    .map(node => `${node['Node Type']} ${node['Index Name'] ?? node['Relation Name']} ${node['Index Cond'] ?? ''}`)
+}
+
+async function explain(text: string, values: readonly unknown[] = []): Promise<Plan[]> {
+  const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(`explain (format json) ${text}`, [...values])
+  return rows.flatMap(row => nodesOf(row['QUERY PLAN'][0].Plan))
+}
+
+t.test('a whole table and the whole primary key are told from an index', async t => {
+  t.equal(walks(await explain('select from outbox.callback where lane = 7')).length, 1)
+  t.equal(
+    walks(await explain('select * from outbox.callback where settled_at is null order by id limit 5000')).length,
+    1,
+  )
+  t.same(walks(await explain('select from outbox.callback where id = 7')), [])
+})
+
+const files = await readdir(new URL('../../sql/cookbook/', import.meta.url))
+for (const file of files.filter(name => !(name in exceptions))) {
+  t.test(`cookbook/${file} reads by an index, however much has been settled`, async t => {
+    const text = await sqlFile(`cookbook/${file}`)
+    const statements = text
+      .replace(/^--.*$/gm, '')
+      .split(/;\s*$/m)
+      .filter(statement => /\S/.test(statement))
+    t.ok(statements.length > 0)
+    const role = text.match(/^-- Run as: (outbox_\w+)$/m)?.[1] ?? ''
+    await asRole(client, role, async () => {
+      for (const statement of statements) t.same(walks(await explain(statement)), [], statement)
+    })
+  })
+}
+
+t.test('each exception is a file of the cookbook', async t => {
+  t.same(
+    Object.keys(exceptions).filter(name => !files.includes(name)),
+    [],
+  )
+})
+
+/** Explains each statement that is sent, and answers with one row of nothing. */
+async function walksOf(
+  run: (db: ReturnType<typeof databaseOf>) => Promise<unknown>,
+): Promise<{ statements: number; found: string[] }> {
+  let statements = 0
+  const found: string[] = []
+  const session = {
+    schema: 'outbox',
+    async query({ text, values }: { text: string; values: unknown[] }) {
+      statements += 1
+      found.push(...walks(await explain(text, values)))
+      return { command: 'SELECT', rowCount: 1, rows: [{}] }
+    },
+  } as unknown as Session
+  await run(databaseOf(session))
+  return { statements, found }
+}
+
+const dead = { url: 'https://crm.example/', since: '2026-01-31T08:00:00Z' }
+const commands: Readonly<Record<string, [run: Parameters<typeof walksOf>[0], statements: number]>> = {
+  'replay --id': [db => replayIds(db, ['7', '60001']), 1],
+  'replay --id, of what was left alone': [db => standingOf(db, ['7', '60001']), 1],
+  'replay --dead': [db => replayDead(db, { url: null, since: null }), 1],
+  'replay --dead --url --since': [db => replayDead(db, dead), 1],
+  'replay --dead --dry-run': [db => countDead(db, dead).catch(nothing), 1],
+  attempts: [db => readHistory(db, '7'), 2],
+  status: [db => readStatus(db), 5],
+}
+
+for (const [name, [run, statements]] of Object.entries(commands)) {
+  t.test(`${name} reads by an index, however much has been settled`, async t => {
+    t.same(await walksOf(run), { statements, found: [] })
+  })
+}
+
+/** The row of nothing is no number. */
+function nothing(): void {}
