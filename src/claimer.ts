@@ -3,7 +3,7 @@ import type { Holdings } from './holdings.ts'
 import type { Intake } from './intake.ts'
 import type { Claim, WaitingCallback } from './model.ts'
 import { claim } from './outbox/claim.ts'
-import { lockedPauseMs, look, type Standing } from './outbox/look.ts'
+import { heldPauseMs, lockedPauseMs, look, type Standing } from './outbox/look.ts'
 import type { Session } from './outbox/session.ts'
 import { expire, park } from './outbox/settle.ts'
 import type { Sequencer } from './sequencer.ts'
@@ -91,6 +91,7 @@ export class Claimer {
       if (row?.status === 'claimed') claimed.push(id)
       else if (row?.status !== 'pending') sequencer.settled(id, performance.now())
       else if (row.expired) expired.push(row)
+      else if (row.held && row.parked) sequencer.later(id, performance.now() + heldPauseMs, performance.now())
       else if (row.held && row.dueInMs === 0) held.push(row)
       else this.#wait(row)
     }

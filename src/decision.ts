@@ -34,7 +34,9 @@ export function decide(
   if (outcome.kind === 'unknown' && unknown === 'hold')
     return { status: 'dead', reason: `unknown: ${error}; not sent again, as its origin is set to unknown: hold` }
   const budget = claim.maxAttempts ?? maxAttempts
-  if (claim.attemptOfBudget >= budget) {
+  // What we broke off before a byte had left was no attempt of the receiver's: a deploy must not be the last one.
+  const isSpent = claim.attemptOfBudget >= budget && !(outcome.kind === 'not_sent' && outcome.isOurs)
+  if (isSpent) {
     return { status: 'dead', reason: `gave up after ${claim.attemptOfBudget} of ${budget} attempts: ${error}` }
   }
   return {

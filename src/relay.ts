@@ -54,6 +54,7 @@ export class Relay {
   readonly #inFlight = new Set<string>()
   /** A claim or a look at the lanes may be under way, and bring something to do. */
   #isTaking = false
+  #isStopping = false
   #wantKey: (key: string) => void = () => {}
 
   /** @param send POSTs one callback and says how it ended, whatever happens. */
@@ -74,7 +75,7 @@ export class Relay {
     this.#lease = new Lease({ leaseMs, marginMs: leaseMarginMs }, systemClocks)
     this.#keeper = new Keeper(
       { lease: this.#lease, holdings: this.#holdings, sequencer: this.#sequencer, log },
-      { name: config.name, leaseMs, observeMs: pollMs },
+      { name: config.name, leaseMs, observeMs: Math.min(pollMs, leaseMs / 3) },
     )
     this.#recorder = new Recorder(
       { relay: () => this.#keeper.name, log },
@@ -98,11 +99,12 @@ export class Relay {
   }
 
   /**
-   * One term: works until `stop` has ended, or until a session fails; rejects with why then.
+   * One term: works until `stop` has ended, or until a session fails; rejects with why then. After `stop` there is none any more.
    *
    * @param listening how inserts reach us; null: they do not notify (`migrate --wake poll`).
    */
   async serve(sessions: Sessions, listening: Listening | null): Promise<void> {
+    if (this.#isStopping) return sessions.destroy()
     const term = new Term(sessions, listening, this.#config)
     this.#term = term
     const watchdog = setInterval(() => this.#abortWithoutLease(), 250)
@@ -148,6 +150,7 @@ export class Relay {
    * are released. `serve` resolves when all is done.
    */
   async stop(): Promise<void> {
+    this.#isStopping = true
     const term = this.#term
     this.#log.info('stopping', { in_flight: this.#inFlight.size, grace_ms: this.#config.graceMs })
     term?.stopWork()
@@ -272,15 +275,13 @@ export class Relay {
     this.#bell.ring()
   }
 
-  readonly #overtaken = ({ id, attempt, outcome }: Attempt): void => {
-    this.#sequencer.settled(id, performance.now())
-    this.#log.warn('attempt_overtaken', { id, attempt, outcome: outcome.kind })
-    this.hint(null)
-  }
+  readonly #overtaken = (attempt: Attempt): void => this.#readAnew('warn', 'attempt_overtaken', attempt)
+  readonly #lost = (attempt: Attempt): void => this.#readAnew('error', 'attempt_of_lost_callback', attempt)
 
-  readonly #lost = ({ id, messageId, attempt, outcome }: Attempt): void => {
+  /** The row is not what was sent any more. */
+  #readAnew(level: 'warn' | 'error', event: string, { id, messageId, attempt, outcome }: Attempt): void {
     this.#sequencer.settled(id, performance.now())
-    this.#log.error('attempt_of_lost_callback', { id, message_id: messageId, attempt, outcome: outcome.kind })
+    this.#log[level](event, { id, message_id: messageId, attempt, outcome: outcome.kind })
     this.hint(null)
   }
 

@@ -81,6 +81,15 @@ t.test('what may have arrived is left to an operator where the origin is set so'
   t.equal(after('failed').status, 'pending')
 })
 
+t.test('what the relay itself broke off before a byte had left does not use up the last attempt', async t => {
+  const claim = { origin, attemptOfBudget: 1, maxAttempts: 1 }
+  const after = (kind: OutcomeKind, fields: Partial<Outcome> = {}) =>
+    decide(claim, outcome(kind, fields), policy, () => 0).status
+  t.equal(after('not_sent', { isOurs: true }), 'pending')
+  t.equal(after('not_sent'), 'dead')
+  t.equal(after('unknown', { isOurs: true }), 'dead')
+})
+
 t.test('an origin may have attempts of its own number, and a callback goes by its own first', async t => {
   const after = (attemptOfBudget: number, maxAttempts: number | null) =>
     decide({ origin: 'https://patient.example', attemptOfBudget, maxAttempts }, outcome('failed'), policy, () => 0)

@@ -12,13 +12,13 @@ import { Stage } from './outbox/stage.ts'
 const leaseMs = 3_000
 const settings = { concurrency: 1, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
 
-async function staged(t: Test) {
+async function staged(t: Test, observeMs = 10) {
   const stage = await Stage.open(t)
   const log = silentLog
   const lease = new Lease({ leaseMs, marginMs: 100 }, systemClocks)
   const holdings = new Holdings()
   const sequencer = new Sequencer({ rows: 100, settingsOf: () => settings, horizonMs: 5_000, drainMs: 15_000 })
-  const keeper = new Keeper({ lease, holdings, sequencer, log }, { name: 'relay-a', leaseMs, observeMs: 10 })
+  const keeper = new Keeper({ lease, holdings, sequencer, log }, { name: 'relay-a', leaseMs, observeMs })
   return { stage, session: stage.session, lease, holdings, keeper }
 }
 
@@ -91,4 +91,35 @@ t.test('a server in the place of another is not trusted to know what was sent: a
   await keeper.start(elsewhere(session))
   t.same([holdings.size, epochs()], [64, ['2']])
   t.equal(keeper.name, 'relay-a')
+})
+
+t.test('a relay that seldom looks at the lanes renews in time all the same', async t => {
+  const { stage, session, lease, keeper } = await staged(t, 3_600_000)
+  await keeper.start(session)
+  let isOpen = true
+  const bell = new Bell()
+  const running = keeper.run(
+    session,
+    () => isOpen,
+    bell,
+    () => {},
+  )
+  await eventually(async () => {
+    const [row] = await stage.query<{ renewals: string }>('select renewals from outbox.relay')
+    if (Number(row?.renewals) < 2) throw new Error(`${row?.renewals} renewals`)
+  })
+  t.ok(lease.isHeld)
+  isOpen = false
+  bell.ring()
+  await running
+})
+
+t.test('the session of a relay that says nothing any more is ended, with its name and its locks', async t => {
+  const { stage, session, keeper } = await staged(t)
+  await keeper.start(session)
+  const [row] = await session
+    .rows<{ value: string }>({ name: 'timeout', text: 'show idle_session_timeout' })
+    .then(rows => rows.map(each => ({ value: Object.values(each)[0] as string })))
+  t.equal(row?.value, '6s', 'two leases')
+  t.equal((await stage.query("select from pg_locks where locktype = 'advisory'")).length, 1)
 })

@@ -13,9 +13,9 @@ import { version } from '../version.ts'
 /** `ringback run`: relays until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reads `--config` again. */
 export async function run(config: RunConfig): Promise<number> {
   const log = createLog({ level: config.logLevel, format: config.logFormat })
-  log.info('starting', { relay: config.name, version, schema: config.schema, pid: process.pid })
   const relay = new Relay(config, log)
   const stopped = stopOnSignal(relay, log)
+  log.info('starting', { relay: config.name, version, schema: config.schema, pid: process.pid })
   reloadOnSignal(config, log, destinations => relay.goBy(destinations))
   const outage = new Outage(log)
   const sessions = await connect(config, outage, stopped.signal, isTransient)

@@ -5,6 +5,9 @@ import { holds, isFree, isRow } from './sql.ts'
 /** A row that somebody holds in an open transaction is tried again after this, in milliseconds. */
 export const lockedPauseMs = 250
 
+/** One that is on hold and set aside already, with others behind it: it is read back as soon as it is let go. In milliseconds. */
+export const heldPauseMs = 60_000
+
 /** How a row stands that a claim or a record did not get. */
 export interface Standing {
   readonly id: string
@@ -17,6 +20,8 @@ export interface Standing {
   readonly dueInMs: number
   readonly expired: boolean
   readonly held: boolean
+  /** It is set aside already. */
+  readonly parked: boolean
   /** The earliest unsettled row of its key before it; null when it is the first. */
   readonly blockedBy: string | null
 }
@@ -33,7 +38,7 @@ const lookStatement: Statement = {
            case when c.due_at is null or c.due_at = 'infinity' then 0
                 else greatest(0, (extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8 end as "dueInMs",
            coalesce(c.expires_at <= clock_timestamp(), false) as expired,
-           not (${isFree}) as held,
+           not (${isFree}) as held, coalesce(c.due_at = 'infinity', false) as parked,
            (select e.id from outbox.callback e
              where e.settled_at is null and e.ordering_key is not null
                and e.ordering_key >= c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)

@@ -3,7 +3,9 @@ import pg from 'pg'
 import t from 'tap'
 import { embeddedPostgres } from '../../src/demo/embedded.ts'
 import { migrate } from '../../src/outbox/migrate.ts'
+import { testDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { FaultProxy } from '../fixtures/fault-proxy.ts'
 import { Receiver } from '../fixtures/receiver.ts'
 import { relayProcess } from '../fixtures/relay-process.ts'
 import { Stage } from '../fixtures/stage.ts'
@@ -37,6 +39,23 @@ t.test(
     t.same(await relay.exited, { code: 0, signal: null })
   },
 )
+
+t.test('a relay that is told to stop while it still connects stops, and has touched nothing', async t => {
+  const database = await testDatabase(t)
+  const proxy = await FaultProxy.start(database.url)
+  t.teardown(() => proxy.close())
+  proxy.latency(300)
+  await database.client.query(`insert into outbox.callback (url, max_attempts) values ('http://127.0.0.1:9/', 1)`)
+  const relay = relayProcess(t, {
+    databaseUrl: proxy.via(database.url),
+    options: { name: 'relay', allow: '127.0.0.1' },
+  })
+  await relay.until('starting')
+  relay.kill('SIGTERM')
+  t.same(await relay.exited, { code: 0, signal: null })
+  const { rows } = await database.client.query('select status, attempts from outbox.callback')
+  t.same(rows, [{ status: 'pending', attempts: 0 }])
+})
 
 async function insert(connectionString: string, url: string): Promise<void> {
   const client = new pg.Client({ connectionString })

@@ -120,6 +120,7 @@ function standing(db: Database, row: Row): Record<string, unknown> {
     dueInMs: dueAt === null || dueAt === Infinity ? 0 : Math.max(0, dueAt - db.now),
     expired: expiresAt !== null && expiresAt <= db.now,
     held: db.isHeld(row),
+    parked: dueAt === Infinity,
     blockedBy: blocker === undefined ? null : String(blocker.id),
   }
 }
