@@ -40,12 +40,18 @@ async function examine(config: DoctorConfig): Promise<Facts> {
 
 function written(diagnosis: Diagnosis, unseen: readonly string[]): string {
   return [
-    ...diagnosis.findings.map(each => `${each.severity}: ${each.found}: ${each.meaning}; ${each.remedy}`),
+    ...diagnosis.findings.map(
+      each => `${each.severity}: ${each.found}. ${capital(each.meaning)}. Remedy: ${each.remedy}`,
+    ),
     ...unseen.map(what => `not looked at: ${what}`),
     summary(diagnosis),
   ]
     .map(line => `${printable(line)}\n`)
     .join('')
+}
+
+function capital(sentence: string): string {
+  return sentence.slice(0, 1).toUpperCase() + sentence.slice(1)
 }
 
 function summary({ checks, findings, notMade }: Diagnosis): string {

@@ -65,7 +65,7 @@ export const deliveryChecks: readonly Check[] = [
       ? null
       : warning(
           dead === 1 ? '1 callback is dead' : `${dead} callbacks are dead`,
-          'it was given up, and goes out again only when somebody says so',
+          'given up: only a replay sends them again',
           'sql/cookbook/why_is_it_dead.sql says why, `ringback replay --dead` sends again',
         ),
   ),

@@ -49,7 +49,7 @@ t.test('a server as it comes, with a relay, is well; as a standby it is told wha
 t.test('warnings end with 0 and a fault with 1; the last line counts them', async t => {
   t.match(await doctor(), {
     code: 0,
-    out: /^warning: no relay runs here: nothing is delivered; .*\n\d\d checks, \d warnings?\n$/m,
+    out: /^warning: no relay runs here\. Nothing is delivered\. Remedy: .*\n\d\d checks, \d warnings?\n$/m,
   })
   await client.query(`insert into outbox.callback (url) values ('https://a.test/')`)
   t.match(await doctor(), { code: 1, out: /^fault: no relay runs here, and callbacks have waited for /m, err: '' })
