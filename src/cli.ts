@@ -12,6 +12,7 @@ const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<numbe
   run: async config => (await import('./commands/run.ts')).run(config),
   migrate: async config => (await import('./commands/migrate.ts')).migrate(config),
   status: async config => (await import('./commands/status.ts')).status(config),
+  doctor: async config => (await import('./commands/doctor.ts')).doctor(config),
   attempts: async config => (await import('./commands/attempts.ts')).attempts(config),
   replay: async config => (await import('./commands/replay.ts')).replay(config),
   verify: async config => (await import('./commands/verify.ts')).verify(config),

@@ -26,6 +26,7 @@ export { defaultText } from './config/wording.ts'
 export type RunConfig = ConfigOf<'run'>
 export type MigrateConfig = ConfigOf<'migrate'>
 export type StatusConfig = ConfigOf<'status'>
+export type DoctorConfig = ConfigOf<'doctor'>
 export type AttemptsConfig = ConfigOf<'attempts'>
 export type ReplayConfig = ConfigOf<'replay'>
 export type VerifyConfig = ConfigOf<'verify'>

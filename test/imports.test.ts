@@ -102,6 +102,7 @@ t.test('what decides does no I/O: not itself, nor through anything that it impor
     'holdings',
     'model',
     'destinations',
+    'doctor',
   ]
   for (const name of pure) {
     const outside = reachedFrom(`${name}.ts`).filter(({ of }) => !of.startsWith('src/') && of !== 'tinyqueue')

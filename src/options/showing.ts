@@ -13,7 +13,7 @@ export const showingOptions = {
   json: {
     type: 'flag',
     name: 'json',
-    commands: ['status', 'verify'],
+    commands: ['status', 'doctor', 'verify'],
     default: false,
     help: 'One JSON object on stdout instead of text for people.',
   },

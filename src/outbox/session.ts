@@ -19,6 +19,8 @@ export interface SessionOptions {
   readonly timeoutMs: number
   /** false behind a transaction pooler, which hands every statement another session. */
   readonly prepared: boolean
+  /** What to do when the server is in recovery; default `refuse`. `read` is for those who only want to look. */
+  readonly onStandby?: 'refuse' | 'read'
 }
 
 /**
@@ -60,7 +62,7 @@ export class Session {
    * The search_path keeps out operators and functions that others may create in `public`; not behind a pooler, where it
    * would be set for other programs.
    *
-   * @throws StandbyError when the server is in recovery; whatever pg throws when it cannot connect.
+   * @throws StandbyError when the server is in recovery, unless `onStandby` is `read`; whatever pg throws when it cannot connect.
    */
   static async open(options: SessionOptions): Promise<Session> {
     const socket = new Socket()
@@ -83,7 +85,7 @@ export class Session {
                set_config('jit', 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false),
                set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, false),
                set_config('default_transaction_isolation', 'read committed', false), set_config('datestyle', 'ISO', false)`)
-      if (rows[0]?.standby)
+      if (rows[0]?.standby && options.onStandby !== 'read')
         throw new StandbyError('the database is a standby (in recovery); the relay needs the primary')
       session.#server = rows[0]?.server ?? ''
       return session

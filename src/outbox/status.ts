@@ -79,7 +79,7 @@ async function readCounts(db: Database): Promise<Counts> {
   return { ...unsettled, dead }
 }
 
-function readHolds(db: Database): Promise<Hold[]> {
+export function readHolds(db: Database): Promise<Hold[]> {
   return db
     .selectFrom('hold')
     .select([
@@ -92,7 +92,7 @@ function readHolds(db: Database): Promise<Hold[]> {
     .execute()
 }
 
-function readRelays(db: Database): Promise<Relay[]> {
+export function readRelays(db: Database): Promise<Relay[]> {
   return db
     .selectFrom('relay')
     .leftJoin('lane', 'lane.owner', 'relay.name')
@@ -107,7 +107,8 @@ function readRelays(db: Database): Promise<Relay[]> {
     .execute()
 }
 
-async function countUnowned(db: Database): Promise<number> {
+/** Of 64. */
+export async function countUnowned(db: Database): Promise<number> {
   const { lanes } = await db
     .selectFrom('lane')
     .select(countWhere(sql`owner is null`).as('lanes'))

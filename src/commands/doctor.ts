@@ -1,0 +1,71 @@
+import { connectionOf, type DoctorConfig } from '../config.ts'
+import { type Diagnosis, diagnose } from '../doctor.ts'
+import { type Facts, readFacts } from '../outbox/doctor.ts'
+import { Session } from '../outbox/session.ts'
+import { printable, printableJson } from './printable.ts'
+
+/**
+ * `ringback doctor`: what endangers delivery here. 0 when there is nothing or only warnings, 1 when there is a fault. On a
+ * standby it says that and all else it can see, and ends with 4, which means the same for every command.
+ *
+ * @throws SchemaError, or what pg throws when it cannot connect.
+ */
+export async function doctor(config: DoctorConfig): Promise<number> {
+  const facts = await examine(config)
+  const diagnosis = diagnose(facts)
+  const { schema } = config
+  const { unseen } = facts
+  process.stdout.write(
+    config.json ? `${printableJson({ schema, ...diagnosis, notLookedAt: unseen })}\n` : written(diagnosis, unseen),
+  )
+  if (facts.server?.isStandby) return 4
+  return diagnosis.findings.some(each => each.severity === 'fault') ? 1 : 0
+}
+
+async function examine(config: DoctorConfig): Promise<Facts> {
+  const session = await Session.open({
+    connection: connectionOf(config),
+    schema: config.schema,
+    applicationName: 'ringback doctor',
+    timeoutMs: 60_000,
+    prepared: false,
+    onStandby: 'read',
+  })
+  try {
+    return await readFacts(session)
+  } finally {
+    await session.close()
+  }
+}
+
+function written(diagnosis: Diagnosis, unseen: readonly string[]): string {
+  return [
+    ...diagnosis.findings.map(
+      each => `${each.severity}: ${each.found}. ${capital(each.meaning)}. Remedy: ${each.remedy}`,
+    ),
+    ...unseen.map(what => `not looked at: ${what}`),
+    summary(diagnosis),
+  ]
+    .map(line => `${printable(line)}\n`)
+    .join('')
+}
+
+function capital(sentence: string): string {
+  return sentence.slice(0, 1).toUpperCase() + sentence.slice(1)
+}
+
+function summary({ checks, findings, notMade }: Diagnosis): string {
+  const faults = findings.filter(each => each.severity === 'fault').length
+  const parts = [
+    `${checks} checks`,
+    counted(faults, 'fault'),
+    counted(findings.length - faults, 'warning'),
+    notMade.length === 0 ? '' : `${notMade.length} not made`,
+  ].filter(part => part !== '')
+  return parts.length === 1 ? `${parts[0]}, nothing found` : parts.join(', ')
+}
+
+function counted(count: number, noun: string): string {
+  if (count === 0) return ''
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`
+}

@@ -1,0 +1,292 @@
+import { randomBytes } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { type Diagnosis, diagnose } from '../../src/doctor.ts'
+import { type Facts, readFacts } from '../../src/outbox/doctor.ts'
+import { optionalTrigger, ownTriggers } from '../../src/outbox/examine/own.ts'
+import { Session } from '../../src/outbox/session.ts'
+import { announcingPid } from '../fixtures/announced-pid.ts'
+import { testDatabase } from '../fixtures/database.ts'
+
+const { client, url, name, connect } = await testDatabase(t)
+
+async function facts(from = url): Promise<Facts> {
+  const session = await Session.open({
+    connection: { connectionString: from },
+    schema: 'outbox',
+    applicationName: 'ringback doctor',
+    timeoutMs: 10_000,
+    prepared: false,
+    onStandby: 'read',
+  })
+  try {
+    return await readFacts(session)
+  } finally {
+    await session.close()
+  }
+}
+
+type Finding = Diagnosis['findings'][number]
+const findings = async (): Promise<readonly Finding[]> => diagnose(await facts()).findings
+
+await client.query(`
+  insert into outbox.relay (name, lease, pid, host, kernel, version) values ('a', '1 h', 7, 'h', 'k', '1');
+  update outbox.lane set owner = 'a'`)
+/** Of the server that the tests run on, which is set for speed. */
+const before = (await findings()).map(each => each.check)
+
+const { rows: allowed } = await client.query(`select current_setting('max_prepared_transactions') as count`)
+const skip = allowed[0].count === '0' && 'the server allows none'
+
+/** Plants a fault; it must be found and nothing else, and be gone when it is undone. */
+async function planted(t: Test, plant: string, undo: string, expected: Partial<Record<keyof Finding, unknown>>) {
+  await client.query(plant)
+  try {
+    t.match(
+      (await findings()).filter(each => !before.includes(each.check)),
+      [expected],
+      plant,
+    )
+  } finally {
+    await client.query(undo)
+  }
+  t.same(
+    (await findings()).map(each => each.check),
+    before,
+    undo,
+  )
+}
+
+t.test('a freshly migrated schema is as the list of what is its own says', async t => {
+  t.match(await facts(), {
+    storage: {
+      sequenceCache: 1,
+      foreignIndexes: [],
+      foreignActs: [],
+      missing: [],
+      changedParameters: [],
+      isAutovacuumOff: false,
+    },
+    unseen: [],
+  })
+  t.ok(ownTriggers.includes(optionalTrigger))
+  for (const check of before) t.ok(['two-phase', 'durability'].includes(check), `${check} is of the test server`)
+})
+
+t.test('the sequence', async t => {
+  const alter = (cache: number) => `alter table outbox.callback alter column id set cache ${cache}`
+  await planted(t, alter(32), alter(1), { check: 'sequence-cache', severity: 'warning', found: /CACHE 32/ })
+})
+
+t.test('a foreign index on what a claim changes, in its key, its predicate, an expression or a constraint', async t => {
+  const on: [string, RegExp][] = [
+    ['index foreign_one on outbox.callback (status)', /callback\.foreign_one \(status\)/],
+    ['index foreign_one on outbox.callback (created_at) where attempts > 3', /foreign_one \(attempts\)/],
+    ['index foreign_one on outbox.callback ((rev + 1))', /foreign_one \(rev\)/],
+  ]
+  for (const [index, found] of on) {
+    const expected = { check: 'indexes-on-claimed-columns', severity: 'warning', found }
+    await planted(t, `create ${index}`, 'drop index outbox.foreign_one', expected)
+  }
+  await planted(
+    t,
+    'alter table outbox.callback add constraint foreign_one unique (id, claimed_at)',
+    'alter table outbox.callback drop constraint foreign_one',
+    { check: 'indexes-on-claimed-columns', found: /foreign_one \(claimed_at\)/ },
+  )
+})
+
+t.test('a foreign index that merely costs, on any of the tables', async t => {
+  for (const on of ['callback (created_at)', 'attempt (relay)']) {
+    const expected = { check: 'foreign-indexes', severity: 'warning', found: /\.foreign_one$/ }
+    await planted(t, `create index foreign_one on outbox.${on}`, 'drop index outbox.foreign_one', expected)
+  }
+})
+
+t.test('foreign triggers and rules', async t => {
+  await planted(
+    t,
+    'create trigger wake after insert on outbox.attempt for each statement execute function outbox.wake_after_change()',
+    'drop trigger wake on outbox.attempt',
+    { check: 'foreign-triggers', severity: 'warning', found: /trigger attempt\.wake$/ },
+  )
+  await planted(
+    t,
+    'create rule nothing as on insert to outbox.hold do instead nothing',
+    'drop rule nothing on outbox.hold',
+    {
+      check: 'foreign-triggers',
+      found: /rule hold\.nothing$/,
+    },
+  )
+})
+
+t.test('parts of the schema that are gone or switched off; without the wake trigger it is --wake poll', async t => {
+  const { rows } = await client.query(`select pg_get_indexdef('outbox.callback_due'::regclass) as text`)
+  await planted(t, 'drop index outbox.callback_due', rows[0].text, {
+    check: 'missing-parts',
+    severity: 'fault',
+    found: /index callback_due$/,
+  })
+  for (const trigger of ['operator_change', 'wake']) {
+    const turn = (how: string) => `alter table outbox.callback ${how} trigger ${trigger}`
+    await planted(t, turn('disable'), turn('enable'), { check: 'missing-parts', found: `trigger callback.${trigger}` })
+  }
+  await client.query('begin; drop trigger wake on outbox.callback; commit')
+  t.same((await facts()).storage?.missing, [])
+  await client.query(
+    'create trigger wake after insert on outbox.callback for each statement execute function outbox.wake_after_change()',
+  )
+})
+
+t.test('storage parameters of the table', async t => {
+  await planted(
+    t,
+    'alter table outbox.callback set (fillfactor = 100)',
+    'alter table outbox.callback set (fillfactor = 50)',
+    {
+      check: 'table-parameters',
+      severity: 'warning',
+      found: /fillfactor is 100 instead of 50$/,
+      remedy: /\(fillfactor = 50\)/,
+    },
+  )
+  await planted(
+    t,
+    'alter table outbox.callback reset (autovacuum_vacuum_threshold)',
+    'alter table outbox.callback set (autovacuum_vacuum_threshold = 10000)',
+    { check: 'table-parameters', found: /autovacuum_vacuum_threshold is not set instead of 10000$/ },
+  )
+  await planted(
+    t,
+    'alter table outbox.callback set (autovacuum_enabled = false)',
+    'alter table outbox.callback reset (autovacuum_enabled)',
+    { check: 'table-autovacuum', severity: 'warning' },
+  )
+})
+
+t.test('a pooler in between announces a process that does not answer', async t => {
+  const pooler = await announcingPid(url, 4_711)
+  t.teardown(() => pooler.close())
+  const { connection } = await facts(pooler.url)
+  t.equal(connection.announcedPid, 4_711)
+  t.match(
+    diagnose(await facts(pooler.url)).findings.find(each => each.check === 'pooler'),
+    { severity: 'warning', found: /4711 was announced/ },
+  )
+})
+
+t.test('a transaction that stays open is found by its snapshot or its id, and one without either is not', async t => {
+  const other = await connect()
+  const pid = (await other.query('select pg_backend_pid() as pid')).rows[0].pid
+  const seen = async () => (await facts()).transactions?.find(each => each.pid === pid)
+  await other.query('begin')
+  t.equal(await seen(), undefined)
+  await other.query('set transaction isolation level repeatable read; select from outbox.callback')
+  const open = await seen()
+  t.match(open, { application: 'test', role: String, state: 'idle in transaction' })
+  t.ok(open && open.seconds >= 0 && open.seconds < 300)
+  await other.query(`rollback; begin; insert into outbox.callback (url) values ('https://a.test/')`)
+  const writer = await seen()
+  t.ok(writer)
+  // Five minutes later:
+  const later = { ...(await facts()), transactions: [{ ...writer!, seconds: writer!.seconds + 300 }] }
+  t.match(
+    diagnose(later).findings.find(each => each.check === 'open-transactions'),
+    { found: new RegExp(`pid ${pid} \\(test, `) },
+  )
+  await other.query('rollback')
+})
+
+t.test('a prepared transaction that nobody ends', { skip }, async t => {
+  const gid = `doctor ${name}`
+  await client.query(`begin; create table outbox.never (); prepare transaction '${gid}'`)
+  t.teardown(() => client.query(`rollback prepared '${gid}'`))
+  const found = await facts()
+  t.match(found.server?.prepared, [{ gid, owner: String, seconds: Number }])
+  // A minute later:
+  const prepared = found.server!.prepared.map(each => ({ ...each, seconds: each.seconds + 60 }))
+  const later = { ...found, server: { ...found.server!, prepared } }
+  t.match(
+    diagnose(later).findings.find(each => each.check === 'prepared-transactions'),
+    { found: new RegExp(gid) },
+  )
+  t.ok(before.includes('two-phase'), 'and that they are allowed is found')
+})
+
+t.test('timeouts of a role that may run a relay, and of the database', async t => {
+  const role = `doctor_${randomBytes(4).toString('hex')}`
+  await client.query(`create role ${role} login`)
+  t.teardown(() => client.query(`drop role ${role}`))
+  const set = `alter role ${role} set statement_timeout = '5s'`
+  await client.query(set)
+  t.same(
+    (await facts()).server?.timeouts.filter(each => each.of === `role ${role}`),
+    [],
+    'a stranger is not meant',
+  )
+  await client.query(`alter role ${role} reset all`)
+  await planted(t, `grant outbox_relay to ${role}; ${set}`, `alter role ${role} reset all`, {
+    check: 'timeouts',
+    severity: 'warning',
+    found: `statement_timeout = 5s for role ${role}`,
+  })
+  await planted(
+    t,
+    `alter database ${name} set idle_in_transaction_session_timeout = 900`,
+    `alter database ${name} reset all`,
+    { check: 'timeouts', found: /idle_in_transaction_session_timeout = 900\S* for this database/ },
+  )
+})
+
+t.test('relays: none, one whose lease ran out, two versions; lanes that nobody owns', async t => {
+  const none = 'delete from outbox.relay; update outbox.lane set owner = null'
+  const one = `insert into outbox.relay (name, lease, pid, host, kernel, version) values ('a', '1 h', 7, 'h', 'k', '1'); update outbox.lane set owner = 'a'`
+  await planted(t, none, one, { check: 'no-relay', severity: 'warning' })
+  await planted(
+    t,
+    `update outbox.relay set renewed_at = now() - interval '2 h'`,
+    'update outbox.relay set renewed_at = now()',
+    { check: 'late-relays', severity: 'fault', found: /a \(pid 7 on h, 64 lanes\) renewed 2 h ago/ },
+  )
+  await planted(
+    t,
+    `insert into outbox.relay (name, lease, pid, host, kernel, version) values ('b', '1 h', 8, 'h', 'k', '2')`,
+    `delete from outbox.relay where name = 'b'`,
+    { check: 'versions', severity: 'warning', found: /a 1, b 2$/ },
+  )
+  await planted(t, 'update outbox.lane set owner = null where id < 3', `update outbox.lane set owner = 'a'`, {
+    check: 'lanes-without-owner',
+    severity: 'warning',
+    found: /^3 of 64/,
+  })
+})
+
+t.test('holds for days, callbacks that are dead, one that has long been due, be it fresh or a retry', async t => {
+  await planted(
+    t,
+    `insert into outbox.hold (url_prefix, reason, held_by, held_at) values ('https://a.test/', 'r', 'eve', now() - interval '49 h')`,
+    'delete from outbox.hold',
+    { check: 'old-holds', severity: 'warning', found: /https:\/\/a\.test\/ for 2 days by eve/ },
+  )
+  await planted(
+    t,
+    `insert into outbox.callback (url, status, settled_at, dead_at, rev) values ('https://a.test/', 'dead', now(), now(), 1)`,
+    'delete from outbox.callback',
+    { check: 'dead', severity: 'warning', found: '1 callback is dead' },
+  )
+  for (const [created, due] of [
+    [`now() - interval '20 min'`, 'null'],
+    [`now() - interval '2 h'`, `now() - interval '20 min'`],
+  ]) {
+    await planted(
+      t,
+      `insert into outbox.callback (url, created_at, due_at) values ('https://a.test/', ${created}, ${due})`,
+      'truncate outbox.callback',
+      { check: 'overdue', severity: 'warning', found: /due for 20 min$/ },
+    )
+  }
+  await client.query(`insert into outbox.callback (url, created_at, due_at, rev)
+    values ('https://a.test/', now() - interval '1 h', 'infinity', 1), ('https://a.test/', now() - interval '1 h', 'tomorrow', 0)`)
+  t.equal((await facts()).delivery?.overdueSeconds, null, 'neither parked nor delayed is overdue')
+  await client.query('truncate outbox.callback')
+})
