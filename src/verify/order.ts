@@ -96,7 +96,9 @@ function firstSettledAt(each: Case): number {
   if (row === undefined) return -Infinity
   const [first, ...more] = acts
   if (first?.act === 'replay') {
-    return Math.max(...recordsOf(each, first.attempts).map(a => a.finishedAt))
+    // An heir's record and a zombie's: the first has settled it, or it ended by itself (expired) between the two.
+    const finished = recordsOf(each, first.attempts).map(a => a.finishedAt)
+    return finished.length === 0 ? -Infinity : Math.min(...finished)
   }
   // Cancelled and then replayed, or replayed by somebody who kept no book: when it was settled first is not known.
   if (more.length > 0 || row.budgetFrom > 0) return -Infinity

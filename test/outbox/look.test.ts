@@ -19,6 +19,7 @@ t.test('a row that could start, and one that is not there', async t => {
       dueInMs: 0,
       expired: false,
       held: false,
+      parked: false,
       blockedBy: null,
     },
   ])
@@ -30,7 +31,7 @@ t.test('when it is due, in milliseconds; what is past or parked could start at o
   t.equal((await standing(await stage.insert({ due_at: 'yesterday' })))?.dueInMs, 0)
   const parked = await stage.insert()
   await stage.force(parked, `due_at = 'infinity'`)
-  t.equal((await standing(parked))?.dueInMs, 0)
+  t.match(await standing(parked), { dueInMs: 0, parked: true })
 })
 
 t.test('the earliest unsettled row of its key before it', async t => {

@@ -102,3 +102,43 @@ t.test('what is under way now is neither unrecorded nor stuck', async t => {
   t.same(check(draft).violations, [])
   t.match(check(draft, { drained: true }).violations, [{ kind: 'lost', messageId: row.messageId }])
 })
+
+t.test('what is settled between two records of its last attempt, and replayed, was out of the way', async t => {
+  const written = [1, 2].map(n => {
+    return { messageId: `m${n}`, id: `${n}`, key: 'k', insertingAt: 10 * n, committedAt: 10 * n + 1, bodies: null }
+  })
+  const row = { key: 'k', status: 'delivered', lastError: null, createdAt: 0, claimedAt: 0, dueAt: null } as const
+  const callbacks = [
+    { ...row, id: '1', messageId: 'm1', attempts: 2, budgetFrom: 1, settledAt: 145 },
+    { ...row, id: '2', messageId: 'm2', attempts: 1, budgetFrom: 0, settledAt: 130 },
+  ]
+  const record = (callbackId: string, attempt: number, startedAt: number, finishedAt: number, isDelivered = true) => {
+    const seen = isDelivered
+      ? ({ outcome: 'delivered', httpStatus: 200 } as const)
+      : ({ outcome: 'unknown', httpStatus: null } as const)
+    return { callbackId, attempt, startedAt, finishedAt, ...seen }
+  }
+  const arrival = (messageId: string, attempt: number, at: number) => ({
+    messageId,
+    attempt,
+    body: null,
+    at,
+    answered: 200,
+  })
+  const history = {
+    written,
+    acts: [{ messageId: 'm1', act: 'replay', attempts: 1 }] as const,
+    arrivals: [arrival('m2', 1, 128), arrival('m1', 2, 143)],
+    callbacks,
+    // The heir's, then the zombie's; it expired at 121.
+    attempts: [
+      record('1', 1, 110, 120, false),
+      record('1', 1, 110, 150, false),
+      record('1', 2, 140, 145),
+      record('2', 1, 125, 130),
+    ],
+  }
+  t.same(check(history, { drained: true }).violations, [])
+  history.attempts[3] = record('2', 1, 115, 130)
+  t.match(check(history, { drained: true }).violations, [{ kind: 'inversion', messageId: 'm2' }])
+})
