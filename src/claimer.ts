@@ -86,12 +86,13 @@ export class Claimer {
     const held: Standing[] = []
     const claimed: string[] = []
     await this.#readBlockers(rows, standings)
+    const now = performance.now()
     for (const id of ids) {
       const row = standings.get(id)
       if (row?.status === 'claimed') claimed.push(id)
-      else if (row?.status !== 'pending') sequencer.settled(id, performance.now())
+      else if (row?.status !== 'pending') sequencer.settled(id, now)
       else if (row.expired) expired.push(row)
-      else if (row.held && row.parked) sequencer.later(id, performance.now() + heldPauseMs, performance.now())
+      else if (row.held && row.parked) sequencer.later(id, now + heldPauseMs, now)
       else if (row.held && row.dueInMs === 0) held.push(row)
       else this.#wait(row)
     }

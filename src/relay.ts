@@ -75,7 +75,7 @@ export class Relay {
     this.#lease = new Lease({ leaseMs, marginMs: leaseMarginMs }, systemClocks)
     this.#keeper = new Keeper(
       { lease: this.#lease, holdings: this.#holdings, sequencer: this.#sequencer, log },
-      { name: config.name, leaseMs, observeMs: Math.min(pollMs, leaseMs / 3) },
+      { name: config.name, leaseMs, observeMs: pollMs },
     )
     this.#recorder = new Recorder(
       { relay: () => this.#keeper.name, log },

@@ -41,29 +41,37 @@ function holdingRenewals(session: Session) {
   return { slow: { rows, run } as unknown as Session, state, letGo }
 }
 
+/** Has the keeper renew and share; the returned function ends that. */
+function keeping(keeper: Keeper, session: Session): () => Promise<void> {
+  let isOpen = true
+  const bell = new Bell()
+  const running = keeper.run(
+    session,
+    () => isOpen,
+    bell,
+    () => {},
+  )
+  return async () => {
+    isOpen = false
+    bell.ring()
+    await running
+  }
+}
+
 t.test('a relay that has left trusts no lane again, though a renewal of its was still on its way', async t => {
   const { session, lease, holdings, keeper } = await staged(t)
   await keeper.start(session)
   t.ok(lease.isHeld)
   t.equal(holdings.lanes.length, 64)
   const { slow, state, letGo } = holdingRenewals(session)
-  let isOpen = true
-  const bell = new Bell()
-  const running = keeper.run(
-    slow,
-    () => isOpen,
-    bell,
-    () => {},
-  )
+  const stop = keeping(keeper, slow)
   await eventually(() => {
     if (state.held === 0) throw new Error('no renewal yet')
   })
   await keeper.stop(session)
   t.notOk(lease.isHeld)
-  isOpen = false
   letGo()
-  bell.ring()
-  await running
+  await stop()
   t.notOk(lease.isHeld)
   t.same(holdings.lanes, [])
 })
@@ -96,31 +104,20 @@ t.test('a server in the place of another is not trusted to know what was sent: a
 t.test('a relay that seldom looks at the lanes renews in time all the same', async t => {
   const { stage, session, lease, keeper } = await staged(t, 3_600_000)
   await keeper.start(session)
-  let isOpen = true
-  const bell = new Bell()
-  const running = keeper.run(
-    session,
-    () => isOpen,
-    bell,
-    () => {},
-  )
+  const stop = keeping(keeper, session)
   await eventually(async () => {
     const [row] = await stage.query<{ renewals: string }>('select renewals from outbox.relay')
     if (Number(row?.renewals) < 2) throw new Error(`${row?.renewals} renewals`)
   })
   t.ok(lease.isHeld)
-  isOpen = false
-  bell.ring()
-  await running
+  await stop()
 })
 
 t.test('the session of a relay that says nothing any more is ended, with its name and its locks', async t => {
   const { stage, session, keeper } = await staged(t)
   await keeper.start(session)
-  const [row] = await session
-    .rows<{ value: string }>({ name: 'timeout', text: 'show idle_session_timeout' })
-    .then(rows => rows.map(each => ({ value: Object.values(each)[0] as string })))
-  t.equal(row?.value, '6s', 'two leases')
+  const show = { name: 'timeout', text: 'show idle_session_timeout' }
+  t.same(await session.rows(show), [{ idle_session_timeout: '6s' }], 'two leases')
   t.equal(
     (
       await stage.query(

@@ -1,7 +1,7 @@
-import { connectionOf, type DoctorConfig } from '../config.ts'
+import type { DoctorConfig } from '../config.ts'
 import { type Diagnosis, diagnose } from '../doctor.ts'
 import { type Facts, readFacts } from '../outbox/doctor.ts'
-import { Session } from '../outbox/session.ts'
+import { inSession, type Place } from './in-database.ts'
 import { printable, printableJson } from './printable.ts'
 
 /**
@@ -22,20 +22,8 @@ export async function doctor(config: DoctorConfig): Promise<number> {
   return diagnosis.findings.some(each => each.severity === 'fault') ? 1 : 0
 }
 
-async function examine(config: DoctorConfig): Promise<Facts> {
-  const session = await Session.open({
-    connection: connectionOf(config),
-    schema: config.schema,
-    applicationName: 'ringback doctor',
-    timeoutMs: 60_000,
-    prepared: false,
-    onStandby: 'read',
-  })
-  try {
-    return await readFacts(session)
-  } finally {
-    await session.close()
-  }
+export function examine(config: Place): Promise<Facts> {
+  return inSession(config, 'doctor', { timeoutMs: 60_000, onStandby: 'read' }, readFacts)
 }
 
 function written(diagnosis: Diagnosis, unseen: readonly string[]): string {

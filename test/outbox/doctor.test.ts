@@ -1,29 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
+import { examine } from '../../src/commands/doctor.ts'
 import { type Diagnosis, diagnose } from '../../src/doctor.ts'
-import { type Facts, readFacts } from '../../src/outbox/doctor.ts'
+import type { Facts } from '../../src/outbox/doctor.ts'
 import { optionalTrigger, ownTriggers } from '../../src/outbox/examine/own.ts'
-import { Session } from '../../src/outbox/session.ts'
 import { announcingPid } from '../fixtures/announced-pid.ts'
 import { testDatabase } from '../fixtures/database.ts'
 
 const { client, url, name, connect } = await testDatabase(t)
 
-async function facts(from = url): Promise<Facts> {
-  const session = await Session.open({
-    connection: { connectionString: from },
-    schema: 'outbox',
-    applicationName: 'ringback doctor',
-    timeoutMs: 10_000,
-    prepared: false,
-    onStandby: 'read',
-  })
-  try {
-    return await readFacts(session)
-  } finally {
-    await session.close()
-  }
-}
+const facts = (databaseUrl = url): Promise<Facts> => examine({ databaseUrl, schema: 'outbox' })
 
 type Finding = Diagnosis['findings'][number]
 const findings = async (): Promise<readonly Finding[]> => diagnose(await facts()).findings
