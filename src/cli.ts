@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { commandNamed, type Environment, parse } from './config.ts'
 import { messageOf, RingbackError, UsageError } from './errors.ts'
 import type { CommandName, ConfigOf } from './options.ts'
+import { printableLines } from './printable.ts'
 import { commandUsage, usage } from './usage.ts'
 import { version } from './version.ts'
 
@@ -63,11 +64,11 @@ function print(text: string): number {
 
 function report(error: unknown, withStack: boolean): number {
   if (error instanceof RingbackError) {
-    process.stderr.write(`${error.message}\n`)
+    process.stderr.write(`${printableLines(error.message)}\n`)
     return error.exitCode
   }
   const stack = withStack && error instanceof Error ? error.stack : undefined
-  process.stderr.write(`ringback: ${stack ?? messageOf(error)}\n`)
+  process.stderr.write(`ringback: ${printableLines(stack ?? messageOf(error))}\n`)
   return 1
 }
 

@@ -30,6 +30,12 @@ t.test('wrong usage ends with 2, says every fault on stderr, and nothing on stdo
   t.notMatch(ended.err, /\n {4}at /, 'no stack')
 })
 
+t.test('what is wrong with an argument does not steer the terminal', async t => {
+  const { err } = await ringback(['a\u001b[2J\u009b31m\u202eb'])
+  t.match(err, /a\\u001b\[2J\\u009b31m\\u202eb/)
+  t.notMatch(err.replaceAll('\n', ''), /[\p{Cc}\u202e]/u)
+})
+
 t.test('no command, or an unknown one, ends with 2 and a way on', async t => {
   t.match(await ringback([]), { code: 2, out: '', err: /expected a command.*\nMore: ringback --help/ })
   t.match(await ringback(['rnu']), { code: 2, out: '', err: /did you mean run\?/ })

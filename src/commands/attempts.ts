@@ -1,8 +1,8 @@
 import type { AttemptsConfig } from '../config.ts'
 import { urlWithoutQuery } from '../observe/log.ts'
 import { type AttemptRow, type History, readHistory } from '../outbox/history.ts'
+import { printable, printableJson } from '../printable.ts'
 import { inDatabase } from './in-database.ts'
-import { printable, printableJson } from './printable.ts'
 
 /** `ringback attempts <id>`: every POST of one callback. */
 export async function attempts(config: AttemptsConfig): Promise<number> {

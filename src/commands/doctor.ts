@@ -1,8 +1,8 @@
 import type { DoctorConfig } from '../config.ts'
 import { type Diagnosis, diagnose } from '../doctor.ts'
 import { type Facts, readFacts } from '../outbox/doctor.ts'
+import { printable, printableJson } from '../printable.ts'
 import { inSession, type Place } from './in-database.ts'
-import { printable, printableJson } from './printable.ts'
 
 /**
  * `ringback doctor`: what endangers delivery here. 0 when there is nothing or only warnings, 1 when there is a fault. On a

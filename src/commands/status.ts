@@ -1,7 +1,7 @@
 import type { StatusConfig } from '../config.ts'
 import { type Relay, readStatus, type Status } from '../outbox/status.ts'
+import { printable, printableJson } from '../printable.ts'
 import { inDatabase } from './in-database.ts'
-import { printable, printableJson } from './printable.ts'
 
 /** `ringback status`: what waits, what is on hold, what is dead, who delivers. */
 export async function status(config: StatusConfig): Promise<number> {

@@ -1,10 +1,10 @@
 import type { VerifyConfig } from '../config.ts'
 import { encodeForm } from '../delivery/form.ts'
 import { UsageError } from '../errors.ts'
+import { printable } from '../printable.ts'
 import { readBooks } from '../verify/books.ts'
 import { check } from '../verify/check.ts'
 import { type History, type Verdict, type Violation, violationKinds } from '../verify/history.ts'
-import { printable } from './printable.ts'
 
 /** Violations of a kind that are shown to people; --json has all. */
 const shown = 20

@@ -1,6 +1,7 @@
 import { type Level, type LoggerOptions, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import { messageOf } from '../errors.ts'
+import { printableLogLine } from '../printable.ts'
 
 /**
  * All that a line can have beside `level`, `time` and `event`. An allow-list, which the README shows: no field is for a
@@ -77,7 +78,10 @@ export interface LogOutput {
  */
 export function createLog({ level, format, out = process.stdout }: LogOptions): Log {
   const pretty = format === 'pretty' || (format === 'auto' && out.isTTY === true)
-  const logger = pino(pinoOptions(level), pretty ? prettyLines(out) : { write: (line: string) => void out.write(line) })
+  const logger = pino(
+    pinoOptions(level),
+    pretty ? prettyLines(out) : { write: (line: string) => void out.write(printableLogLine(line)) },
+  )
   const at =
     (level: Level) =>
     (event: string, fields: LogFields = {}): void =>
@@ -114,7 +118,7 @@ function prettyLines(out: LogOutput): { write(line: string): void } {
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss.l',
   })
-  return { write: line => void out.write(pretty(line)) }
+  return { write: line => void out.write(printableLogLine(pretty(line))) }
 }
 
 interface ShownError {

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
 import { createLog, type LogOptions, urlWithoutQuery } from '../../src/observe/log.ts'
 
@@ -75,4 +76,20 @@ t.test('an error without a message of its own shows those it holds', async t => 
 t.test('a URL is logged without user, password, query and fragment', async t => {
   t.equal(urlWithoutQuery('https://u:p@crm.example:8443/hook/7?token=secret#x'), 'https://crm.example:8443/hook/7')
   t.equal(urlWithoutQuery('token=secret'), '(not a URL)')
+})
+
+t.test('what a receiver has answered does not steer the terminal that shows the log', async t => {
+  const error = 'x\u001b[2J\u009b31m\u202ey\u2028z'
+  for (const [format, isTTY] of [
+    ['json', false],
+    ['pretty', false],
+    ['pretty', true],
+  ] as const) {
+    const { log, lines } = logged({ format, isTTY })
+    log.warn('attempt', { error, err: new Error(error) })
+    t.equal(lines.length, 1, format)
+    const shown = stripVTControlCharacters(lines.join('')).replaceAll('\n', '')
+    t.notMatch(shown, /[\p{Cc}\u2028\u202e]/u, format)
+    t.match(shown, /x\\u001b\[2J/, 'the colours of the pretty form are its own')
+  }
 })
