@@ -12,6 +12,7 @@ const server = {
     track_counts: 'on',
     fsync: 'on',
     full_page_writes: 'on',
+    synchronous_standby_names: '',
   },
   queueUsage: 0.5,
   prepared: [{ gid: 'a', owner: 'bob', seconds: 60 }],
@@ -20,6 +21,10 @@ const server = {
     { of: 'role a', name: 'statement_timeout', value: '0' },
     { of: 'role a', name: 'idle_session_timeout', value: '10s' },
   ],
+  standbys: 0,
+  waitingCommits: { count: 1, seconds: 5 },
+  oldestDatabase: { name: 'a', xidAge: 1_000_000_000 },
+  connectionLimits: [{ of: 'role a', limit: 5 }],
 }
 const storage = {
   sequenceCache: 1,
@@ -28,6 +33,7 @@ const storage = {
   missing: [],
   changedParameters: [],
   isAutovacuumOff: false,
+  rowSecurity: [],
 }
 const relay = { name: 'a', host: 'h', pid: 7, version: '1', lanes: 64, leaseSeconds: 30, renewedSecondsAgo: 30 }
 const delivery = {
@@ -36,14 +42,17 @@ const delivery = {
   lanesWithoutOwner: 0,
   dead: 0,
   overdueSeconds: 900,
+  stall: null,
 }
+const lock = { table: 'callback', mode: 'ShareLock', pid: 9, application: 'psql', role: 'bob', seconds: 5 }
 const transaction = { pid: 9, application: 'pg_dump', role: 'bob', state: 'active', seconds: 300 }
 
 /** Each value at the edge of what is well. */
 const well: Facts = {
-  connection: { announcedPid: 5, answeringPids: [5, 5, 5] },
+  connection: { announcedPid: 5, answeringPids: [5, 5, 5], clockAheadSeconds: -5 },
   server,
   transactions: [transaction],
+  locks: [lock],
   storage,
   delivery,
   unseen: [],
@@ -83,12 +92,51 @@ t.test(
   'a pooler that keeps a session is a warning, one that changes it a fault; both cannot be told by one answer',
   async t => {
     const connection = (announcedPid: number | undefined, answeringPids: number[]) =>
-      told({ connection: { announcedPid, answeringPids } })
+      told({ connection: { ...well.connection, announcedPid, answeringPids } })
     t.match(connection(6, [5, 5, 5]), [/^warning pooler: .*process 5 answers, 6 was announced$/])
     t.match(connection(6, [5, 7, 5]), [/^fault pooler: .*\(2 in 3\)$/])
     t.same(connection(undefined, [5, 5, 5]), [])
   },
 )
+
+t.test('commits that wait for a standby are a fault, and so is a standby that nobody is', async t => {
+  const settings = { ...server.settings, synchronous_standby_names: 'near' }
+  t.match(onServer({ settings, standbys: 1, waitingCommits: { count: 3, seconds: 6 } }), [
+    /^fault synchronous-standby: commits wait .*: 3, the longest for 6 s \(synchronous_standby_names = 'near', 1 connected\)$/,
+  ])
+  t.match(onServer({ settings }), [/^fault synchronous-standby: .*no standby is connected .*'near', 0 connected/])
+  t.same(onServer({ settings, standbys: 1 }), [])
+})
+
+t.test('transaction ids that run out, and too few connections, are said before it is too late', async t => {
+  const aged = (millions: number) => onServer({ oldestDatabase: { name: 'b', xidAge: millions * 1e6 } })
+  t.match(aged(1_001), [/^warning wraparound: .*database b is 1001 million/])
+  t.match(aged(2_001), [/^fault wraparound: /])
+  t.match(onServer({ connectionLimits: [{ of: 'role b', limit: 4 }] }), [
+    /^warning connection-limit: .*\(5\): 4 for role b$/,
+  ])
+})
+
+t.test('a clock that is off is a warning, and a fault above a minute, whichever way', async t => {
+  const off = (seconds: number) => told({ connection: { ...well.connection, clockAheadSeconds: seconds } })
+  t.match(off(6), [/^warning clock: .*6 s ahead of the database's$/])
+  t.match(off(-60), [/^warning clock: .*60 s behind the database's$/])
+  t.match(off(600), [/^fault clock: .*10 min ahead/])
+  t.match(off(-61), [/^fault clock: /])
+})
+
+t.test('a locked table, row security, and callbacks that nobody sends are faults', async t => {
+  t.match(told({ locks: [{ ...lock, seconds: 6 }] }), [
+    /^fault table-locks: .*pid 9 \(psql, bob\) has ShareLock on callback for 6 s$/,
+  ])
+  t.match(told({ storage: { ...storage, rowSecurity: ['callback'] } }), [/^fault row-security: .* on for callback$/])
+  t.match(told({ delivery: { ...delivery, stall: { count: 1, seconds: 30 } } }), [
+    /^fault stalled: 1 callback is due, for up to 30 s, and none was sent while we watched$/,
+  ])
+  t.match(told({ delivery: { ...delivery, stall: { count: 7, seconds: 30 } } }), [
+    /^fault stalled: at least 7 callbacks/,
+  ])
+})
 
 t.test('what is older than its limit is named with its age', async t => {
   t.match(told({ transactions: [{ ...transaction, seconds: 301 }] }), [

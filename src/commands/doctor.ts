@@ -5,8 +5,9 @@ import { printable, printableJson } from '../printable.ts'
 import { inSession, type Place } from './in-database.ts'
 
 /**
- * `ringback doctor`: what endangers delivery here. 0 when there is nothing or only warnings, 1 when there is a fault. On a
- * standby it says that and all else it can see, and ends with 4, which means the same for every command.
+ * `ringback doctor`: what endangers delivery here. 0 when there is nothing or only warnings, 1 when there is a fault or a
+ * check could not be made. On a standby it says that and all else it can see, and ends with 4, which means the same for
+ * every command.
  *
  * @throws SchemaError, or what pg throws when it cannot connect.
  */
@@ -19,11 +20,11 @@ export async function doctor(config: DoctorConfig): Promise<number> {
     config.json ? `${printableJson({ schema, ...diagnosis, notLookedAt: unseen })}\n` : written(diagnosis, unseen),
   )
   if (facts.server?.isStandby) return 4
-  return diagnosis.findings.some(each => each.severity === 'fault') ? 1 : 0
+  return diagnosis.notMade.length > 0 || diagnosis.findings.some(each => each.severity === 'fault') ? 1 : 0
 }
 
-export function examine(config: Place): Promise<Facts> {
-  return inSession(config, 'doctor', { timeoutMs: 60_000, onStandby: 'read' }, readFacts)
+export function examine(config: Place, options: Parameters<typeof readFacts>[1] = {}): Promise<Facts> {
+  return inSession(config, 'doctor', { timeoutMs: 60_000, onStandby: 'read' }, session => readFacts(session, options))
 }
 
 function written(diagnosis: Diagnosis, unseen: readonly string[]): string {

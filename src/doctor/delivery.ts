@@ -10,6 +10,15 @@ export const deliveryChecks: readonly Check[] = [
     const waiting = overdueSeconds === null ? '' : `, and callbacks have waited for ${spell(overdueSeconds)}`
     return severe(`no relay runs here${waiting}`, 'nothing is delivered', 'start one: ringback run')
   }),
+  check('delivery', 'stalled', ({ stall }) =>
+    stall === null
+      ? null
+      : fault(
+          `${stall.count === 1 ? '1 callback is' : `at least ${stall.count} callbacks are`} due, for up to ${spell(stall.seconds)}, and none was sent while we watched`,
+          'a relay lives, but it does not see these callbacks, cannot claim them, or all its slots are taken by receivers that hang (or a `rate` of --config holds them back)',
+          'read the log of the relay, from its last `database_away`, `database_refuses` or `standing_by` on; the other findings here may say why',
+        ),
+  ),
   check('delivery', 'late-relays', ({ relays }) => {
     const late = relays.filter(each => each.renewedSecondsAgo > each.leaseSeconds)
     if (late.length === 0) return null

@@ -1,8 +1,25 @@
 import { type Check, check, fault, list, spell, warning } from './finding.ts'
 import { timeoutMs } from './timeout.ts'
 
-/** Beyond these: a transaction, a prepared transaction (seconds), what a slot or a standby holds back (transaction ids). */
-const limits = { transactionSeconds: 300, preparedSeconds: 60, xminAge: 1_000_000 }
+/**
+ * Beyond these something is wrong: seconds that a transaction stays open, prepared, a table locked, a commit waiting, a clock off;
+ * transaction ids that a slot or a standby holds back (`xminAge`), and that have passed since the oldest one was frozen:
+ * autovacuum forces itself at 200 million, and the server stops writing 3 million before 2^31.
+ */
+const limits = {
+  transactionSeconds: 300,
+  preparedSeconds: 60,
+  lockSeconds: 5,
+  syncRepSeconds: 5,
+  clockSeconds: 5,
+  clockSecondsFault: 60,
+  xminAge: 1_000_000,
+  xidAge: 1_000_000_000,
+  xidAgeFault: 2_000_000_000,
+}
+
+/** Four sessions and the listener. */
+const relayConnections = 5
 
 /** A relay's statement may wait for a lock for two seconds, and under a flood it takes one by itself. */
 const leastTimeoutMs = 10_000
@@ -34,6 +51,59 @@ export const serverChecks: readonly Check[] = [
       `a pooler seems to stand in between: process ${answeringPids[0]} answers, ${announcedPid} was announced`,
       'whether it keeps one session for one client cannot be told from here; if not, locks and LISTEN of the relay are lost',
       'give the relay a URL that leads to PostgreSQL directly, or make sure that the pooler pools sessions',
+    )
+  }),
+  check('connection', 'clock', ({ clockAheadSeconds: ahead }) => {
+    if (Math.abs(ahead) <= limits.clockSeconds) return null
+    const severe = Math.abs(ahead) > limits.clockSecondsFault ? fault : warning
+    return severe(
+      `the clock of this machine is ${spell(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} the database's`,
+      'receivers refuse signatures whose timestamp is off by more than five minutes; a relay on this machine loses callbacks so',
+      'start NTP on the machine whose clock is off; a relay says `clock_off` for its own',
+    )
+  }),
+  check('server', 'synchronous-standby', ({ settings, standbys, waitingCommits }) => {
+    const names = settings.synchronous_standby_names
+    const isWaiting = waitingCommits.count > 0 && waitingCommits.seconds > limits.syncRepSeconds
+    if (!isWaiting && (names === '' || standbys > 0)) return null
+    const found = isWaiting
+      ? `commits wait for a synchronous standby: ${waitingCommits.count}, the longest for ${spell(waitingCommits.seconds)}`
+      : 'a synchronous standby is asked for, and no standby is connected'
+    return fault(
+      `${found} (synchronous_standby_names = '${names}', ${standbys} connected)`,
+      'no transaction of the producers or of the relay completes until the standby confirms it',
+      'bring the standby back; or take it out of synchronous_standby_names and reload, then commits go on without it',
+    )
+  }),
+  check('server', 'wraparound', ({ oldestDatabase: { name, xidAge } }) => {
+    if (xidAge <= limits.xidAge) return null
+    const severe = xidAge > limits.xidAgeFault ? fault : warning
+    return severe(
+      `the oldest transaction id of database ${name} is ${Math.round(xidAge / 1e6)} million transactions old`,
+      'at about 2,144 million the server refuses every statement that writes',
+      `VACUUM the database ${name}, after ending what holds it back: old transactions, prepared ones, replication slots`,
+    )
+  }),
+  check('server', 'connection-limit', ({ connectionLimits }) => {
+    const low = connectionLimits.filter(each => each.limit < relayConnections)
+    if (low.length === 0) return null
+    return warning(
+      `fewer connections are allowed than a relay needs (${relayConnections}): ${list(low.map(({ of, limit }) => `${limit} for ${of}`))}`,
+      'the relay cannot start',
+      'ALTER ROLE ... CONNECTION LIMIT, ALTER DATABASE ... CONNECTION LIMIT',
+    )
+  }),
+  check('locks', 'table-locks', locks => {
+    const old = locks.filter(each => each.seconds > limits.lockSeconds)
+    if (old.length === 0) return null
+    const named = old.map(
+      each =>
+        `pid ${each.pid} (${each.application || 'unnamed'}, ${each.role}) has ${each.mode} on ${each.table} for ${spell(each.seconds)}`,
+    )
+    return fault(
+      `a table is locked: ${list(named)}`,
+      'the relay cannot claim or record until the lock is gone',
+      'end that transaction with pg_terminate_backend(pid), or wait for it',
     )
   }),
   check('server', 'two-phase', ({ settings }) =>

@@ -57,6 +57,15 @@ export const storageChecks: readonly Check[] = [
           'create them anew as in sql/schema.sql; ALTER TABLE ... ENABLE TRIGGER; REINDEX',
         ),
   ),
+  check('storage', 'row-security', ({ rowSecurity }) =>
+    rowSecurity.length === 0
+      ? null
+      : fault(
+          `row level security is on for ${list(rowSecurity)}`,
+          'the relay sees no rows, or not all, without any error; it refuses to start where that is so for its role',
+          `ALTER TABLE ... DISABLE ROW LEVEL SECURITY; Ringback's roles and column grants already separate who may do what`,
+        ),
+  ),
   check('storage', 'table-parameters', ({ changedParameters }) => {
     if (changedParameters.length === 0) return null
     const named = changedParameters.map(({ name, is, was }) => `${name} is ${is ?? 'not set'} instead of ${was}`)

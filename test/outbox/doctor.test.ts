@@ -6,10 +6,12 @@ import type { Facts } from '../../src/outbox/doctor.ts'
 import { optionalTrigger, ownTriggers } from '../../src/outbox/examine/own.ts'
 import { announcingPid } from '../fixtures/announced-pid.ts'
 import { testDatabase } from '../fixtures/database.ts'
+import { eventually } from '../fixtures/eventually.ts'
 
 const { client, url, name, connect } = await testDatabase(t)
 
-const facts = (databaseUrl = url): Promise<Facts> => examine({ databaseUrl, schema: 'outbox' })
+const facts = (databaseUrl = url, watchMs = 0): Promise<Facts> =>
+  examine({ databaseUrl, schema: 'outbox' }, { watchMs })
 
 type Finding = Diagnosis['findings'][number]
 const findings = async (): Promise<readonly Finding[]> => diagnose(await facts()).findings
@@ -51,11 +53,23 @@ t.test('a freshly migrated schema is as the list of what is its own says', async
       missing: [],
       changedParameters: [],
       isAutovacuumOff: false,
+      rowSecurity: [],
     },
     unseen: [],
   })
   t.ok(ownTriggers.includes(optionalTrigger))
   for (const check of before) t.ok(['two-phase', 'durability'].includes(check), `${check} is of the test server`)
+})
+
+t.test('row level security, on any of the tables', async t => {
+  for (const table of ['callback', 'hold']) {
+    const turn = (how: string) => `alter table outbox.${table} ${how} row level security`
+    await planted(t, turn('enable'), turn('disable'), {
+      check: 'row-security',
+      severity: 'fault',
+      found: RegExp(`on for ${table}$`),
+    })
+  }
 })
 
 t.test('the sequence', async t => {
@@ -183,6 +197,87 @@ t.test('a transaction that stays open is found by its snapshot or its id, and on
   await other.query('rollback')
 })
 
+t.test('a table that somebody has locked is named with who has; what cannot be read meanwhile is said', async t => {
+  const other = await connect()
+  await other.query('begin; lock table outbox.callback in share mode')
+  const [lock] = (await facts()).locks ?? []
+  t.match(lock, { table: 'callback', mode: 'ShareLock', application: 'test', role: String, seconds: Number })
+  const later = { ...(await facts()), locks: [{ ...lock!, seconds: 6 }] }
+  t.match(
+    diagnose(later).findings.find(each => each.check === 'table-locks'),
+    { severity: 'fault', found: new RegExp(`pid ${lock!.pid} .* has ShareLock on callback for 6 s`) },
+  )
+  await other.query('rollback; begin; lock table outbox.callback in access exclusive mode')
+  const blind = await facts()
+  t.match(blind, { delivery: null, unseen: [/^callbacks and relays: .*lock timeout/] })
+  t.match(blind.locks, [{ mode: 'AccessExclusiveLock' }])
+  await other.query('rollback')
+  t.same((await facts()).locks, [])
+})
+
+t.test('the clock of this machine is compared with the database', async t => {
+  t.ok(Math.abs((await facts()).connection.clockAheadSeconds) < 5)
+})
+
+t.test('a role or a database that may have fewer connections than a relay needs', async t => {
+  await planted(t, `alter database ${name} connection limit 4`, `alter database ${name} connection limit -1`, {
+    check: 'connection-limit',
+    severity: 'warning',
+    found: /4 for this database$/,
+  })
+})
+
+t.test('callbacks that could be sent and are not, though a relay lives; not those that wait for something', async t => {
+  const due = `now() - interval '11 s'`
+  const insert = (columns: string, values: string) =>
+    `insert into outbox.callback (url, created_at, ${columns}) values ('https://a.test/', ${due}, ${values})`
+  const fresh = insert('form', `'{}'`)
+  await planted(t, fresh, 'truncate outbox.callback', {
+    check: 'stalled',
+    severity: 'fault',
+    found: /^1 callback is due, for up to 1\d s/,
+  })
+  const waiting: [string, string][] = [
+    ['it came a moment ago', `insert into outbox.callback (url) values ('https://a.test/')`],
+    ['it is delayed', insert('due_at', `now() + interval '1 h'`)],
+    ['it is held', `${fresh}; insert into outbox.hold (url_prefix, reason) values ('https://a.test/', 'r')`],
+    ['its origin has failed', `${fresh}; ${insert('due_at, attempts', `now() + interval '1 h', 1`)}`],
+    [
+      'something is being sent to its origin',
+      `${fresh}; ${insert('status, attempts, claimed_epoch, claimed_at', `'claimed', 1, 1, now()`)}`,
+    ],
+    ['no relay lives', `${fresh}; update outbox.relay set renewed_at = now() - interval '2 h'`],
+  ]
+  for (const [why, plant] of waiting) {
+    await client.query(plant)
+    t.equal((await facts()).delivery?.stall, null, why)
+    await client.query('truncate outbox.callback; delete from outbox.hold; update outbox.relay set renewed_at = now()')
+  }
+  await client.query(
+    `${insert('ordering_key, due_at', `'k', now() + interval '1 h'`)}; ${insert('ordering_key', `'k'`)}`,
+  )
+  t.equal((await facts()).delivery?.stall, null, 'it is behind another of its key')
+  await client.query('truncate outbox.callback')
+})
+
+t.test('the watching ends with the first callback that is sent', async t => {
+  await client.query(
+    `insert into outbox.callback (url, created_at) values ('https://a.test/', now() - interval '11 s')`,
+  )
+  const watched = facts(url, 60_000)
+  await eventually(async () => {
+    const { rowCount } = await client.query(
+      `select from pg_stat_activity where query like '%ringback_stall%' or query like '%wanted (id)%'`,
+    )
+    t.ok(rowCount)
+  })
+  await client.query(
+    `update outbox.callback set status = 'claimed', attempts = 1, claimed_epoch = 1, claimed_at = now(), rev = 1`,
+  )
+  t.equal((await watched).delivery?.stall, null)
+  await client.query('truncate outbox.callback')
+})
+
 t.test('a prepared transaction that nobody ends', { skip }, async t => {
   const gid = `doctor ${name}`
   await client.query(`begin; create table outbox.never (); prepare transaction '${gid}'`)
@@ -266,8 +361,9 @@ t.test('holds for days, callbacks that are dead, one that has long been due, be 
   ]) {
     await planted(
       t,
-      `insert into outbox.callback (url, created_at, due_at) values ('https://a.test/', ${created}, ${due})`,
-      'truncate outbox.callback',
+      `insert into outbox.callback (url, created_at, due_at) values ('https://a.test/', ${created}, ${due});
+       insert into outbox.hold (url_prefix, reason) values ('https://a.test/', 'so that it waits')`,
+      'truncate outbox.callback; delete from outbox.hold',
       { check: 'overdue', severity: 'warning', found: /due for 20 min$/ },
     )
   }

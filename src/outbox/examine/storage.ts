@@ -14,6 +14,8 @@ export interface StorageFacts {
   readonly changedParameters: readonly { readonly name: string; readonly is: string | null; readonly was: string }[]
   /** Whether the table `callback` is left out by autovacuum. */
   readonly isAutovacuumOff: boolean
+  /** Tables with row level security. */
+  readonly rowSecurity: readonly string[]
 }
 
 export interface ForeignIndex {
@@ -70,6 +72,11 @@ const tableStatement: Statement = {
       from pg_class where oid = 'outbox.callback'::regclass`,
 }
 
+const rowSecurityStatement: Statement = {
+  name: 'ringback_row_security_tables',
+  text: `select c.relname::text as table from pg_class c where c.relrowsecurity and ${tables} order by 1`,
+}
+
 export async function readStorage(session: Session): Promise<StorageFacts> {
   const indexes = await session.rows<Index>(indexesStatement)
   const acts = await session.rows<Act>(actsStatement)
@@ -87,6 +94,7 @@ export async function readStorage(session: Session): Promise<StorageFacts> {
       is[name] === was ? [] : [{ name, is: is[name] ?? null, was }],
     ),
     isAutovacuumOff: /^(off|false|no|0)$/.test(is.autovacuum_enabled ?? 'on'),
+    rowSecurity: (await session.rows<{ table: string }>(rowSecurityStatement)).map(each => each.table),
   }
 }
 
