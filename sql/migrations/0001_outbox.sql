@@ -410,6 +410,10 @@ begin
       hint = 'To send it again, with other values where you wish, set status = ''pending'' in the same UPDATE.';
   end if;
 
+  -- A 2xx of an earlier attempt that is recorded late must settle neither a replay nor content that was never sent.
+  if old.status <> 'pending' or new.url <> old.url or new.form::text <> old.form::text then
+    new.claimed_epoch := null;
+  end if;
   if new.status = 'cancelled' then
     new.due_at := null;
     new.settled_at := clock_timestamp();
@@ -418,8 +422,6 @@ begin
     new.settled_at := null;
     new.dead_at := null;
     new.budget_from := old.attempts;
-    -- An outcome of an earlier attempt that is recorded late must not settle the replay.
-    new.claimed_epoch := null;
     if new.expires_at <= clock_timestamp() then
       new.expires_at := null;
     end if;

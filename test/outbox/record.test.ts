@@ -130,6 +130,23 @@ t.test('a late 2xx does not settle a row that was claimed again, cancelled or re
   }
 })
 
+t.test('a late 2xx for what a row said before it was amended does not settle what it says now', async t => {
+  for (const amend of [`url = 'https://receiver.test/b'`, `form = '{"a":2}'`]) {
+    const key = await released()
+    await stage.query(`update outbox.callback set ${amend} where id = $1`, [key.id])
+    t.equal((await write(attempt(key, delivered, 'delivered'))).size, 0, amend)
+    t.match(await stage.row(key.id), { status: 'pending', claimed_epoch: null }, amend)
+    t.match(await history(key.id), [{ outcome: 'delivered' }, { outcome: 'unknown' }], amend)
+  }
+})
+
+t.test('a late 2xx settles a row of which nothing was amended that is sent', async t => {
+  const key = await released()
+  const text = `update outbox.callback set url = url, form = form, max_attempts = 7, expires_at = '2999-01-01' where id = $1`
+  await stage.query(text, [key.id])
+  t.equal((await write(attempt(key, delivered, 'delivered'))).size, 1)
+})
+
 t.test('the outcome of a row that a failover lost is not recorded of the row that has its id now', async t => {
   for (const decision of [delivered, dead, retry, gone]) {
     const lost = await claimOne()

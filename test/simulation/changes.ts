@@ -17,6 +17,11 @@ export function replayed({ attempts, expiresAt }: Row, now: number): Partial<Row
 /** `set url = ...` or `set form = ...`, of a pending row. */
 export function amended(row: Row, values: Partial<Pick<Row, 'url' | 'origin' | 'form'>>, now: number): Partial<Row> {
   const isMoved = values.url !== undefined && values.url !== row.url
+  const isRewritten = values.form !== undefined && values.form !== row.form
   const isRetried = row.dueAt === Infinity || (row.dueAt !== null && row.attempts > row.budgetFrom)
-  return isMoved && isRetried ? { ...values, dueAt: now } : values
+  return {
+    ...values,
+    ...(isMoved || isRewritten ? { claimedEpoch: null } : {}),
+    ...(isMoved && isRetried ? { dueAt: now } : {}),
+  }
 }
