@@ -31,6 +31,8 @@ export interface OwnedLane {
 /** One attempt's name: the row, its number, and the epoch under which it was claimed. Primary key of `outbox.attempt`. */
 export interface AttemptKey {
   readonly id: string
+  /** Tells the row from another that was given the same id (a failover, TRUNCATE ... RESTART IDENTITY). */
+  readonly messageId: string
   /** 1-based; equals `callback.attempts` right after the claim. */
   readonly attempt: number
   readonly epoch: string
@@ -38,7 +40,6 @@ export interface AttemptKey {
 
 /** A callback leased for one attempt, with all that the POST needs. */
 export interface Claim extends AttemptKey {
-  readonly messageId: string
   readonly lane: number
   readonly orderingKey: string | null
   readonly origin: string
@@ -98,8 +99,6 @@ export type Decision =
 
 /** An outcome on its way into the database. */
 export interface Attempt extends AttemptKey {
-  /** Of the row that was sent: after a failover that lost it, its id may be given to another. */
-  readonly messageId: string
   /**
    * The epoch under which it is written down: the claim's own; or, when an heir says what became of a dead relay's attempt,
    * the heir's, so that what that relay has seen after all can still be written beside it.

@@ -4,6 +4,7 @@
 -- Two rows with the same attempt: a relay died during it, its heir wrote "unknown", and then the first one was heard after all.
 
 select a.attempt, a.started_at, a.finished_at - a.started_at as took, a.outcome, a.http_status, a.error, a.response_excerpt, a.relay
-  from outbox.attempt a
- where a.callback_id = 42
+  from outbox.callback c
+  join outbox.attempt a on a.callback_id = c.id and a.message_id = c.message_id
+ where c.id = 42
  order by a.attempt, a.epoch;

@@ -239,6 +239,7 @@ comment on column outbox.callback.origin is 'Scheme, host and port of the url; c
 
 create table outbox.attempt (
   callback_id      bigint not null,
+  message_id       uuid not null,
   epoch            bigint not null,
   started_at       timestamptz not null,
   finished_at      timestamptz not null,
@@ -248,12 +249,13 @@ create table outbox.attempt (
   error            text,
   response_excerpt text,
   relay            text not null,
-  constraint attempt_pkey primary key (callback_id, attempt, epoch),
+  constraint attempt_pkey primary key (callback_id, message_id, attempt, epoch),
   constraint attempt_outcome_is_known check (outcome in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown'))
 ) with (autovacuum_vacuum_insert_scale_factor = 0.1);
 
 comment on table outbox.attempt is 'One row is one POST; rows are only ever added. No foreign key: it would cost every record, and history may be deleted on its own.';
 comment on column outbox.attempt.callback_id is 'The callback that was sent.';
+comment on column outbox.attempt.message_id is 'The callback''s message_id: it tells the rows of an id that was given twice (TRUNCATE ... RESTART IDENTITY, a failover).';
 comment on column outbox.attempt.attempt is '1 for the first attempt; sent as webhook-attempt.';
 comment on column outbox.attempt.epoch is 'Epoch of the lane under which the relay that wrote the row owned it. Two rows for one attempt: what that relay had seen after all, and, under a later epoch, what its heir had to assume.';
 comment on column outbox.attempt.started_at is 'When the POST started, by the database''s clock.';

@@ -30,8 +30,7 @@ const CALLBACKS = `
   select id, message_id as "messageId", ordering_key as "orderingKey", url, status from outbox.callback order by id`
 
 const ATTEMPTS = `
-  select c.message_id as "messageId", a.attempt, a.outcome, a.http_status as "httpStatus"
-    from outbox.attempt a join outbox.callback c on c.id = a.callback_id order by a.started_at`
+  select message_id as "messageId", attempt, outcome, http_status as "httpStatus" from outbox.attempt order by started_at`
 
 /** Needs `track_commit_timestamp`. The columns xmin of the callbacks do not help: the relay has changed the rows since. */
 const COMMITTED = `

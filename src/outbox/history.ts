@@ -28,14 +28,16 @@ export interface AttemptRow {
 export async function readHistory(db: Database, id: string): Promise<History | undefined> {
   const callback = await db
     .selectFrom('callback')
-    .select(['url', 'status', 'attempts', 'last_error as lastError'])
+    .select(['message_id as messageId', 'url', 'status', 'attempts', 'last_error as lastError'])
     .where('id', '=', id)
     .executeTakeFirst()
-  return callback && { ...callback, made: await readAttempts(db, id) }
+  if (!callback) return undefined
+  const { messageId, ...history } = callback
+  return { ...history, made: await readAttempts(db, id, messageId) }
 }
 
 /** Two rows of one attempt (what an heir had to assume, what the old relay had seen) follow each other. */
-function readAttempts(db: Database, id: string): Promise<AttemptRow[]> {
+function readAttempts(db: Database, id: string, messageId: string): Promise<AttemptRow[]> {
   return db
     .selectFrom('attempt')
     .select(['attempt', 'started_at as startedAt', 'outcome', 'http_status as httpStatus', 'error', 'relay'])
@@ -44,6 +46,7 @@ function readAttempts(db: Database, id: string): Promise<AttemptRow[]> {
       sql<number>`extract(epoch from finished_at - started_at)::float8 * 1000`.as('tookMs'),
     ])
     .where('callback_id', '=', id)
+    .where('message_id', '=', messageId)
     .orderBy('attempt')
     .orderBy('epoch')
     .execute()

@@ -29,8 +29,8 @@ const recordStatement: Statement = {
          and (c.status = 'claimed' or c.status = 'pending' and r.status = 'delivered')
          for no key update of c skip locked
     ), written as (
-      insert into outbox.attempt (callback_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
-      select id, attempt, written_epoch, clock_timestamp() - started_ms * interval '1 ms', clock_timestamp() - finished_ms * interval '1 ms',
+      insert into outbox.attempt (callback_id, message_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
+      select id, message_id, attempt, written_epoch, clock_timestamp() - started_ms * interval '1 ms', clock_timestamp() - finished_ms * interval '1 ms',
              outcome, http_status, error, excerpt, $14
         from r
        where id in (select id from free) or not exists (select from outbox.callback c where ${isRow('r.id')} and c.message_id <> r.message_id)

@@ -36,6 +36,7 @@ export interface Tables {
   }
   attempt: {
     callback_id: ReadOnly<string>
+    message_id: ReadOnly<string>
     epoch: ReadOnly<string>
     attempt: ReadOnly<number>
     started_at: ReadOnly<Date>

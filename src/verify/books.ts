@@ -49,7 +49,7 @@ function callback(row: CsvRow, bodyOf: (form: string) => string | null): Callbac
 
 function attempt(row: CsvRow): AttemptRow {
   return {
-    callbackId: row.text('callback_id'),
+    messageId: row.text('message_id'),
     attempt: row.integer('attempt'),
     startedAt: row.time('started_at'),
     finishedAt: row.time('finished_at'),

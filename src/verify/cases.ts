@@ -16,7 +16,6 @@ export interface Case {
 /** Puts a history together, callback by callback. An attempt of a row that is not in the table is left out: nobody can have sent it. */
 export function casesOf(history: History): Map<string, Case> {
   const cases = new Map<string, Case>()
-  const byId = new Map<string, Case>()
   const of = (messageId: string): Case => {
     const known = cases.get(messageId)
     if (known !== undefined) return known
@@ -25,12 +24,11 @@ export function casesOf(history: History): Map<string, Case> {
     return fresh
   }
   for (const written of history.written ?? []) of(written.messageId).written = written
-  for (const row of history.callbacks) {
-    const each = of(row.messageId)
-    each.row = row
-    byId.set(row.id, each)
+  for (const row of history.callbacks) of(row.messageId).row = row
+  for (const attempt of history.attempts) {
+    const each = cases.get(attempt.messageId)
+    if (each?.row !== undefined) each.attempts.push(attempt)
   }
-  for (const attempt of history.attempts) byId.get(attempt.callbackId)?.attempts.push(attempt)
   for (const arrival of history.arrivals) of(arrival.messageId).arrivals.push(arrival)
   for (const act of history.acts) of(act.messageId).acts.push(act)
   for (const { attempts, arrivals } of cases.values()) {

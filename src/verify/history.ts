@@ -62,7 +62,7 @@ export interface CallbackRow {
 
 /** A row of `outbox.attempt`. */
 export interface AttemptRow {
-  readonly callbackId: string
+  readonly messageId: string
   readonly attempt: number
   readonly startedAt: number
   readonly finishedAt: number

@@ -95,8 +95,8 @@ t.test('what cannot be read is named, with its line, what was expected and what 
       /arrivals, line 1: "attempt": expected a whole number; got "1"/,
     ],
     [{ arrivals: `[]x\n${books.arrivals}` }, /arrivals, line 1: expected a JSON object; got \[\]x/],
-    [{ attempts: 'callback_id,attempt\n1,\n' }, /attempts: row 1, column attempt: expected a whole number; got null/],
-    [{ attempts: 'callback_id\n1\n' }, /attempts: row 1, column attempt: expected a column of this name; got none/],
+    [{ attempts: 'message_id,attempt\nm,\n' }, /attempts: row 1, column attempt: expected a whole number; got null/],
+    [{ attempts: 'message_id\nm\n' }, /attempts: row 1, column attempt: expected a column of this name; got none/],
     [
       { callbacks: books.callbacks.replace('delivered', 'done') },
       /callbacks: row 1, column status: expected pending, .*; got "done"/,

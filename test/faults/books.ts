@@ -8,6 +8,7 @@ import type { WrittenLine } from './transaction.ts'
 
 /** A row of `outbox.attempt`, with what the checker does not ask for. */
 export interface AttemptLine extends AttemptRow {
+  readonly callbackId: string
   readonly relay: string
   readonly error: string | null
 }
@@ -34,7 +35,7 @@ const CALLBACKS = `
     from outbox.callback order by outbox.callback.id`
 
 const ATTEMPTS = `
-  select callback_id::text as "callbackId", attempt, outcome, http_status as "httpStatus", relay, error,
+  select callback_id::text as "callbackId", message_id as "messageId", attempt, outcome, http_status as "httpStatus", relay, error,
          ${ms('started_at')} as "startedAt", ${ms('finished_at')} as "finishedAt"
     from outbox.attempt order by outbox.attempt.callback_id, outbox.attempt.attempt`
 

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import type { Attempt, Decision, OutcomeKind } from '../../src/model.ts'
 import { claim } from '../../src/outbox/claim.ts'
+import { databaseOf } from '../../src/outbox/database.ts'
+import { readHistory } from '../../src/outbox/history.ts'
 import { look } from '../../src/outbox/look.ts'
 import { record } from '../../src/outbox/record.ts'
 import { attempt, claimNew, dead, delivered, gone, retry, type Sent } from './attempts.ts'
@@ -235,4 +237,26 @@ t.test('two hundred at once', async t => {
   ).map(({ id }) => id)
   const claims = await claim(stage.session, ids.map(waiting), lanes)
   t.same((await write(...claims.map(key => attempt(key, delivered, 'delivered')))).size, 200)
+})
+
+t.test('after TRUNCATE ... RESTART IDENTITY an attempt of the new row is on record beside that of the old', async t => {
+  await stage.query('truncate outbox.callback, outbox.attempt restart identity')
+  const old = await claimOne()
+  await write(attempt(old, dead))
+  await stage.query('truncate outbox.callback restart identity')
+  const now = await claimOne()
+  t.match(now, { id: old.id, attempt: old.attempt, epoch: old.epoch }, 'only message_id tells them apart')
+  await write(attempt(now, delivered, 'delivered'))
+  t.match(
+    await stage.query('select message_id, outcome from outbox.attempt where callback_id = $1 order by started_at', [
+      now.id,
+    ]),
+    [
+      { message_id: old.messageId, outcome: 'failed' },
+      { message_id: now.messageId, outcome: 'delivered' },
+    ],
+  )
+  const history = await readHistory(databaseOf(stage.session), now.id)
+  t.match(history?.made, [{ outcome: 'delivered' }], 'and only the new one is shown')
+  t.equal(history?.made.length, 1)
 })

@@ -30,6 +30,7 @@ export interface Row {
 
 export interface AttemptRecord {
   readonly callbackId: number
+  readonly messageId: string
   readonly attempt: number
   readonly epoch: number
   readonly startedAt: number

@@ -31,8 +31,9 @@ async function theOne(status: 'pending' | 'dead'): Promise<string> {
 async function attempts(...rows: [id: string, attempt: number, epoch: number, outcome: string][]): Promise<void> {
   for (const row of rows) {
     await client.query(
-      `insert into outbox.attempt (callback_id, attempt, epoch, outcome, started_at, finished_at, relay, http_status, response_excerpt)
-       values ($1, $2, $3, $4, clock_timestamp() - interval '2 s', clock_timestamp(), 'relay-1', 500, format('excerpt %s%s', $2::integer, $3::bigint))`,
+      `insert into outbox.attempt (callback_id, message_id, attempt, epoch, outcome, started_at, finished_at, relay, http_status, response_excerpt)
+       values ($1, coalesce((select message_id from outbox.callback where id = $1), gen_random_uuid()), $2, $3, $4,
+               clock_timestamp() - interval '2 s', clock_timestamp(), 'relay-1', 500, format('excerpt %s%s', $2::integer, $3::bigint))`,
       row,
     )
   }

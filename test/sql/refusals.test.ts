@@ -21,7 +21,7 @@ const ddl = [
 ]
 const lock = 'lock table outbox.callback in access exclusive mode'
 const set = (change: string) => `update outbox.callback set ${change}`
-const attempt = `insert into outbox.attempt (callback_id, epoch, started_at, finished_at, attempt, outcome, relay) values (1, 1, now(), now(), 1, 'delivered', 'x')`
+const attempt = `insert into outbox.attempt (callback_id, message_id, epoch, started_at, finished_at, attempt, outcome, relay) values (1, gen_random_uuid(), 1, now(), now(), 1, 'delivered', 'x')`
 const relay = `insert into outbox.relay (name, lease, pid, host, kernel, version) values ('x', '1 s', 1, 'x', 'x', 'x')`
 const hold = `insert into outbox.hold (url_prefix, reason) values ('https://crm.example/', 'x')`
 const select = ['callback', 'attempt', 'lane', 'relay', 'hold'].map(table => `select from outbox.${table}`)

@@ -74,7 +74,7 @@ t.test('a commit in doubt may be there or not', async t => {
   const gone = new Set(doubtful.map(({ messageId }) => messageId))
   const ids = new Set(draft.callbacks.flatMap(({ id, messageId }) => (gone.has(messageId) ? id : [])))
   draft.callbacks = draft.callbacks.filter(({ id }) => !ids.has(id))
-  draft.attempts = draft.attempts.filter(({ callbackId }) => !ids.has(callbackId))
+  draft.attempts = draft.attempts.filter(({ messageId }) => !gone.has(messageId))
   draft.arrivals = draft.arrivals.filter(({ messageId }) => !gone.has(messageId))
   t.same(check(draft, { drained: true }).violations, [])
 })
@@ -98,7 +98,7 @@ t.test('what is under way now is neither unrecorded nor stuck', async t => {
   )
   if (!row) throw new Error('no such row')
   Object.assign(row, { status: 'claimed', claimedAt: row.settledAt, settledAt: null })
-  draft.attempts = draft.attempts.filter(({ callbackId }) => callbackId !== row.id)
+  draft.attempts = draft.attempts.filter(({ messageId }) => messageId !== row.messageId)
   t.same(check(draft).violations, [])
   t.match(check(draft, { drained: true }).violations, [{ kind: 'lost', messageId: row.messageId }])
 })
@@ -112,11 +112,11 @@ t.test('what is settled between two records of its last attempt, and replayed, w
     { ...row, id: '1', messageId: 'm1', attempts: 2, budgetFrom: 1, settledAt: 145 },
     { ...row, id: '2', messageId: 'm2', attempts: 1, budgetFrom: 0, settledAt: 130 },
   ]
-  const record = (callbackId: string, attempt: number, startedAt: number, finishedAt: number, isDelivered = true) => {
+  const record = (messageId: string, attempt: number, startedAt: number, finishedAt: number, isDelivered = true) => {
     const seen = isDelivered
       ? ({ outcome: 'delivered', httpStatus: 200 } as const)
       : ({ outcome: 'unknown', httpStatus: null } as const)
-    return { callbackId, attempt, startedAt, finishedAt, ...seen }
+    return { messageId, attempt, startedAt, finishedAt, ...seen }
   }
   const arrival = (messageId: string, attempt: number, at: number) => ({
     messageId,
@@ -132,13 +132,13 @@ t.test('what is settled between two records of its last attempt, and replayed, w
     callbacks,
     // The heir's, then the zombie's; it expired at 121.
     attempts: [
-      record('1', 1, 110, 120, false),
-      record('1', 1, 110, 150, false),
-      record('1', 2, 140, 145),
-      record('2', 1, 125, 130),
+      record('m1', 1, 110, 120, false),
+      record('m1', 1, 110, 150, false),
+      record('m1', 2, 140, 145),
+      record('m2', 1, 125, 130),
     ],
   }
   t.same(check(history, { drained: true }).violations, [])
-  history.attempts[3] = record('2', 1, 115, 130)
+  history.attempts[3] = record('m2', 1, 115, 130)
   t.match(check(history, { drained: true }).violations, [{ kind: 'inversion', messageId: 'm2' }])
 })

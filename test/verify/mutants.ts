@@ -31,7 +31,7 @@ export const mutants: readonly Mutant[] = [
     plant: draft => {
       const { messageId, id } = simple(draft)
       take(draft.arrivals, arrival => arrival.messageId === messageId)
-      take(draft.attempts, attempt => attempt.callbackId === id)
+      take(draft.attempts, attempt => attempt.messageId === messageId)
       Object.assign(
         pick(draft.callbacks, row => row.id === id),
         { status: 'pending', attempts: 0, settledAt: null },
@@ -65,7 +65,7 @@ export const mutants: readonly Mutant[] = [
       const at = row.settledAt ?? 0
       row.attempts = 1
       draft.attempts.push({
-        callbackId: row.id,
+        messageId: row.messageId,
         attempt: 1,
         startedAt: at,
         finishedAt: at,
@@ -85,7 +85,7 @@ export const mutants: readonly Mutant[] = [
       const at = (row.settledAt ?? 0) + 1
       row.attempts = 1
       draft.attempts.push({
-        callbackId: row.id,
+        messageId: row.messageId,
         attempt: 1,
         startedAt: at,
         finishedAt: at,
@@ -101,8 +101,7 @@ export const mutants: readonly Mutant[] = [
     plant: draft => {
       const [first, second] = pair(draft)
       const settled = pick(draft.callbacks, row => row.messageId === first).settledAt ?? 0
-      const { id } = pick(draft.callbacks, row => row.messageId === second)
-      pick(draft.attempts, ({ callbackId, attempt }) => callbackId === id && attempt === 1).startedAt = settled - 1
+      pick(draft.attempts, ({ messageId, attempt }) => messageId === second && attempt === 1).startedAt = settled - 1
       return second
     },
   },
@@ -122,10 +121,9 @@ export const mutants: readonly Mutant[] = [
     kind: 'inversion',
     plant: draft => {
       const [first, second] = pair(draft)
-      const { id } = pick(draft.callbacks, row => row.messageId === first)
       const row = pick(draft.callbacks, ({ messageId }) => messageId === first)
       Object.assign(row, { status: 'pending', settledAt: null, dueAt: row.createdAt })
-      const own = draft.attempts.filter(({ callbackId }) => callbackId === id)
+      const own = draft.attempts.filter(({ messageId }) => messageId === first)
       for (const attempt of own) Object.assign(attempt, { outcome: 'failed', httpStatus: 500 })
       for (const arrival of draft.arrivals) if (arrival.messageId === first) arrival.answered = 500
       return second
@@ -147,7 +145,7 @@ export const mutants: readonly Mutant[] = [
     plant: draft => {
       const { messageId, id } = simple(draft)
       const arrival = pick(draft.arrivals, each => each.messageId === messageId)
-      const attempt = pick(draft.attempts, each => each.callbackId === id)
+      const attempt = pick(draft.attempts, each => each.messageId === messageId)
       draft.arrivals.push({ ...arrival, at: arrival.at + 1, attempt: 2 })
       draft.attempts.push({ ...attempt, attempt: 2 })
       pick(draft.callbacks, row => row.id === id).attempts = 2
@@ -158,8 +156,8 @@ export const mutants: readonly Mutant[] = [
     name: 'an arrival has no attempt on record',
     kind: 'unrecorded',
     plant: draft => {
-      const { id, messageId } = pick(draft.callbacks, ({ status, attempts }) => status === 'dead' && attempts === 1)
-      take(draft.attempts, ({ callbackId }) => callbackId === id)
+      const { messageId } = pick(draft.callbacks, ({ status, attempts }) => status === 'dead' && attempts === 1)
+      take(draft.attempts, each => each.messageId === messageId)
       return messageId
     },
   },
@@ -205,7 +203,7 @@ export const mutants: readonly Mutant[] = [
     plant: draft => {
       const attempt = pick(draft.attempts, ({ outcome }) => outcome === 'failed')
       attempt.httpStatus = 500
-      return pick(draft.callbacks, row => row.id === attempt.callbackId).messageId
+      return attempt.messageId
     },
   },
   {
@@ -213,7 +211,7 @@ export const mutants: readonly Mutant[] = [
     kind: 'misrecorded',
     plant: draft => {
       const attempt = pick(draft.attempts, ({ outcome }) => outcome === 'not_sent')
-      const { messageId } = pick(draft.callbacks, row => row.id === attempt.callbackId)
+      const { messageId } = attempt
       const at = attempt.startedAt - (draft.callbacks[0]?.createdAt ?? 0) + (draft.written[0]?.insertingAt ?? 0)
       draft.arrivals.push({ messageId, attempt: attempt.attempt, body: null, at, answered: null })
       return messageId
@@ -223,9 +221,9 @@ export const mutants: readonly Mutant[] = [
     name: 'a row is delivered by no attempt',
     kind: 'misrecorded',
     plant: draft => {
-      const { messageId, id } = simple(draft)
+      const { messageId } = simple(draft)
       Object.assign(
-        pick(draft.attempts, each => each.callbackId === id),
+        pick(draft.attempts, each => each.messageId === messageId),
         { outcome: 'unknown', httpStatus: null },
       )
       return messageId
@@ -248,7 +246,7 @@ export const mutants: readonly Mutant[] = [
       const row = pick(draft.callbacks, each => each.id === id)
       Object.assign(row, { status: 'claimed', claimedAt: newest(draft) - 100_000, settledAt: null })
       Object.assign(
-        pick(draft.attempts, each => each.callbackId === id),
+        pick(draft.attempts, each => each.messageId === messageId),
         { outcome: 'unknown', httpStatus: null },
       )
       return messageId
@@ -261,7 +259,7 @@ export const mutants: readonly Mutant[] = [
       const { messageId, id } = simple(draft)
       const row = pick(draft.callbacks, each => each.id === id)
       Object.assign(row, { status: 'pending', attempts: 0, settledAt: null, createdAt: newest(draft) - 700_000 })
-      take(draft.attempts, each => each.callbackId === id)
+      take(draft.attempts, each => each.messageId === messageId)
       take(draft.arrivals, each => each.messageId === messageId)
       return messageId
     },

@@ -112,8 +112,8 @@ function withHistory(rows: number): Contestant {
       await insert(database, { ...load, rows })
       await client.query('alter table outbox.callback alter column settled_at drop default')
       await client.query(`alter table outbox.callback alter column status set default 'pending'`)
-      await client.query(`insert into outbox.attempt (callback_id, epoch, attempt, started_at, finished_at, outcome, relay)
-                          select id, 1, 1, now(), now(), 'delivered', 'old' from outbox.callback order by id`)
+      await client.query(`insert into outbox.attempt (callback_id, message_id, epoch, attempt, started_at, finished_at, outcome, relay)
+                          select id, message_id, 1, 1, now(), now(), 'delivered', 'old' from outbox.callback order by id`)
       await insert(database, load)
     },
   }

@@ -133,7 +133,6 @@ async function checkWithoutTail(stage: Stage, tail: Promoted & { readonly heldAt
     const early = books.arrivals.filter(
       ({ messageId, attempt, at }) => heldAt < at && at < openAt && isUnheard(messageId, attempt),
     )
-    const messageIds = new Map(books.callbacks.map(({ id, messageId }) => [id, messageId]))
     sent = early.filter(({ messageId }) => gone.has(messageId)).length
     again = early.length - sent
     stage.figure(
@@ -144,8 +143,8 @@ async function checkWithoutTail(stage: Stage, tail: Promoted & { readonly heldAt
       ...books,
       written: books.written.filter(line => !gone.has(line.messageId)),
       arrivals: books.arrivals.filter(arrival => !early.includes(arrival)),
-      attempts: books.attempts.filter(({ callbackId, attempt, startedAt }) => {
-        return startedAt > tail.calm.at || !isUnheard(messageIds.get(callbackId) ?? '', attempt)
+      attempts: books.attempts.filter(({ messageId, attempt, startedAt }) => {
+        return startedAt > tail.calm.at || !isUnheard(messageId, attempt)
       }),
     }
   }

@@ -32,13 +32,12 @@ export const scenario: Scenario = {
 }
 
 /** The receiver takes everything: whoever comes again must have an attempt before that is on record as unknown. */
-function repeatedOtherwise({ arrivals, callbacks, attempts }: Books): number {
-  const ids = new Map(callbacks.map(({ id, messageId }) => [messageId, id]))
+function repeatedOtherwise({ arrivals, attempts }: Books): number {
   const unknown = new Set(
-    attempts.filter(({ outcome }) => outcome === 'unknown').map(each => `${each.callbackId} ${each.attempt}`),
+    attempts.filter(({ outcome }) => outcome === 'unknown').map(each => `${each.messageId} ${each.attempt}`),
   )
   const last = new Map<string, number>()
   for (const { messageId, attempt } of arrivals) last.set(messageId, Math.max(attempt, last.get(messageId) ?? 0))
   const earlier = arrivals.filter(({ messageId, attempt }) => attempt < (last.get(messageId) ?? 0))
-  return earlier.filter(({ messageId, attempt }) => !unknown.has(`${ids.get(messageId)} ${attempt}`)).length
+  return earlier.filter(({ messageId, attempt }) => !unknown.has(`${messageId} ${attempt}`)).length
 }

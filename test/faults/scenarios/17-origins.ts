@@ -37,7 +37,7 @@ export const scenario: Scenario = {
     stage.fault(2 * wave)
 
     const { books } = await stage.check({ withinMs: 1_000 })
-    stage.figure('origins', new Set(books.attempts.map(({ callbackId }) => callbackId)).size - 2_000)
+    stage.figure('origins', new Set(books.attempts.map(({ messageId }) => messageId)).size - 2_000)
     stage.figure('sockets: before', before.sockets)
     stage.figure('at most', most.sockets)
     stage.figure('after', second.sockets)

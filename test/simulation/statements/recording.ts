@@ -84,11 +84,11 @@ function isFenced(db: Database, { id, messageId, attempt, epoch, status }: Recor
 
 /** ON CONFLICT DO NOTHING. */
 function writeDown(db: Database, each: Recorded): void {
-  const name = `${each.id} ${each.attempt} ${each.writtenEpoch}`
+  const name = `${each.id} ${each.messageId} ${each.attempt} ${each.writtenEpoch}`
   if (db.attempts.has(name) || (db.flaws.forgetsRecords && each.id % 5 === 0)) return
   const [startedAt, finishedAt] = [db.now - each.startedMs, db.now - each.finishedMs]
-  const { id, attempt, writtenEpoch: epoch, outcome, httpStatus } = each
-  db.attempts.set(name, { callbackId: id, attempt, epoch, startedAt, finishedAt, outcome, httpStatus })
+  const { id, messageId, attempt, writtenEpoch: epoch, outcome, httpStatus } = each
+  db.attempts.set(name, { callbackId: id, messageId, attempt, epoch, startedAt, finishedAt, outcome, httpStatus })
 }
 
 function become(db: Database, row: Row, { status, retryMs, reason }: Recorded): void {

@@ -159,7 +159,7 @@ export const rowColumns = `
 async function stored(stage: Stage): Promise<{ readonly shown: Stored; readonly incarnations: Map<string, string> }> {
   const callbacks = await stage.query<Row>(`select ${rowColumns} from outbox.callback order by id`)
   const attempts = await stage.query<AttemptRecord>(`
-    select callback_id::integer as "callbackId", attempt, epoch::integer, ${ms('started_at')} as "startedAt",
+    select callback_id::integer as "callbackId", message_id as "messageId", attempt, epoch::integer, ${ms('started_at')} as "startedAt",
            ${ms('finished_at')} as "finishedAt", outcome, http_status as "httpStatus"
       from outbox.attempt order by callback_id, attempt, epoch`)
   const lanes = await stage.query<Lane>('select epoch::integer, owner from outbox.lane order by id')
