@@ -3,6 +3,7 @@
  * receiver's own database (sql/receiver/inbox.sql). Effects elsewhere, such as a mail, are beyond any transaction.
  */
 import type { Arrival } from './arrival.ts'
+import { finite } from './finite.ts'
 
 /** A connection, such as `pg.Client` or what `pool.connect()` gives. */
 export interface InboxClient {
@@ -38,6 +39,7 @@ export interface InboxOptions {
  *
  * @param client a connection of its own, not in a transaction; the transaction is READ COMMITTED.
  * @param effect whatever is to happen, on the same client.
+ * @throws TypeError before anything is done, for a pool, and for a time or an option that is no finite number.
  * @throws what `effect` throws, after ROLLBACK. When the connection fails at COMMIT nobody knows how it ended; the next copy
  *   finds out. Close the connection then, `release(true)`: ROLLBACK may not have got through.
  */
@@ -45,15 +47,17 @@ export async function receive<Client extends InboxClient>(
   client: Client,
   arrival: Pick<Arrival, 'messageId' | 'sentAt'>,
   effect: (client: Client) => Promise<unknown> | unknown,
-  options: InboxOptions = {},
+  { key, skewSeconds = 5 }: InboxOptions = {},
 ): Promise<'handled' | 'duplicate' | 'stale'> {
   if ('totalCount' in client)
     throw new TypeError(
       'client: expected one connection, as of pool.connect(); got a pool, whose statements are on any',
     )
+  finite('sentAt', arrival.sentAt)
+  finite('skewSeconds', skewSeconds, 0)
   await client.query('begin isolation level read committed')
   try {
-    const found = await lookUp(client, arrival, options)
+    const found = await lookUp(client, arrival, { key, skewSeconds })
     if (found === 'handled') await effect(client)
     const end = found === 'handled' ? 'commit' : 'rollback'
     const { command } = await client.query(end)
@@ -79,7 +83,7 @@ const SEEN = `
 async function lookUp(
   client: InboxClient,
   { messageId, sentAt }: Pick<Arrival, 'messageId' | 'sentAt'>,
-  { key, skewSeconds = 5 }: InboxOptions,
+  { key, skewSeconds }: { readonly key: string | undefined; readonly skewSeconds: number },
 ): Promise<'handled' | 'duplicate' | 'stale'> {
   const { rowCount: added } = await client.query(REMEMBER, [messageId, sentAt])
   if (added === 0) return 'duplicate'

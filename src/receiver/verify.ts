@@ -1,5 +1,6 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { type Arrival, arrivalOf, type Headers, headerOf, VerificationError } from './arrival.ts'
+import { finite } from './finite.ts'
 import { keysOf } from './keys.ts'
 
 export interface VerifyOptions {
@@ -21,7 +22,7 @@ export interface VerifyOptions {
  * @param keys `whsec_` and base64 of 24 to 64 bytes; several in a list, or in one text, a line each.
  * @returns the arrival; of its fields, `attempt` is not covered by the signature.
  * @throws VerificationError for a POST that is not to be trusted.
- * @throws TypeError for a wrong call: a key that is none, a body that has been parsed.
+ * @throws TypeError for a wrong call: a key that is none, a body that has been parsed, an option that is no finite number.
  */
 export function verify(
   headers: Headers,
@@ -32,7 +33,8 @@ export function verify(
   const known = keysOf(keys)
   if (typeof body !== 'string' && !(body instanceof Uint8Array))
     throw new TypeError(`body: expected the bytes as they came, a Buffer, Uint8Array or string; got ${typeof body}`)
-  if (!(toleranceSeconds >= 0)) throw new TypeError(`toleranceSeconds: expected 0 or more; got ${toleranceSeconds}`)
+  finite('toleranceSeconds', toleranceSeconds, 0)
+  finite('nowMs', nowMs)
   const arrival = arrivalOf(headers)
   const given = signaturesIn(headerOf(headers, 'webhook-signature'))
   checkAge(nowMs / 1_000 - arrival.sentAt, toleranceSeconds)

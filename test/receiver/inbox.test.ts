@@ -197,6 +197,23 @@ t.test('a pool in the place of a connection is a TypeError: its statements would
   await pool.end()
 })
 
+t.test('a time or a skew that is no finite number is a TypeError, and nothing is remembered', async t => {
+  for (const none of [NaN, Infinity, -Infinity, '5', null] as number[]) {
+    const id = randomUUID()
+    const wrong = (sentAt: number, skewSeconds: number) =>
+      t.rejects(
+        receive(other, { messageId: id, sentAt }, () => t.fail('it had its effect'), {
+          key: 'execution 35',
+          skewSeconds,
+        }),
+        { name: 'TypeError', message: /: expected a finite number/ },
+      )
+    await wrong(AT, none)
+    await wrong(none, 5)
+    t.equal(await copy(id, { key: 'execution 35' }), 'handled')
+  }
+})
+
 t.test('the statements in the comment of inbox.sql do the same, in any language', async t => {
   const at = (after: number) => String(AT + after)
   const statements = [...inbox.matchAll(/^-- {3}((?:INSERT|DELETE)(?:.|\n)*?);$/gm)].map(([, text = '']) =>

@@ -147,6 +147,19 @@ t.test('the clock may differ by the tolerance, either way, and no more', async t
   t.throws(() => verify(signed, body, key), { code: 'too_old' }, 'by default it is this clock that counts')
 })
 
+t.test('a clock or a tolerance that is no finite number is a TypeError, and lets no old POST in', async t => {
+  const old = { ...plain, 'webhook-timestamp': '1' }
+  const headers = { ...old, 'webhook-signature': sign(key, old) }
+  for (const none of [NaN, Infinity, -Infinity, '1000', null, {}, 1_000n] as number[]) {
+    t.throws(() => verify(headers, body, key, { nowMs: none }), { name: 'TypeError', message: /^nowMs: expected/ })
+    t.throws(() => verify(headers, body, key, { toleranceSeconds: none }), {
+      name: 'TypeError',
+      message: /^toleranceSeconds: expected a finite number of at least 0; got /,
+    })
+  }
+  t.throws(() => verify(headers, body, key, { toleranceSeconds: -1 }), { name: 'TypeError' })
+})
+
 t.test('a header that is missing or malformed is named', async t => {
   for (const name of ['webhook-id', 'webhook-timestamp', 'webhook-signature'] as const) {
     t.throws(() => check({ ...signed, [name]: undefined }), { code: 'missing_header', message: `no header ${name}` })
