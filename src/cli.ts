@@ -8,7 +8,7 @@ import { printableLines } from './printable.ts'
 import { commandUsage, usage } from './usage.ts'
 import { version } from './version.ts'
 
-/** Each command is loaded when it is called: `ringback status` need not wait for an HTTP client, nor `run` for the demo. */
+/** Each command is loaded when it is called: `ringback status` need not wait for an HTTP client. */
 const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<number> } = {
   run: async config => (await import('./commands/run.ts')).run(config),
   migrate: async config => (await import('./commands/migrate.ts')).migrate(config),
@@ -18,7 +18,6 @@ const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<numbe
   replay: async config => (await import('./commands/replay.ts')).replay(config),
   verify: async config => (await import('./commands/verify.ts')).verify(config),
   keygen: async config => (await import('./commands/keygen.ts')).keygen(config),
-  demo: async config => (await import('./demo/demo.ts')).demo(config),
 }
 
 /**

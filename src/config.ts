@@ -31,7 +31,6 @@ export type AttemptsConfig = ConfigOf<'attempts'>
 export type ReplayConfig = ConfigOf<'replay'>
 export type VerifyConfig = ConfigOf<'verify'>
 export type KeygenConfig = ConfigOf<'keygen'>
-export type DemoConfig = ConfigOf<'demo'>
 
 /**
  * Reads the options of `command`.

@@ -13,7 +13,6 @@ const everywhere: readonly (readonly [string, string])[] = [
 ]
 
 const examples: readonly (readonly [string, string])[] = [
-  ['ringback demo', 'see it work on this machine; needs no database'],
   ['ringback migrate && ringback run', 'create the schema where DATABASE_URL points, then deliver'],
   ['ringback replay --dead --url https://crm.example/ --since 2h', 'send again what died there lately'],
 ]

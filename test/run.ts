@@ -13,7 +13,7 @@ import { createRequire } from 'node:module'
 import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
-import { embeddedPostgres } from '../src/demo/embedded.ts'
+import { embeddedPostgres } from './fixtures/postgres/embedded.ts'
 import { Tally } from './fixtures/tally.ts'
 
 /** Durability is not under test here; the fault suite starts servers of its own. Two-phase commit is (`--wake poll`). */

@@ -12,7 +12,6 @@ export const commands = {
     summary: 'holds exports of the tables against what a receiver saw: was anything lost, doubled, out of order?',
   },
   keygen: { summary: 'makes a key to sign callbacks with, for `sign` in the file of `run --config`' },
-  demo: { summary: 'shows it all on this machine, with a PostgreSQL, a scheduler and a receiver of its own' },
 } as const
 
 export type CommandName = keyof typeof commands
@@ -20,4 +19,4 @@ export type CommandName = keyof typeof commands
 /** Commands that work on an outbox. */
 export const onDatabase = ['run', 'migrate', 'status', 'doctor', 'attempts', 'replay'] as const
 
-export const everywhere = [...onDatabase, 'verify', 'keygen', 'demo'] as const
+export const everywhere = [...onDatabase, 'verify', 'keygen'] as const

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
-import { embeddedPostgres } from '../../src/demo/embedded.ts'
+import { embeddedPostgres } from '../fixtures/postgres/embedded.ts'
 
 /** Durable as in production; big enough that nothing but the work is measured; no checkpoint of the clock's in a round. */
 const SETTINGS = {

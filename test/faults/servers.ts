@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { type EmbeddedPostgres, embeddedPostgres } from '../../src/demo/embedded.ts'
 import { migrate } from '../../src/outbox/migrate.ts'
+import { type EmbeddedPostgres, embeddedPostgres } from '../fixtures/postgres/embedded.ts'
 
 const SETTINGS = { max_connections: '200' }
 

@@ -1,6 +1,13 @@
 import type { WriteStream } from 'node:tty'
-import { type Arrival, clockText, formText, isAccepted, remarkText } from './arrival.ts'
-import { cut, printable, wrap } from './text.ts'
+import { printable } from '../../src/printable.ts'
+import { type Arrival, isAccepted } from './receiver.ts'
+
+/** What the numbers stand for, by the last part of the path; see the functions for the scheduler in sql/schema.sql. */
+const meanings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  flow: { 2: 'success', 3: 'error', 4: 'running', 5: 'killed', 7: 'auto_killed' },
+  job: { 2: 'running', 3: 'success', 4: 'error' },
+  plan: { 1: 'paused', 2: 'resumed' },
+}
 
 /** What the demo shows: numbered steps, sentences, and one line for each POST that arrived. Fits 80 columns. */
 export class Screen {
@@ -17,16 +24,15 @@ export class Screen {
   }
 
   title(text: string): void {
-    for (const line of wrap(text, Math.min(80, this.#width))) this.line(this.#bold(line))
+    this.line(this.#bold(text))
   }
 
   /** A numbered heading, after an empty line. */
   step(text: string): void {
     this.#steps += 1
-    const [first = '', ...others] = wrap(text, Math.min(80, this.#width) - 3)
     this.line()
-    this.line(this.#bold(`${this.#steps}. ${first}`))
-    for (const line of others) this.line(this.#bold(`   ${line}`))
+    const lines = wrap(text, Math.min(80, this.#width) - 3)
+    for (const [i, line] of lines.entries()) this.line(this.#bold(`${i === 0 ? `${this.#steps}.` : '  '} ${line}`))
   }
 
   /** A sentence below a heading. */
@@ -80,8 +86,10 @@ export class Screen {
     this.#out.write(`${text}\n`)
   }
 
+  /** Local time to the millisecond. */
   #timed(atMs: number, text: string): void {
-    this.line(`  ${this.#paint(90, clockText(atMs))}  ${text}`)
+    const local = new Date(atMs - new Date(atMs).getTimezoneOffset() * 60_000)
+    this.line(`  ${this.#paint(90, local.toISOString().slice(11, 23))}  ${text}`)
   }
 
   #bold(text: string): string {
@@ -91,4 +99,39 @@ export class Screen {
   #paint(color: number, text: string): string {
     return this.#hasColors ? `\u001b[${color}m${text}\u001b[39m` : text
   }
+}
+
+/** The form in words: `flowId=1 flowExecutionId=3 code=4 (running)`. */
+function formText({ path, fields }: Arrival): string {
+  const known = meanings[path.split('/').at(-1) ?? ''] ?? {}
+  const meaning = (name: string, value: string) => (name === 'code' || name === 'status' ? known[value] : undefined)
+  return fields
+    .map(([name, value]) => `${name}=${value}${meaning(name, value) ? ` (${meaning(name, value)})` : ''}`)
+    .join(' ')
+}
+
+/** What is worth a line of its own below the arrival; else empty. */
+function remarkText({ found, answer, reason }: Arrival): string {
+  if (reason !== '') return `${found}: ${reason}`
+  if (found === 'duplicate' || found === 'stale') return `${found}: no ${found === 'stale' ? '' : 'second '}effect`
+  return answer === null ? 'has its effect, but the answer is lost' : ''
+}
+
+/** Lines of at most `width` columns; a longer word stands alone. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = word
+    } else {
+      line = line === '' ? word : `${line} ${word}`
+    }
+  }
+  return [...lines, line]
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`
 }

@@ -1,9 +1,9 @@
 import { createHmac, randomUUID } from 'node:crypto'
 import pg from 'pg'
 import t from 'tap'
-import { effectTable, take } from '../../src/demo/sample.ts'
 import { testDatabase } from '../fixtures/database.ts'
 import { sqlFile } from '../sql/roles.ts'
+import { effectTable, take } from './receiver.ts'
 
 const { client, url } = await testDatabase(t, { migrate: false })
 await client.query(await sqlFile('receiver/inbox.sql'))
