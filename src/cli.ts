@@ -16,7 +16,6 @@ const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<numbe
   doctor: async config => (await import('./commands/doctor.ts')).doctor(config),
   attempts: async config => (await import('./commands/attempts.ts')).attempts(config),
   replay: async config => (await import('./commands/replay.ts')).replay(config),
-  verify: async config => (await import('./commands/verify.ts')).verify(config),
   keygen: async config => (await import('./commands/keygen.ts')).keygen(config),
 }
 

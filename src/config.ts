@@ -29,7 +29,6 @@ export type StatusConfig = ConfigOf<'status'>
 export type DoctorConfig = ConfigOf<'doctor'>
 export type AttemptsConfig = ConfigOf<'attempts'>
 export type ReplayConfig = ConfigOf<'replay'>
-export type VerifyConfig = ConfigOf<'verify'>
 export type KeygenConfig = ConfigOf<'keygen'>
 
 /**

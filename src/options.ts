@@ -12,7 +12,6 @@ import type { Choice, Duration, Flag, Integer, List, Option } from './options/ki
 import { reachingOptions } from './options/reaching.ts'
 import { runningOptions } from './options/running.ts'
 import { showingOptions } from './options/showing.ts'
-import { verifyingOptions } from './options/verifying.ts'
 import { wakingOptions } from './options/waking.ts'
 
 export { type CommandName, commands } from './options/commands.ts'
@@ -28,7 +27,6 @@ export const options = {
   ...reachingOptions,
   ...runningOptions,
   ...choosingOptions,
-  ...verifyingOptions,
   ...showingOptions,
 } as const satisfies Record<string, Option>
 

@@ -8,9 +8,6 @@ export const commands = {
   },
   attempts: { summary: 'lists every POST of one callback, with outcome, status and answer' },
   replay: { summary: 'sends callbacks again: some by id, or the dead ones by URL and time' },
-  verify: {
-    summary: 'holds exports of the tables against what a receiver saw: was anything lost, doubled, out of order?',
-  },
   keygen: { summary: 'makes a key to sign callbacks with, for `sign` in the file of `run --config`' },
 } as const
 
@@ -19,4 +16,4 @@ export type CommandName = keyof typeof commands
 /** Commands that work on an outbox. */
 export const onDatabase = ['run', 'migrate', 'status', 'doctor', 'attempts', 'replay'] as const
 
-export const everywhere = [...onDatabase, 'verify', 'keygen'] as const
+export const everywhere = [...onDatabase, 'keygen'] as const

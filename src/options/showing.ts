@@ -13,7 +13,7 @@ export const showingOptions = {
   json: {
     type: 'flag',
     name: 'json',
-    commands: ['status', 'doctor', 'verify'],
+    commands: ['status', 'doctor'],
     default: false,
     help: 'One JSON object on stdout instead of text for people.',
   },

@@ -1,4 +1,4 @@
-import type { Act } from '../../src/verify/history.ts'
+import type { Act } from '../checker/history.ts'
 import type { Stage } from './stage.ts'
 
 interface Acted {

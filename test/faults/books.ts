@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type pg from 'pg'
-import type { Act, AttemptRow, CallbackRow, History } from '../../src/verify/history.ts'
+import type { Act, AttemptRow, CallbackRow, History } from '../checker/history.ts'
 import { Journal, readJournal } from './journal.ts'
 import type { ArrivalLine } from './receiver.ts'
 import type { WrittenLine } from './transaction.ts'

@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Arrival } from '../../src/verify/history.ts'
+import type { Arrival } from '../checker/history.ts'
 import { type Behaviour, behaviourOf } from './behaviours.ts'
 import { now } from './clock.ts'
 import { Effects } from './effects.ts'

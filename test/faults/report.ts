@@ -1,5 +1,5 @@
 /** Results as text for whoever waits, and as a Markdown table for the README. */
-import { violationKinds } from '../../src/verify/history.ts'
+import { violationKinds } from '../checker/history.ts'
 import type { Figure, Result } from './result.ts'
 
 /** What a scenario has come to, with how to run it again. */

@@ -1,4 +1,4 @@
-import type { Verdict } from '../../src/verify/history.ts'
+import type { Verdict } from '../checker/history.ts'
 
 export interface Figure {
   readonly name: string

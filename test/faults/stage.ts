@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { check } from '../../src/verify/check.ts'
-import type { Act, CheckOptions, Verdict } from '../../src/verify/history.ts'
+import { check } from '../checker/check.ts'
+import type { Act, CheckOptions, Verdict } from '../checker/history.ts'
 import { type Books, readBooks } from './books.ts'
 import { Cast } from './cast.ts'
 import type { Figure } from './result.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import type { Written } from '../../src/verify/history.ts'
+import type { Written } from '../checker/history.ts'
 import { pick, type Random } from '../fixtures/random.ts'
 import { now } from './clock.ts'
 import { formOf } from './form.ts'

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import type { ViolationKind } from '../../src/verify/history.ts'
+import type { ViolationKind } from '../checker/history.ts'
 import type { Flaws } from './flaws.ts'
 import { simulate } from './simulation.ts'
 

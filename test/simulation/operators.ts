@@ -1,5 +1,5 @@
 import { encodeForm } from '../../src/delivery/form.ts'
-import type { Act } from '../../src/verify/history.ts'
+import type { Act } from '../checker/history.ts'
 import { amended, cancelled, replayed } from './changes.ts'
 import type { Database, Row } from './database.ts'
 import type { Dice } from './dice.ts'

@@ -1,4 +1,4 @@
-import type { Written } from '../../src/verify/history.ts'
+import type { Written } from '../checker/history.ts'
 import type { Database, Row } from './database.ts'
 import type { Dice } from './dice.ts'
 import { isSilent } from './statements/keeping.ts'

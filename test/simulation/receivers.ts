@@ -1,5 +1,5 @@
 import type { Claim, OutcomeKind } from '../../src/model.ts'
-import type { Arrival } from '../../src/verify/history.ts'
+import type { Arrival } from '../checker/history.ts'
 import type { Database } from './database.ts'
 import type { Dice } from './dice.ts'
 import type { Flaws } from './flaws.ts'

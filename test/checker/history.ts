@@ -4,7 +4,7 @@
  * There are three clocks, and times of one are never compared with those of another: the producers', the receivers', the
  * database's. All in milliseconds; each producer's by the same clock (on one machine CLOCK_MONOTONIC), receivers' likewise.
  */
-import type { CallbackStatus, OutcomeKind } from '../model.ts'
+import type { CallbackStatus, OutcomeKind } from '../../src/model.ts'
 
 /** One callback as its producer wrote it. */
 export interface Written {

@@ -1,5 +1,5 @@
-import type { CheckOptions, ViolationKind } from '../../src/verify/history.ts'
 import { type Draft, history } from '../fixtures/history.ts'
+import type { CheckOptions, ViolationKind } from './history.ts'
 
 /** One planted fault, and the only verdict that it may have. */
 export interface Mutant {

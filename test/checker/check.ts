@@ -1,4 +1,4 @@
-import { compareIds } from '../ids.ts'
+import { compareIds } from '../../src/ids.ts'
 import { type Case, casesOf, idOf, isSettled, isSuccess, wasReplayedAfter } from './cases.ts'
 import {
   type Arrival,

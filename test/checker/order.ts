@@ -1,4 +1,4 @@
-import { compareIds } from '../ids.ts'
+import { compareIds } from '../../src/ids.ts'
 import { type Case, idOf, isSettled, isSuccess, recordsOf } from './cases.ts'
 
 /** What a row has to do with order: two times of each of the three clocks, where they are known. */

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { check } from '../../src/verify/check.ts'
-import { type ViolationKind, violationKinds } from '../../src/verify/history.ts'
+import { check } from './check.ts'
+import { type ViolationKind, violationKinds } from './history.ts'
 import { cleanHistory, mutants } from './mutants.ts'
 
 const seeds = [1, 2, 3, 4, 5]
