@@ -4,7 +4,7 @@ import { createLog, type Log } from '../observe/log.ts'
 import { Outage } from '../outage.ts'
 import { checkSchema, isNotifying } from '../outbox/installed.ts'
 import { Listener } from '../outbox/listener.ts'
-import { isTransient } from '../outbox/session.ts'
+import { isTransient, sessionName } from '../outbox/session.ts'
 import { Sessions } from '../outbox/sessions.ts'
 import { Relay } from '../relay.ts'
 import { reloadOnSignal } from '../reload.ts'
@@ -102,7 +102,7 @@ function startListener(config: RunConfig, relay: Relay, log: Log): Listener {
     {
       connection: connectionOf(config),
       schema: config.schema,
-      applicationName: `ringback ${config.name} listen`,
+      applicationName: sessionName('listen', config.name),
       heartbeatMs: 15_000,
       echoMs: 5_000,
     },

@@ -80,14 +80,21 @@ const takeStatement: Statement = {
     returning l.id as lane, l.epoch`,
 }
 
+/**
+ * Of those that this role may end: to try others is an error, which would end none. Claims of relays whose logins have
+ * nothing to do with this one's are ended by their own sessions' timeouts; see `settings.ts`.
+ */
 const blockersStatement: Statement = {
   name: 'ringback_blockers',
   text: `
     select pg_terminate_backend(a.pid)
       from pg_stat_activity a
-     where a.datname = current_database() and a.usename = current_user and a.pid <> pg_backend_pid()
-       and a.application_name like 'ringback % claim'
-       and a.xact_start < clock_timestamp() - interval '2 s'`,
+      join pg_roles r on r.oid = a.usesysid
+     where a.datname = current_database() and a.pid <> pg_backend_pid()
+       and a.application_name like 'ringback claim %'
+       and a.xact_start < clock_timestamp() - interval '2 s'
+       and (pg_has_role(r.oid, 'USAGE') or pg_has_role('pg_signal_backend', 'USAGE'))
+       and (not r.rolsuper or (select rolsuper from pg_roles where rolname = current_user))`,
 }
 
 const releaseStatement: Statement = {

@@ -4,6 +4,14 @@ import { StandbyError } from '../errors.ts'
 import { arrayLiteral } from './array-literal.ts'
 import { inSchema } from './sql.ts'
 
+/** What a relay's session is for. */
+export type Purpose = 'claim' | 'record' | 'read' | 'keep' | 'listen'
+
+/** Of a relay's session. PostgreSQL cuts names at 63 bytes, so what others look for, the purpose, comes before the relay's name. */
+export function sessionName(purpose: Purpose, relay: string): string {
+  return `ringback ${purpose} ${relay}`
+}
+
 /** A statement with a name, under which PostgreSQL keeps its plan. */
 export interface Statement {
   readonly name: string
@@ -13,7 +21,7 @@ export interface Statement {
 export interface SessionOptions {
   readonly connection: pg.ClientConfig
   readonly schema: string
-  /** Shown in pg_stat_activity: `ringback <relay> <what for>`. */
+  /** Shown in pg_stat_activity, cut at 63 bytes; see `sessionName`. */
   readonly applicationName: string
   /** An answer that takes longer means that the connection is dead (a half-open socket never says so), in milliseconds. */
   readonly timeoutMs: number

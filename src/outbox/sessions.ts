@@ -1,4 +1,4 @@
-import { Session, type SessionOptions } from './session.ts'
+import { Session, type SessionOptions, sessionName } from './session.ts'
 
 /** The four connections of a running relay; the listener is the fifth and last. */
 export class Sessions {
@@ -20,8 +20,8 @@ export class Sessions {
 
   /** Opens all four, or none. */
   static async open(options: Omit<SessionOptions, 'applicationName'> & { readonly relay: string }): Promise<Sessions> {
-    const wanted = ['claim', 'record', 'read', 'keep'].map(purpose =>
-      Session.open({ ...options, applicationName: `ringback ${options.relay} ${purpose}` }),
+    const wanted = (['claim', 'record', 'read', 'keep'] as const).map(purpose =>
+      Session.open({ ...options, applicationName: sessionName(purpose, options.relay) }),
     )
     const opened = await Promise.allSettled(wanted)
     const failed = opened.find(result => result.status === 'rejected')

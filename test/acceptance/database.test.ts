@@ -76,11 +76,11 @@ t.test('the relay uses five connections, and no transaction is open while it wai
   t.same(
     rows.map(({ name }) => name),
     [
-      'ringback relay claim',
-      'ringback relay keep',
-      'ringback relay listen',
-      'ringback relay read',
-      'ringback relay record',
+      'ringback claim relay',
+      'ringback keep relay',
+      'ringback listen relay',
+      'ringback read relay',
+      'ringback record relay',
     ],
   )
   const open = await stage.client.query(`${sessions} and xact_start < clock_timestamp() - interval '200 ms'`)
@@ -91,7 +91,8 @@ t.test('a cut listener is replaced, and nothing is lost meanwhile', async t => {
   const stage = await Stage.set(t)
   await stage.relay()
   const listener = async () =>
-    (await stage.client.query<{ pid: number }>(`${sessions} and application_name like '% listen'`)).rows[0]?.pid
+    (await stage.client.query<{ pid: number }>(`${sessions} and application_name like 'ringback listen %'`)).rows[0]
+      ?.pid
   const old = await eventually(async () => {
     const pid = await listener()
     assert(pid)
@@ -110,7 +111,7 @@ t.test('any of its sessions may be ended, again and again, and the relay goes on
   const relay = await stage.relay()
   for (const purpose of ['claim', 'record', 'read', 'keep', '%']) {
     await stage.client.query(
-      `select pg_terminate_backend(pid) from (${sessions} and application_name like '% ${purpose}') s`,
+      `select pg_terminate_backend(pid) from (${sessions} and application_name like 'ringback ${purpose} %') s`,
     )
     await stage.becomes(await stage.insert({ purpose }, { key: 'k' }), 'delivered')
   }
@@ -124,7 +125,7 @@ t.test('without the trigger the poll finds the rows', async t => {
   await migrate({ connectionString: stage.database.url }, { schema: 'outbox', wake: 'poll' })
   await stage.relay({ poll: '200ms' })
   await stage.becomes(await stage.insert({}), 'delivered')
-  t.equal((await stage.client.query(`${sessions} and application_name like '% listen'`)).rowCount, 0)
+  t.equal((await stage.client.query(`${sessions} and application_name like 'ringback listen %'`)).rowCount, 0)
 })
 
 t.test('a missing schema is exit code 3, with what to run', async t => {

@@ -5,7 +5,7 @@ import { takeLanes } from '../../src/outbox/lanes.ts'
 import { Stage, untilBlocked, waiting } from './stage.ts'
 
 const stage = await Stage.open(t)
-const heir = await stage.another({ applicationName: 'ringback test keep' })
+const heir = await stage.another({ applicationName: 'ringback keep test' })
 let lanes = await stage.takeAll()
 
 /** The heir takes the lanes as the test's relay has them. */

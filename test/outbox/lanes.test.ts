@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { RelayRow } from '../../src/lanes.ts'
 import * as db from '../../src/outbox/lanes.ts'
-import { isLockTimeout } from '../../src/outbox/session.ts'
+import { isLockTimeout, sessionName } from '../../src/outbox/session.ts'
 import { allLanes, Stage, untilBlocked } from './stage.ts'
 
 const stage = await Stage.open(t)
@@ -90,23 +90,48 @@ t.test('of two who take the same lanes at once each lane goes to one', async t =
   )
 })
 
-t.test('a takeover gives up after the lock timeout, and ends claims that are stuck', async t => {
-  // As with a relay that was stopped while its claim's reply was on the way: the transaction stays open, the lane locked.
-  const plain = { connection: { connectionString: stage.database.url } }
-  const stuck = await stage.another({ ...plain, applicationName: 'ringback old claim' })
-  const bystander = await stage.another({ ...plain, applicationName: 'ringback old record' })
-  const heir = await stage.another({ ...plain, applicationName: 'ringback new keep' })
-  await stuck.run('begin; select from outbox.lane where id = 5 for key share')
-  const wanted = (await db.observe(heir)).lanes.filter(({ lane }) => lane === 5)
-  await heir.run(`set lock_timeout = '2s'`)
-  const waiting = db.takeLanes(heir, 'b', wanted)
-  await untilBlocked(stage, heir, stuck.pid)
-  await t.rejects(waiting, { code: '55P03' })
-  t.ok(isLockTimeout(await waiting.catch(error => error)))
+t.test(
+  'a takeover gives up after the lock timeout, and ends claims that are stuck, however long their name',
+  async t => {
+    // As with a relay that was stopped while its claim's reply was on the way: the transaction stays open, the lane locked.
+    const plain = { connection: { connectionString: stage.database.url } }
+    const stuck = await stage.another({ ...plain, applicationName: sessionName('claim', 'old'.repeat(30)) })
+    const bystander = await stage.another({ ...plain, applicationName: 'ringback record old' })
+    const heir = await stage.another({ ...plain, applicationName: 'ringback keep new' })
+    await stuck.run('begin; select from outbox.lane where id = 5 for key share')
+    const wanted = (await db.observe(heir)).lanes.filter(({ lane }) => lane === 5)
+    await heir.run(`set lock_timeout = '2s'`)
+    const waiting = db.takeLanes(heir, 'b', wanted)
+    await untilBlocked(stage, heir, stuck.pid)
+    await t.rejects(waiting, { code: '55P03' })
+    t.ok(isLockTimeout(await waiting.catch(error => error)))
+    await db.endStuckClaims(heir)
+    t.match(await stuck.lost, /terminating connection/)
+    t.equal((await db.takeLanes(heir, 'b', wanted)).length, 1)
+    t.same(await bystander.rows({ name: 'alive', text: 'select 1 as alive' }), [{ alive: 1 }])
+  },
+)
+
+t.test('a claim that this login may not end is no error, and the others are ended', async t => {
+  const logins = ['a', 'b'].map(letter => `ringback_test_login_${letter}_${process.pid}`)
+  for (const login of logins) await stage.query(`create role ${login} login password 'x' in role outbox_relay`)
+  t.teardown(async () => {
+    for (const login of logins) await stage.query(`drop role ${login}`)
+  })
+  const as = (login: string | undefined) => {
+    const url = new URL(stage.database.url)
+    Object.assign(url, { username: login, password: 'x' })
+    return { connection: { connectionString: url.href }, applicationName: sessionName('claim', 'old') }
+  }
+  const foreign = await stage.another(as(logins[0]))
+  const own = await stage.another(as(logins[1]))
+  for (const each of [foreign, own]) await each.run('begin; select from outbox.lane where id = 5 for key share')
+  const heir = await stage.another({ ...as(logins[1]), applicationName: sessionName('keep', 'new') })
+  await heir.run('select pg_sleep(2.1)')
   await db.endStuckClaims(heir)
-  t.match(await stuck.lost, /terminating connection/)
-  t.equal((await db.takeLanes(heir, 'b', wanted)).length, 1)
-  t.same(await bystander.rows({ name: 'alive', text: 'select 1 as alive' }), [{ alive: 1 }])
+  t.match(await own.lost, /terminating connection/)
+  t.same(await foreign.rows({ name: 'alive', text: 'select 1 as alive' }), [{ alive: 1 }])
+  for (const each of [foreign, heir]) await each.close()
 })
 
 t.test('a name is locked by one session, and free when that ends', async t => {

@@ -6,7 +6,7 @@ import { eventually } from '../fixtures/eventually.ts'
 import { FaultProxy } from '../fixtures/fault-proxy.ts'
 
 const database = await testDatabase(t)
-const name = 'ringback test listen'
+const name = 'ringback listen test'
 
 /** A listener, and what it told. */
 interface Ear {

@@ -92,7 +92,7 @@ export async function openSession(
   const session = await Session.open({
     connection: { connectionString: url, options: '-c role=outbox_relay' },
     schema: 'outbox',
-    applicationName: 'ringback test claim',
+    applicationName: 'ringback claim test',
     timeoutMs: 10_000,
     prepared: true,
     ...options,

@@ -23,7 +23,7 @@ async function claimAll(): Promise<number> {
   const session = await Session.open({
     connection: { connectionString: url },
     schema: 'outbox',
-    applicationName: 'ringback test claim',
+    applicationName: 'ringback claim test',
     timeoutMs: 10_000,
     prepared: true,
   })

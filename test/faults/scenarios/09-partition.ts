@@ -16,7 +16,7 @@ export const scenario: Scenario = {
     const proxy = await stage.proxy(stage.databaseUrl)
     let isDeaf = false
     proxy.watch(() =>
-      onlyFor('ringback a listen', direction => (isDeaf && direction === 'to-client' ? 'drop' : 'pass')),
+      onlyFor('ringback listen a', direction => (isDeaf && direction === 'to-client' ? 'drop' : 'pass')),
     )
     const options = { 'log-level': 'debug' }
     const a = await stage.relay('a', { databaseUrl: proxy.via(stage.databaseUrl), options })
