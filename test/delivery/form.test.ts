@@ -41,13 +41,12 @@ t.test('what cannot be a form names the field and the fault', async t => {
     ['[]', /^form: expected a JSON object/],
     ['"x"', /^form: expected a JSON object/],
     ['null', /^form: expected a JSON object/],
-    ['', /^form: expected a JSON object/],
+    ['', /^form: not JSON$/],
   ]
   for (const [json, message] of refused) t.throws(() => encodeForm(json), { code: 'RINGBACK_FORM', message }, json)
 })
 
-t.test('malformed JSON is told by the place', async t => {
-  t.throws(() => encodeForm('{"a":01}'), { message: 'form: not JSON: expected "," or "}" at character 7' })
+t.test('malformed JSON is refused', async t => {
   const malformed = [
     '{',
     '{"a"',
@@ -72,7 +71,7 @@ t.test('malformed JSON is told by the place', async t => {
   const numbers = ['{"a":+1}', '{"a":1.}', '{"a":.5}', '{"a":-}', '{"a":1e}', '{"a":1e+}', '{"a":0x1}', '{"a":-01}']
   const strings = ['{"a":"', '{"a":"\\"}', '{"a":"\\x"}', '{"a":"\\u12g4"}', '{"a":"\n"}', '{"a":"\t"}', '{"a":"é\0"}']
   for (const json of [...malformed, ...words, ...numbers, ...strings])
-    t.throws(() => encodeForm(json), { code: 'RINGBACK_FORM', message: /^form: not JSON: expected / }, json)
+    t.throws(() => encodeForm(json), { code: 'RINGBACK_FORM', message: 'form: not JSON' }, json)
 })
 
 t.test('a refusal quotes no value', async t => {
