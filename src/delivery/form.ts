@@ -78,8 +78,8 @@ function tooLong(): FormError {
 }
 
 function nested(name: string, text: string, isArray: boolean): FormError {
-  const what = text === '{' ? 'object' : text === '[' ? 'array' : 'null'
-  const where = isArray ? `${what} inside an array` : `nested ${what}`
+  const what = text === '{' ? 'an object' : text === '[' ? 'an array' : 'null'
+  const where = isArray ? `${what} inside an array` : 'a nested object'
   return new FormError(
     `form: field ${JSON.stringify(name.slice(0, 60))}: ${where} cannot be sent; accepted are a string, a number, true, false, an array of those, or null to leave it out`,
   )
