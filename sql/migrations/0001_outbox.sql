@@ -184,6 +184,10 @@ create table outbox.callback (
   last_error       text,
   constraint callback_pkey primary key (id),
   constraint callback_status_is_known check (status in ('pending', 'claimed', 'delivered', 'dead', 'cancelled')),
+  -- Without them nobody could say what became of the attempt; a dump that is restored, or an owner, could write such a row.
+  constraint callback_claimed_has_its_epoch check (
+    status <> 'claimed' or claimed_epoch is not null and claimed_at is not null and attempts > budget_from
+  ),
   constraint callback_settled_has_its_time check ((settled_at is not null) = (status in ('delivered', 'dead', 'cancelled'))),
   constraint callback_dead_has_its_time check ((dead_at is not null) = (status = 'dead')),
   constraint callback_due_only_while_unsettled check (due_at is null or status in ('pending', 'claimed')),
@@ -446,13 +450,61 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using errcode = 'check_violation',
     message = format('callback %s is %s and would be lost, nothing deleted', old.id, old.status),
-    hint = 'Cancel it first: UPDATE outbox.callback SET status = ''cancelled'' WHERE ...';
+    hint = case old.status when 'claimed' then 'It is being sent: repeat the statement when the attempt is recorded and the callback settled.'
+                           else 'Cancel it first: UPDATE outbox.callback SET status = ''cancelled'' WHERE ...' end;
 end
 $$;
 comment on function outbox.refuse_delete() is 'Only settled callbacks can be deleted.';
 
 create trigger refuse_delete before delete on outbox.callback for each row
   when (old.settled_at is null) execute function outbox.refuse_delete();
+
+-- Operators have no DELETE on the table, since it would let them LOCK it, and nothing would be claimed or written meanwhile.
+create function outbox.purge(delivered_before timestamptz default null, dead_before timestamptz default null, id bigint default null, at_most bigint default null)
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  page_size constant integer := 5000;
+  nothing_before constant timestamptz := greatest(delivered_before, dead_before);
+  reached   bigint := 0;
+  last_id   bigint;
+  oldest    timestamptz;
+  deleted   bigint;
+  purged    bigint := 0;
+begin
+  if purge.id is not null then
+    delete from outbox.callback c where c.id = purge.id;
+    if found then
+      delete from outbox.attempt a where a.callback_id = purge.id;
+      purged := 1;
+    end if;
+  end if;
+  loop
+    exit when nothing_before is null or purged >= at_most;
+    select max(p.id), min(p.created_at) into last_id, oldest
+      from (select c.id, c.created_at from outbox.callback c where c.id > reached order by c.id limit page_size) p;
+    -- Ids and times of creation rise together, and nothing is settled before it is created.
+    exit when oldest is null or oldest >= nothing_before;
+    with old as materialized (
+      select c.id
+        from outbox.callback c
+       where c.id > reached and c.id <= last_id
+         and (c.status = 'delivered' and c.settled_at < delivered_before or c.status in ('dead', 'cancelled') and c.settled_at < dead_before)
+       order by c.id
+       limit at_most - purged
+         for update skip locked
+    ), gone as (
+      delete from outbox.callback c where c.id = any (array(select o.id from old o)) returning c.id
+    ), forgotten as (
+      delete from outbox.attempt a where a.callback_id = any (array(select g.id from gone g))
+    )
+    select count(*) into deleted from gone;
+    purged := purged + deleted;
+    reached := last_id;
+  end loop;
+  return purged;
+end
+$$;
+comment on function outbox.purge(timestamptz, timestamptz, bigint, bigint) is 'Deletes settled callbacks with their attempts and returns how many: those delivered before the first time, those that became dead or cancelled before the second, and the one with this id; null: none of that kind. at_most limits a call (null: all in one transaction); rows that somebody has locked are left for the next call.';
 
 -- The scheduler's own vocabulary ------------------------------------------------------------------------------------------------
 -- Codes and fields as in the HTTP callback contract of XiaoMi's Thain. SECURITY DEFINER, since a producer may not read the
@@ -560,4 +612,4 @@ grant execute on function outbox.hold_gone(text, text, text) to outbox_relay;
 
 grant update (status, url, form, max_attempts, expires_at) on outbox.callback to outbox_operator;
 grant insert, update, delete on outbox.hold to outbox_operator;
-grant delete on outbox.callback, outbox.attempt to outbox_operator;
+grant execute on function outbox.purge(timestamptz, timestamptz, bigint, bigint) to outbox_operator;

@@ -15,8 +15,8 @@ t.beforeEach(async () => {
 /** @param diedAgo an interval. */
 async function insert(status: string, { url = 'https://crm.example/hook', diedAgo = '1 h' } = {}): Promise<string> {
   const { rows } = await client.query<{ id: string }>(
-    `insert into outbox.callback (url, status, attempts, settled_at, dead_at, rev)
-     select $1, $2, 3, case when $2 in ('dead', 'delivered', 'cancelled') then now() end,
+    `insert into outbox.callback (url, status, attempts, claimed_epoch, claimed_at, settled_at, dead_at, rev)
+     select $1, $2, 3, 1, now(), case when $2 in ('dead', 'delivered', 'cancelled') then now() end,
             case $2 when 'dead' then now() - $3::interval end, 1 returning id`,
     [url, status, diedAgo],
   )

@@ -13,8 +13,8 @@ t.beforeEach(async () => {
 /** Two due, one later, one parked, two being sent, one dead; the rest is history. */
 async function fill(): Promise<void> {
   await client.query(`
-    insert into outbox.callback (url, status, due_at, settled_at, dead_at, created_at, rev)
-    select 'https://a.test/', status, due_at::timestamptz, case when status in ('delivered', 'dead', 'cancelled') then now() end,
+    insert into outbox.callback (url, status, attempts, claimed_epoch, claimed_at, due_at, settled_at, dead_at, created_at, rev)
+    select 'https://a.test/', status, 1, 1, now(), due_at::timestamptz, case when status in ('delivered', 'dead', 'cancelled') then now() end,
            case status when 'dead' then now() end, now() - written::interval, 1
       from (values ('pending', null, '90 s'), ('pending', 'yesterday', '100 s'), ('pending', 'tomorrow', '1 s'), ('pending', 'infinity', '1 s'),
                    ('claimed', null, '1 h'), ('claimed', 'yesterday', '1 h'), ('dead', null, '1 h'), ('delivered', null, '1 h'),

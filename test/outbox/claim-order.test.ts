@@ -13,7 +13,7 @@ const unsettled = {
   'never tried': 'attempts = 0',
   'waiting for its retry': `attempts = 1, claimed_epoch = 1, due_at = now() + interval '1 h'`,
   parked: `due_at = 'infinity'`,
-  claimed: `status = 'claimed', attempts = 1, claimed_epoch = 1`,
+  claimed: `status = 'claimed', attempts = 1, claimed_epoch = 1, claimed_at = now()`,
 }
 
 for (const [how, assignments] of Object.entries(unsettled)) {
@@ -47,7 +47,7 @@ t.test('a later row does not refuse an earlier one, and rows without a key refus
   const earlier = await stage.insert({ ordering_key: 'first' })
   await stage.force(
     await stage.insert({ ordering_key: 'first' }),
-    `status = 'claimed', attempts = 1, claimed_epoch = 1`,
+    `status = 'claimed', attempts = 1, claimed_epoch = 1, claimed_at = now()`,
   )
   const free = [await stage.insert(), await stage.insert()]
   t.same((await claimed([earlier, ...free])).sort(), [earlier, ...free].sort())

@@ -60,6 +60,6 @@ t.test('expired, held, claimed under which epoch', async t => {
   t.match(await standing(await stage.insert({ url: 'https://held.test/ab' })), { held: true })
   t.match(await standing(await stage.insert({ url: 'https://held.test/b' })), { held: false })
   const id = await stage.insert()
-  await stage.force(id, `status = 'claimed', attempts = 3, claimed_epoch = 9007199254740993`)
+  await stage.force(id, `status = 'claimed', attempts = 3, claimed_epoch = 9007199254740993, claimed_at = now()`)
   t.match(await standing(id), { status: 'claimed', attempts: 3, claimedEpoch: '9007199254740993' })
 })

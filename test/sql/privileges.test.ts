@@ -60,7 +60,7 @@ t.test('the roles cannot log in and stand above nothing', async t => {
   t.same(rows, [])
 })
 
-t.test('no role owns anything, and only the vocabulary runs with its owner’s privileges', async t => {
+t.test('no role owns anything, and only the vocabulary and purge run with their owner’s privileges', async t => {
   const owned = await client.query(
     `select relname from pg_class where relnamespace = 'outbox'::regnamespace and relowner::regrole::text = any ($1)`,
     [roles],
@@ -70,7 +70,7 @@ t.test('no role owns anything, and only the vocabulary runs with its owner’s p
     select proname, proconfig::text as settings from pg_proc
      where pronamespace = 'outbox'::regnamespace and prosecdef order by proname collate "C"`)
   const settings = '{"search_path=pg_catalog, pg_temp"}'
-  const names = ['flow_execution_changed', 'flow_modified', 'job_execution_changed', 'write_callback']
+  const names = ['flow_execution_changed', 'flow_modified', 'job_execution_changed', 'purge', 'write_callback']
   t.same(
     rows,
     names.map(proname => ({ proname, settings })),

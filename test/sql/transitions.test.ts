@@ -181,39 +181,51 @@ t.test('identity and history cannot be changed, even by the owner of the table',
   t.same(await read(client, id), before)
 })
 
-t.test('an unsettled callback cannot be deleted, a settled one can', async t => {
+t.test('an unsettled callback cannot be deleted, not even by the owner of the table; a settled one can', async t => {
   for (const status of statuses) {
     const id = await writeAs(client, status)
-    const deleted = operator('delete from outbox.callback where id = $1', [id])
+    const deleted = client.query('delete from outbox.callback where id = $1', [id])
     if (status === 'pending' || status === 'claimed') {
       await t.rejects(deleted, {
         code: '23514',
-        message: new RegExp(`^callback ${id} is ${status} `),
-        hint: /^Cancel it/,
+        message: `callback ${id} is ${status} and would be lost, nothing deleted`,
+        hint: status === 'pending' ? /^Cancel it first: UPDATE/ : /^It is being sent: repeat the statement when/,
       })
       t.equal((await read(client, id)).status, status)
-    } else t.equal(await deleted, 1, status)
+    } else t.equal((await deleted).rowCount, 1, status)
   }
 })
 
-t.test(
-  'an UPDATE or DELETE without WHERE does nothing that is not allowed, and then changes nothing at all',
-  async t => {
-    await client.query('truncate outbox.callback')
-    for (const status of statuses) await writeAs(client, status)
-    const before = await readAll(client)
-    const statements = [
-      `update outbox.callback set status = 'pending'`,
-      `update outbox.callback set status = 'cancelled'`,
-      `update outbox.callback set status = 'delivered'`,
-      `update outbox.callback set url = 'https://new.example/'`,
-      `update outbox.callback set form = '{}'`,
-      'delete from outbox.callback',
-    ]
-    for (const statement of statements) await t.rejects(operator(statement), { code: /^(23514|55006)$/ }, statement)
-    t.same(await readAll(client), before)
-  },
-)
+t.test('a row cannot be claimed without the epoch, the time and the number of its attempt', async t => {
+  const id = await write(client)
+  const whole = { claimed_epoch: '1', claimed_at: 'now()', attempts: '1' }
+  const claimAs = (values: Record<string, string>) => {
+    const changes = Object.entries(values).map(([column, value]) => `${column} = ${value}`)
+    return client.query(`update outbox.callback set status = 'claimed', rev = rev + 1, ${changes} where id = $1`, [id])
+  }
+  for (const gap of [{ claimed_epoch: 'null' }, { claimed_at: 'null' }, { attempts: '0' }]) {
+    await t.rejects(claimAs({ ...whole, ...gap }), { code: '23514', constraint: 'callback_claimed_has_its_epoch' })
+  }
+  await t.resolves(claimAs(whole))
+  // As a dump that was taken meanwhile is restored, or an owner writes.
+  const copied = `insert into outbox.callback (url, status, attempts) values ('https://crm.example/', 'claimed', 1)`
+  await t.rejects(client.query(copied), { code: '23514', constraint: 'callback_claimed_has_its_epoch' })
+})
+
+t.test('an UPDATE without WHERE does nothing that is not allowed, and then changes nothing at all', async t => {
+  await client.query('truncate outbox.callback')
+  for (const status of statuses) await writeAs(client, status)
+  const before = await readAll(client)
+  const statements = [
+    `update outbox.callback set status = 'pending'`,
+    `update outbox.callback set status = 'cancelled'`,
+    `update outbox.callback set status = 'delivered'`,
+    `update outbox.callback set url = 'https://new.example/'`,
+    `update outbox.callback set form = '{}'`,
+  ]
+  for (const statement of statements) await t.rejects(operator(statement), { code: /^(23514|55006)$/ }, statement)
+  t.same(await readAll(client), before)
+})
 
 t.test('10,000 dead callbacks are replayed by one UPDATE', async t => {
   await client.query('truncate outbox.callback')
