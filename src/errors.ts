@@ -44,6 +44,16 @@ export class StandbyError extends RingbackError {
   readonly exitCode = 4
 }
 
+/** Something has happened that Ringback's own code rules out. The cause says what. */
+export class DefectError extends RingbackError {
+  readonly code = 'RINGBACK_DEFECT'
+  readonly exitCode = 1
+
+  constructor(where: string, cause: unknown) {
+    super(`${where}: ${messageOf(cause)}; this is a defect of Ringback`, { cause })
+  }
+}
+
 /**
  * What an error says, never empty: a refused connection to a name with two addresses is an AggregateError whose own message
  * is.

@@ -19,6 +19,16 @@ export interface KeeperOptions {
   readonly observeMs: number
 }
 
+/** What the keeper tells. */
+export interface KeeperEvents {
+  /** There are new lanes to read. */
+  changed(): void
+  /** A renewal has been committed; the first one comes a second after the beginning, when the others have shown whether they can work. */
+  renewed(): void
+}
+
+const firstRenewalMs = 1_000
+
 /**
  * Keeps this relay's name, lease and lanes. It outlives connections: with each new session it proves that it still is who
  * it was, or starts again as somebody new.
@@ -66,12 +76,16 @@ export class Keeper {
     await this.#share(session)
   }
 
-  /** Renews and shares until `open` says no. `changed` is called when there are new lanes to read. Throws when the session fails. */
-  async run(session: Session, open: () => boolean, bell: Bell, changed: () => void): Promise<void> {
+  /** Renews and shares until `open` says no. Throws when the session fails. */
+  async run(session: Session, open: () => boolean, bell: Bell, { changed, renewed }: KeeperEvents): Promise<void> {
+    this.#renewAt = Math.min(this.#renewAt, performance.now() + firstRenewalMs)
     while (open()) {
       await bell.wait(Math.max(1, Math.min(this.#options.observeMs, this.#renewAt - performance.now())))
       if (!open()) return
-      if (performance.now() >= this.#renewAt && !(await this.#renew(session))) await this.#enrol(session)
+      if (performance.now() >= this.#renewAt) {
+        if (await this.#renew(session)) renewed()
+        else await this.#enrol(session)
+      }
       if (await this.#share(session)) changed()
     }
   }

@@ -1,24 +1,33 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { retryDelayMs } from './decision.ts'
+import { messageOf, RingbackError, StandbyError } from './errors.ts'
 import type { Log } from './observe/log.ts'
 import { isTransient } from './outbox/session.ts'
 
 /** A term that lasted this long, in milliseconds, was a good one. */
 const steadyMs = 10_000
 
-/** How often a lasting outage is mentioned again, in milliseconds. */
+/** How often a lasting reason is mentioned again, in milliseconds. */
 const reminderMs = 60_000
 
+/** So many reasons are said within that time. */
+const mostReasons = 10
+
+/** Between two tries, in milliseconds. What passes by itself may be over at any moment; what an operator must cure may take hours. */
+const waits = { passing: { baseMs: 50, capMs: 1_000 }, refused: { baseMs: 50, capMs: 10_000 } }
+
 /**
- * The time without a database: how long to wait before the next try, and a line when it begins, a line a minute while it
- * lasts, a line when it is over. However often the connections fail, the log stays readable: not more than that a minute.
+ * The time without a database that does what the relay needs: how long to wait before the next try, and what is said of it.
+ * Each reason is said at once when it is new, and once a minute while it lasts. The end is said when the relay has done some
+ * work, since a server that is read-only or refuses a statement can be connected to all the same.
  */
 export class Outage {
   readonly #log: Log
   readonly #time: Time
   #tries = 0
   #since: number | undefined
-  #saidAt = Number.NEGATIVE_INFINITY
+  /** When each reason was said last. */
+  readonly #saidAt = new Map<string, number>()
   #isSaid = false
   #servedAt: number | undefined
 
@@ -27,47 +36,65 @@ export class Outage {
     this.#time = time
   }
 
-  /** True when the relay has worked before. */
-  get hasServed(): boolean {
-    return this.#servedAt !== undefined
-  }
-
-  /** The database was lost, or cannot be reached: waits from 50 ms, doubling to a second, half of it at random. */
+  /**
+   * The database was lost, cannot be reached, or refuses what the relay needs. Waits from 50 ms, doubling to a second, or to
+   * ten seconds where it refuses; half of it at random.
+   */
   async wait(error: unknown, stopping: AbortSignal): Promise<void> {
     this.#since ??= this.#begin()
-    if (this.#time.now() - this.#saidAt >= reminderMs) this.#say(error, this.#since)
+    this.#say(error, this.#since)
     this.#tries += 1
-    await this.#time.sleep(retryDelayMs(this.#tries, { baseMs: 50, capMs: 1_000 }, Math.random), stopping)
+    const isPassing = isTransient(error) || error instanceof StandbyError
+    await this.#time.sleep(retryDelayMs(this.#tries, isPassing ? waits.passing : waits.refused, Math.random), stopping)
   }
 
-  /** The relay works. */
+  /** The relay has renewed its lease, and nothing that it does has failed since it connected. */
   over(): void {
     const now = this.#time.now()
     if (this.#isSaid && this.#since !== undefined) {
       this.#log.info('database_back', { away_ms: Math.round(now - this.#since), tries: this.#tries })
     }
+    if (this.#since !== undefined || this.#servedAt === undefined) this.#servedAt = now
     this.#isSaid = false
     this.#since = undefined
-    this.#servedAt = now
   }
 
-  /** One that follows at once upon another goes on with its waits and its silence: connections may come and fail for hours. */
+  /** An outage within 10 s of the last one keeps its backoff and its silence: connections may come and fail for hours. */
   #begin(): number {
     const now = this.#time.now()
     if (this.#servedAt !== undefined && now - this.#servedAt > steadyMs) {
       this.#tries = 0
-      this.#saidAt = Number.NEGATIVE_INFINITY
+      this.#saidAt.clear()
     }
     return now
   }
 
   #say(error: unknown, since: number): void {
-    this.#saidAt = this.#time.now()
+    const now = this.#time.now()
+    for (const [reason, saidAt] of this.#saidAt) if (now - saidAt >= reminderMs) this.#saidAt.delete(reason)
+    const reason = kindOf(error)
+    if (this.#saidAt.has(reason) || this.#saidAt.size >= mostReasons) return
+    this.#saidAt.set(reason, now)
     this.#isSaid = true
-    const fields = { since_ms: Math.round(this.#saidAt - since), err: error as Error }
+    const fields = { since_ms: Math.round(now - since), err: error as Error }
     if (isTransient(error)) this.#log.warn('database_away', fields)
     else this.#log.error('database_refuses', fields)
   }
+}
+
+/** What tells one reason from another; numbers in a message, such as ports and process ids, do not. */
+function kindOf(error: unknown): string {
+  const { code } = error as { readonly code?: unknown }
+  return `${code} ${messageOf(error).replace(/\d+/g, '0')}`
+}
+
+/**
+ * True when no wait can cure it, so that the relay must end: a defect of Ringback, a schema that is gone or of another
+ * version, a wrong setting. A wrong password, a lost grant, a read-only server are an operator's to cure, and the relay goes on by itself.
+ */
+export function isLasting(error: unknown): boolean {
+  if (error instanceof RingbackError) return !(error instanceof StandbyError)
+  return [TypeError, RangeError, ReferenceError, SyntaxError].some(defect => error instanceof defect)
 }
 
 /** Passed in so that a test of an hour takes no hour. */

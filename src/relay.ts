@@ -7,6 +7,7 @@ import { Origins } from './delivery/origins.ts'
 import { type PostOptions, post } from './delivery/post.ts'
 import { proxiedConnect } from './delivery/proxied-connect.ts'
 import type { Destinations } from './destinations.ts'
+import { DefectError } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
 import { Holdings } from './holdings.ts'
 import { Intake } from './intake.ts'
@@ -56,9 +57,15 @@ export class Relay {
   #isTaking = false
   #isStopping = false
   #wantKey: (key: string) => void = () => {}
+  #break: (reason: DefectError) => void = () => {}
+  /** Rejects with a defect, which ends the relay. */
+  readonly #broken = new Promise<never>((_, reject) => {
+    this.#break = reject
+  })
 
   /** @param send POSTs one callback and says how it ended, whatever happens. */
   constructor(config: RunConfig, log: Log, send: typeof post = post) {
+    this.#broken.catch(() => {})
     this.#config = config
     this.#destinations = config.destinations
     this.#log = log
@@ -102,8 +109,9 @@ export class Relay {
    * One term: works until `stop` has ended, or until a session fails; rejects with why then. After `stop` there is none any more.
    *
    * @param listening how inserts reach us; null: they do not notify (`migrate --wake poll`).
+   * @param works is called whenever the lease has been renewed while everything else goes on.
    */
-  async serve(sessions: Sessions, listening: Listening | null): Promise<void> {
+  async serve(sessions: Sessions, listening: Listening | null, works: () => void = () => {}): Promise<void> {
     if (this.#isStopping) return sessions.destroy()
     const term = new Term(sessions, listening, this.#config)
     this.#term = term
@@ -114,13 +122,13 @@ export class Relay {
       await this.#keeper.start(sessions.keep)
       const intake = this.#intake(term)
       const fetcher = this.#fetcher(term, intake)
-      const takers = [this.#keep(term, fetcher), this.#claim(term, intake)]
+      const takers = [this.#keep(term, fetcher, works), this.#claim(term, intake)]
       this.#isTaking = true
       void Promise.allSettled(takers).then(() => {
         this.#isTaking = false
       })
       loops = [...takers, this.#read(term, fetcher), this.#record(term)]
-      await Promise.race([sessions.failure(), Promise.all(loops)])
+      await Promise.race([sessions.failure(), this.#broken, Promise.all(loops)])
     } finally {
       clearInterval(watchdog)
       term.end()
@@ -167,6 +175,12 @@ export class Relay {
     this.#recorder.nudge()
   }
 
+  /** Ends without any order: what is in flight is cut off, and the heir finds it as after a crash. */
+  async abandon(): Promise<void> {
+    this.#origins.abort('the relay has failed')
+    await this.#origins.close()
+  }
+
   async #handOver(term: Term | undefined): Promise<void> {
     if (!term?.isOpen) return
     try {
@@ -202,16 +216,12 @@ export class Relay {
     )
   }
 
-  #keep(term: Term, fetcher: Fetcher): Promise<void> {
-    return this.#keeper.run(
-      term.sessions.keep,
-      () => term.isWorking,
-      term.keeperBell,
-      () => {
-        fetcher.restart()
-        term.wake.hint()
-      },
-    )
+  #keep(term: Term, fetcher: Fetcher, renewed: () => void): Promise<void> {
+    const changed = () => {
+      fetcher.restart()
+      term.wake.hint()
+    }
+    return this.#keeper.run(term.sessions.keep, () => term.isWorking, term.keeperBell, { changed, renewed })
   }
 
   async #read(term: Term, fetcher: Fetcher): Promise<void> {
@@ -235,7 +245,11 @@ export class Relay {
       intake,
       bell: this.#bell,
       slots: () => this.#slots(),
-      deliver: claim => void this.#deliver(claim),
+      deliver: claim => {
+        this.#deliver(claim).catch((error: unknown) =>
+          this.#break(new DefectError(`delivering callback ${claim.id}`, error)),
+        )
+      },
     })
     return claimer.run(() => term.isWorking)
   }

@@ -45,12 +45,7 @@ function holdingRenewals(session: Session) {
 function keeping(keeper: Keeper, session: Session): () => Promise<void> {
   let isOpen = true
   const bell = new Bell()
-  const running = keeper.run(
-    session,
-    () => isOpen,
-    bell,
-    () => {},
-  )
+  const running = keeper.run(session, () => isOpen, bell, { changed: () => {}, renewed: () => {} })
   return async () => {
     isOpen = false
     bell.ring()

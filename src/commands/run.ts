@@ -1,10 +1,10 @@
 import { connectionOf, type RunConfig } from '../config.ts'
 import { RingbackError } from '../errors.ts'
 import { createLog, type Log } from '../observe/log.ts'
-import { Outage } from '../outage.ts'
+import { isLasting, Outage } from '../outage.ts'
 import { checkSchema, isNotifying } from '../outbox/installed.ts'
 import { Listener } from '../outbox/listener.ts'
-import { isTransient, sessionName } from '../outbox/session.ts'
+import { isTransient, isUndefined, sessionName } from '../outbox/session.ts'
 import { Sessions } from '../outbox/sessions.ts'
 import { Relay } from '../relay.ts'
 import { reloadOnSignal } from '../reload.ts'
@@ -13,12 +13,27 @@ import { version } from '../version.ts'
 /** `ringback run`: relays until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reads `--config` again. */
 export async function run(config: RunConfig): Promise<number> {
   const log = createLog({ level: config.logLevel, format: config.logFormat })
+  process.on('uncaughtException', error => {
+    log.fatal('failed', { err: error })
+    process.exit(1)
+  })
   const relay = new Relay(config, log)
+  try {
+    return await relayUntilStopped(config, relay, log)
+  } catch (error) {
+    log.fatal('failed', { err: error as Error })
+    await relay.abandon()
+    throw error
+  }
+}
+
+async function relayUntilStopped(config: RunConfig, relay: Relay, log: Log): Promise<number> {
   const stopped = stopOnSignal(relay, log)
   log.info('starting', { relay: config.name, version, schema: config.schema, pid: process.pid })
   reloadOnSignal(config, log, destinations => relay.goBy(destinations))
   const outage = new Outage(log)
-  const sessions = await connect(config, outage, stopped.signal, isTransient)
+  const mustEnd = (error: unknown) => error instanceof RingbackError || isLasting(error) || !isTransient(error)
+  const sessions = await connect(config, outage, stopped.signal, mustEnd)
   if (!sessions) return 0
   const notified = await inspect(sessions, config)
   const listener = notified ? startListener(config, relay, log) : null
@@ -56,25 +71,29 @@ async function serveTerms(
   { relay, outage, listener, stopping }: Terms,
   first: Sessions,
 ): Promise<void> {
+  let failure: unknown
   for (let sessions: Sessions | undefined = first; sessions; ) {
-    outage.over()
     try {
-      await relay.serve(sessions, listener)
+      // A schema that somebody has dropped is named, with what to run.
+      if (isUndefined(failure)) await inspect(sessions, config)
+      await relay.serve(sessions, listener, () => outage.over())
       return
     } catch (error) {
       if (stopping.aborted) return
+      if (isLasting(error)) throw error
+      failure = error
       await outage.wait(error, stopping)
     }
-    sessions = await connect(config, outage, stopping, () => true)
+    sessions = await connect(config, outage, stopping, isLasting)
   }
 }
 
-/** Connects, however long it takes; undefined when stopped meanwhile. Throws what `isPassing` does not call a passing trouble. */
+/** Connects, however long it takes; undefined when stopped meanwhile. Throws what `mustEnd` says that no wait is for. */
 async function connect(
   config: RunConfig,
   outage: Outage,
   stopping: AbortSignal,
-  isPassing: (error: unknown) => boolean,
+  mustEnd: (error: unknown) => boolean,
 ): Promise<Sessions | undefined> {
   while (!stopping.aborted) {
     try {
@@ -86,8 +105,7 @@ async function connect(
         timeoutMs: 20_000,
       })
     } catch (error) {
-      if (error instanceof RingbackError && !outage.hasServed) throw error
-      if (!isPassing(error)) throw error
+      if (mustEnd(error)) throw error
       await outage.wait(error, stopping)
     }
   }
