@@ -108,7 +108,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     this.#excerpt.encodedAs(firstValue(headers['content-encoding']))
     if (status < 300) return
     this.#location = firstValue(headers.location)
-    this.#retryAfterMs = retryAfterMs(firstValue(headers['retry-after']), Date.now())
+    this.#retryAfterMs = retryAfterMs(headers['retry-after'], Date.now())
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {

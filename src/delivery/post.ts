@@ -72,6 +72,8 @@ function headersOf(
     'user-agent',
     `Ringback/${version}`,
   ]
+  // As curl does: firewalls of applications block requests that do not say what they accept.
+  if (!more.some((name, i) => i % 2 === 0 && name === 'accept')) headers.push('accept', '*/*')
   if (signingKeys.length > 0)
     headers.push('webhook-signature', signature(signingKeys, claim.messageId, timestamp, body))
   if (claim.traceparent !== null) headers.push('traceparent', claim.traceparent)

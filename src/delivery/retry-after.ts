@@ -4,18 +4,28 @@ export const MAX_RETRY_AFTER_MS = 30 * 24 * 3_600_000
 // IMF-fixdate, RFC 850 and asctime all begin with a day's name; Date.parse alone would take far more for a date.
 const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d/
 
+// Where a repeated header was joined: at a comma, unless it stands behind the day's name of a date.
+const BETWEEN = /,(?!\s*\d\d[ -][A-Za-z]{3})/
+
 /**
- * Milliseconds to wait according to a Retry-After header (RFC 9110 10.2.3): whole seconds, or a date in one of its three
- * forms. 0 for a date that has passed; at most `MAX_RETRY_AFTER_MS`; null when absent or not understood.
+ * Milliseconds to wait according to a Retry-After header (RFC 9110 10.2.3): seconds, or a date in one of its three forms.
+ * 0 for a date that has passed; at most `MAX_RETRY_AFTER_MS`; null when absent or not understood. Fractions of a second are
+ * read as well, and of a header that came more than once, by itself or joined by commas, the longest wait counts: servers and
+ * the proxies before them do both.
  *
  * @param nowMs unix milliseconds, what a date is measured against; passed in so that tests are exact.
  */
-export function retryAfterMs(value: string | undefined, nowMs: number): number | null {
-  if (value === undefined) return null
-  const text = value.trim()
-  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, MAX_RETRY_AFTER_MS)
+export function retryAfterMs(value: string | readonly string[] | undefined, nowMs: number): number | null {
+  const texts = [value ?? []].flat().flatMap(text => text.split(BETWEEN))
+  const waits = texts.map(text => waitMs(text.trim(), nowMs)).filter(wait => wait !== null)
+  return waits.length === 0 ? null : Math.min(Math.max(...waits), MAX_RETRY_AFTER_MS)
+}
+
+/** Not bounded above. */
+function waitMs(text: string, nowMs: number): number | null {
+  if (/^\d+(\.\d*)?$/.test(text)) return Math.ceil(Number(text) * 1_000)
   if (!HTTP_DATE.test(text)) return null
   // An HTTP date is GMT always; asctime does not say so, and Date.parse would take it for local time.
   const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`)
-  return Number.isNaN(at) ? null : Math.min(Math.max(at - nowMs, 0), MAX_RETRY_AFTER_MS)
+  return Number.isNaN(at) ? null : Math.max(at - nowMs, 0)
 }

@@ -24,6 +24,7 @@ t.test('an insert arrives as a form POST with its headers, and is recorded', asy
     'webhook-timestamp': /^\d{10}$/,
     traceparent,
     'user-agent': /^Ringback\//,
+    accept: '*/*',
   })
   t.same(await stage.outcomes(id), [[1, 'delivered']])
 })

@@ -14,6 +14,7 @@ const BATCH = 1_000
 const CONNECTIONS = 8
 
 const OURS = [
+  'accept',
   'connection',
   'content-length',
   'content-type',

@@ -37,6 +37,7 @@ t.test('the bytes on the wire are exactly these, once', async t => {
       'webhook-attempt: 4',
       `webhook-timestamp: ${timestamp}`,
       'user-agent: Ringback/0.0.0-test',
+      'accept: */*',
       `traceparent: ${TRACE}`,
       `content-length: ${body.length}`,
       '',
@@ -54,6 +55,26 @@ t.test('what its destination adds stands behind our own headers, letter by lette
   const { post } = stage(t, { headers })
   t.equal((await post(server.url, { traceparent: TRACE })).kind, 'delivered')
   t.match(server.requests[0], `traceparent: ${TRACE}\r\nauthorization: Bearer a b\r\nx-tenant: caf\u00e9\r\n`)
+})
+
+t.test('accept: */* is sent, unless the destination names another', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('200 OK', '', 'connection: close\r\n')
+  })
+  t.equal((await stage(t).post(server.url)).kind, 'delivered')
+  const headers = ['x-accept', 'accept', 'accept', 'application/json']
+  t.equal((await stage(t, { headers }).post(server.url)).kind, 'delivered')
+  const accepted = server.requests.map(request => request.match(/^accept: .*$/gm))
+  t.same(accepted, [['accept: */*'], ['accept: application/json']])
+})
+
+t.test('a Retry-After in two lines, with a fraction, is read', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('503 Busy', '', 'Retry-After: 120.0\r\nretry-after: 120\r\n')
+  })
+  t.match(await stage(t).post(server.url), { kind: 'failed', httpStatus: 503, retryAfterMs: 120_000 })
 })
 
 t.test('an origin has its own deadline and headers, asked for as URL.origin writes it', async t => {
