@@ -7,6 +7,8 @@ export interface Rule {
   /** First and last status of each range; none: no answer came, and the outcome itself says why. */
   readonly statuses: readonly (readonly [first: number, last: number])[]
   readonly outcome: OutcomeKind
+  /** No answer came within the deadline, though the request had been sent. */
+  readonly isSilent?: true
   /** The receiver has said that the endpoint is gone: nothing more goes to the url until an operator lets it. */
   readonly holdsUrl?: true
   /** What it says about the origin; null: nothing. */
@@ -29,7 +31,8 @@ export const etiquette: readonly Rule[] = [
   { answer: '502, 503, 504', statuses: [[502, 504]], outcome: 'failed', health: 'busy' },
   { answer: 'any other status', statuses: [[500, 999]], outcome: 'failed', health: 'ill' },
   { answer: 'none: refused, no such name, TLS', statuses: [], outcome: 'not_sent', health: 'ill' },
-  { answer: 'none: timeout, reset, the relay died', statuses: [], outcome: 'unknown', health: 'ill' },
+  { answer: 'none within the deadline', statuses: [], outcome: 'unknown', isSilent: true, health: 'silent' },
+  { answer: 'none: reset, the relay died', statuses: [], outcome: 'unknown', health: 'ill' },
   {
     answer: 'none: the form cannot be sent, or the address is refused',
     statuses: [],
@@ -59,9 +62,11 @@ export function outcomeOfStatus(status: number, retried: readonly number[]): Out
 }
 
 /** The rule by which an outcome was found, or would have been without its origin's settings. */
-export function ruleOf({ kind, httpStatus }: Pick<Outcome, 'kind' | 'httpStatus'>): Rule {
+export function ruleOf({ kind, httpStatus, isSilent }: Pick<Outcome, 'kind' | 'httpStatus' | 'isSilent'>): Rule {
   if (httpStatus !== null) return ruleOfStatus(httpStatus)
-  const rule = etiquette.find(({ statuses, outcome }) => statuses.length === 0 && outcome === kind)
+  const rule = etiquette.find(
+    ({ statuses, outcome, ...rule }) => statuses.length === 0 && outcome === kind && rule.isSilent === isSilent,
+  )
   if (rule === undefined) throw new Error(`An attempt without an answer ended as ${kind}`)
   return rule
 }

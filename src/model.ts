@@ -77,12 +77,14 @@ export interface Outcome {
   readonly finishedAtMs: number
   /** It ended by the row's own fault, or because we broke it off: it says nothing about the receiver. */
   readonly isOurs?: true
+  /** The request had been sent, and no answer came within the deadline. */
+  readonly isSilent?: true
 }
 
 /** What the end of an attempt says about its origin. */
 export interface OriginSign {
-  /** All is well; it has too much to do; it does not answer as it should; null: nothing. */
-  readonly health: 'well' | 'busy' | 'ill' | null
+  /** All is well; it has too much to do; it gave no answer in time; it does not answer as it should; null: nothing. */
+  readonly health: 'well' | 'busy' | 'silent' | 'ill' | null
   /** It asked for a rest of so many milliseconds; 0: it did not. */
   readonly restMs: number
   /** `performance.now()` at start and end of the attempt. */

@@ -12,7 +12,7 @@ import { Stage } from './outbox/stage.ts'
 
 const stage = await Stage.open(t)
 const owned = await stage.takeAll()
-const settings = { concurrency: 16, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
+const settings = { concurrency: 16, deadlineMs: 15_000, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
 const held = 'https://held.test'
 
 /** A claimer that runs until the test ends, and what it did. */

@@ -140,6 +140,7 @@ t.test('what an attempt says about its origin', async t => {
     [{ httpStatus: 429, retryAfterMs: 5_000 }, 'busy', 5_000],
     [{ httpStatus: 503, retryAfterMs: 99_999_999 }, 'busy', policy.retryAfterCapMs],
     [{ kind: 'unknown' }, 'ill', 0],
+    [{ kind: 'unknown', isSilent: true }, 'silent', 0],
     [{ kind: 'not_sent' }, 'ill', 0],
     [{ kind: 'rejected', isOurs: true }, null, 0],
     [{ kind: 'unknown', isOurs: true }, null, 0],

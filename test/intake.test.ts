@@ -8,7 +8,7 @@ import { Sequencer } from '../src/sequencer.ts'
 import { RecordingSession } from './fixtures/recording-session.ts'
 import { silentLog } from './fixtures/silent-log.ts'
 
-const settings = { concurrency: 16, ratePerSecond: null, breaker: { failures: 3, pauseMs: 1_000 } }
+const settings = { concurrency: 16, deadlineMs: 15_000, ratePerSecond: null, breaker: { failures: 3, pauseMs: 1_000 } }
 const epoch = '9'
 
 function listed(attempt: number | null): Listed {

@@ -10,7 +10,7 @@ import { silentLog } from './fixtures/silent-log.ts'
 import { Stage } from './outbox/stage.ts'
 
 const leaseMs = 3_000
-const settings = { concurrency: 1, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
+const settings = { concurrency: 1, deadlineMs: 15_000, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
 
 async function staged(t: Test, observeMs = 10) {
   const stage = await Stage.open(t)

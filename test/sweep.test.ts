@@ -1,7 +1,7 @@
 import t from 'tap'
 import { reader } from './fixtures/reader.ts'
 
-const settings = { concurrency: 4, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
+const settings = { concurrency: 4, deadlineMs: 15_000, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
 
 /** A relay's reader on an empty outbox, and a clock that a test moves. Only a sweep reads parked rows. */
 function staged() {

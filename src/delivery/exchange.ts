@@ -5,7 +5,7 @@ import type { Connection } from './connection.ts'
 import { Excerpt } from './excerpt.ts'
 import type { Borrower, Origins } from './origins.ts'
 import type { PostOptions } from './post.ts'
-import { AddressRefused, Stopped, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
+import { AddressRefused, Late, Stopped, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
 import { retryAfterMs } from './retry-after.ts'
 
 /** Of an answer's body at most this much is read; a longer one costs the connection. Bytes. */
@@ -150,6 +150,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
       startedAtMs: this.#startedAtMs,
       finishedAtMs,
       ...(isOurs(failure) ? { isOurs: true } : {}),
+      ...(kind === 'unknown' && failure instanceof Late ? { isSilent: true } : {}),
     })
   }
 
@@ -179,5 +180,5 @@ function isOurs(failure: Error | null): boolean {
 
 /** A function of its own, so that an attempt's timer needs no closure. */
 function stopAtDeadline(exchange: Exchange, deadlineMs: number): void {
-  exchange.stop(new Stopped(`no connection within ${deadlineMs} ms`, `no answer within ${deadlineMs} ms`))
+  exchange.stop(new Late(deadlineMs))
 }

@@ -6,7 +6,7 @@ import { STATUS_CODES } from 'node:http'
 
 /** An end that we brought about ourselves; it reads differently before the request was started and after. */
 export class Stopped extends Error {
-  override readonly name = 'Stopped'
+  override readonly name: string = 'Stopped'
   readonly whenStarted: string
   /** The receiver had no part in it: the lease was lost, the relay shuts down. */
   readonly isOurs: boolean
@@ -15,6 +15,15 @@ export class Stopped extends Error {
     super(beforeStart)
     this.whenStarted = whenStarted
     this.isOurs = isOurs
+  }
+}
+
+/** The deadline of the attempt has passed. */
+export class Late extends Stopped {
+  override readonly name = 'Late'
+
+  constructor(deadlineMs: number) {
+    super(`no connection within ${deadlineMs} ms`, `no answer within ${deadlineMs} ms`)
   }
 }
 

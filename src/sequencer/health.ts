@@ -1,28 +1,43 @@
 import type { DestinationSettings } from '../destinations.ts'
 import type { OriginSign } from '../model.ts'
 
-/** What of a destination's settings health goes by: how many POSTs at once while all is well, and when it rests. */
-export type HealthSettings = Pick<DestinationSettings, 'concurrency' | 'breaker'>
+/** What of a destination's settings health goes by: how many POSTs at once at most, how long one may take, and when it rests. */
+export type HealthSettings = Pick<DestinationSettings, 'concurrency' | 'deadlineMs' | 'breaker'>
+
+/** An answer within this share of the deadline is soon enough, however much sooner others came. */
+const SOON = 1 / 4
+/** Beyond that, one that took so many times as long as the soonest shows that requests wait for each other there. */
+const QUEUED = 1.5
 
 /**
  * How much an origin can take just now, from what its answers say. Pure; times are those of the sequencer.
  *
- * - `window`, how many POSTs at once: all while it is well, half after each sign that it is busy, one after a rest or a
- *   hold. Each success adds one, so it doubles in a round trip: a slow start.
+ * - `window`, how many POSTs at once: one at first and after a rest or a hold, half after each sign of too much. It stays
+ *   near what worked: up to half of what was too much each answer adds one, so it doubles in a round trip (a slow start);
+ *   beyond that a whole window of answers does. Answers that had to wait for others add nothing. A receiver that handles one
+ *   request after the other would otherwise be given more and more, until all of them come too late and are sent again.
  * - A rest, in which nothing starts: after so many failures in a row, or as long as it asked for (Retry-After). What is
  *   then sent first is a probe, since the window is one; when it fails too, the next rest begins.
+ * - Silence, no answer within the deadline, is a sign of too much. It is a failure as well where nothing at all was answered
+ *   meanwhile, so that one that hangs for good rests, and one that is merely slow does not.
  */
 export class Health {
   #settings: HealthSettings
-  #window: number
+  #window = 1
+  /** Where the slow start ends: the window that was left when it was too much last. */
+  #threshold = Number.POSITIVE_INFINITY
+  /** Answers towards a window that is larger by one. */
+  #answers = 0
+  /** What the soonest answer took, since the window was one. */
+  #soonestMs = Number.POSITIVE_INFINITY
   #failures = 0
   #opensAt = Number.NEGATIVE_INFINITY
+  #answeredAt = Number.NEGATIVE_INFINITY
   /** Attempts that began before the window was last made smaller tell nothing new. */
   #judgedAt = Number.NEGATIVE_INFINITY
 
   constructor(settings: HealthSettings) {
     this.#settings = settings
-    this.#window = settings.concurrency
   }
 
   get window(): number {
@@ -32,11 +47,6 @@ export class Health {
   /** When the rest is over; in the past when there is none. */
   get opensAt(): number {
     return this.#opensAt
-  }
-
-  /** Nothing to be remembered. */
-  get isWell(): boolean {
-    return this.#window === this.#settings.concurrency && this.#failures === 0
   }
 
   /** Nothing has gone there of late: one POST first. */
@@ -52,22 +62,45 @@ export class Health {
   }
 
   report({ health, restMs, startedAtMs, finishedAtMs }: OriginSign): void {
-    if (health === null || startedAtMs < this.#judgedAt) return
-    if (health === 'well') this.#succeed()
-    else this.#fail(health, restMs, finishedAtMs)
+    // What began before a rest tells nothing new.
+    if (health === null || startedAtMs < this.#opensAt) return
+    if (health === 'well') this.#succeed(startedAtMs, finishedAtMs)
+    else if (health === 'silent') this.#timeOut(startedAtMs, finishedAtMs)
+    else if (startedAtMs >= this.#judgedAt) this.#fail(health, restMs, finishedAtMs)
   }
 
-  #succeed(): void {
+  #succeed(startedAtMs: number, now: number): void {
     this.#failures = 0
+    this.#answeredAt = now
+    if (startedAtMs < this.#judgedAt) return
+    const tookMs = now - startedAtMs
+    this.#soonestMs = this.#window === 1 ? tookMs : Math.min(tookMs, this.#soonestMs)
+    if (tookMs <= Math.max(SOON * this.#settings.deadlineMs, QUEUED * this.#soonestMs)) this.#grow()
+  }
+
+  #grow(): void {
+    this.#answers += 1
+    if (this.#window >= this.#threshold && this.#answers < this.#window) return
+    this.#answers = 0
     this.#window = Math.min(this.#settings.concurrency, this.#window + 1)
   }
 
+  #timeOut(startedAtMs: number, now: number): void {
+    if (startedAtMs >= this.#answeredAt) this.#failures += 1
+    if (this.#restsByNow) this.#rest(this.#settings.breaker.pauseMs, now)
+    else if (startedAtMs >= this.#judgedAt) this.#halve(now)
+  }
+
   #fail(health: 'busy' | 'ill', restMs: number, now: number): void {
-    const { failures, pauseMs } = this.#settings.breaker
     this.#failures += 1
-    if (failures > 0 && this.#failures >= failures) this.#rest(Math.max(pauseMs, restMs), now)
+    if (this.#restsByNow) this.#rest(Math.max(this.#settings.breaker.pauseMs, restMs), now)
     else if (restMs > 0) this.#rest(restMs, now)
-    else if (health === 'busy') this.#shrink(this.#window >> 1, now)
+    else if (health === 'busy') this.#halve(now)
+  }
+
+  get #restsByNow(): boolean {
+    const { failures } = this.#settings.breaker
+    return failures > 0 && this.#failures >= failures
   }
 
   #rest(ms: number, now: number): void {
@@ -75,8 +108,15 @@ export class Health {
     this.#shrink(1, now)
   }
 
+  #halve(now: number): void {
+    const half = Math.max(1, this.#window >> 1)
+    if (this.#window > 1) this.#threshold = half
+    this.#shrink(half, now)
+  }
+
   #shrink(window: number, now: number): void {
-    this.#window = Math.max(1, window)
+    this.#window = window
+    this.#answers = 0
     this.#judgedAt = now
   }
 }

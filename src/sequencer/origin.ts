@@ -7,7 +7,7 @@ import { Pace } from './pace.ts'
 import type { Row } from './row.ts'
 
 /** What of a destination's settings the sequencer goes by. */
-export type OriginSettings = Pick<DestinationSettings, 'concurrency' | 'ratePerSecond' | 'breaker'>
+export type OriginSettings = Pick<DestinationSettings, 'concurrency' | 'deadlineMs' | 'ratePerSecond' | 'breaker'>
 
 /** What is known of one scheme, host and port. */
 export class Origin {

@@ -2,8 +2,8 @@ import { Chain } from '../chain.ts'
 import { byNumber, Heap } from './heap.ts'
 import { Origin, type OriginSettings } from './origin.ts'
 
-/** Origins without rows whose trouble is remembered. */
-const mostUnwell = 10_000
+/** Origins without rows that are remembered: what they can take, when they rest, and their rate. */
+const mostIdle = 5_000
 
 /** The origins, and whose turn it is: round robin among those that have a ready row and a free slot and do not rest. */
 export class Turns {
@@ -12,8 +12,8 @@ export class Turns {
   readonly #queue = new Chain<Origin>()
   /** Those that rest, by the time when they may start something again. */
   readonly #rests = new Heap<Origin, number>(byNumber)
-  /** Those without rows that are not well: that must not be forgotten with the last row. */
-  readonly #unwell = new Set<Origin>()
+  /** Those without rows. The one whose last row left longest ago stands first. */
+  readonly #idle = new Set<Origin>()
 
   constructor(settingsOf: (origin: string) => OriginSettings) {
     this.#settingsOf = settingsOf
@@ -22,28 +22,27 @@ export class Turns {
   /** For a row that comes. */
   of(name: string, now: number): Origin {
     const origin = this.#origins.get(name) ?? this.#meet(name, now)
-    this.#unwell.delete(origin)
+    this.#idle.delete(origin)
     origin.rows += 1
     return origin
   }
 
   /** Rows that were set aside come: unless something goes there anyway, a slow start. */
   comesBack(name: string, now: number): void {
-    if (this.#origins.has(name)) return
-    const origin = this.#meet(name, now)
+    const origin = this.#origins.get(name) ?? this.#meet(name, now)
+    if (origin.rows > 0) return
     origin.health.startSlowly()
-    this.#unwell.add(origin)
+    this.#idle.add(origin)
   }
 
-  /** A row of it has gone. An origin without rows is forgotten, but for the newest ten thousand that are not well. */
+  /** A row of it has gone. Of those without rows the newest five thousand are remembered. */
   left(origin: Origin): void {
     origin.rows -= 1
     if (origin.rows > 0) return
-    if (origin.health.isWell) this.#origins.delete(origin.name)
-    else this.#unwell.add(origin)
-    for (const oldest of this.#unwell) {
-      if (this.#unwell.size <= mostUnwell) return
-      this.#unwell.delete(oldest)
+    this.#idle.add(origin)
+    for (const oldest of this.#idle) {
+      if (this.#idle.size <= mostIdle) return
+      this.#idle.delete(oldest)
       this.#origins.delete(oldest.name)
     }
   }

@@ -4,7 +4,7 @@ import { KeyLine } from '../../src/sequencer/key-line.ts'
 import { Origin } from '../../src/sequencer/origin.ts'
 import { newRow, type Row } from '../../src/sequencer/row.ts'
 
-const settings = { concurrency: 16, ratePerSecond: null, breaker: { failures: 0, pauseMs: 0 } }
+const settings = { concurrency: 16, deadlineMs: 15_000, ratePerSecond: null, breaker: { failures: 0, pauseMs: 0 } }
 
 function row(id: number): Row {
   const callback = { id: String(id), lane: 0, orderingKey: 'k', origin: 'http://a', dueInMs: 0, late: false }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { Origin } from '../../src/sequencer/origin.ts'
 import { newRow, type Row } from '../../src/sequencer/row.ts'
 
-const settings = { concurrency: 16, ratePerSecond: null, breaker: { failures: 0, pauseMs: 0 } }
+const settings = { concurrency: 16, deadlineMs: 15_000, ratePerSecond: null, breaker: { failures: 0, pauseMs: 0 } }
 
 function row(origin: Origin, id: number, late: boolean): Row {
   const callback = { id: String(id), lane: 0, orderingKey: null, origin: origin.name, dueInMs: 0, late }

@@ -3,7 +3,7 @@ import { Origin } from '../../src/sequencer/origin.ts'
 import { newRow, type RowState } from '../../src/sequencer/row.ts'
 import { surplusOf } from '../../src/sequencer/surplus.ts'
 
-const settings = { concurrency: 16, ratePerSecond: null, breaker: { failures: 0, pauseMs: 0 } }
+const settings = { concurrency: 16, deadlineMs: 15_000, ratePerSecond: null, breaker: { failures: 0, pauseMs: 0 } }
 
 function row(origin: Origin, id: number, state: RowState) {
   const callback = { id: String(id), lane: 0, orderingKey: null, origin: origin.name, dueInMs: 0, late: false }

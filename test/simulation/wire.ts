@@ -16,6 +16,13 @@ interface Exchange {
   readonly end: (outcome: Outcome) => void
 }
 
+interface End {
+  readonly reason: string
+  readonly status?: number | null
+  readonly isOurs?: boolean
+  readonly isSilent?: boolean
+}
+
 /** What stands for the HTTP client of one relay: it asks as late as that does whether it may send, and never fails. */
 export class Wire {
   readonly #receivers: Receivers
@@ -75,6 +82,7 @@ export class Wire {
       this.#finish(exchange, isLate ? 'unknown' : fate.kind, {
         reason: 'so it went',
         status: isLate ? null : fate.answer,
+        isSilent: isLate || (fate.kind === 'unknown' && fate.endsInMs >= deadlineMs),
       })
     })
   }
@@ -93,7 +101,7 @@ export class Wire {
   #finish(
     exchange: Exchange,
     kind: OutcomeKind,
-    { reason, status = null, isOurs = false }: { reason: string; status?: number | null; isOurs?: boolean },
+    { reason, status = null, isOurs = false, isSilent = false }: End,
   ): void {
     if (!this.#running.delete(exchange)) return
     exchange.end({
@@ -105,6 +113,7 @@ export class Wire {
       startedAtMs: exchange.startedAtMs,
       finishedAtMs: performance.now(),
       ...(isOurs ? { isOurs } : {}),
+      ...(isSilent ? { isSilent } : {}),
     })
   }
 }
