@@ -3,9 +3,11 @@ import type { Holdings } from './holdings.ts'
 import type { Intake } from './intake.ts'
 import type { Claim, WaitingCallback } from './model.ts'
 import { claim } from './outbox/claim.ts'
+import { isolate, type Refused } from './outbox/isolate.ts'
 import { heldPauseMs, lockedPauseMs, look, type Standing } from './outbox/look.ts'
-import type { Session } from './outbox/session.ts'
-import { expire, park } from './outbox/settle.ts'
+import { isLastingDataError, type Session } from './outbox/session.ts'
+import { expire, giveUp, park } from './outbox/settle.ts'
+import { asciiReason } from './refusals.ts'
 import type { Sequencer } from './sequencer.ts'
 
 /** The longest wait of the loop; everything that matters rings the bell. */
@@ -51,30 +53,53 @@ export class Claimer {
   }
 
   async #claimAll(ready: readonly WaitingCallback[]): Promise<void> {
-    const { session, sequencer, holdings, deliver } = this.#parts
+    const { session, sequencer, holdings, intake, deliver } = this.#parts
     const served = ready.filter(({ lane }) => holdings.serves(lane))
     const unserved = ready.filter(({ lane }) => !holdings.serves(lane))
     for (const { id } of unserved) sequencer.settled(id, performance.now())
     if (served.length === 0) return
-    const claims = await this.#orForget(served, () =>
-      claim(session, served, holdings.among(served.map(({ lane }) => lane))),
-    )
-    for (const each of claims) deliver(each)
-    const rest = missing(served, claims)
-    if (rest.length > 0) await this.#orForget(rest, () => this.#account(rest))
-  }
-
-  /**
-   * When the session fails under it, how these rows stand is not known. They are forgotten, and the sweep will tell: still
-   * pending, or claimed and sent by nobody.
-   */
-  async #orForget<T>(rows: readonly WaitingCallback[], action: () => Promise<T>): Promise<T> {
+    const inDoubt = new Map(served.map(row => [row.id, row]))
     try {
-      return await action()
+      const refused = await isolate(served, async part => {
+        for (const each of await claim(session, part, holdings.among(lanesOf(part)))) {
+          inDoubt.delete(each.id)
+          intake.refusals.passed(each.id)
+          deliver(each)
+        }
+      })
+      await this.#refuse(refused)
+      for (const { item } of refused) inDoubt.delete(item.id)
+      if (inDoubt.size > 0) await this.#account([...inDoubt.values()])
     } catch (error) {
-      for (const { id } of rows) this.#parts.sequencer.settled(id, performance.now())
+      // The session has failed. They are forgotten, and the sweep will tell: still pending, or claimed and sent by nobody.
+      for (const id of inDoubt.keys()) sequencer.settled(id, performance.now())
       throw error
     }
+  }
+
+  /** PostgreSQL does not let these be claimed: what can never be sent ends dead, anything else rests. */
+  async #refuse(refused: readonly Refused<WaitingCallback>[]): Promise<void> {
+    if (refused.length === 0) return
+    const { session, sequencer, holdings, intake } = this.#parts
+    const faulty = refused.flatMap(({ item, error }) =>
+      isLastingDataError(error) ? { ...item, reason: `PostgreSQL refuses it: ${asciiReason(error)}` } : [],
+    )
+    const dead = new Set<string>()
+    await isolate(faulty, async part => {
+      for (const id of await giveUp(session, part, holdings.among(lanesOf(part)))) dead.add(id)
+    })
+    for (const { item, error } of refused) {
+      if (dead.has(item.id)) {
+        intake.refusals.ended(item.id, error)
+        sequencer.settled(item.id, performance.now())
+      } else this.#rest(item.id, error)
+    }
+  }
+
+  #rest(id: string, error: Error): void {
+    const { sequencer, intake } = this.#parts
+    const now = performance.now()
+    sequencer.later(id, now + intake.refusals.refused(id, error, now), now)
   }
 
   /** Why were these not claimed, and what follows from it? */
@@ -131,16 +156,19 @@ export class Claimer {
     if (rows.length === 0) return
     const { session, sequencer, holdings } = this.#parts
     const ids = rows.map(({ id }) => id)
-    const done = new Set(await settle(session, ids, holdings.among(rows.map(({ lane }) => lane))))
+    const done = new Set<string>()
+    const refused = await isolate(ids, async part => {
+      for (const id of await settle(session, part, holdings.among(lanesOf(rows)))) done.add(id)
+    })
     const now = performance.now()
     for (const id of ids) {
       if (done.has(id)) sequencer.settled(id, now)
       else sequencer.later(id, now + lockedPauseMs, now)
     }
+    for (const { item, error } of refused) this.#rest(item, error)
   }
 }
 
-function missing(asked: readonly WaitingCallback[], got: readonly Claim[]): WaitingCallback[] {
-  const ids = new Set(got.map(({ id }) => id))
-  return asked.filter(({ id }) => !ids.has(id))
+function lanesOf(rows: readonly { readonly lane: number }[]): number[] {
+  return rows.map(({ lane }) => lane)
 }

@@ -2,11 +2,13 @@ import type { Bell } from './bell.ts'
 import type { RetryPolicy } from './decision.ts'
 import type { Holdings } from './holdings.ts'
 import type { WaitingCallback } from './model.ts'
+import type { Log } from './observe/log.ts'
 import { type Listed, readIds, readKeys } from './outbox/fetch.ts'
 import { look } from './outbox/look.ts'
 import type { Session } from './outbox/session.ts'
 import type { Recorder } from './recorder.ts'
 import { recover } from './recovery.ts'
+import { Refusals } from './refusals.ts'
 import type { Reading, Sequencer } from './sequencer.ts'
 
 /** Rows of a key that are read at a time. */
@@ -17,6 +19,7 @@ export interface IntakeParts {
   readonly sequencer: Sequencer
   readonly holdings: Holdings
   readonly recorder: Recorder
+  readonly log: Log
   readonly policy: RetryPolicy
   /** Whether the POST of this attempt is under way in this very process. */
   readonly isSending: (id: string, attempt: number) => boolean
@@ -27,9 +30,12 @@ export interface IntakeParts {
 /** Where rows read from the database go: those nobody is sending any more to the recorder, the others to the sequencer. */
 export class Intake {
   readonly #parts: IntakeParts
+  /** Rows that PostgreSQL has refused: they wait until they have rested. */
+  readonly refusals: Refusals
 
   constructor(parts: IntakeParts) {
     this.#parts = parts
+    this.refusals = new Refusals(parts.log, 'callback_refused')
   }
 
   /** Reads, and takes in what is new. Returns how many rows that were. */
@@ -81,7 +87,8 @@ export class Intake {
     let recovered = 0
     for (const row of rows) {
       if (row.claimed === null) {
-        if (holdings.serves(row.lane) && !recorder.holds(row.id)) waiting.push(row)
+        if (holdings.serves(row.lane) && !recorder.holds(row.id))
+          waiting.push(rested(row, this.refusals.restMs(row.id, now)))
       } else if (!sequencer.isUnderWay(row.id) && !reading.left.has(row.id) && this.#recover(row, now)) {
         sequencer.settled(row.id, now)
         recovered += 1
@@ -99,4 +106,9 @@ export class Intake {
     recorder.add(attempt)
     return true
   }
+}
+
+/** The row as it waits when PostgreSQL has refused it a while ago. */
+function rested(row: WaitingCallback, restMs: number): WaitingCallback {
+  return restMs > row.dueInMs ? { ...row, dueInMs: restMs } : row
 }

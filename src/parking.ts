@@ -2,6 +2,7 @@ import type { Holdings } from './holdings.ts'
 import type { Intake } from './intake.ts'
 import type { WaitingCallback } from './model.ts'
 import { noEnd, type ParkedPosition, parkedStart, readParked } from './outbox/fetch.ts'
+import { isolate } from './outbox/isolate.ts'
 import type { Session } from './outbox/session.ts'
 import { park } from './outbox/settle.ts'
 import type { Sequencer } from './sequencer.ts'
@@ -83,16 +84,14 @@ export class Parking {
 
   /** Sets aside what memory has no room for, some at a time: new rows are looked for in between. Returns how many. */
   async makeRoom(): Promise<number> {
-    const { session, sequencer, holdings } = this.#parts
+    const { session, sequencer, holdings, intake } = this.#parts
     if (this.#surplus.length === 0) this.#surplus = sequencer.overflow(performance.now())
     const rows = this.#surplus.splice(0, parkedAtOnce)
     if (rows.length === 0) return 0
     const lanes = holdings.among(rows.map(({ lane }) => lane))
-    await park(
-      session,
-      rows.map(({ id }) => id),
-      lanes,
-    )
+    const ids = rows.map(({ id }) => id)
+    const refused = await isolate(ids, async part => void (await park(session, part, lanes)))
+    for (const { item, error } of refused) intake.refusals.refused(item, error, performance.now())
     return rows.length
   }
 

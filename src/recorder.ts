@@ -1,12 +1,11 @@
 import { Bell } from './bell.ts'
 import type { Attempt } from './model.ts'
 import type { Log } from './observe/log.ts'
+import { isolate } from './outbox/isolate.ts'
 import { lockedPauseMs, look } from './outbox/look.ts'
 import { record } from './outbox/record.ts'
-import { isDataError, type Session } from './outbox/session.ts'
-
-/** An attempt that the database refuses even without its texts is tried again after this, in milliseconds. */
-const refusedPauseMs = 60_000
+import { isDataError, isRefusal, type Session } from './outbox/session.ts'
+import { ascii, asciiReason, Refusals } from './refusals.ts'
 
 /** What becomes of an attempt once it is written down. */
 export interface RecorderEvents {
@@ -28,6 +27,7 @@ export class Recorder {
   readonly #relay: () => string
   readonly #events: RecorderEvents
   readonly #log: Log
+  readonly #refusals: Refusals
   readonly #bell = new Bell()
   readonly #ids = new Set<string>()
   #waiting: Attempt[] = []
@@ -39,6 +39,7 @@ export class Recorder {
   constructor(options: { readonly relay: () => string; readonly log: Log }, events: RecorderEvents) {
     this.#relay = options.relay
     this.#log = options.log
+    this.#refusals = new Refusals(options.log, 'record_refused')
     this.#events = events
   }
 
@@ -55,7 +56,12 @@ export class Recorder {
 
   /** Outcomes that are not committed yet. */
   get backlog(): number {
-    return this.#waiting.length + this.#underWay.size + this.#resting
+    return this.pressing + this.#resting
+  }
+
+  /** Those of them that could be: their rows are neither locked nor refused. */
+  get pressing(): number {
+    return this.#waiting.length + this.#underWay.size
   }
 
   /** Records until `open` says no; then what is here waits for the next session. Throws when the session fails. */
@@ -95,13 +101,10 @@ export class Recorder {
     return batch
   }
 
+  /** One attempt that PostgreSQL refuses must not hold up the others. */
   async #recordBatch(session: Session, batch: readonly Attempt[]): Promise<void> {
-    try {
-      await this.#recordNow(session, batch)
-    } catch (error) {
-      if (!isDataError(error)) throw error
-      await this.#halve(session, batch, error as Error)
-    }
+    const refused = await isolate(batch, part => this.#recordNow(session, part))
+    for (const { item, error } of refused) await this.#recordWithLess(session, item, error)
   }
 
   async #recordNow(session: Session, batch: readonly Attempt[]): Promise<void> {
@@ -146,37 +149,52 @@ export class Recorder {
 
   #end(attempt: Attempt, event: (attempt: Attempt) => void): void {
     this.#underWay.delete(attempt.id)
+    this.#refusals.passed(attempt.id)
     this.#ids.delete(attempt.id)
     event(attempt)
   }
 
-  /** One row that the database refuses must not hold up the others: the batch is halved until it is alone. */
-  async #halve(session: Session, batch: readonly Attempt[], error: Error): Promise<void> {
-    if (batch.length > 1) {
-      const middle = batch.length >> 1
-      await this.#recordBatch(session, batch.slice(0, middle))
-      await this.#recordBatch(session, batch.slice(middle))
-      return
+  /**
+   * What a receiver has answered may be more than the encoding of the database can hold. So an attempt whose values are
+   * refused gives up its texts one after the other, the excerpt first; any other refusal has other reasons than texts.
+   */
+  async #recordWithLess(session: Session, attempt: Attempt, refusal: Error): Promise<void> {
+    let error = refusal
+    for (const { without, less } of lessAndLess(attempt, refusal)) {
+      if (!isDataError(error)) break
+      try {
+        await this.#recordNow(session, [less])
+        const { id, attempt: number } = attempt
+        return this.#log[without === 'reason' ? 'error' : 'debug']('record_refused', {
+          id,
+          attempt: number,
+          err: refusal,
+        })
+      } catch (again) {
+        if (!isRefusal(again)) throw again
+        error = again
+      }
     }
-    for (const attempt of batch) await this.#recordBare(session, attempt, error)
+    this.#rest(attempt, this.#refusals.refused(attempt.id, error, performance.now(), { attempt: attempt.attempt }))
   }
+}
 
-  /** What the receiver or the network said could not be stored: the outcome is, without its texts. */
-  async #recordBare(session: Session, attempt: Attempt, error: Error): Promise<void> {
-    this.#log.error('record_refused', { id: attempt.id, attempt: attempt.attempt, err: error })
-    const note = `could not be stored: ${error.message.replace(/[^\x20-\x7e]/g, '?')}`
-    const outcome = { ...attempt.outcome, error: note, responseExcerpt: null }
-    const { decision } = attempt
-    const bare = {
-      ...attempt,
-      outcome,
-      decision: decision.status === 'delivered' ? decision : { ...decision, reason: note },
-    }
-    try {
-      await this.#recordNow(session, [bare])
-    } catch (again) {
-      if (!isDataError(again)) throw again
-      this.#rest(attempt, refusedPauseMs)
-    }
-  }
+interface Less {
+  readonly without: 'excerpt' | 'accents' | 'reason'
+  readonly less: Attempt
+}
+
+/** The attempt without its excerpt; with its reasons in ASCII; and with what PostgreSQL says in their place. */
+function lessAndLess(attempt: Attempt, refusal: Error): Less[] {
+  const { outcome, decision } = attempt
+  const withTexts = (change: (text: string) => string): Attempt => ({
+    ...attempt,
+    outcome: { ...outcome, error: outcome.error === null ? null : change(outcome.error), responseExcerpt: null },
+    decision: decision.status === 'delivered' ? decision : { ...decision, reason: change(decision.reason) },
+  })
+  return [
+    { without: 'excerpt', less: withTexts(text => text) },
+    { without: 'accents', less: withTexts(ascii) },
+    { without: 'reason', less: withTexts(() => `could not be stored: ${asciiReason(refusal)}`) },
+  ]
 }

@@ -24,7 +24,7 @@ import { type Listening, Term } from './term.ts'
 import { version } from './version.ts'
 import type { WakeReason } from './wake.ts'
 
-/** Outcomes that may wait to be recorded before no more are made. */
+/** Outcomes that may wait for their turn to be recorded before no more are made. */
 const maxUnrecorded = 1_000
 
 /**
@@ -77,8 +77,8 @@ export class Relay {
       connectionsOf: origin => settingsOf(origin).concurrency,
       connect: proxiedConnect(policy, settingsOf, connectTimeoutMs),
     })
-    const horizonMs = Math.max(5_000, 3 * pollMs)
-    this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs, drainMs: 15_000 })
+    this.#horizonMs = Math.max(5_000, 3 * pollMs)
+    this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs: this.#horizonMs, drainMs: 15_000 })
     this.#lease = new Lease({ leaseMs, marginMs: leaseMarginMs }, systemClocks)
     this.#keeper = new Keeper(
       { lease: this.#lease, holdings: this.#holdings, sequencer: this.#sequencer, log },
@@ -88,7 +88,6 @@ export class Relay {
       { relay: () => this.#keeper.name, log },
       { recorded: this.#recorded, overtaken: this.#overtaken, lost: this.#lost },
     )
-    this.#horizonMs = horizonMs
     this.#policy = {
       baseMs: config.retryBaseMs,
       capMs: config.retryCapMs,
@@ -202,6 +201,7 @@ export class Relay {
       sequencer: this.#sequencer,
       holdings: this.#holdings,
       recorder: this.#recorder,
+      log: this.#log,
       policy: this.#policy,
       isSending: (id, attempt) => this.#inFlight.has(attemptName(id, attempt)),
       bell: this.#bell,
@@ -259,7 +259,7 @@ export class Relay {
   }
 
   #slots(): number {
-    if (!this.#lease.isHeld || this.#recorder.backlog > maxUnrecorded) return 0
+    if (!this.#lease.isHeld || this.#recorder.pressing > maxUnrecorded) return 0
     return this.#config.concurrency - this.#inFlight.size
   }
 

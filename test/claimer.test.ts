@@ -6,8 +6,10 @@ import type { Intake } from '../src/intake.ts'
 import type { Claim, WaitingCallback } from '../src/model.ts'
 import { heldPauseMs } from '../src/outbox/look.ts'
 import type { Session, Statement } from '../src/outbox/session.ts'
+import { Refusals } from '../src/refusals.ts'
 import { Sequencer } from '../src/sequencer.ts'
 import { eventually } from './fixtures/eventually.ts'
+import { silentLog } from './fixtures/silent-log.ts'
 import { Stage } from './outbox/stage.ts'
 
 const stage = await Stage.open(t)
@@ -29,7 +31,7 @@ function claiming() {
     },
   } as unknown as Session
   const bell = new Bell()
-  const intake = {} as Intake
+  const intake = { refusals: new Refusals(silentLog, 'callback_refused') } as Intake
   const deliver = (claim: Claim) => claims.push(claim)
   const claimer = new Claimer({ session, sequencer, holdings, intake, bell, slots: () => 8, deliver })
   let isOpen = true

@@ -43,6 +43,7 @@ function staged(sending: readonly string[] = []) {
     sequencer,
     holdings,
     recorder,
+    log,
     policy: { baseMs: 1, capMs: 1, retryAfterCapMs: 1, settingsOf: () => ({ maxAttempts: 9, unknown: 'resend' }) },
     isSending: (id, attempt) => sending.includes(`${id} ${attempt}`),
     bell: new Bell(),

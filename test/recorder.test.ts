@@ -173,6 +173,30 @@ t.test('an outcome whose texts the database refuses is recorded without them, an
   t.ok(stand.records.length < 20, `${stand.records.length} statements`)
 })
 
+t.test(
+  'rows that are refused for other reasons than their values rest, and do not count among what presses',
+  async t => {
+    mock.timers.enable({ apis: ['setTimeout'] })
+    t.teardown(() => mock.timers.reset())
+    const { stand, recorder, told, lines } = staged(3)
+    stand.refusalCode = 'P0001'
+    stand.refuses = id => id === '1'
+    for (let id = 0; id < 3; id++) recorder.add(attemptOf(id, dead))
+    await recorder.flush(stand.session)
+    t.same(told, ['recorded 0', 'recorded 2'])
+    t.same([recorder.backlog, recorder.pressing], [1, 0])
+    for (const tick of [1_000, 2_000, 4_000]) {
+      mock.timers.tick(tick - 1)
+      t.equal(recorder.pressing, 0)
+      mock.timers.tick(1)
+      t.equal(recorder.pressing, 1)
+      await recorder.flush(stand.session)
+    }
+    t.equal(stand.reasons.has('1'), false, 'its texts are not taken away')
+    t.same(lines, Array(4).fill('record_refused'))
+  },
+)
+
 t.test('one that is refused even so is kept for later, and holds up nobody', async t => {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())

@@ -1,7 +1,7 @@
 import { laneCount } from '../lanes.ts'
 import type { Claim, OwnedLane, WaitingCallback } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { holds, isFree, isRow } from './sql.ts'
+import { holds, isFree, isRow, sentKey } from './sql.ts'
 
 /**
  * Lanes that are still mine at my epoch. The lock is FOR KEY SHARE: a takeover changes the epoch, which the unique
@@ -46,7 +46,7 @@ const claimStatement: Statement = {
       from free
      where ${isRow('free.id')}
     returning c.id, c.attempts as attempt, c.claimed_epoch as epoch, c.message_id as "messageId", c.lane,
-              c.ordering_key as "orderingKey", c.origin, c.url, c.form::text as form, c.traceparent,
+              ${sentKey} as "orderingKey", c.origin, c.url, c.form::text as form, c.traceparent,
               c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts"`,
 }
 

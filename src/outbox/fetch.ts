@@ -1,6 +1,6 @@
 import type { WaitingCallback } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { holds, isFree } from './sql.ts'
+import { holds, isFree, keyOf, sentKey } from './sql.ts'
 
 /** A row as the indexes list it: not settled, for now. */
 export interface Listed extends WaitingCallback {
@@ -48,7 +48,7 @@ export interface ParkedPosition {
 
 /** Few: with a million rows each costs a second. What only a claimed row is asked for comes in one. */
 const columns = `
-             c.id, c.lane, c.ordering_key as "orderingKey", c.origin,
+             c.id, c.lane, ${sentKey} as "orderingKey", c.origin,
              case c.status when 'claimed' then json_build_object(
                'messageId', c.message_id, 'attempt', c.attempts, 'epoch', c.claimed_epoch::text, 'attemptOfBudget', c.attempts - c.budget_from, 'maxAttempts', c.max_attempts,
                'msAgo', extract(epoch from clock_timestamp() - c.claimed_at) * 1000) end as claimed`
@@ -164,7 +164,7 @@ const byKeyStatement: Statement = {
   name: 'ringback_by_key',
   text: `
     select ${columns}, ${standing}
-      from unnest($1::text[]) as wanted (key)
+      from (select ${keyOf('sent')} as key from unnest($1::text[]) as asked (sent)) wanted
      cross join lateral (
        select * from outbox.callback c
         where c.settled_at is null and c.ordering_key is not null

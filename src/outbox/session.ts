@@ -195,9 +195,22 @@ export function endsSession(error: unknown): boolean {
   return code.startsWith('08') || code.startsWith('57P') || code === '25006' || code === '26000'
 }
 
+/**
+ * PostgreSQL refuses the statement, and the session goes on: for a fault of the statement, or of one of its rows. Not: it has
+ * no memory or disk left (53), or cannot read its files (58).
+ */
+export function isRefusal(error: unknown): error is pg.DatabaseError {
+  return error instanceof pg.DatabaseError && !endsSession(error) && !/^(53|58)/.test(error.code ?? '')
+}
+
 /** The values of a statement were refused (class 22, 23 or 54): another row would have been taken. */
 export function isDataError(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(22|23|54)/.test(error.code ?? '')
+}
+
+/** The same values would be refused for ever. Class 54 says nothing like that: a server has it that is out of transaction ids. */
+export function isLastingDataError(error: unknown): boolean {
+  return isDataError(error) && !(error as pg.DatabaseError).code?.startsWith('54')
 }
 
 /** `lock_timeout` ran out. */

@@ -37,22 +37,43 @@ const parkStatement: Statement = {
     returning c.id`,
 }
 
+/** What can never be claimed, since its own values are refused, ends here. */
+const giveUpStatement: Statement = {
+  name: 'ringback_give_up',
+  text: `${free('true')}
+    update outbox.callback c
+       set status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1,
+           last_error = ($4::text[])[array_position($1::bigint[], c.id)]
+      from free
+     where ${isRow('free.id')}
+    returning c.id`,
+}
+
 /** @returns ids that are dead now, reason `expired`. */
 export function expire(session: Session, ids: readonly string[], lanes: readonly OwnedLane[]): Promise<string[]> {
-  return settle(session, expireStatement, ids, lanes)
+  return settle(session, expireStatement, [ids], lanes)
 }
 
 /** @returns ids that were parked by this call. */
 export function park(session: Session, ids: readonly string[], lanes: readonly OwnedLane[]): Promise<string[]> {
-  return settle(session, parkStatement, ids, lanes)
+  return settle(session, parkStatement, [ids], lanes)
+}
+
+/** @returns ids that are dead now, each for the reason given. */
+export function giveUp(
+  session: Session,
+  rows: readonly { readonly id: string; readonly reason: string }[],
+  lanes: readonly OwnedLane[],
+): Promise<string[]> {
+  return settle(session, giveUpStatement, [rows.map(row => row.id), rows.map(row => row.reason)], lanes)
 }
 
 async function settle(
   session: Session,
   statement: Statement,
-  ids: readonly string[],
+  [ids, ...more]: readonly (readonly string[])[],
   lanes: readonly OwnedLane[],
 ): Promise<string[]> {
-  const rows = await session.rows<{ id: string }>(statement, [ids, lanes.map(l => l.lane), lanes.map(l => l.epoch)])
-  return rows.map(row => row.id)
+  const values = [ids, lanes.map(l => l.lane), lanes.map(l => l.epoch), ...more]
+  return (await session.rows<{ id: string }>(statement, values)).map(row => row.id)
 }

@@ -19,3 +19,14 @@ export const holds = `holds as materialized (select array_agg(h.url_prefix) as p
 
 /** True for a callback `c` that no hold stops. Needs the CTE `holds`. A plain expression, so it is asked again of a row that was changed meanwhile. */
 export const isFree = `(c.url ^@ any ((select prefixes from holds)::text[])) is not true`
+
+/**
+ * The ordering key as a text that can always be sent. In a database that is not in UTF-8 a key may hold bytes that do not
+ * convert; there every byte beyond ASCII is sent as `\\nnn`. Nobody reads more from it than whether two keys are the same.
+ */
+export const sentKey = `case when getdatabaseencoding() = 'UTF8' then c.ordering_key::text
+             else encode(convert_to(c.ordering_key, 'SQL_ASCII'), 'escape') end`
+
+/** The key again that `sentKey` gave. */
+export const keyOf = (sent: string) => `case when getdatabaseencoding() = 'UTF8' then ${sent}
+             else convert_from(decode(${sent}, 'escape'), getdatabaseencoding()) end`

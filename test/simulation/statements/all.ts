@@ -9,6 +9,7 @@ export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_claim: claiming.claim,
   ringback_expire: claiming.expire,
   ringback_park: claiming.park,
+  ringback_give_up: claiming.giveUp,
   ringback_record: recording.record,
   ringback_look: recording.look,
   ringback_fresh: reading.fresh,

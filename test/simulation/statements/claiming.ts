@@ -93,16 +93,24 @@ export const park = settling(
   },
 )
 
-function settling(condition: (row: Row, now: number) => boolean, change: (row: Row, now: number) => void) {
+export const giveUp = settling(
+  () => true,
+  (row, now, reason) => Object.assign(row, { status: 'dead', dueAt: null, settledAt: now, lastError: reason }),
+)
+
+function settling(
+  condition: (row: Row, now: number) => boolean,
+  change: (row: Row, now: number, reason: string | null) => void,
+) {
   return function* settle(db: Database, values: readonly unknown[]): Answer {
-    const [ids, lanes, epochs] = values as [string[], number[], string[]]
+    const [ids, lanes, epochs, reasons] = values as [string[], number[], string[], string[] | undefined]
     const isWanted = (row: Row): boolean => row.status === 'pending' && condition(row, db.now)
     const mine = lockMine(db, lanes, epochs)
     try {
       const seen = wantedRows(db, ids, mine).filter(isWanted)
       yield pauseOnServer
       const rows = lockable(seen, isWanted)
-      for (const row of rows) change(row, db.now)
+      for (const row of rows) change(row, db.now, reasons?.[ids.indexOf(String(row.id))] ?? null)
       return rows.map(({ id }) => ({ id: String(id) }))
     } finally {
       mine.release()

@@ -5,7 +5,7 @@ import * as keeping from '../../../src/outbox/lanes.ts'
 import { look } from '../../../src/outbox/look.ts'
 import { record } from '../../../src/outbox/record.ts'
 import type { Session } from '../../../src/outbox/session.ts'
-import { expire, park } from '../../../src/outbox/settle.ts'
+import { expire, giveUp, park } from '../../../src/outbox/settle.ts'
 import { WakeLock } from '../../../src/outbox/wake-lock.ts'
 import { attempt, dead, delivered, gone, retry } from '../../outbox/attempts.ts'
 import { waiting } from '../../outbox/stage.ts'
@@ -45,6 +45,7 @@ export class WildRelay {
     'record again': () => this.#record(),
     expire: () => this.#settle(expire),
     park: () => this.#settle(park),
+    'give up': () => this.#settle(giveUpSome),
     look: () => this.#look(),
     'read fresh': () => this.#readFresh(),
     'read due': () => this.#readDue(),
@@ -249,4 +250,9 @@ function sorted<T>(rows: readonly T[], name: keyof T): T[] {
 async function read<Position>(reading: Promise<fetch.Reading<Position>>): Promise<fetch.Reading<Position>> {
   const { rows, reached, read } = await reading
   return { rows: sorted(rows, 'id'), reached, read }
+}
+
+const giveUpSome: typeof expire = (session, ids, lanes) => {
+  const rows = ids.filter((_, n) => n % 8 === 0).map(id => ({ id, reason: `row ${id}` }))
+  return giveUp(session, rows, lanes)
 }

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import t from 'tap'
+import { eventually } from '../fixtures/eventually.ts'
+import { Stage } from '../fixtures/stage.ts'
+
+/** Databases in which a text may hold a byte that is no character to whoever speaks UTF-8. */
+const spellings = [
+  { encoding: 'WIN1252', byte: '81' },
+  { encoding: 'SQL_ASCII', byte: 'e9' },
+] as const
+
+const others = 20
+
+/** Callbacks that nothing is wrong with. */
+async function insertOthers(stage: Stage): Promise<string[]> {
+  const ids: string[] = []
+  for (let n = 0; n < others; n += 1) ids.push(await stage.insert({ n }))
+  return ids
+}
+
+/** A trigger of the user's own on `outbox.callback`. */
+async function plant(stage: Stage, when: string, body: string): Promise<void> {
+  await stage.client.query(
+    `create function refuse_one() returns trigger language plpgsql as $$ begin ${body}; return new; end $$`,
+  )
+  await stage.client.query(`create trigger refuse_one ${when} execute function refuse_one()`)
+}
+
+const troubles = (relay: { readonly logs: readonly { readonly event?: string }[] }) =>
+  relay.logs.filter(({ event }) => event === 'database_away' || event === 'database_refuses')
+
+for (const { encoding, byte } of spellings) {
+  t.test(
+    `${encoding}: a byte that does not convert ends its own callback, with the reason; the others go on`,
+    async t => {
+      const stage = await Stage.set(t, { encoding })
+      const odd = `convert_from('\\x${byte}', '${encoding}')`
+      const { rows } = await stage.client.query<{ id: string }>(
+        `insert into outbox.callback (url, form) values ($1, ('{"a":"' || ${odd} || '"}')::json) returning id`,
+        [stage.receiver.url('/odd')],
+      )
+      const { rows: keyed } = await stage.client.query<{ id: string }>(
+        `insert into outbox.callback (url, ordering_key) select $1, 'caf' || ${odd} from generate_series(1, 3) returning id`,
+        [stage.receiver.url('/keyed')],
+      )
+      const ids = await insertOthers(stage)
+      const relay = await stage.relay()
+      for (const id of ids) await stage.becomes(id, 'delivered')
+      await eventually(async () => {
+        const settled = await stage.client.query(`select from outbox.callback where status = 'delivered'`)
+        assert.equal(settled.rowCount, others + keyed.length)
+      })
+      t.match(await relay.until('callback_refused'), { id: rows[0]?.id, becomes: 'dead' })
+      const dead = await stage.client.query('select status, attempts, last_error from outbox.callback where id = $1', [
+        rows[0]?.id,
+      ])
+      t.match(dead.rows, [{ status: 'dead', attempts: 0, last_error: /^PostgreSQL refuses it: .*byte sequence.*0x/ }])
+      t.same(troubles(relay), [])
+      t.equal(stage.receiver.arrivals.length, others + keyed.length)
+    },
+  )
+}
+
+const raising = [
+  { what: 'a user’s trigger raises', body: `raise exception 'not this one'`, reason: /not this one/ },
+  {
+    what: 'a user’s trigger lacks a grant',
+    body: 'perform count(*) from public.audit',
+    reason: /permission denied for table audit/,
+  },
+]
+
+for (const { what, body, reason } of raising)
+  for (const status of ['claimed', 'delivered']) {
+    t.test(
+      `${what} as a row becomes ${status}: it waits, with the reason on the log, and the others go on`,
+      async t => {
+        const stage = await Stage.set(t)
+        await stage.client.query('create table audit ()')
+        await plant(
+          stage,
+          `before update on outbox.callback for each row when (new.form::text ~ 'odd' and new.status = '${status}')`,
+          body,
+        )
+        const odd = await stage.insert({ odd: true })
+        const ids = await insertOthers(stage)
+        const relay = await relayOfItsRole(stage)
+        for (const id of ids) await stage.becomes(id, 'delivered')
+        const event = status === 'claimed' ? 'callback_refused' : 'record_refused'
+        const line = await relay.until(event)
+        t.match(line, { id: odd, err: { message: reason } })
+        await relay.until(event, ({ tries }) => tries === 3)
+        t.ok(relay.logs.filter(each => each.event === event).length <= 4, 'it is not tried again and again')
+        t.same(troubles(relay), [])
+        t.match(await stage.row(odd), { status: status === 'claimed' ? 'pending' : 'claimed' })
+        await stage.client.query('drop trigger refuse_one on outbox.callback')
+        await stage.becomes(odd, 'delivered')
+        t.equal(stage.receiver.arrivals.length, others + 1)
+      },
+    )
+  }
+
+/** With the rights of a relay and no others. */
+const relayOfItsRole = (stage: Stage) => stage.relay({}, { env: { PGOPTIONS: '-c role=outbox_relay' } })
+
+t.test('a statement that is refused whichever row it is for blames none of them', async t => {
+  const stage = await Stage.set(t)
+  const relay = await relayOfItsRole(stage)
+  await stage.becomes(await stage.insert({ n: 'first' }), 'delivered')
+  await stage.client.query('revoke update (attempts) on outbox.callback from outbox_relay')
+  const ids = await insertOthers(stage)
+  await relay.until('database_refuses')
+  await stage.client.query('grant update (attempts) on outbox.callback to outbox_relay')
+  for (const id of ids) t.equal((await stage.becomes(id, 'delivered')).attempts, 1)
+  t.notOk(relay.logs.some(({ event }) => event === 'callback_refused'))
+})
+
+t.test(
+  'LATIN1: an answer that its encoding cannot hold is recorded without its excerpt, with its reason, and is no alarm',
+  async t => {
+    const stage = await Stage.set(t, { encoding: 'LATIN1' })
+    stage.receiver.answer = ({ path }) =>
+      path === '/odd' ? { status: 503, body: '失败' } : { status: 503, body: 'déjà' }
+    const relay = await stage.relay()
+    const odd = await stage.insert({}, { path: '/odd', max_attempts: 1 })
+    const even = await stage.insert({}, { path: '/even', max_attempts: 1 })
+    for (const id of [odd, even]) {
+      const { last_error, last_http_status } = await stage.becomes(id, 'dead')
+      t.equal(last_error, 'gave up after 1 of 1 attempts: HTTP 503 Service Unavailable')
+      t.equal(last_http_status, 503)
+    }
+    const { rows } = await stage.client.query(
+      'select error, http_status, response_excerpt from outbox.attempt order by callback_id',
+    )
+    t.same(rows, [
+      { error: 'HTTP 503 Service Unavailable', http_status: 503, response_excerpt: null },
+      { error: 'HTTP 503 Service Unavailable', http_status: 503, response_excerpt: 'déjà' },
+    ])
+    t.same(
+      relay.logs.filter(({ level }) => level === 'error'),
+      [],
+    )
+  },
+)
