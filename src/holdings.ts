@@ -3,6 +3,7 @@ import type { OwnedLane } from './model.ts'
 /** The lanes this relay owns now, with their epochs; and those of them that it drains before it gives them up. */
 export class Holdings {
   #epochs = new Map<number, string>()
+  readonly #since = new Map<number, number>()
   #draining = new Set<number>()
 
   get size(): number {
@@ -21,6 +22,11 @@ export class Holdings {
     return this.#epochs.get(lane)
   }
 
+  /** Since when the lane is owned with its epoch, as `performance.now()`; NaN: it is not. */
+  ownedSince(lane: number): number {
+    return this.#since.get(lane) ?? Number.NaN
+  }
+
   /** True while new work of the lane may start. */
   serves(lane: number): boolean {
     return this.#epochs.has(lane) && !this.#draining.has(lane)
@@ -35,12 +41,17 @@ export class Holdings {
   }
 
   add(lanes: readonly OwnedLane[]): void {
-    for (const { lane, epoch } of lanes) this.#epochs.set(lane, epoch)
+    const now = performance.now()
+    for (const { lane, epoch } of lanes) {
+      this.#epochs.set(lane, epoch)
+      this.#since.set(lane, now)
+    }
   }
 
   remove(lanes: Iterable<number>): void {
     for (const lane of lanes) {
       this.#epochs.delete(lane)
+      this.#since.delete(lane)
       this.#draining.delete(lane)
     }
   }

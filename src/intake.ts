@@ -101,7 +101,8 @@ export class Intake {
   #recover(row: Listed, now: number): boolean {
     const { holdings, recorder, policy, isSending } = this.#parts
     const epoch = holdings.epochOf(row.lane)
-    const attempt = epoch === undefined ? undefined : recover(row, epoch, policy, now)
+    if (epoch === undefined) return false
+    const attempt = recover(row, { epoch, ms: now - holdings.ownedSince(row.lane) }, policy, now)
     if (!attempt || recorder.holds(row.id) || isSending(row.id, attempt.attempt)) return false
     recorder.add(attempt)
     return true

@@ -21,8 +21,11 @@ t.test('what was taken is held with its epoch, until it is removed', async t => 
 
 t.test('a lane that is taken again has the new epoch', async t => {
   const holdings = holding(1)
+  const since = holdings.ownedSince(1)
   holdings.add([{ lane: 1, epoch: '11' }])
   t.equal(holdings.epochOf(1), '11')
+  t.ok(holdings.ownedSince(1) > since)
+  t.ok(Number.isNaN(holdings.ownedSince(2)))
   t.equal(holdings.size, 1)
 })
 

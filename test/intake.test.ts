@@ -16,6 +16,7 @@ function listed(attempt: number | null): Listed {
     messageId: 'm',
     attempt: attempt ?? 0,
     epoch,
+    laneEpoch: epoch,
     attemptOfBudget: attempt ?? 0,
     maxAttempts: null,
     msAgo: 20,

@@ -13,6 +13,8 @@ export interface Claimed {
   readonly messageId: string
   readonly attempt: number
   readonly epoch: string
+  /** That of the lane when the row was read. */
+  readonly laneEpoch: string
   readonly attemptOfBudget: number
   readonly maxAttempts: number | null
   readonly msAgo: number
@@ -46,12 +48,17 @@ export interface ParkedPosition {
   readonly id: string
 }
 
+/** Within a century: the owner of the table may write what he likes. */
+const msAgo = `case when isfinite(c.claimed_at)
+                  then least(greatest(extract(epoch from clock_timestamp() - c.claimed_at) * 1000, 0), 3e12) else 0 end`
+
 /** Few: with a million rows each costs a second. What only a claimed row is asked for comes in one. */
 const columns = `
              c.id, c.lane, ${sentKey} as "orderingKey", c.origin,
              case c.status when 'claimed' then json_build_object(
-               'messageId', c.message_id, 'attempt', c.attempts, 'epoch', c.claimed_epoch::text, 'attemptOfBudget', c.attempts - c.budget_from, 'maxAttempts', c.max_attempts,
-               'msAgo', extract(epoch from clock_timestamp() - c.claimed_at) * 1000) end as claimed`
+               'messageId', c.message_id, 'attempt', c.attempts, 'epoch', c.claimed_epoch::text,
+               'laneEpoch', (select l.epoch::text from outbox.lane l where l.id = c.lane), 'attemptOfBudget', c.attempts - c.budget_from, 'maxAttempts', c.max_attempts,
+               'msAgo', ${msAgo}) end as claimed`
 
 const freshColumns = `${columns},
              0::float8 as "dueInMs", false as late, c.id::text as position, c.id as place`

@@ -142,3 +142,28 @@ t.test(
     )
   },
 )
+
+t.test('a row that is claimed under an epoch that no relay has had is recovered as unknown, and delivered', async t => {
+  const stage = await Stage.set(t)
+  const epochs = ['-7', '0', '1', '1000', '9223372036854775807']
+  const ids: string[] = []
+  await stage.client.query('set session_replication_role = replica')
+  for (const epoch of epochs) {
+    const id = await stage.insert({ epoch })
+    await stage.client.query(
+      `update outbox.callback set status = 'claimed', attempts = 1, claimed_at = $3, claimed_epoch = $2, rev = 1 where id = $1`,
+      [id, epoch, epoch === '0' ? 'infinity' : '2020-01-01'],
+    )
+    ids.push(id)
+  }
+  const relay = await stage.relay()
+  for (const id of ids) {
+    await stage.becomes(id, 'delivered')
+    t.same(await stage.outcomes(id), [
+      [1, 'unknown'],
+      [2, 'delivered'],
+    ])
+  }
+  t.same(troubles(relay), [])
+  await eventually(() => assert.equal(stage.receiver.arrivals.length, epochs.length))
+})

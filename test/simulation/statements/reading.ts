@@ -18,6 +18,7 @@ function entry(db: Database, row: Row, { late, dueInMs }: { late: boolean; dueIn
           messageId: row.messageId,
           attempt: attempts,
           epoch: String(claimedEpoch),
+          laneEpoch: String(db.lanes[lane]?.epoch),
           attemptOfBudget: attempts - budgetFrom,
           maxAttempts,
           msAgo: db.now - (claimedAt ?? 0),
