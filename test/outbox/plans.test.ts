@@ -4,7 +4,7 @@ import { noEnd, readDue, readFresh, readIds, readKeys, readParked } from '../../
 import { look } from '../../src/outbox/look.ts'
 import { record } from '../../src/outbox/record.ts'
 import type { Session, Statement } from '../../src/outbox/session.ts'
-import { expire, park } from '../../src/outbox/settle.ts'
+import { expire, giveUp, park } from '../../src/outbox/settle.ts'
 import { nodesOf, type Plan } from '../fixtures/plan.ts'
 import { allLanes, Stage, waiting } from './stage.ts'
 
@@ -53,6 +53,15 @@ const statements: Readonly<
   look: { run: session => look(session, ids), indexes: ['callback_key', 'callback_pkey'] },
   expire: { run: session => expire(session, ids, allLanes), indexes: ['callback_pkey'] },
   park: { run: session => park(session, ids, allLanes), indexes: ['callback_pkey'] },
+  'give up': {
+    run: session =>
+      giveUp(
+        session,
+        ids.map(id => ({ id, reason: 'odd' })),
+        allLanes,
+      ),
+    indexes: ['callback_pkey'],
+  },
   'fresh rows': {
     run: session => readFresh(session, lanes, { overlapFrom: '54000', after: '54500', upTo: noEnd }, 1_000),
     indexes: ['callback_fresh'],

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { claim } from '../../src/outbox/claim.ts'
 import { takeLanes } from '../../src/outbox/lanes.ts'
-import { expire, park } from '../../src/outbox/settle.ts'
+import { expire, giveUp, park } from '../../src/outbox/settle.ts'
 import { allLanes, Stage, waiting } from './stage.ts'
 
 const stage = await Stage.open(t)
@@ -30,6 +30,24 @@ t.test('nothing else expires: not yet, never, claimed, settled, or in a lane tha
   t.same(await expire(stage.session, [due], allLanes), [], 'an old epoch')
   t.same(await expire(stage.session, [due], []), [])
   t.match(await stage.row(due), { status: 'pending', rev: '0' })
+})
+
+t.test('pending rows of our lanes are given up, each for its own reason', async t => {
+  const [first, second, claimed] = [
+    await stage.insert(),
+    await stage.insert({ due_at: 'tomorrow' }),
+    await stage.insert(),
+  ]
+  t.equal((await claim(stage.session, [waiting(claimed)], lanes)).length, 1)
+  const rows = [claimed, second, first].map(id => ({ id, reason: `for ${id}` }))
+  t.same(await giveUp(stage.session, rows, allLanes), [], 'an old epoch')
+  t.same((await giveUp(stage.session, rows, lanes)).sort(), [first, second].sort())
+  for (const id of [first, second]) {
+    const row = await stage.row(id)
+    t.match(row, { status: 'dead', last_error: `for ${id}`, attempts: 0, due_at: null, rev: '1' })
+    t.ok(row.settled_at && row.dead_at)
+  }
+  t.match(await stage.row(claimed), { status: 'claimed' })
 })
 
 t.test('a row is parked once: never tried, or due; its attempts are kept', async t => {
