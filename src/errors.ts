@@ -54,6 +54,25 @@ export class DefectError extends RingbackError {
   }
 }
 
+/** What stands between hands each transaction another session: nothing that a relay keeps in a session would last. */
+export class PoolerError extends RingbackError {
+  readonly code = 'RINGBACK_POOLER'
+  readonly exitCode = 2
+
+  constructor() {
+    super(
+      'DATABASE_URL leads through a pooler in transaction mode, and a relay needs sessions of its own: for its locks, for ' +
+        'LISTEN, for prepared statements; name PostgreSQL itself, or a pool in session mode (producers may keep the pooler)',
+    )
+  }
+}
+
+/** A policy of row level security hides callbacks from the relay, or refuses what it writes. */
+export class RowSecurityError extends RingbackError {
+  readonly code = 'RINGBACK_ROW_SECURITY'
+  readonly exitCode = 2
+}
+
 /**
  * What an error says, never empty: a refused connection to a name with two addresses is an AggregateError whose own message
  * is.

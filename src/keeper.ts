@@ -61,14 +61,11 @@ export class Keeper {
   }
 
   /**
-   * Takes up the lease with a new session, and the lanes that are free. A session that says nothing for two leases is ended by the
-   * server: a relay that is stopped, or whose machine is lost, would keep its name and the lock under which it sleeps for hours. Lanes held on another server, or before this one was
+   * Takes up the lease with a new session, and the lanes that are free. Lanes held on another server, or before this one was
    * started, are taken anew, under new epochs: a standby that was promoted may not know of the last claims and records, so a
    * claim of the old epoch is no proof that nothing was sent, and an id may have been given to another row since.
    */
   async start(session: Session): Promise<void> {
-    const { leaseMs } = this.#options
-    await session.run(`set lock_timeout = '2s'; set idle_session_timeout = ${2 * leaseMs}`)
     const isSame = this.#name !== '' && (await db.lockName(session, this.#name)) && (await this.#renew(session))
     if (!isSame) await this.#enrol(session)
     if (session.server !== this.#server) this.#holdings.remove(this.#holdings.lanes)

@@ -20,7 +20,7 @@ const examples: readonly (readonly [string, string])[] = [
 const exitCodes: readonly (readonly [string, string])[] = [
   ['0', 'well'],
   ['1', 'failed while running, such as a database that does not answer; or `doctor` found a fault'],
-  ['2', 'wrong usage or configuration; every fault is named at once'],
+  ['2', 'wrong usage or configuration, every fault named at once; a pooler in transaction mode, or row level security'],
   ['3', 'the schema is missing, too old or too new for this ringback'],
   ['4', 'the database is a standby'],
 ]

@@ -38,7 +38,7 @@ function holdingRenewals(session: Session) {
     return reply
   }
   const run = (text: string) => session.run(text)
-  return { slow: { rows, run } as unknown as Session, state, letGo }
+  return { slow: { rows, run, pid: session.pid } as unknown as Session, state, letGo }
 }
 
 /** Has the keeper renew and share; the returned function ends that. */
@@ -74,7 +74,7 @@ t.test('a relay that has left trusts no lane again, though a renewal of its was 
 /** The same session, of a server that seems to be another one. */
 function elsewhere(session: Session): Session {
   const [rows, run] = [session.rows.bind(session), session.run.bind(session)]
-  return { rows, run, server: 'another' } as unknown as Session
+  return { rows, run, pid: session.pid, server: 'another' } as unknown as Session
 }
 
 t.test('a server in the place of another is not trusted to know what was sent: all lanes get new epochs', async t => {
@@ -106,19 +106,4 @@ t.test('a relay that seldom looks at the lanes renews in time all the same', asy
   })
   t.ok(lease.isHeld)
   await stop()
-})
-
-t.test('the session of a relay that says nothing any more is ended, with its name and its locks', async t => {
-  const { stage, session, keeper } = await staged(t)
-  await keeper.start(session)
-  const show = { name: 'timeout', text: 'show idle_session_timeout' }
-  t.same(await session.rows(show), [{ idle_session_timeout: '6s' }], 'two leases')
-  t.equal(
-    (
-      await stage.query(
-        "select from pg_locks l join pg_database d on d.oid = l.database where l.locktype = 'advisory' and d.datname = current_database()",
-      )
-    ).length,
-    1,
-  )
 })

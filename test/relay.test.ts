@@ -12,7 +12,13 @@ t.test('what must not happen while delivering ends the relay, with its reason', 
   const connection = { connectionString: stage.database.url }
   const common = { schema: 'outbox', timeoutMs: 10_000, prepared: true, relay: 'relay' }
   const id = await stage.insert()
-  const sessions = await Sessions.open({ ...common, connection })
+  const sessions = await Sessions.open({
+    ...common,
+    connection,
+    leaseMs: config.leaseMs,
+    former: [],
+    standbyAwaited: () => {},
+  })
   await t.rejects(relay.serve(sessions, null), {
     code: 'RINGBACK_DEFECT',
     message: `delivering callback ${id}: out of luck; this is a defect of Ringback`,

@@ -3,20 +3,24 @@ import type { Values } from '../options.ts'
 import { type Database, databaseOf } from '../outbox/database.ts'
 import { checkSchema } from '../outbox/installed.ts'
 import { Session, type SessionOptions } from '../outbox/session.ts'
+import { commandSettings, settle } from '../outbox/settings.ts'
 
 /** Which database, and whose tables in it. */
 export type Place = Pick<Values, 'databaseUrl' | 'schema'>
 
+/** For one statement: a replay may be of millions of rows. */
+const timeoutMs = 3_600_000
+
 /**
- * Runs `use` in a session and a transaction of its own, on a schema that was found to fit this binary. In the transaction
- * nothing that others have created in `public` is run, even behind a pooler.
+ * Runs `use` in a session and a transaction of its own, on a schema that was found to fit this binary. What it relies on is
+ * set for that transaction: behind a pooler the session is another program's the next moment.
  *
  * @throws SchemaError, StandbyError, or what pg throws when it cannot connect.
  */
 export async function inDatabase<T>(config: Place, command: string, use: (db: Database) => Promise<T>): Promise<T> {
-  // A replay of millions of rows is one statement.
-  return inSession(config, command, { timeoutMs: 3_600_000 }, async session => {
-    await session.run('begin; set local search_path = pg_catalog, pg_temp')
+  return inSession(config, command, { timeoutMs }, async session => {
+    await session.run('begin isolation level read committed read write')
+    await settle(session, commandSettings(timeoutMs), 'transaction')
     await checkSchema(session, config.schema)
     const result = await use(databaseOf(session))
     await session.run('commit')

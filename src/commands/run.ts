@@ -2,9 +2,9 @@ import { connectionOf, type RunConfig } from '../config.ts'
 import { RingbackError } from '../errors.ts'
 import { createLog, type Log } from '../observe/log.ts'
 import { isLasting, Outage } from '../outage.ts'
-import { checkSchema, isNotifying } from '../outbox/installed.ts'
+import { checkSchema, isNotifying, refuseRowSecurity } from '../outbox/installed.ts'
 import { Listener } from '../outbox/listener.ts'
-import { isTransient, isUndefined, sessionName } from '../outbox/session.ts'
+import { type Backend, isTransient, isUndefined, sessionName } from '../outbox/session.ts'
 import { Sessions } from '../outbox/sessions.ts'
 import { Relay } from '../relay.ts'
 import { reloadOnSignal } from '../reload.ts'
@@ -33,12 +33,12 @@ async function relayUntilStopped(config: RunConfig, relay: Relay, log: Log): Pro
   reloadOnSignal(config, log, destinations => relay.goBy(destinations))
   const outage = new Outage(log)
   const mustEnd = (error: unknown) => error instanceof RingbackError || isLasting(error) || !isTransient(error)
-  const sessions = await connect(config, outage, stopped.signal, mustEnd)
+  const sessions = await connect(config, { log, outage, stopping: stopped.signal, former: [] }, mustEnd)
   if (!sessions) return 0
   const notified = await inspect(sessions, config)
   const listener = notified ? startListener(config, relay, log) : null
   try {
-    await serveTerms(config, { relay, outage, listener, stopping: stopped.signal }, sessions)
+    await serveTerms(config, { log, relay, outage, listener, stopping: stopped.signal }, sessions)
     await stopped.done
   } finally {
     await listener?.stop()
@@ -50,6 +50,7 @@ async function relayUntilStopped(config: RunConfig, relay: Relay, log: Log): Pro
 /** Does the schema fit, and do inserts notify? Closes the sessions when it does not. */
 async function inspect(sessions: Sessions, { schema }: RunConfig): Promise<boolean> {
   try {
+    await refuseRowSecurity(sessions.read, schema)
     await checkSchema(sessions.read, schema)
     return await isNotifying(sessions.read)
   } catch (error) {
@@ -59,6 +60,7 @@ async function inspect(sessions: Sessions, { schema }: RunConfig): Promise<boole
 }
 
 interface Terms {
+  readonly log: Log
   readonly relay: Relay
   readonly outage: Outage
   readonly listener: Listener | null
@@ -68,7 +70,7 @@ interface Terms {
 /** Term after term: the connections fail, are made anew, and the relay goes on. */
 async function serveTerms(
   config: RunConfig,
-  { relay, outage, listener, stopping }: Terms,
+  { log, relay, outage, listener, stopping }: Terms,
   first: Sessions,
 ): Promise<void> {
   let failure: unknown
@@ -84,20 +86,28 @@ async function serveTerms(
       failure = error
       await outage.wait(error, stopping)
     }
-    sessions = await connect(config, outage, stopping, isLasting)
+    sessions = await connect(config, { log, outage, stopping, former: sessions.backends }, isLasting)
   }
+}
+
+interface Connecting extends Pick<Terms, 'log' | 'outage' | 'stopping'> {
+  /** What the sessions of the former term were on the server. */
+  readonly former: readonly Backend[]
 }
 
 /** Connects, however long it takes; undefined when stopped meanwhile. Throws what `mustEnd` says that no wait is for. */
 async function connect(
   config: RunConfig,
-  outage: Outage,
-  stopping: AbortSignal,
+  { log, outage, stopping, former }: Connecting,
   mustEnd: (error: unknown) => boolean,
 ): Promise<Sessions | undefined> {
+  const standbyAwaited = standbyWatch(log)
   while (!stopping.aborted) {
     try {
       return await Sessions.open({
+        former,
+        standbyAwaited,
+        leaseMs: config.leaseMs,
         connection: connectionOf(config),
         relay: config.name,
         schema: config.schema,
@@ -110,6 +120,23 @@ async function connect(
     }
   }
   return undefined
+}
+
+/** Says that commits wait for a standby: when it begins, and once a minute while it lasts. */
+function standbyWatch(log: Log): (standbys: string) => void {
+  let since = Number.NEGATIVE_INFINITY
+  let lastAt = since
+  let saidAt = since
+  return standbys => {
+    const now = performance.now()
+    if (now - lastAt > 15_000) since = now
+    if (since === now || now - saidAt > 60_000) {
+      const reason = `commits wait for a synchronous standby (synchronous_standby_names = '${standbys}')`
+      log.warn('standby_awaited', { reason, since_ms: Math.round(now - since) })
+      saidAt = now
+    }
+    lastAt = now
+  }
 }
 
 /** A listener that is lost so often in a row has a reason that stays: a proxy between, a channel that somebody else fills. */

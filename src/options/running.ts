@@ -54,7 +54,7 @@ export const runningOptions = {
     name: 'prepared',
     commands: ['run'],
     default: true,
-    help: 'Named prepared statements on the busy path. --no-prepared turns them off, for a proxy that does not carry them. A pooler must be in session mode: locks and LISTEN last as long as a session.',
+    help: 'Named prepared statements on the busy path. --no-prepared turns them off, for a proxy that does not carry them. A pooler must be in session mode: locks and LISTEN last as long as a session. One in transaction mode is refused.',
   },
   graceMs: {
     type: 'duration',

@@ -12,6 +12,7 @@ import { readStall, type Stall } from './examine/stall.ts'
 import { readStorage, type StorageFacts } from './examine/storage.ts'
 import { checkSchema } from './installed.ts'
 import type { Session, Statement } from './session.ts'
+import { commandSettings, settle } from './settings.ts'
 import { countUnowned, type Hold, type Relay, readHolds, readRelays } from './status.ts'
 
 /** All that `doctor` judges by. null: this role may not look, and `unseen` says why. */
@@ -78,10 +79,8 @@ const clockStatement: Statement = {
  */
 export async function readFacts(session: Session, options: { readonly watchMs?: number } = {}): Promise<Facts> {
   const connection = await readConnection(session)
-  await session.run(`
-    begin read only;
-    set local search_path = pg_catalog, pg_temp; set local lock_timeout = '2s'; set local statement_timeout = '20s';
-    set local idle_in_transaction_session_timeout = 0`)
+  await session.run('begin isolation level read committed read only')
+  await settle(session, { ...commandSettings(20_000), lock_timeout: '2s' }, 'transaction')
   const unseen: string[] = []
   const look = <T>(what: string, read: () => Promise<T>) => ifAllowed(session, what, read, unseen)
   await look('the version of the schema', () => checkSchema(session, session.schema))
@@ -109,7 +108,7 @@ async function readConnection(session: Session): Promise<ConnectionFacts> {
     const [row] = await session.rows<{ pid: number }>(pidStatement)
     if (row) answeringPids.push(row.pid)
   }
-  return { announcedPid: session.pid, answeringPids, clockAheadSeconds: await compareClocks(session) }
+  return { announcedPid: session.announcedPid, answeringPids, clockAheadSeconds: await compareClocks(session) }
 }
 
 /** The database's clock was read somewhere between two readings of ours: what lies between them is in its favour. */

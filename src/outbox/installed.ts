@@ -1,4 +1,4 @@
-import { SchemaError } from '../errors.ts'
+import { RowSecurityError, SchemaError } from '../errors.ts'
 import { migrationFiles, refuseNewer } from './migrate.ts'
 import type { Session, Statement } from './session.ts'
 
@@ -24,6 +24,30 @@ export async function checkSchema(session: Session, schema: string): Promise<voi
   if (missing.length > 0) {
     throw new SchemaError(`schema "${schema}" lacks ${missing.join(', ')}; run: ringback migrate --schema ${schema}`)
   }
+}
+
+const rowSecurityStatement: Statement = {
+  name: 'ringback_row_security',
+  text: `
+    select c.relname::text as table, current_user::text as role from pg_class c
+     where c.relnamespace = (select oid from pg_namespace where nspname = 'outbox') and c.relkind in ('r', 'p') and row_security_active(c.oid)
+     order by 1`,
+}
+
+/**
+ * Policies say nothing when they hide a row: the relay would find nothing to do.
+ *
+ * @throws RowSecurityError when row level security holds for this session's role in any table of the schema.
+ */
+export async function refuseRowSecurity(session: Session, schema: string): Promise<void> {
+  const rows = await session.rows<{ table: string; role: string }>(rowSecurityStatement)
+  const [first] = rows
+  if (!first) return
+  const tables = rows.map(({ table }) => `${schema}.${table}`)
+  throw new RowSecurityError(
+    `row level security is on for ${tables.join(', ')} and would hide callbacks from role ${first.role} without a word; ` +
+      `run: ${tables.map(table => `ALTER TABLE ${table} DISABLE ROW LEVEL SECURITY;`).join(' ')} or give the relay's login BYPASSRLS`,
+  )
 }
 
 /** True when inserts notify; false after `migrate --wake poll`. */

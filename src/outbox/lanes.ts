@@ -1,3 +1,4 @@
+import { PoolerError } from '../errors.ts'
 import type { LaneRow, RelayRow } from '../lanes.ts'
 import type { OwnedLane } from '../model.ts'
 import type { Session, Statement } from './session.ts'
@@ -46,7 +47,7 @@ const renewStatement: Statement = {
   text: `
     update outbox.relay set renewals = renewals + 1, renewed_at = clock_timestamp()
      where name = $1 and incarnation = $2
-    returning renewals`,
+    returning pg_backend_pid() as pid`,
 }
 
 const observeStatement: Statement = {
@@ -143,9 +144,15 @@ export async function enrol(session: Session, me: Identity): Promise<string> {
   return rows[0].incarnation
 }
 
-/** False: another process has taken the name over, or buried it. */
+/**
+ * False: another process has taken the name over, or buried it.
+ *
+ * @throws PoolerError when another session has answered than the one that holds our locks.
+ */
 export async function renew(session: Session, name: string, incarnation: string): Promise<boolean> {
-  return (await session.rows(renewStatement, [name, incarnation])).length === 1
+  const [row] = await session.rows<{ pid: number }>(renewStatement, [name, incarnation])
+  if (row && row.pid !== session.pid) throw new PoolerError()
+  return row !== undefined
 }
 
 export interface Observation {

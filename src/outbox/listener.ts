@@ -4,6 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import pgListen, { type Subscriber } from 'pg-listen'
 import { retryDelayMs } from '../decision.ts'
+import { messageOf } from '../errors.ts'
+import { isLockTimeout } from './session.ts'
+import { listenOptions } from './settings.ts'
 
 export interface ListenerOptions {
   readonly connection: pg.ClientConfig
@@ -49,6 +52,8 @@ export class Listener {
   readonly #options: ListenerOptions
   readonly #events: ListenerEvents
   readonly #stop = new AbortController()
+  /** A pooler between does not carry options in the startup packet. */
+  #isBare = false
   #rebuild = new AbortController()
   #running: Promise<void> = Promise.resolve()
 
@@ -107,7 +112,7 @@ export class Listener {
   #subscriber(socket: Socket): Subscriber {
     const { connection, applicationName, echoMs } = this.#options
     const config: pg.ClientConfig & { stream: () => Socket } = {
-      ...connection,
+      ...(this.#isBare ? connection : withOptions(connection, listenOptions(echoMs))),
       application_name: applicationName,
       connectionTimeoutMillis: 5_000,
       query_timeout: echoMs,
@@ -123,7 +128,7 @@ export class Listener {
     subscriber.events.on('notification', ({ channel, processId }) => {
       if (channel === schema) this.#events.hint(processId)
     })
-    await subscriber.connect()
+    await this.#connect(subscriber)
     await subscriber.listenTo(schema)
     await subscriber.listenTo(echo)
     this.#events.hint(null)
@@ -131,12 +136,48 @@ export class Listener {
       const signal = AbortSignal.timeout(echoMs)
       const heard = once(subscriber.notifications as unknown as EventEmitter, echo, { signal })
       heard.catch(() => {})
-      await subscriber.notify(echo, '')
-      await heard.catch(() => {
-        throw new Error(`the listener did not hear its own notification within ${echoMs} ms`)
-      })
+      const isSent = await subscriber.notify(echo, '').then(() => true, isStuck)
+      if (isSent) {
+        await heard.catch(() => {
+          throw new Error(`the listener did not hear its own notification within ${echoMs} ms`)
+        })
+      }
       await sleep(heartbeatMs, undefined, { signal: ended }).catch(() => {})
     }
     return new Error('stopped')
   }
+
+  async #connect(subscriber: Subscriber): Promise<void> {
+    try {
+      await subscriber.connect()
+    } catch (error) {
+      const code = (error as { code?: unknown }).code
+      if (code === '08P01') this.#isBare = true
+      if (code !== '53300') throw error
+      const remedy = "raise the role's CONNECTION LIMIT, max_connections, or the size of the pool that stands between"
+      throw new Error(`the last of the 5 connections that a relay needs is refused (${messageOf(error)}); ${remedy}`)
+    }
+  }
+}
+
+/**
+ * False: the server answers, but a transaction that has notified is still committing, and no other can notify meanwhile: it
+ * waits for a standby, perhaps. That says nothing against this connection.
+ *
+ * @throws any other error.
+ */
+function isStuck(error: unknown): false {
+  if (isLockTimeout(error)) return false
+  throw error
+}
+
+/** Beside options that are given already, in the URL or by PGOPTIONS. */
+function withOptions(connection: pg.ClientConfig, options: string): pg.ClientConfig {
+  const { connectionString } = connection
+  const inUrl = /([?&]options=)([^&#]*)/
+  if (connectionString !== undefined && inUrl.test(connectionString)) {
+    const more = encodeURIComponent(` ${options}`)
+    return { ...connection, connectionString: connectionString.replace(inUrl, `$1$2${more}`) }
+  }
+  return { ...connection, options: `${connection.options ?? process.env.PGOPTIONS ?? ''} ${options}`.trim() }
 }

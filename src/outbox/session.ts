@@ -25,11 +25,26 @@ export interface SessionOptions {
   readonly applicationName: string
   /** An answer that takes longer means that the connection is dead (a half-open socket never says so), in milliseconds. */
   readonly timeoutMs: number
-  /** false behind a transaction pooler, which hands every statement another session. */
+  /** false where something in between does not carry prepared statements. */
   readonly prepared: boolean
   /** What to do when the server is in recovery; default `refuse`. `read` is for those who only want to look. */
   readonly onStandby?: 'refuse' | 'read'
+  /** Asked while an answer is overdue, again and again. true: the server is waiting for something, so the connection is not dead. */
+  readonly isWaiting?: (backend: Backend) => Promise<boolean>
 }
+
+/** The server's process behind a session. Ids are used again; together with its start it is the only one. */
+export interface Backend {
+  readonly pid: number
+  /** Seconds since 1970, as PostgreSQL writes them; null where the session's role (`SET ROLE`) may not see its own session. */
+  readonly since: string | null
+}
+
+/** To connect, and then for the first answer, in milliseconds. */
+const connectMs = 5_000
+
+/** An answer that takes longer than this, in milliseconds, is asked about. */
+const askAfterMs = 5_000
 
 /**
  * One connection. It is used until it fails for the first time and never again: `lost` then settles, and whoever opened it
@@ -44,6 +59,9 @@ export class Session {
   #open = true
   #peer: { readonly address: string; readonly port: number } | null = null
   #server = ''
+  #backend: Backend = { pid: 0, since: null }
+  #usedAt = performance.now()
+  #unanswered = 0
   /** Resolves with the reason when the connection has failed; stays pending after an orderly `close`. */
   readonly lost: Promise<Error>
 
@@ -64,43 +82,39 @@ export class Session {
   }
 
   /**
-   * Connects and prepares the session for the relay's statements: cold generic plans would scan, a bitmap would read all due
-   * rows to sort them and return the first thousand, the just-in-time compiler alone costs 160 ms for a statement that takes
-   * one, and planning anew for each call's values, which PostgreSQL prefers for short lists, costs as much as the statement.
-   * The search_path keeps out operators and functions that others may create in `public`; not behind a pooler, where it
-   * would be set for other programs.
+   * Connects, and sets nothing: whose session it is behind a pooler is not known yet.
    *
    * @throws StandbyError when the server is in recovery, unless `onStandby` is `read`; whatever pg throws when it cannot connect.
    */
   static async open(options: SessionOptions): Promise<Session> {
     const socket = new Socket()
     const config: pg.ClientConfig & { stream: () => Socket } = {
-      connectionTimeoutMillis: 5_000,
+      connectionTimeoutMillis: connectMs,
       keepAlive: true,
       ...options.connection,
       application_name: options.applicationName,
-      query_timeout: options.timeoutMs,
       stream: () => socket,
     }
     const client = new pg.Client(config)
     const session = new Session(client, socket, options)
     try {
       await client.connect()
-      const { rows } = await client.query<{ standby: boolean; server: string }>(`
-        select pg_is_in_recovery() as standby, extract(epoch from pg_postmaster_start_time())::text as server,
-               set_config('search_path', 'pg_catalog, pg_temp', ${!options.prepared}),
-               set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
-               set_config('jit', 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false),
-               set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, false),
-               set_config('default_transaction_isolation', 'read committed', false), set_config('datestyle', 'ISO', false)`)
-      if (rows[0]?.standby && options.onStandby !== 'read')
-        throw new StandbyError('the database is a standby (in recovery); the relay needs the primary')
-      session.#server = rows[0]?.server ?? ''
+      await session.#meet()
       return session
     } catch (error) {
       session.destroy()
       throw error
     }
+  }
+
+  async #meet(): Promise<void> {
+    const { rows } = await this.query({ text: meeting }, Math.min(this.#options.timeoutMs, connectMs))
+    const [met] = rows as ({ standby: boolean; server: string } & Backend)[]
+    if (!met) throw new Error('a statement without a table must return a row')
+    if (met.standby && this.#options.onStandby !== 'read')
+      throw new StandbyError('the database is a standby (in recovery); the relay needs the primary')
+    this.#server = met.server
+    this.#backend = { pid: met.pid, since: met.since }
   }
 
   /**
@@ -116,10 +130,10 @@ export class Session {
   }
 
   /** Runs a statement that is written for this session's schema; throws as `rows` does. */
-  async query(query: pg.QueryConfig<unknown[]>): Promise<pg.QueryResult> {
+  async query(query: pg.QueryConfig<unknown[]>, timeoutMs = this.#options.timeoutMs): Promise<pg.QueryResult> {
     if (!this.#open) throw new Error('the connection to the database is lost')
     try {
-      return await this.#client.query(query)
+      return await this.#answer(query, timeoutMs)
     } catch (error) {
       if (endsSession(error)) this.#fail(error as Error)
       throw error
@@ -131,9 +145,24 @@ export class Session {
     return this.#options.schema
   }
 
+  /** The server's side, which answered when the session was opened. */
+  get backend(): Backend {
+    return this.#backend
+  }
+
   /** Process id of the server's side, as notifications name their sender. */
-  get pid(): number | undefined {
+  get pid(): number {
+    return this.#backend.pid
+  }
+
+  /** Process id that was named when the connection was made; a pooler names one of its own. */
+  get announcedPid(): number | undefined {
     return (this.#client as unknown as { processID?: number }).processID
+  }
+
+  /** For how long nothing has passed, in milliseconds; 0 while an answer is on its way. */
+  get idleMs(): number {
+    return this.#unanswered > 0 ? 0 : performance.now() - this.#usedAt
   }
 
   /** The server's end of the connection, or that of a pooler before it; null over a Unix socket. */
@@ -169,6 +198,42 @@ export class Session {
     this.#socket.destroy()
   }
 
+  /** Rejects when the answer does not come in time and the server is not known to be waiting. */
+  #answer(query: pg.QueryConfig<unknown[]>, timeoutMs: number): Promise<pg.QueryResult> {
+    const { isWaiting } = this.#options
+    this.#unanswered += 1
+    return new Promise((resolve, reject) => {
+      let endMs = performance.now() + timeoutMs
+      let timer: NodeJS.Timeout | undefined
+      const watch = () => {
+        const leftMs = endMs - performance.now()
+        if (leftMs <= 0) reject(new Error(`timeout: the database did not answer within ${timeoutMs} ms`))
+        else timer = setTimeout(ask, isWaiting ? Math.min(leftMs, askAfterMs) : leftMs)
+      }
+      const ask = async () => {
+        if (await isWaiting?.(this.#backend).catch(() => false)) endMs = performance.now() + timeoutMs
+        if (timer !== undefined) watch()
+      }
+      watch()
+      const stop = () => {
+        clearTimeout(timer)
+        timer = undefined
+        this.#unanswered -= 1
+        this.#usedAt = performance.now()
+      }
+      this.#client.query(query).then(
+        result => {
+          stop()
+          resolve(result)
+        },
+        error => {
+          stop()
+          reject(error)
+        },
+      )
+    })
+  }
+
   #fail(reason: Error): void {
     if (!this.#open) return
     this.destroy()
@@ -184,6 +249,12 @@ export class Session {
     return text
   }
 }
+
+const meeting = `
+  select pg_catalog.pg_is_in_recovery() as standby, pg_catalog.pg_backend_pid() as pid,
+         extract(epoch from pg_catalog.pg_postmaster_start_time())::pg_catalog.text as server,
+         (select extract(epoch from backend_start)::pg_catalog.text
+            from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())) as since`
 
 /**
  * An error of PostgreSQL that leaves the session usable has a five-letter code that does not belong to the classes
@@ -223,8 +294,11 @@ export function isUndefined(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(42P01|42703|42883|3F000)$/.test(error.code ?? '')
 }
 
-/** Trouble that may pass by itself: no connection, a server that starts or stops, too many clients. Not: wrong password. */
+/**
+ * Trouble that may pass by itself: no connection, a server that starts or stops, too many clients, somebody's lock, a timeout.
+ * Not: wrong password.
+ */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return true
-  return /^(08|53|57P|25006)/.test(error.code ?? '')
+  return /^(08|40|53|57P|57014|55P03|25006)/.test(error.code ?? '')
 }

@@ -4,6 +4,7 @@ import { laneCount } from '../../src/lanes.ts'
 import type { OwnedLane, WaitingCallback } from '../../src/model.ts'
 import { takeLanes } from '../../src/outbox/lanes.ts'
 import { Session, type SessionOptions } from '../../src/outbox/session.ts'
+import { relaySettings, settle } from '../../src/outbox/settings.ts'
 import { type TestDatabase, testDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
 
@@ -89,15 +90,17 @@ export async function openSession(
   url: string,
   options: Partial<SessionOptions> = {},
 ): Promise<Session> {
-  const session = await Session.open({
+  const all: SessionOptions = {
     connection: { connectionString: url, options: '-c role=outbox_relay' },
     schema: 'outbox',
     applicationName: 'ringback claim test',
     timeoutMs: 10_000,
     prepared: true,
     ...options,
-  })
+  }
+  const session = await Session.open(all)
   t.teardown(() => session.close())
+  await settle(session, relaySettings('claim', { timeoutMs: all.timeoutMs, leaseMs: 30_000 }), 'session')
   return session
 }
 

@@ -21,11 +21,11 @@ export const enrol = atOnce((db, values, { isAlive }) => {
   return [{ incarnation }]
 })
 
-export const renew = atOnce((db, [wanted, incarnation]) => {
+export const renew = atOnce((db, [wanted, incarnation], backend) => {
   const relay = db.relays.get(wanted as string)
   if (relay === undefined || relay.incarnation !== incarnation) return []
   relay.renewals += 1
-  return [{ renewals: String(relay.renewals) }]
+  return [{ pid: backend.pid }]
 })
 
 export const observe = atOnce(db => [

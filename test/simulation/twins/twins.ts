@@ -59,9 +59,7 @@ export class Twins {
     this.stage = stage
     this.db = new Database(this.#clock as Timeline, { flaws, isOneMachine: true })
     this.#sessions = sessions
-    this.#models = sessions.map(({ pid = 0 }, n) =>
-      modelSession(this.db, { name: `relay ${n}`, pid, isAlive: () => true }),
-    )
+    this.#models = sessions.map(({ pid }, n) => modelSession(this.db, { name: `relay ${n}`, pid, isAlive: () => true }))
   }
 
   /** The model's clock goes on: never behind PostgreSQL's, which says when what is stored happened. */
@@ -104,7 +102,7 @@ function modelSession(db: Database, backend: Backend): Session {
       if (value === 'wait') throw new Error(`${name} waits for a lock that nobody can release`)
     }
   }
-  return { rows } as unknown as Session
+  return { rows, pid: backend.pid } as unknown as Session
 }
 
 function assertAlike(model: unknown, real: unknown, path: string): void {
