@@ -45,6 +45,8 @@ export class Connection {
   readonly origin: string
   /** `performance.now()` when it was last put aside; kept here for whoever looks for the least recently used. */
   idleSinceMs = 0
+  /** `performance.now()` from which on it is given no request. */
+  retiresAtMs = Number.POSITIVE_INFINITY
   readonly #client: Client
   readonly #connect: Connect
   #socket: Socket | null = null

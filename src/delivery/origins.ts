@@ -10,6 +10,12 @@ export interface OriginsOptions {
   readonly connectTimeoutMs?: number
   /** How long a connection may stay idle, in milliseconds. Default 4,000: common servers close theirs after 5,000. */
   readonly keepAliveMs?: number
+  /**
+   * How long a connection is given requests, at most, in milliseconds; each up to a quarter less at random, so that those that
+   * were opened together do not end together. Then it is closed between two requests, and the next one looks the name up anew:
+   * otherwise steady traffic would go to an old address for ever. Default one minute.
+   */
+  readonly lifetimeMs?: number
   /** How long an origin goes without reuse after one died under a request, in milliseconds. Default one hour. */
   readonly reuseLostForMs?: number
   /** Opens sockets; default `directConnect` with `connectTimeoutMs`. */
@@ -41,6 +47,7 @@ interface Origin {
 export class Origins {
   readonly #connectionsOf: (origin: string) => number
   readonly #maxIdle: number
+  readonly #lifetimeMs: number
   readonly #connectionOptions: ConnectionOptions
   readonly #reuse: Reuse
   readonly #origins = new Map<string, Origin>()
@@ -53,6 +60,7 @@ export class Origins {
   constructor(options: OriginsOptions = {}) {
     this.#connectionsOf = options.connectionsOf ?? (() => 16)
     this.#maxIdle = options.maxIdle ?? 512
+    this.#lifetimeMs = options.lifetimeMs ?? 60_000
     this.#reuse = new Reuse(options.reuseLostForMs ?? 3_600_000, () => performance.now())
     this.#connectionOptions = {
       connect: options.connect ?? directConnect(options.connectTimeoutMs ?? 10_000),
@@ -67,6 +75,7 @@ export class Origins {
       borrower.abort('shut down')
       return
     }
+    this.#discardRetired(name)
     const origin = this.#origin(name)
     const connection = origin.idle.pop()
     if (connection !== undefined) {
@@ -86,13 +95,22 @@ export class Origins {
   giveBack(connection: Connection): void {
     const origin = this.#origin(connection.origin)
     const next = nextOf(origin.waiting)
-    if (connection.open && this.reusable(connection.origin) && !this.#outdated.has(connection)) {
+    if (connection.open && this.#mayServeAgain(connection)) {
       if (next === undefined) this.#keep(connection, origin)
       else begin(next, connection, origin)
       return
     }
     if (next !== undefined) begin(next, this.#connect(connection.origin), origin)
     this.#forget(connection, origin, 'not to be used again')
+  }
+
+  #mayServeAgain(connection: Connection): boolean {
+    return this.reusable(connection.origin) && !this.#outdated.has(connection) && !isRetired(connection)
+  }
+
+  #discardRetired(name: string): void {
+    const idle = this.#origins.get(name)?.idle ?? []
+    for (const connection of idle.filter(isRetired)) this.#discard(connection, 'has lived long enough')
   }
 
   /** False while connections to the origin `name` are to be used once only. */
@@ -142,7 +160,9 @@ export class Origins {
   }
 
   #connect(name: string): Connection {
-    return new Connection(name, this.#connectionOptions)
+    const connection = new Connection(name, this.#connectionOptions)
+    connection.retiresAtMs = performance.now() + this.#lifetimeMs * (0.75 + Math.random() / 4)
+    return connection
   }
 
   #keep(connection: Connection, origin: Origin): void {
@@ -178,6 +198,10 @@ export class Origins {
     origin.open.delete(connection)
     if (origin.open.size === 0 && origin.waiting.length === 0) this.#origins.delete(connection.origin)
   }
+}
+
+function isRetired({ retiresAtMs }: Connection): boolean {
+  return performance.now() >= retiresAtMs
 }
 
 function nextOf(waiting: Borrower[]): Borrower | undefined {

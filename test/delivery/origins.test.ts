@@ -1,6 +1,11 @@
-import { connect, Socket } from 'node:net'
-import t from 'tap'
-import type { Connect } from '../../src/delivery/connection.ts'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { AddressPolicy } from '../../src/delivery/address-policy.ts'
+import { type Connect, directConnect } from '../../src/delivery/connection.ts'
+import { guardedConnect } from '../../src/delivery/guarded-connect.ts'
+import { Resolver } from '../../src/delivery/resolver.ts'
 import type { Line } from './raw-server.ts'
 import { rawServer, signal, stage } from './stage.ts'
 
@@ -145,3 +150,38 @@ t.test('after other settings nothing that was open is used again, and what is un
   t.match(await post(server.url), { kind: 'delivered' })
   t.equal(server.lines.length, 3)
 })
+
+/** Answers 200 at this address, and counts the requests. */
+async function serverAt(t: Test, address: string, port: number) {
+  const seen = { requests: 0, port: 0 }
+  const server = createServer((request, response) => {
+    seen.requests += 1
+    request.resume().once('end', () => response.end())
+  })
+  server.listen(port, address)
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  seen.port = (server.address() as AddressInfo).port
+  return seen
+}
+
+t.test(
+  'a name that leads elsewhere is noticed while traffic flows: no connection lives longer than a minute',
+  async t => {
+    const before = await serverAt(t, '127.0.0.1', 0)
+    const after = await serverAt(t, '127.0.0.2', before.port)
+    let address = '127.0.0.1'
+    const resolver = new Resolver({ lookup: (_, __, callback) => callback(null, [{ address, family: 4 }]) })
+    const policy = new AddressPolicy({ allow: ['127.0.0.0/8'], deny: [], database: () => null })
+    const guarded = guardedConnect(policy, directConnect(5_000), { timeoutMs: 5_000, resolver })
+    const { post } = stage(t, {}, { connect: guarded, lifetimeMs: 100 })
+    const url = `http://moves.test:${before.port}/`
+    for (let n = 0; n < 2; n++) t.match(await post(url), { kind: 'delivered' })
+    address = '127.0.0.2'
+    for (let n = 0; n < 5_000 && after.requests === 0; n++) t.equal((await post(url)).kind, 'delivered')
+    t.equal(after.requests, 1)
+  },
+)
