@@ -1,6 +1,6 @@
 import { buildConnector } from 'undici'
 import type { DestinationSettings } from '../destinations.ts'
-import { originOf } from './connecting.ts'
+import { originOf, type Target } from './connecting.ts'
 import type { Connect } from './connection.ts'
 
 type ConnectSettings = Pick<DestinationSettings, 'tls'>
@@ -24,8 +24,14 @@ export function connectBy(settingsOf: (origin: string) => ConnectSettings, timeo
       connector = connectorOf(settings, timeoutMs)
       connectors.set(settings, connector)
     }
-    return connector(target, callback)
+    return connector(withoutFinalDot(target), callback)
   }
+}
+
+/** SNI and certificates have names without the dot that may end a URL's (RFC 6066, 3). The header `host` keeps it, as with curl. */
+function withoutFinalDot(target: Target): Target {
+  const [, servername] = /^(.*)\.(?::\d+)?$/.exec(target.servername || target.host || '') ?? []
+  return servername === undefined ? target : { ...target, servername }
 }
 
 /** Verification is asked for here, since Node's own default can be switched off by an environment variable. */

@@ -5,10 +5,11 @@
  *
  * Why not a `lookup` function for `net.connect`: it is not called for addresses, and it is not told the port.
  */
-import { getDefaultAutoSelectFamilyAttemptTimeout, isIP, type Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { AddressPolicy } from './address-policy.ts'
 import { connected, connectWithin, portOf, type Target } from './connecting.ts'
 import type { Connect } from './connection.ts'
+import { firstToConnect } from './first-to-connect.ts'
 import { AddressRefused } from './reason.ts'
 import { Resolver } from './resolver.ts'
 
@@ -36,7 +37,7 @@ class Guard {
     this.#resolver = resolver
   }
 
-  /** @param signal gives up; once there is an address, its reason is the error then. */
+  /** @param signal gives up; once there is an address, the error then is its reason, or what an address failed for. */
   async open(target: Target, signal: AbortSignal): Promise<Socket> {
     const { hostname } = target
     const addresses = isIP(hostname) ? [hostname] : await this.#resolver.addressesOf(hostname, signal)
@@ -58,32 +59,10 @@ class Guard {
     if (why !== null) throw new AddressRefused(why)
   }
 
-  /** In turn, as `net.connect` does: each but the last has a moment only. The first failure speaks for all. */
-  async #connectToOne(target: Target, addresses: readonly string[], signal: AbortSignal): Promise<Socket> {
-    let failure: unknown = new Error('the name has no address')
-    for (const [i, address] of addresses.entries()) {
-      const patienceMs = i < addresses.length - 1 ? getDefaultAutoSelectFamilyAttemptTimeout() : null
-      try {
-        return await this.#connectTo({ ...target, hostname: address }, patienceMs, signal)
-      } catch (error) {
-        if (signal.aborted) throw signal.reason
-        if (i === 0) failure = error
-      }
-    }
-    throw failure
+  #connectToOne(target: Target, addresses: readonly string[], signal: AbortSignal): Promise<Socket> {
+    if (addresses.length === 0) throw new Error('the name has no address')
+    const connect = (address: string, ending: AbortSignal, begun: (opening: Socket) => void) =>
+      connected(this.#base, { ...target, hostname: address }, ending, begun)
+    return firstToConnect(addresses, connect, signal)
   }
-
-  #connectTo(target: Target, patienceMs: number | null, signal: AbortSignal): Promise<Socket> {
-    return connected(this.#base, target, signal, opening => {
-      if (patienceMs !== null) hurry(opening, target, patienceMs)
-    })
-  }
-}
-
-/** Without a connection within so many milliseconds, it fails. */
-function hurry(opening: Socket, { hostname, port }: Target, ms: number): void {
-  const timedOut = Object.assign(new Error('connect timed out'), { code: 'ETIMEDOUT', address: hostname, port })
-  const timeout = setTimeout(() => opening.destroy(timedOut), ms)
-  opening.once('connect', () => clearTimeout(timeout))
-  opening.once('close', () => clearTimeout(timeout))
 }

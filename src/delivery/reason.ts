@@ -85,7 +85,7 @@ export function whyNotSent(failure: Error, target: string): string {
   if (failure instanceof Stopped || failure instanceof AddressRefused || failure instanceof ProxyFailed)
     return failure.message
   if (failure instanceof NotResolved) return `name not resolved: ${target}: ${failure.message}`
-  const fault = firstOf(failure)
+  const fault = failure instanceof AggregateError ? furthestOf(failure.errors) : failure
   const code = codeOf(fault)
   const where = placeOf(fault) ?? target
   if (code === 'ENOTFOUND') return `name not found: ${target} (${code})`
@@ -129,9 +129,19 @@ function whatBroke(failure: Error, code: string): string {
   return `connection failed before an answer: ${plain(failure.message)}`
 }
 
-/** A name with several addresses fails with one error for each of them; the first speaks for all. */
-function firstOf(failure: Error): Error {
-  return failure instanceof AggregateError && failure.errors[0] instanceof Error ? failure.errors[0] : failure
+/** Of the failures of a name's addresses the one that got furthest: where somebody was reached, that is what has to be mended. */
+export function furthestOf(failures: readonly unknown[]): Error {
+  const errors = failures.filter(each => each instanceof Error)
+  const furthest = Math.max(...errors.map(reached))
+  return errors.find(each => reached(each) === furthest) ?? new Error('no address was tried')
+}
+
+/** How far a connection came: TLS, connected, refused by somebody, or nobody was there. */
+function reached(failure: Error): number {
+  const code = codeOf(failure)
+  if (TLS_CODE.test(code)) return 3
+  if (code === 'ECONNRESET' || code === 'EPIPE') return 2
+  return code === 'ECONNREFUSED' ? 1 : 0
 }
 
 function codeOf(failure: Error): string {

@@ -1,3 +1,4 @@
+import type { ServerOptions } from 'node:https'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import t, { type Test } from 'tap'
 import { connectBy } from '../../src/delivery/connect-by.ts'
@@ -40,6 +41,17 @@ t.test('the certificate must be for the name, wherever the connection goes', asy
       error: /^TLS failed: .* \(ERR_TLS_CERT_ALTNAME_INVALID\)$/,
     })
   t.same(server.requests, [])
+})
+
+t.test('a name with a dot at its end is asked for, and vouched for, without it', async t => {
+  const names: unknown[] = []
+  const SNICallback: ServerOptions['SNICallback'] = (name, done) => {
+    names.push(name)
+    done(null)
+  }
+  const server = await secureServer(t, { SNICallback })
+  t.match(await poster(t, { ca }).post(`https://receiver.example.:${server.port}/`), { kind: 'delivered' })
+  t.same(names, ['receiver.example'])
 })
 
 t.test('a receiver that asks for a certificate is shown it', async t => {

@@ -174,6 +174,39 @@ t.test('an address that never answers gives way to the next, and the timeout cov
   t.match(await hasty.post(at('crm.example', server)), { kind: 'not_sent', error: /^connect timed out: / })
 })
 
+t.test('an address that needs longer than its head start is not given up for good', async t => {
+  const server = await rawServer(t, answerAll)
+  const direct = directConnect(60_000)
+  let connectFirst = () => {}
+  // The first one connects only once the second, which never answers, has been begun.
+  const slow: Connect = (target, callback) => {
+    const opening = new Socket().once('error', error => callback(error, null))
+    if (target.hostname === '127.0.0.1') connectFirst = () => void direct(target, callback)
+    else connectFirst()
+    return opening
+  }
+  const { lookup } = answering(['127.0.0.1', '10.1.2.3'])
+  const { post } = guardedStage(t, { allow: ['127.0.0.1'], base: slow, lookup })
+  t.match(await post(at('crm.example', server)), { kind: 'delivered' })
+})
+
+t.test('of several addresses the one that got furthest says why', async t => {
+  const codes: Record<string, string> = {
+    '10.0.0.1': 'EHOSTUNREACH',
+    '10.0.0.2': 'ECONNREFUSED',
+    '10.0.0.3': 'CERT_HAS_EXPIRED',
+  }
+  const failing: Connect = ({ hostname, port }, callback) => {
+    const code = codes[hostname] ?? ''
+    callback(Object.assign(new Error(code), { code, address: hostname, port }), null)
+  }
+  const why = async (...addresses: string[]) =>
+    (await guardedStage(t, { base: failing, lookup: answering(addresses).lookup }).post('https://crm.example/')).error
+  t.match(await why('10.0.0.1', '10.0.0.3', '10.0.0.2'), /^TLS failed: .* \(CERT_HAS_EXPIRED\)$/)
+  t.match(await why('10.0.0.1', '10.0.0.2'), /^connect refused: 10\.0\.0\.2/)
+  t.match(await why('10.0.0.1'), /^connect failed: 10\.0\.0\.1/)
+})
+
 t.test('those who wait for the same name share one lookup; the connect timeout covers it', async t => {
   const server = await rawServer(t, answerAll)
   const asked: (() => void)[] = []

@@ -1,0 +1,58 @@
+import type { Socket } from 'node:net'
+import { furthestOf } from './reason.ts'
+
+/** How long an address has to connect before the next one is tried beside it (RFC 8305), in milliseconds. */
+const HEAD_START_MS = 250
+
+/**
+ * Connects to the addresses in turn and takes the one that is connected first. The next one starts when the one before has
+ * failed, or is not connected after a moment; that one goes on all the same, since the moment may be shorter than its way.
+ *
+ * @param connect begins with one address; the function that it is given is called with the socket before that is connected.
+ * @param signal gives up.
+ * @throws what got furthest of all that failed.
+ */
+export async function firstToConnect(
+  addresses: readonly string[],
+  connect: (address: string, signal: AbortSignal, begun: (opening: Socket) => void) => Promise<Socket>,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const ending = new AbortController()
+  const over = new Promise<void>(resolve => ending.signal.addEventListener('abort', () => resolve()))
+  const giveUp = () => ending.abort(signal.reason)
+  signal.addEventListener('abort', giveUp)
+  const failures: unknown[] = []
+  const tries: Promise<unknown>[] = []
+  let first: Socket | undefined
+  try {
+    for (const address of addresses) {
+      let tooLate = () => {}
+      const late = new Promise<void>(resolve => {
+        tooLate = resolve
+      })
+      const tried = connect(address, ending.signal, opening => hurry(opening, tooLate)).then(
+        socket => {
+          if (ending.signal.aborted) socket.destroy()
+          else first = socket
+          ending.abort(new Error('another address was sooner'))
+        },
+        error => failures.push(error),
+      )
+      tries.push(tried)
+      await Promise.race([tried, late, over])
+      if (ending.signal.aborted) break
+    }
+    await Promise.race([Promise.all(tries), over])
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
+  if (first !== undefined) return first
+  throw furthestOf(signal.aborted ? [...failures, signal.reason] : failures)
+}
+
+/** Calls back when it is not connected after the head start; whether TLS takes long is another matter. */
+function hurry(opening: Socket, late: () => void): void {
+  const timeout = setTimeout(late, HEAD_START_MS)
+  opening.once('connect', () => clearTimeout(timeout))
+  opening.once('close', () => clearTimeout(timeout))
+}
