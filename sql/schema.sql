@@ -8,7 +8,9 @@
 -- Names are looked up when something is created, and in functions again when they are called, in the search_path of whoever
 -- creates or calls: what anybody has put there under the same name, or with better fitting types, would be used instead. So
 -- this session looks in pg_catalog alone, and so does every function: SET costs 0.3 us a call (1 us up to PostgreSQL 16).
+-- A body is read anew in each session, with that session's settings. So none has a backslash, and in SQL each name says whose it is.
 set search_path = pg_catalog, pg_temp;
+set standard_conforming_strings = on;
 
 create schema if not exists outbox;
 
@@ -45,12 +47,12 @@ create function outbox.refuse_url(url text) returns boolean
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
   fault text := case
-    when url !~ '\S' then 'url is blank'
+    when url !~ '[^[:space:]]' then 'url is blank'
     -- First, since the others quote the url: a password must not end in a log.
     when url ~ '^[^/]*//[^/?#]*@' then format('url carries user:password before the host %s', left(substring(url from '@([^/?#@]*)([/?#]|$)'), 200))
     when length(url) > 2048 then format('url has %s characters: %s...', length(url), left(url, 60))
     when url ~ '[[:space:][:cntrl:]]' then format('url has a space or control character: %s', left(url, 200))
-    when url ~ '[^\x21-\x7e]' then format('url has a character outside ASCII (percent-encode it; a host name in punycode): %s', left(url, 200))
+    when url ~ '[^!-~]' then format('url has a character outside ASCII (percent-encode it; a host name in punycode): %s', left(url, 200))
     when url !~ '^[A-Za-z][A-Za-z0-9+.-]*:' then format('url is not absolute: %s', left(url, 200))
     when url !~* '^https?:' then format('url has the scheme %s: %s', substring(url from '^[^:]+'), left(url, 200))
     when url !~* '^https?://[^/?#]' then format('url names no host: %s', left(url, 200))
@@ -108,7 +110,7 @@ begin
   if octet_length(form::text) > 65536 then
     return outbox.refuse_form(form, format('form has %s bytes', octet_length(form::text)));
   end if;
-  if form::text ~ '\\u(0000|[dD][89a-fA-F])' then
+  if form::text ~ '[[.backslash.]]u(0000|[dD][89a-fA-F])' then
     perform outbox.check_form_escapes(form);
   end if;
   select sum(case json_typeof(f.value) when 'array' then json_array_length(f.value) else 1 end),
@@ -146,7 +148,7 @@ comment on domain outbox.dedupe_key is 'A second callback with the same key is r
 
 create domain outbox.traceparent as text
   constraint traceparent_is_one_header_value check (
-    value is null or value ~ '^[\x21-\x7e]{1,128}$'
+    value is null or value ~ '^[!-~]{1,128}$'
     or outbox.refuse(format('traceparent is not a header value: %s', left(value, 140)), 'traceparent takes 1 to 128 printable ASCII characters without spaces, as in W3C Trace Context')
   );
 comment on domain outbox.traceparent is 'W3C Trace Context, forwarded as it is; at most 128 printable ASCII characters.';
@@ -322,7 +324,7 @@ create table outbox.hold (
   reason     text not null,
   held_by    text not null default session_user,
   constraint hold_pkey primary key (id),
-  constraint hold_url_prefix_is_not_blank check (url_prefix ~ '\S')
+  constraint hold_url_prefix_is_not_blank check (url_prefix ~ '[^[:space:]]')
 );
 
 comment on table outbox.hold is 'Callbacks whose url starts with one of these prefixes wait from the moment the row commits; deleting the row lets them go, in order.';
@@ -554,7 +556,7 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
   insert into outbox.callback (url, ordering_key, form)
   select url, case when octet_length(ordering_key) <= 512 then ordering_key
                    else left(ordering_key, 60) || ' ' || encode(sha256(convert_to(ordering_key, 'UTF8')), 'hex') end, form
-   where url ~ '\S'
+   where url ~ '[^[:space:]]'
   returning id
 $$;
 comment on function outbox.write_callback(text, text, json) is 'Inserts a callback and returns its id; a null or blank url writes nothing and returns null. A key too long for the column is shortened to its digest.';

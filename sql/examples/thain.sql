@@ -18,6 +18,7 @@
 --    WHERE fault IS NOT NULL
 --    ORDER BY u.place, u.id;
 
+-- Each function has a search_path of its own: whoever changes a row may have another, in which others' names come first.
 create schema if not exists scheduler;
 
 -- Tables -------------------------------------------------------------------------------------------------------------
@@ -73,9 +74,9 @@ comment on column scheduler.job_execution.error_message is 'Why it failed; sent 
 -- one writes nothing, so it takes no transaction id, and 5 us where the whole change of a status takes 250. Around the call
 -- that writes the callback it would take an id each time, and would swallow other errors too.
 create or replace function scheduler.url_fault(url text) returns text
-language plpgsql stable as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
-  if url ~ '\S' then
+  if url ~ '[^[:space:]]' then
     perform url::outbox.url;
   end if;
   return null;
@@ -86,7 +87,7 @@ $$;
 comment on function scheduler.url_fault(text) is 'Why the outbox does not take this url; null: it does, or the url is blank. Quotes the url, but no password.';
 
 create or replace function scheduler.can_be_told(place text, url text) returns boolean
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   fault text := scheduler.url_fault(url);
 begin
@@ -102,7 +103,7 @@ comment on function scheduler.can_be_told(text, text) is 'False, with a warning 
 -- The arguments of the trigger are the columns. One that keeps its value is not looked at: a scheduler that writes whole
 -- rows would otherwise be stopped by an old bad url after all.
 create or replace function scheduler.refuse_bad_url() returns trigger
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   place text;
   fault text;
@@ -129,7 +130,7 @@ create or replace trigger refuse_bad_url before insert or update of callback_url
 -- Order needs no lock here: the UPDATE holds the flow's row until it commits, and the callback is inserted after that.
 
 create or replace function scheduler.tell_flow_modified() returns trigger
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if scheduler.can_be_told(format('modify_callback_url of flow %s', new.id), new.modify_callback_url) then
     perform outbox.flow_modified(new.modify_callback_url, new.id, case new.scheduling_status when 2 then 'paused' else 'resumed' end);
@@ -148,7 +149,7 @@ create or replace trigger tell_flow_modified after update on scheduler.flow for 
 -- Here, too, the changed row itself is the lock that keeps the order.
 
 create or replace function scheduler.tell_flow_execution_changed() returns trigger
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   callback_url text := (select flow.callback_url from scheduler.flow where flow.id = new.flow_id);
 begin
@@ -177,7 +178,7 @@ create or replace trigger tell_flow_execution_changed after update on scheduler.
 -- it may deadlock with one that is changing the same job.
 
 create or replace function scheduler.tell_job_execution_changed() returns trigger
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   callback_url text := (select job.callback_url from scheduler.job where job.id = new.job_id and job.callback_url <> '');
   flow_id      bigint;
