@@ -586,12 +586,17 @@ $$;
 comment on function outbox.job_execution_changed(text, bigint, bigint, text, text) is 'Callback "a job execution changed its state". state: running, success, error; message is sent only with error.';
 
 -- Privileges -------------------------------------------------------------------------------------------------------------------
--- The least each needs. No role below can create, alter or drop anything.
+-- The least each needs. No role below can create, alter or drop anything. `ringback migrate` runs this part each time, since
+-- a restore may have lost it, and `ringback doctor` reads it: GRANT and REVOKE alone, each object by its name.
 
-revoke all on all tables in schema outbox from public;
--- Whoever inserts runs the checks and wakes, with no privilege but his own. The others are for triggers, for other functions
--- or for a role.
-revoke execute on all functions in schema outbox from public;
+revoke all on outbox.callback, outbox.attempt, outbox.lane, outbox.relay, outbox.hold from public;
+-- For triggers, for other functions or for a role.
+revoke execute on function
+  outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.operator_change(), outbox.refuse_delete(),
+  outbox.purge(timestamptz, timestamptz, bigint, bigint), outbox.code_of(text, text, text[], integer[]), outbox.required(text, bigint),
+  outbox.execution_form(bigint, bigint, integer, text), outbox.write_callback(text, text, json), outbox.flow_modified(text, bigint, text),
+  outbox.flow_execution_changed(text, bigint, bigint, text, text), outbox.job_execution_changed(text, bigint, bigint, text, text) from public;
+-- Whoever inserts runs the checks and wakes, with no privilege but his own.
 grant execute on function
   outbox.check_form(json), outbox.check_form_escapes(json), outbox.refuse(text, text), outbox.refuse_form(json, text),
   outbox.refuse_url(text), outbox.wake() to public;

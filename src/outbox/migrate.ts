@@ -11,6 +11,7 @@ import {
 } from 'kysely'
 import pg from 'pg'
 import { SchemaError, StandbyError } from '../errors.ts'
+import { rolesAndGrants } from './privileges.ts'
 import { inSchema } from './sql.ts'
 
 /** Works from src/outbox and from dist/outbox. */
@@ -32,17 +33,22 @@ export interface MigrateOptions {
  * follows takes another.
  *
  * @returns the names of the migrations that were applied (or, with `dryRun`, would be), oldest first.
- * @throws SchemaError when the database was migrated by a newer Ringback; StandbyError.
+ * Roles and grants are put right each time, though there be nothing to migrate.
+ *
+ * @throws SchemaError when the database was migrated by a newer Ringback, or the schema is used by others; StandbyError.
  */
 export async function migrate(config: pg.ClientConfig, options: MigrateOptions): Promise<string[]> {
   const pool = new pg.Pool({ ...config, max: 1, application_name: 'ringback migrate' })
   // A connection that ends while nothing is asked of it: the next statement says so, if there is one.
   pool.on('error', () => {})
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool, onCreateConnection: pinSearchPath }) })
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool, onCreateConnection: prepare }) })
   try {
     const files = await migrationFiles()
     await refuseStandby(db)
+    // In this order: what another `migrate` has just made is in its books by then.
+    const objects = await objectsIn(db, options.schema)
     const done = await appliedMigrations(db, options.schema)
+    if (!files.some(name => done.includes(name))) refuseOthers(objects, options.schema)
     refuseNewer(done, files, options.schema)
     const missing = files.filter(name => !done.includes(name))
     if (options.dryRun) return missing
@@ -54,9 +60,17 @@ export async function migrate(config: pg.ClientConfig, options: MigrateOptions):
   }
 }
 
-/** Whoever migrates is mighty: nothing that others have created in `public` may be run here. */
-async function pinSearchPath(connection: DatabaseConnection): Promise<void> {
-  await connection.executeQuery(CompiledQuery.raw('set search_path = pg_catalog, pg_temp'))
+/**
+ * Whoever migrates is mighty: nothing that others have created in `public` may be run here. What else a migration relies on is
+ * set too, since the role or the database may have set it otherwise.
+ */
+async function prepare(connection: DatabaseConnection): Promise<void> {
+  await connection.executeQuery(
+    CompiledQuery.raw(`
+      set search_path = pg_catalog, pg_temp; set standard_conforming_strings = on; set default_transaction_read_only = off;
+      set default_transaction_isolation = 'read committed'; set check_function_bodies = on; set plpgsql.extra_errors = 'none';
+      set plpgsql.extra_warnings = 'none'; set default_table_access_method = heap; set statement_timeout = 0`),
+  )
 }
 
 /** Names of the migrations this binary knows, oldest first. */
@@ -93,6 +107,28 @@ async function appliedMigrations(db: Kysely<unknown>, schema: string): Promise<s
   return rows.rows.map(row => row.name)
 }
 
+/** All that is in the schema, most telling first; the books of the migrations are left out, which a failed one may have left empty. */
+async function objectsIn(db: Kysely<unknown>, schema: string): Promise<string[]> {
+  const { rows } = await sql<{ object: string }>`
+    select pg_describe_object(d.classid, d.objid, 0) as object
+      from pg_depend d
+      join pg_namespace n on d.refclassid = 'pg_namespace'::regclass and d.refobjid = n.oid
+      left join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
+     where n.nspname = ${schema} and d.deptype = 'n' and coalesce(c.relname, '') not in ('kysely_migration', 'kysely_migration_lock')
+     order by c.relkind = 'r' desc nulls last, pg_describe_object(d.classid, d.objid, 0) collate "C"`.execute(db)
+  return rows.map(row => row.object)
+}
+
+/** @throws SchemaError when the schema is used by others: their objects and ours must not meet. */
+function refuseOthers(objects: readonly string[], schema: string): void {
+  if (objects.length === 0) return
+  const more = objects.length > 3 ? ` and ${objects.length - 3} more` : ''
+  throw new SchemaError(
+    `schema "${schema}" is used by others: it holds ${objects.slice(0, 3).join(', ')}${more}; nothing was changed. ` +
+      'Choose a schema that is empty or not there yet, with --schema NAME for each command',
+  )
+}
+
 async function apply(db: Kysely<unknown>, schema: string): Promise<string[]> {
   const migrator = new Migrator({ db, provider: provider(schema), migrationTableSchema: schema })
   const { error, results } = await migrator.migrateToLatest()
@@ -122,15 +158,10 @@ async function finish(db: Kysely<unknown>, { schema, wake }: MigrateOptions): Pr
   await db.transaction().execute(async transaction => {
     const key = `ringback migrate ${schema}`
     await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(transaction)
-    await letRolesReadTheBooks(transaction, schema)
+    // Though nothing was migrated: a restore may have lost them.
+    await sql.raw(inSchema(await rolesAndGrants(), schema)).execute(transaction)
     if (wake !== 'keep') await setWake(transaction, schema, wake)
   })
-}
-
-/** The table belongs to Kysely, so the migrations cannot grant it when they are run by psql. */
-async function letRolesReadTheBooks(db: Kysely<unknown>, schema: string): Promise<void> {
-  const grant = 'grant select on outbox.kysely_migration to outbox_relay, outbox_operator, outbox_reader'
-  await sql.raw(inSchema(grant, schema)).execute(db)
 }
 
 /** The trigger that wakes on INSERT is there in `notify`, and away in `poll`; left alone when right, as a change locks the table. */

@@ -1,7 +1,11 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
 import t from 'tap'
 import { type MigrateOptions, migrate, migrationFiles } from '../../src/outbox/migrate.ts'
+import { wrongPrivileges } from '../../src/outbox/privileges.ts'
 import { testDatabase } from '../fixtures/database.ts'
 import { catalog } from '../sql/catalog.ts'
+import { openSession } from './stage.ts'
 
 const options: MigrateOptions = { schema: 'outbox', wake: 'keep' }
 
@@ -87,12 +91,150 @@ t.test('a trigger put back by --wake notify is the one of the migration', async 
   t.same(await catalog(client, 'outbox'), made)
 })
 
-t.test('a migration that fails changes nothing and names itself', async t => {
+t.test('a migration that fails changes nothing, names itself, and can be run again', async t => {
   const { client, run } = await empty(t)
-  await client.query('create schema outbox; create table outbox.lane (mine integer)')
+  await client.query(`
+    create function public.refuse() returns event_trigger language plpgsql as $$ begin raise exception 'no trigger here'; end $$;
+    create event trigger refuse on ddl_command_start when tag in ('CREATE TRIGGER') execute function public.refuse()`)
   await t.rejects(run(), {
     code: 'RINGBACK_SCHEMA',
-    message: /^migration 0001_outbox failed: .*lane.*; nothing was changed$/,
+    message: 'migration 0001_outbox failed: no trigger here; nothing was changed',
   })
   t.equal((await client.query(`select from pg_class where relname = 'callback'`)).rowCount, 0)
+  await client.query('drop event trigger refuse')
+  t.same(await run(), await migrationFiles())
 })
+
+t.test('a schema that others use is refused before anything is changed, and they keep their rights', async t => {
+  const { client, run } = await empty(t)
+  await client.query(`
+    create function public.uuid_generate_v4() returns uuid language sql as 'select gen_random_uuid()';
+    create schema outbox;
+    create table outbox.lane (mine integer);
+    create type outbox.mood as enum ('well');
+    create view outbox.moods as select null::outbox.mood;
+    create function outbox.mine() returns integer language sql as 'select 1';
+    create table outbox.message (id integer primary key);
+    grant select on outbox.message to public`)
+  const before = [await catalog(client, 'outbox'), await catalog(client, 'public')]
+  for (const more of [{}, { dryRun: true }, { wake: 'poll' }] as const) {
+    await t.rejects(run(more), {
+      code: 'RINGBACK_SCHEMA',
+      exitCode: 3,
+      message:
+        'schema "outbox" is used by others: it holds table outbox.lane, table outbox.message, view outbox.moods and 2 more; ' +
+        'nothing was changed. Choose a schema that is empty or not there yet, with --schema NAME for each command',
+    })
+  }
+  await t.rejects(run({ schema: 'public' }), {
+    message: /"public" is used by others: it holds .*uuid_generate_v4\(\); nothing/,
+  })
+  t.same([await catalog(client, 'outbox'), await catalog(client, 'public')], before)
+  t.equal((await client.query(`select from pg_class where relname like 'kysely%'`)).rowCount, 0)
+})
+
+t.test('an empty schema that a DBA has made is taken, and what others put there later keeps its rights', async t => {
+  const { client, run } = await empty(t)
+  await client.query('create schema outbox')
+  t.same(await run(), await migrationFiles())
+  await client.query(`
+    create function outbox.mine() returns integer language sql as 'select 1';
+    create view outbox.dead as select id from outbox.callback where dead_at is not null;
+    grant select on outbox.dead to public`)
+  t.same(await run(), [])
+  const { rows } = await client.query(
+    `select has_function_privilege('public', 'outbox.mine()', 'execute') as executes, has_table_privilege('public', 'outbox.dead', 'select') as selects`,
+  )
+  t.same(rows, [{ executes: true, selects: true }])
+})
+
+t.test('a schema of another name is the same but for its name', async t => {
+  const name = await ownName(t)
+  const { client, run } = await empty(t)
+  await run()
+  await run({ schema: name })
+  const renamed = (await catalog(client, name)).map(line => line.replaceAll(name, 'outbox'))
+  t.same(renamed.sort(), (await catalog(client, 'outbox')).sort())
+})
+
+t.test(
+  'roles and grants that a restore has lost are named, and migrate restores them though the schema is up to date',
+  async t => {
+    const schema = await ownName(t)
+    const { client, url } = await testDatabase(t, { migrate: false })
+    const run = () => migrate({ connectionString: url }, { ...options, schema })
+    await run()
+    const session = await openSession(t, url, { schema })
+    const made = await catalog(client, schema)
+    t.same(await wrongPrivileges(session), [])
+
+    await client.query(`
+    revoke update (rev, status) on ${schema}.callback from ${schema}_relay;
+    revoke usage on schema ${schema} from ${schema}_reader;
+    revoke select on ${schema}.kysely_migration from ${schema}_reader;
+    revoke execute on function ${schema}.wake() from public;
+    grant execute on function ${schema}.purge(timestamptz, timestamptz, bigint, bigint) to public`)
+    t.same(await wrongPrivileges(session), [
+      `${schema}_reader lacks SELECT on kysely_migration`,
+      `${schema}_reader lacks USAGE on ${schema}`,
+      `${schema}_relay lacks UPDATE (rev, status) on callback`,
+      'every role has EXECUTE on purge',
+      'public lacks EXECUTE on wake',
+    ])
+    t.same(await run(), [], 'there is nothing to migrate')
+    t.same(await wrongPrivileges(session), [])
+
+    const roles = ['producer', 'relay', 'operator', 'reader'].map(role => `${schema}_${role}`)
+    await client.query(roles.map(role => `drop owned by ${role}; drop role ${role};`).join('\n'))
+    t.same(
+      await wrongPrivileges(session),
+      roles.sort().map(role => `role ${role} does not exist`),
+    )
+    t.same(await run(), [])
+    t.same(await wrongPrivileges(session), [])
+    const sorted = (lines: readonly string[]) => lines.map(line => [...line].sort().join(''))
+    t.same(sorted(await catalog(client, schema)), sorted(made), 'the order within a list of grants apart')
+  },
+)
+
+t.test('migrate works whatever the role or the database has set, and makes the same schema', async t => {
+  const plain = await empty(t)
+  await plain.run()
+  const made = await catalog(plain.client, 'outbox')
+  const hostile = {
+    standard_conforming_strings: 'off',
+    default_transaction_read_only: 'on',
+    default_transaction_isolation: 'serializable',
+    check_function_bodies: 'off',
+    'plpgsql.extra_errors': 'all',
+    search_path: 'evil',
+    datestyle: 'German',
+    quote_all_identifiers: 'on',
+    array_nulls: 'off',
+    backslash_quote: 'off',
+    transform_null_equals: 'on',
+    row_security: 'off',
+    client_encoding: 'LATIN1',
+    statement_timeout: '1',
+  }
+  const { client, name, url } = await testDatabase(t, { migrate: false })
+  for (const [setting, value] of Object.entries(hostile))
+    await client.query(`alter database ${name} set ${setting} = '${value}'`)
+  const run = (wake: MigrateOptions['wake']) => migrate({ connectionString: url }, { schema: 'outbox', wake })
+  t.same(await run('keep'), await migrationFiles())
+  t.same([await run('keep'), await run('poll'), await run('notify')], [[], [], []])
+  t.same(await catalog(client, 'outbox'), made)
+})
+
+/** A name that no other run uses, since roles belong to the cluster; they go when the test has ended. */
+async function ownName(t: Parameters<typeof testDatabase>[0]): Promise<string> {
+  const name = `outbox_${randomBytes(4).toString('hex')}`
+  t.teardown(async () => {
+    const admin = new pg.Client({ connectionString: process.env.TEST_DATABASE_URL })
+    await admin.connect()
+    for (const role of ['producer', 'relay', 'operator', 'reader'])
+      await admin.query(`drop role if exists ${name}_${role}`)
+    await admin.end()
+  })
+  return name
+}
