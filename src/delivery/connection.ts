@@ -12,6 +12,7 @@
 import type { Socket } from 'node:net'
 import { buildConnector, Client, type Dispatcher } from 'undici'
 import type { Endpoint } from './address-policy.ts'
+import { HeadReader, MAX_HEAD_BYTES } from './head-reader.ts'
 
 /**
  * Opens a socket: undici's connector, or one that judges addresses first. Called for literal addresses too. An error ends
@@ -38,9 +39,6 @@ export interface ConnectionOptions {
   readonly closed: (connection: Connection, reason: Error) => void
 }
 
-/** Largest head of an answer, in bytes. */
-const MAX_HEADER_BYTES = 16_384
-
 export class Connection {
   readonly origin: string
   /** `performance.now()` when it was last put aside; kept here for whoever looks for the least recently used. */
@@ -50,6 +48,7 @@ export class Connection {
   readonly #client: Client
   readonly #connect: Connect
   #socket: Socket | null = null
+  #heads: HeadReader | null = null
   #opening: Opening | null = null
   #answered = 0
 
@@ -63,7 +62,7 @@ export class Connection {
       pipelining: 1,
       keepAliveTimeout: options.keepAliveMs,
       keepAliveMaxTimeout: options.keepAliveMs,
-      maxHeaderSize: MAX_HEADER_BYTES,
+      maxHeaderSize: MAX_HEAD_BYTES,
       // Ours is one deadline over the whole attempt: undici's begin anew with each 1xx and each chunk.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -91,6 +90,11 @@ export class Connection {
     this.#client.dispatch(request, handler)
   }
 
+  /** To be called right before a request's first byte is written. */
+  asked(): void {
+    this.#heads?.awaitHead()
+  }
+
   /** To be called after a complete answer. */
   answered(): void {
     this.#answered++
@@ -109,6 +113,7 @@ export class Connection {
       const [error, socket] = result
       this.#opening = null
       this.#socket = socket ?? null
+      this.#heads = socket ? new HeadReader(socket) : null
       this.#answered = 0
       // One failure is final: only a Client that is destroyed by now does not try again by itself.
       if (error) void this.#client.destroy(error)

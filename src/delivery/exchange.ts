@@ -11,6 +11,12 @@ import { retryAfterMs } from './retry-after.ts'
 /** Of an answer's body at most this much is read; a longer one costs the connection. Bytes. */
 const MAX_BODY_BYTES = 65_536
 
+/**
+ * From the head of an answer to the end of its body, in milliseconds. The head has decided; what comes after is for a person to
+ * read, and for the next request to find the connection free. A body that was cut short must not hold its key for longer.
+ */
+const BODY_MS = 1_000
+
 /** What is POSTed. */
 export interface Request {
   readonly url: URL
@@ -43,7 +49,8 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
   readonly #startedAtMs: number
   readonly #whyUnkept: PostOptions['whyUnkept']
   readonly #excerpt: Excerpt
-  readonly #deadline: NodeJS.Timeout
+  /** The deadline; from the answer's head on the end of its body, when that comes first. */
+  #timer: NodeJS.Timeout
   #resolve!: (outcome: Outcome) => void
   #started = false
   /** A head has come in, be it of a 1xx: from here on a break is no keep-alive race. */
@@ -61,7 +68,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     this.#mayStart = options.mayStart
     this.#whyUnkept = options.whyUnkept
     this.#excerpt = new Excerpt(options.excerptBytes ?? 1_024)
-    this.#deadline = setTimeout(stopAtDeadline, request.deadlineMs, this, request.deadlineMs)
+    this.#timer = setTimeout(stopAtDeadline, request.deadlineMs, this, request.deadlineMs)
     this.outcome = new Promise(resolve => {
       this.#resolve = resolve
     })
@@ -94,6 +101,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (!this.over && this.#mayStart(this.#claim)) {
       this.#started = true
+      this.connection?.asked()
       return
     }
     const reason = new Stopped('lease lost', '', true)
@@ -105,6 +113,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     this.#heard = true
     if (status < 200) return
     this.#status = status
+    this.#boundBody()
     this.#excerpt.encodedAs(firstValue(headers['content-encoding']))
     if (status < 300) return
     this.#location = firstValue(headers.location)
@@ -129,6 +138,13 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     this.#finish(failure)
   }
 
+  #boundBody(): void {
+    const leftMs = this.#startedAtMs + this.#request.deadlineMs - performance.now()
+    if (leftMs <= BODY_MS) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(stopBody, BODY_MS, this)
+  }
+
   #withholdInner(): void {
     const peer = this.connection?.peer
     const why = peer && this.#whyUnkept?.(this.#request.url.hostname, peer)
@@ -138,7 +154,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
   #finish(failure: Error | null): void {
     if (this.over) return
     this.over = true
-    clearTimeout(this.#deadline)
+    clearTimeout(this.#timer)
     const finishedAtMs = performance.now()
     const kind = this.#kind(failure)
     this.#resolve({
@@ -181,4 +197,8 @@ function isOurs(failure: Error | null): boolean {
 /** A function of its own, so that an attempt's timer needs no closure. */
 function stopAtDeadline(exchange: Exchange, deadlineMs: number): void {
   exchange.stop(new Late(deadlineMs))
+}
+
+function stopBody(exchange: Exchange): void {
+  exchange.stop(new Stopped('', `the body has not ended within ${BODY_MS} ms`))
 }

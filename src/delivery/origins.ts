@@ -210,10 +210,7 @@ function nextOf(waiting: Borrower[]): Borrower | undefined {
   return next
 }
 
-/**
- * undici's words when bytes come in while no request is out (`onMessageBegin` in client-h1.js), and for a 100 Continue, which
- * is never asked for.
- */
+/** undici's words when bytes come in while no request is out (`onMessageBegin` in client-h1.js). */
 function isUnaskedAnswer(reason: Error): boolean {
   return reason.message === 'bad response'
 }

@@ -123,8 +123,7 @@ function whatBroke(failure: Error, code: string): string {
   if (code === 'ECONNRESET' || code === 'EPIPE') return 'connection reset before an answer'
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return "the answer's headers are too large"
   if (failure.name === 'HTTPParserError') return `the answer is not HTTP/1.1: ${plain(failure.message)}`
-  if (code === 'UND_ERR_SOCKET' && failure.message.startsWith('bad '))
-    return `unusable answer: ${plain(failure.message)}`
+  if (failure.message === 'bad upgrade') return 'the answer switches protocols, which was not asked for: HTTP 101'
   if (code === 'UND_ERR_SOCKET') return 'connection closed before an answer'
   return `connection failed before an answer: ${plain(failure.message)}`
 }

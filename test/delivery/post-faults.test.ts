@@ -82,6 +82,20 @@ t.test('a body that breaks off does not undo the status', async t => {
   t.match(outcome, { kind: 'failed', httpStatus: 500, error: /^HTTP 500/, responseExcerpt: 'half' })
 })
 
+for (const status of [200, 500])
+  t.test(
+    `an answer ${status} whose body is shorter than its Content-Length gives its key back long before the deadline`,
+    async t => {
+      const server = await rawServer(t, async line => {
+        await line.request()
+        line.socket.write(`HTTP/1.1 ${status} Short\r\ncontent-length: 100\r\n\r\nshort`)
+      })
+      const outcome = await stage(t, { deadlineMs: 86_400_000 }).post(server.url)
+      t.match(outcome, { httpStatus: status, responseExcerpt: 'short' })
+      await server.quiet()
+    },
+  )
+
 t.test('an endless body is read up to a cap, then the connection is dropped', async t => {
   const server = await rawServer(t, async line => {
     await line.request()
@@ -94,12 +108,23 @@ t.test('an endless body is read up to a cap, then the connection is dropped', as
   await server.quiet()
 })
 
-t.test('headers beyond 16 KiB are no answer', async t => {
+t.test('of a head beyond 64 KiB the status counts, and nothing behind it is read', async t => {
   const server = await rawServer(t, async line => {
     await line.request()
-    line.socket.write(`HTTP/1.1 200 OK\r\n${`x: ${'y'.repeat(1_000)}\r\n`.repeat(40)}\r\n`)
+    line.socket.write(`HTTP/1.1 429 Slow\r\nretry-after: 7\r\n${`x: ${'y'.repeat(1_000)}\r\n`.repeat(90)}\r\nbody`)
+  })
+  const outcome = await stage(t).post(server.url)
+  t.match(outcome, { kind: 'failed', httpStatus: 429, retryAfterMs: 7_000, responseExcerpt: null })
+  await server.quiet()
+})
+
+t.test('a 1xx with a head beyond 64 KiB is no answer', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.socket.write(`HTTP/1.1 103 Hints\r\n${`x: ${'y'.repeat(1_000)}\r\n`.repeat(90)}\r\n`)
   })
   t.match(await stage(t).post(server.url), { kind: 'unknown', error: /^the answer's headers are too large/ })
+  await server.quiet()
 })
 
 t.test('what is not HTTP is no answer', async t => {

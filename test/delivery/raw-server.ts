@@ -35,6 +35,15 @@ export class Line {
   answer(status: string, body = '', headers = ''): void {
     this.socket.write(`HTTP/1.1 ${status}\r\n${headers}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
   }
+
+  /** Writes each piece, in latin1, after the other end of this process has had its turn to read the one before. */
+  async pieces(...pieces: readonly string[]): Promise<void> {
+    this.socket.setNoDelay(true)
+    for (const piece of pieces) {
+      this.socket.write(piece, 'latin1')
+      for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate)
+    }
+  }
 }
 
 export class RawServer {

@@ -14,6 +14,12 @@ const behaviours = {
     line.socket.write('HTTP/1.1 102 Processing\r\n\r\n')
     line.answer('200 OK')
   },
+  unaskedContinue: line => {
+    line.socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+    line.answer('200 OK')
+  },
+  oddHead: line => void line.socket.write('HTTP/1.1 200 OK\ncontent-length: 2\ncontent-length: 3\n\nok'),
+  shortBody: line => void line.socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf'),
   answerThenEnd: line => {
     line.answer('200 OK')
     line.socket.end()
@@ -39,6 +45,9 @@ const choice = fc.constantFrom(...(Object.keys(behaviours) as Behaviour[]))
  */
 const wrong: Partial<Record<Behaviour, OutcomeKind[]>> = {
   answer: ['failed', 'rejected'],
+  unaskedContinue: ['failed', 'rejected'],
+  oddHead: ['failed', 'rejected'],
+  shortBody: ['failed', 'rejected'],
   refuse: ['delivered', 'rejected'],
   end: ['delivered', 'failed', 'rejected'],
   reset: ['delivered', 'failed', 'rejected'],
