@@ -43,35 +43,137 @@ end
 $$;
 comment on function outbox.refuse(text, text) is 'Raises a check_violation that names the fault, with what is accepted as its hint. Never returns.';
 
-create function outbox.refuse_url(url text) returns boolean
+-- Urls are spelt in one way, as `new URL()` writes them, but for upper case, one trailing dot and the scheme's own port: or else
+-- one receiver would have many origins, and would dodge its limits and its holds. A function with RETURN is parsed when it is
+-- created, and the planner puts its body in the place of the call.
+
+create function outbox.is_ipv6(address text) returns boolean
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-declare
-  fault text := case
-    when url !~ '[^[:space:]]' then 'url is blank'
-    -- First, since the others quote the url: a password must not end in a log.
-    when url ~ '^[^/]*//[^/?#]*@' then format('url carries user:password before the host %s', left(substring(url from '@([^/?#@]*)([/?#]|$)'), 200))
-    when length(url) > 2048 then format('url has %s characters: %s...', length(url), left(url, 60))
-    when url ~ '[[:space:][:cntrl:]]' then format('url has a space or control character: %s', left(url, 200))
-    when url ~ '[^!-~]' then format('url has a character outside ASCII (percent-encode it; a host name in punycode): %s', left(url, 200))
-    when url !~ '^[A-Za-z][A-Za-z0-9+.-]*:' then format('url is not absolute: %s', left(url, 200))
-    when url !~* '^https?:' then format('url has the scheme %s: %s', substring(url from '^[^:]+'), left(url, 200))
-    when url !~* '^https?://[^/?#]' then format('url names no host: %s', left(url, 200))
-    when url ~ '#' then format('url has a fragment: %s', left(url, 200))
-    else format('url has a host or port that cannot be read: %s', left(url, 200)) end;
 begin
-  return outbox.refuse(fault,
-    'url takes an absolute http: or https: URL of at most 2048 characters, without user:password and without #fragment');
+  -- inet prints what RFC 5952 says, but for addresses that carry an IPv4 address. Those differ from `new URL()`, and are refused.
+  return lower(address) = host(address::inet);
+exception when invalid_text_representation then
+  return false;
 end
 $$;
-comment on function outbox.refuse_url(text) is 'Says what is wrong with a URL that the domain outbox.url does not accept. Never returns.';
+comment on function outbox.is_ipv6(text) is 'True for an IPv6 address, without brackets, written as RFC 5952 says and carrying no IPv4 address; upper case is fine.';
+
+-- A regular expression is compiled once, but worked out anew for each url, and costs by its length: so the likeliest are first.
+-- They are: names whose last label begins with no digit; IPv4 addresses; IPv6 addresses and all other names. A last label of
+-- digits, or of 0x and hexadecimal digits, makes a host an IPv4 address to `new URL()`.
+create function outbox.is_url(url text) returns boolean
+language sql immutable parallel safe
+return length(url) <= 2048
+   and (url collate "C" ~ '^[Hh][Tt][Tt][Pp][Ss]?://([A-Za-z0-9_~-]+[.])*[A-Za-z_~-][A-Za-z0-9_~-]*[.]?(:[1-9][0-9]{0,3})?([/?][]!"$-[^-~]*)?$'
+     or url collate "C" ~ '^[Hh][Tt][Tt][Pp][Ss]?://(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}[.]?(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?([/?][]!"$-[^-~]*)?$'
+     or url collate "C" ~ '^[Hh][Tt][Tt][Pp][Ss]?://([[][0-9A-Fa-f:]+[]]|([A-Za-z0-9_~-]+[.])*([0-9]*[A-WYZa-wyz_~-]|([1-9][0-9]*|0[0-9]+)?[Xx]|0[Xx][0-9A-Fa-f]*[G-Zg-z_~-])[A-Za-z0-9_~-]*[.]?)(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?([/?][]!"$-[^-~]*)?$')
+   and (strpos(url, '/.') = 0 and strpos(url, '/%2') = 0 or url collate "C" !~ '^[^?]*/([.]|%2[Ee]){1,2}([/?]|$)')
+   and (strpos(url, '://[') = 0 or url collate "C" !~ '^[^/]*//[[]' or outbox.is_ipv6(split_part(split_part(url, '[', 2), ']', 1)));
+comment on function outbox.is_url(text) is 'True for an absolute http: or https: URL of at most 2048 ASCII characters without user:password, fragment, backslash and dot segments, its host as `new URL()` writes it.';
+
+create function outbox.origin_of(url text) returns text
+language sql immutable parallel safe
+return rtrim(replace(replace(lower(substring(url collate "C" from '^[^/]*//[^/?]*')) || '/', '.:', ':'),
+                     case lower(left(url, 5) collate "C") when 'https' then ':443/' else ':80/' end, '/'), './');
+comment on function outbox.origin_of(text) is 'Scheme, host and port of a url in one spelling: lower case, without the scheme''s own port and a trailing dot. Of http:// alone: http:';
+
+create function outbox.rest_of(url text) returns text
+language sql immutable parallel safe
+return regexp_replace(case when strpos(url, '?') = length(url) then left(url, -1) else url end collate "C", '^[^/]*//[^/?]*/?', '/');
+comment on function outbox.rest_of(text) is 'What a url asks of its origin: the path, / where there is none, and the query unless it is empty.';
+
+create function outbox.ipv4_meant(host text) returns inet
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+  parts text[] := string_to_array(host, '.');
+  radix integer;
+  part numeric;
+  address numeric := 0;
+  digit text;
+begin
+  for n in 1 .. cardinality(parts) loop
+    radix := case when parts[n] ~ '^0x' then 16 when parts[n] ~ '^0.' then 8 else 10 end;
+    part := 0;
+    foreach digit in array regexp_split_to_array(regexp_replace(parts[n], '^0x', ''), '') loop
+      part := part * radix + nullif(strpos(left('0123456789abcdef', radix), digit), 0) - 1;
+    end loop;
+    -- The last part fills the bytes that are left.
+    if part is null or n > 4 or part >= 256 ^ (case when n = cardinality(parts) then 5 - n else 1 end) then
+      return null;
+    end if;
+    address := address + part * case when n = cardinality(parts) then 1 else 256 ^ (4 - n) end;
+  end loop;
+  return '0.0.0.0'::inet + address::bigint;
+end
+$$;
+comment on function outbox.ipv4_meant(text) is 'The address that a host of one to four numbers stands for, each decimal, 0 and octal, or 0x and hexadecimal; null: none.';
+
+create function outbox.host_meant(host text) returns text
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+  meant text := lower(host);
+  escape text;
+  address inet;
+begin
+  foreach escape in array array(select distinct (regexp_matches(meant, '%[2-7][0-9a-f]', 'g'))[1]) loop
+    meant := replace(meant, escape, lower(chr(get_byte(decode(substr(escape, 2), 'hex'), 0))));
+  end loop;
+  meant := rtrim(meant, '.');
+  if meant ~ '^[[]' then
+    address := btrim(meant, '[]')::inet;
+    return case
+      when address <<= '::ffff:0:0/96' then host('0.0.0.0'::inet + (address - '::ffff:0:0'))
+      when address <<= '::/96' and address > '::1' then host('0.0.0.0'::inet + (address - '::'))
+      else '[' || host(address) || ']' end;
+  end if;
+  return case when meant ~ '(^|[.])([0-9]+|0x[0-9a-f]*)$' then host(outbox.ipv4_meant(meant)) else meant end;
+exception when invalid_text_representation then
+  return null;
+end
+$$;
+comment on function outbox.host_meant(text) is 'How `new URL()` would write a host, as far as that can be told here; null: not at all. For messages.';
+
+create function outbox.refuse_url(name text, url text) returns boolean
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+  host text := substring(url from '^[^/]*//([[][^]/?]*[]]|[^:/?]*)');
+  meant text;
+  fault text := case
+    when url !~ '[^[:space:]]' then 'is blank'
+    -- First, since the others quote the url: a password must not end in a log.
+    when url ~ '^[^/]*//[^/?#]*@' then format('carries user:password before the host %s', left(substring(url from '@([^/?#@]*)([/?#]|$)'), 200))
+    when length(url) > 2048 then format('has %s characters: %s...', length(url), left(url, 60))
+    when url ~ '[[:space:][:cntrl:]]' then format('has a space or control character: %s', left(url, 200))
+    when url ~ '[^!-~]' then format('has a character outside ASCII (percent-encode it; a host name in punycode): %s', left(url, 200))
+    when url !~ '^[A-Za-z][A-Za-z0-9+.-]*:' then format('is not absolute: %s', left(url, 200))
+    when url !~* '^https?:' then format('has the scheme %s: %s', substring(url from '^[^:]+'), left(url, 200))
+    when url !~* '^https?://[^/?#]' then format('names no host: %s', left(url, 200))
+    when url ~ '#' then format('has a fragment: %s', left(url, 200))
+    when strpos(url, chr(92)) > 0 then format('has a backslash (in a path / is meant, in a query %%5C): %s', left(url, 200)) end;
+begin
+  if fault is null then
+    meant := outbox.host_meant(host);
+    fault := case
+      when not outbox.is_url('http://' || host) and meant ~ '^([[].*[]]|[^:/?]*)$' and outbox.is_url('http://' || meant)
+        then format('has the host %s, write %s: %s', left(host, 200), meant, left(url, 200))
+      when not outbox.is_url('http://' || host) and host ~* '(^|[.])([0-9]+|0x[0-9a-f]*)[.]?$' then format('has a host that ends in a number and is no IPv4 address: %s', left(url, 200))
+      when url ~* '^[^?]*/([.]|%2e){1,2}([/?]|$)' then format('has a dot segment, . or .., in its path (write the path that is meant): %s', left(url, 200))
+      else format('has a host or port that cannot be read: %s', left(url, 200)) end;
+  end if;
+  return outbox.refuse(name || ' ' || fault, name || ' takes ' || case name when 'url_prefix' then 'http:// or https:// for everything, or ' else '' end
+    || 'an absolute http: or https: URL of at most 2048 characters, its host as a browser writes it, without user:password, #fragment, backslash, and . or .. in its path');
+end
+$$;
+comment on function outbox.refuse_url(text, text) is 'Says what is wrong with a URL that the domains outbox.url and outbox.url_prefix do not accept; `name` is the column''s. Never returns.';
 
 create domain outbox.url as text
-  constraint url_is_absolute_http check (
-    value is null or length(value) <= 2048
-    and value ~ '^[Hh][Tt][Tt][Pp][Ss]?://([A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?([/?][\x21-\x22\x24-\x7e]*)?$'
-    or outbox.refuse_url(value)
-  );
-comment on domain outbox.url is 'An absolute http: or https: URL, at most 2048 ASCII characters, without user:password and without fragment.';
+  constraint url_is_absolute_http check (value is null or outbox.is_url(value) or outbox.refuse_url('url', value));
+comment on domain outbox.url is 'An absolute http: or https: URL, at most 2048 ASCII characters, its host as `new URL()` writes it, without user:password, fragment, backslash and dot segments.';
+
+create domain outbox.url_prefix as text
+  constraint url_prefix_is_absolute_http check (
+    value is null or outbox.is_url(value) or lower(value collate "C") in ('http://', 'https://') or outbox.refuse_url('url_prefix', value));
+comment on domain outbox.url_prefix is 'What a hold stops: a URL as outbox.url takes it, or http:// or https:// alone.';
 
 create function outbox.refuse_form(form json, fault text) returns boolean
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -179,9 +281,7 @@ create table outbox.callback (
   dedupe_key       outbox.dedupe_key,
   traceparent      outbox.traceparent,
   url              outbox.url not null,
-  origin           text collate "C" not null generated always as (
-                     regexp_replace(lower(substring(url::text from '^[^/]*//[^/?#]*') collate "C"), '^(http://.*):80$|^(https://.*):443$', '\1\2')
-                   ) stored,
+  origin           text collate "C" not null generated always as (outbox.origin_of(url)) stored,
   form             outbox.form not null default '{}',
   last_error       text,
   constraint callback_pkey primary key (id),
@@ -239,7 +339,7 @@ comment on column outbox.callback.dead_at is 'When the row became dead; null: it
 comment on column outbox.callback.claimed_epoch is 'Epoch of the lane under which the newest attempt was claimed; a relay with another epoch cannot record it.';
 comment on column outbox.callback.rev is 'Raised by every statement of the relay, which tells it apart from an operator''s.';
 comment on column outbox.callback.lane is 'Which of the 64 lanes the row is in, from its ordering key or else its id; the lane''s owner delivers it.';
-comment on column outbox.callback.origin is 'Scheme, host and port of the url; concurrency is capped for each.';
+comment on column outbox.callback.origin is 'Scheme, host and port of the url in one spelling; concurrency is capped for each.';
 
 -- Attempts --------------------------------------------------------------------------------------------------------------
 
@@ -320,33 +420,51 @@ comment on column outbox.relay.version is 'Version of Ringback.';
 create table outbox.hold (
   id         bigint generated always as identity,
   held_at    timestamptz not null default now(),
-  url_prefix text not null,
+  exact      boolean not null default false,
+  url_prefix outbox.url_prefix not null,
+  origin     text collate "C" not null generated always as (outbox.origin_of(url_prefix)) stored,
+  rest       text collate "C" not null generated always as (outbox.rest_of(url_prefix)) stored,
   reason     text not null,
   held_by    text not null default session_user,
   constraint hold_pkey primary key (id),
-  constraint hold_url_prefix_is_not_blank check (url_prefix ~ '[^[:space:]]')
+  constraint hold_exact_names_a_host check (
+    not exact or origin not in ('http:', 'https:')
+    or outbox.refuse(format('exact is true for %s', url_prefix), 'exact means one URL alone; leave it out to hold everything')
+  )
 );
+-- The claim looks for the origin of each row; of one origin thousands of URLs may be gone, so these are looked for by the URL.
+create index hold_place on outbox.hold (origin, rest);
+create index hold_below on outbox.hold (origin) where not exact;
 
-comment on table outbox.hold is 'Callbacks whose url starts with one of these prefixes wait from the moment the row commits; deleting the row lets them go, in order.';
+comment on table outbox.hold is 'Callbacks to one of these URLs, or to one below it, wait from the moment the row commits; deleting the row lets them go, in order.';
 comment on column outbox.hold.id is 'Names the hold in statements.';
-comment on column outbox.hold.url_prefix is 'Compared byte by byte with the beginning of callback.url.';
+comment on column outbox.hold.url_prefix is 'Holds this URL, and those that go on after it with / or ?; one that ends with / holds all below it; http:// or https:// alone holds everything.';
+comment on column outbox.hold.exact is 'true: holds this URL and no other; the relay does so after a 410.';
+comment on column outbox.hold.origin is 'As callback.origin; of http:// alone, http:';
+comment on column outbox.hold.rest is 'Path and query, compared with those of a callback''s url.';
 comment on column outbox.hold.reason is 'Why, for people.';
 comment on column outbox.hold.held_at is 'Since when.';
 comment on column outbox.hold.held_by is 'Who.';
+
+create function outbox.is_below(rest text, prefix text) returns boolean
+language sql immutable parallel safe
+return starts_with(rest, prefix) and (right(prefix, 1) = '/' or substr(rest, length(prefix) + 1, 1) in ('', '/', '?'));
+comment on function outbox.is_below(text, text) is 'True when the one rest is the other, or goes on after it with / or ?, or after its own / at the end.';
 
 create function outbox.hold_gone(gone text, why text, who text) returns boolean
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   -- A relay that has the lock is putting this url on hold. One that had it has committed, so the next statement sees its hold.
-  if not pg_try_advisory_xact_lock(hashtextextended('ringback hold outbox ' || gone, 0)) then
+  if not pg_try_advisory_xact_lock(hashtextextended('ringback hold outbox ' || outbox.origin_of(gone) || outbox.rest_of(gone), 0)) then
     return false;
   end if;
-  insert into outbox.hold (url_prefix, reason, held_by)
-  select gone, why, who where not exists (select from outbox.hold h where h.url_prefix = gone);
+  insert into outbox.hold (url_prefix, exact, reason, held_by)
+  select gone, true, why, who
+   where not exists (select from outbox.hold h where h.origin = outbox.origin_of(gone) and h.rest = outbox.rest_of(gone));
   return found;
 end
 $$;
-comment on function outbox.hold_gone(text, text, text) is 'Puts a url on hold that a relay has found gone, unless it is. Never waits; one hold, though two relays find it at once.';
+comment on function outbox.hold_gone(text, text, text) is 'Puts a url, and no other, on hold that a relay has found gone, unless it is. Never waits; one hold, though two relays find it at once.';
 
 -- Wake: NOTIFY only when a relay sleeps ------------------------------------------------------------------------------------
 -- A NOTIFY takes a lock over the whole cluster until its commit is flushed, so notifying commits wait for one another
@@ -599,7 +717,8 @@ revoke execute on function
 -- Whoever inserts runs the checks and wakes, with no privilege but his own.
 grant execute on function
   outbox.check_form(json), outbox.check_form_escapes(json), outbox.refuse(text, text), outbox.refuse_form(json, text),
-  outbox.refuse_url(text), outbox.wake() to public;
+  outbox.refuse_url(text, text), outbox.is_url(text), outbox.is_ipv6(text), outbox.host_meant(text), outbox.ipv4_meant(text),
+  outbox.origin_of(text), outbox.rest_of(text), outbox.is_below(text, text), outbox.wake() to public;
 grant usage on schema outbox to outbox_producer, outbox_relay, outbox_operator, outbox_reader;
 
 grant execute on function

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { SecureContext } from 'node:tls'
-import { canonicalOrigin, patternsOver } from './destinations/pattern.ts'
+import { patternsOver } from './destinations/pattern.ts'
 
 /** How callbacks go to one origin. */
 export interface DestinationSettings {
@@ -70,8 +70,7 @@ export class Destinations {
   /**
    * Called for every callback, so what was found is remembered.
    *
-   * @param origin as the column `origin` or as `URL.origin` has it. The two differ where a host can be written in several
-   *   ways (`[2001:DB8:0::1]`, `%63rm.example`, `0x7f.1`); both get the same settings.
+   * @param origin spelt as the column `origin`.
    */
   of(origin: string): DestinationSettings {
     if (this.#rules.size === 0) return this.#defaults
@@ -81,7 +80,7 @@ export class Destinations {
   /** A full memory starts anew: finding out again costs microseconds, and no order of use has to be kept. */
   #learn(origin: string): DestinationSettings {
     if (this.#known.size >= MAX_KNOWN) this.#known.clear()
-    const settings = this.#find(canonicalOrigin(origin))
+    const settings = this.#find(origin)
     this.#known.set(origin, settings)
     return settings
   }

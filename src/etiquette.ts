@@ -34,7 +34,7 @@ export const etiquette: readonly Rule[] = [
   { answer: 'none within the deadline', statuses: [], outcome: 'unknown', isSilent: true, health: 'silent' },
   { answer: 'none: reset, the relay died', statuses: [], outcome: 'unknown', health: 'ill' },
   {
-    answer: 'none: the form cannot be sent, or the address is refused',
+    answer: 'none: the form or the url cannot be sent, or the address is refused',
     statuses: [],
     outcome: 'rejected',
     health: null,

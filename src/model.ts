@@ -75,7 +75,7 @@ export interface Outcome {
   /** `performance.now()` at start and end. */
   readonly startedAtMs: number
   readonly finishedAtMs: number
-  /** It ended by the row's own fault, or because we broke it off: it says nothing about the receiver. */
+  /** A stop or a lost lease broke it off: it says nothing about the receiver, and before its first byte uses up no attempt. */
   readonly isOurs?: true
   /** The request had been sent, and no answer came within the deadline. */
   readonly isSilent?: true

@@ -142,7 +142,7 @@ t.test('what an attempt says about its origin', async t => {
     [{ kind: 'unknown' }, 'ill', 0],
     [{ kind: 'unknown', isSilent: true }, 'silent', 0],
     [{ kind: 'not_sent' }, 'ill', 0],
-    [{ kind: 'rejected', isOurs: true }, null, 0],
+    [{ kind: 'rejected' }, null, 0],
     [{ kind: 'unknown', isOurs: true }, null, 0],
   ]
   for (const [fields, health, restMs] of signs) {

@@ -38,7 +38,7 @@ const storage = {
 const relay = { name: 'a', host: 'h', pid: 7, version: '1', lanes: 64, leaseSeconds: 30, renewedSecondsAgo: 30 }
 const delivery = {
   relays: [relay],
-  holds: [{ urlPrefix: 'https://a.test/', reason: 'r', heldBy: 'eve', heldSeconds: 86_400 }],
+  holds: [{ urlPrefix: 'https://a.test/', exact: false, reason: 'r', heldBy: 'eve', heldSeconds: 86_400 }],
   lanesWithoutOwner: 0,
   dead: 0,
   overdueSeconds: 900,

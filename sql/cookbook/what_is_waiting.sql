@@ -18,7 +18,11 @@ select c.id, c.created_at, c.url, c.attempts,
          (select * from outbox.callback where due_at is not null order by due_at, id limit 100)
        ) c
   left join lateral (
-         select h.url_prefix, h.reason from outbox.hold h where starts_with(c.url, h.url_prefix) order by h.id limit 1
+         select h.url_prefix, h.reason
+           from outbox.hold h
+          where h.origin in (c.origin, split_part(c.origin, '/', 1))
+            and case when h.exact then h.rest = outbox.rest_of(c.url) else outbox.is_below(outbox.rest_of(c.url), h.rest) end
+          order by h.id limit 1
        ) hold on true
   left join lateral (
          select e.id from outbox.callback e

@@ -7,7 +7,7 @@
 -- Nothing else is asked of the scheduler. It changes a status in its transaction, as ever; the triggers below write the
 -- callback in the same transaction, so that both commit or neither does. No line of its code changes.
 --
--- A url that the outbox does not take (no scheme, a #fragment, user:password, a space) is refused when it is entered. One
+-- A url that the outbox does not take (no scheme, a #fragment, user:password, a host such as 127.1) is refused when it is entered. One
 -- that was there before never stops a change of status: it gets a warning in place of its callback. To list these first,
 -- create the function scheduler.url_fault below, which changes nothing, and ask:
 --
@@ -113,7 +113,7 @@ begin
     fault := scheduler.url_fault(to_jsonb(new) ->> place);
     if fault is not null then
       raise exception using errcode = 'check_violation', message = format('%s of %s %s: %s', place, tg_table_name, new.id, fault),
-        hint = format('%s takes an absolute http: or https: URL of at most 2048 characters, without user:password and without #fragment; '''' for no callback.', place);
+        hint = format('%s takes an absolute http: or https: URL of at most 2048 characters, without user:password, #fragment, and . or .. in its path; '''' for no callback.', place);
     end if;
   end loop;
   return new;

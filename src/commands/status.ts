@@ -19,7 +19,10 @@ function written(schema: string, { callbacks, holds, relays, lanesWithoutOwner }
     `waiting: ${due} due, ${later} later, ${parked} parked${oldest}`,
     `being sent: ${claimed}`,
     `dead: ${dead}`,
-    ...holds.map(h => `on hold: ${h.urlPrefix} for ${seconds(h.heldSeconds)}, by ${h.heldBy}: ${h.reason}`),
+    ...holds.map(
+      h =>
+        `on hold: ${h.urlPrefix}${h.exact ? ' alone' : ''} for ${seconds(h.heldSeconds)}, by ${h.heldBy}: ${h.reason}`,
+    ),
     ...relays.map(relayLine),
     lanesWithoutOwner === 0 ? '' : `${lanesWithoutOwner} of 64 lanes have no owner: their callbacks wait for a relay`,
   ]

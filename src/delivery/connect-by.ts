@@ -12,7 +12,7 @@ type ConnectSettings = Pick<DestinationSettings, 'tls'>
  * The target is taken as it is given: `hostname` is connected to, be it a name or an address that was judged before;
  * `servername`, else the name in `host`, is whom the certificate must be for; `protocol` and `host` make the origin.
  *
- * @param settingsOf what holds for an origin as `URL.origin` writes it; the same object as long as it is the same.
+ * @param settingsOf what holds for an origin, spelt as the column `origin`; the same object as long as it is the same.
  * @param timeoutMs from the first look at the name to the connected socket, TLS included, in milliseconds.
  */
 export function connectBy(settingsOf: (origin: string) => ConnectSettings, timeoutMs: number): Connect {

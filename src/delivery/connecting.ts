@@ -55,7 +55,7 @@ export function portOf({ port, protocol }: Target): number {
   return Number(port) || (protocol === 'https:' ? 443 : 80)
 }
 
-/** As `URL.origin` writes it. */
+/** Of a connection, whose host is that of its column `origin`: spelt like that. */
 export function originOf({ protocol, host }: Target): string {
   return `${protocol}//${host}`
 }

@@ -52,7 +52,7 @@ export class Connection {
   #opening: Opening | null = null
   #answered = 0
 
-  /** @param origin as `URL.origin` writes it. */
+  /** @param origin spelt as the column `origin`. */
   constructor(origin: string, options: ConnectionOptions) {
     this.origin = origin
     this.#connect = options.connect

@@ -191,7 +191,7 @@ function firstValue(value: string | string[] | undefined): string | undefined {
 }
 
 function isOurs(failure: Error | null): boolean {
-  return failure instanceof AddressRefused || (failure instanceof Stopped && failure.isOurs)
+  return failure instanceof Stopped && failure.isOurs
 }
 
 /** A function of its own, so that an attempt's timer needs no closure. */

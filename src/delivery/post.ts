@@ -1,5 +1,5 @@
 import type { DestinationSettings } from '../destinations.ts'
-import type { Claim, Outcome, OutcomeKind } from '../model.ts'
+import type { Claim, Outcome } from '../model.ts'
 import type { Endpoint } from './address-policy.ts'
 import { Exchange, type Request } from './exchange.ts'
 import { encodeForm, FormError } from './form.ts'
@@ -10,7 +10,7 @@ export interface PostOptions {
   /** Where connections come from; `origins.abort()` and `origins.close()` end what is under way. */
   readonly origins: Origins
   /**
-   * What holds for an origin as `URL.origin` writes it. The deadline is that of the whole attempt, from the wait for a
+   * What holds for an origin, spelt as the column `origin`. The deadline is that of the whole attempt, from the wait for a
    * connection to the last byte read; a 1xx does not extend it. Asked for every attempt.
    */
   readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'headers' | 'retry' | 'signingKeys'>
@@ -32,19 +32,19 @@ export interface PostOptions {
 export async function post(claim: Claim, options: PostOptions): Promise<Outcome> {
   const startedAtMs = performance.now()
   const url = httpUrl(claim.url)
-  if (url === null) return unsent('not_sent', 'invalid URL: expected http: or https: with a host', startedAtMs)
+  if (url === null) return unsent('the url cannot be called: no URL parser takes it', startedAtMs)
   let body: string
   try {
     body = encodeForm(claim.form)
   } catch (error) {
-    if (error instanceof FormError) return unsent('rejected', error.message, startedAtMs)
+    if (error instanceof FormError) return unsent(error.message, startedAtMs)
     throw error
   }
-  const settings = options.settingsOf(url.origin)
+  const settings = options.settingsOf(claim.origin)
   const headers = headersOf(claim, options.version, body, settings)
   const request: Request = { url, body, headers, deadlineMs: settings.deadlineMs, retry: settings.retry }
   const exchange = new Exchange(claim, request, startedAtMs, options)
-  options.origins.lend(url.origin, exchange)
+  options.origins.lend(claim.origin, exchange)
   const outcome = await exchange.outcome
   if (exchange.connection !== null) options.origins.giveBack(exchange.connection)
   return outcome
@@ -90,16 +90,15 @@ function httpUrl(text: string): URL | null {
   }
 }
 
-/** An attempt that ended before it reached for a connection. */
-function unsent(kind: OutcomeKind, error: string, startedAtMs: number): Outcome {
+/** A row that cannot be sent, now or later. */
+function unsent(error: string, startedAtMs: number): Outcome {
   return {
-    kind,
+    kind: 'rejected',
     httpStatus: null,
     error,
     responseExcerpt: null,
     retryAfterMs: null,
     startedAtMs,
     finishedAtMs: performance.now(),
-    isOurs: true,
   }
 }

@@ -19,7 +19,7 @@ import { openTunnel } from './tunnel.ts'
 type WaySettings = Pick<DestinationSettings, 'tls' | 'proxy'>
 
 /**
- * @param settingsOf what holds for an origin as `URL.origin` writes it; the same object as long as it is the same.
+ * @param settingsOf what holds for an origin, spelt as the column `origin`; the same object as long as it is the same.
  * @param timeoutMs from the first look at a name, the target's or the proxy's, until TLS with the target stands; milliseconds.
  */
 export function proxiedConnect(

@@ -2,8 +2,8 @@
  * Which origins a rule speaks of: `https://crm.example`, `https://*.partner.example` (one or more whole labels),
  * `https://crm.example:*` (any port), `https://*`, or `*` for all.
  *
- * A pattern has one canonical text, built as `URL.origin` builds that of an origin: lower case, punycode, the scheme's own
- * port left out. All patterns that match an origin are then few and can be listed, so that finding the rules of an origin
+ * A pattern has one canonical text, spelt as the column `origin`: lower case, punycode, without the scheme's own port and a
+ * trailing dot. All patterns that match an origin are then few and can be listed, so that finding the rules of an origin
  * is a few look-ups, however many rules there are.
  */
 
@@ -19,13 +19,15 @@ export function canonicalPattern(text: string): string | null {
   if (anyPort !== '' && /:\d+$/.test(rest)) return null
   const url = scheme + (star && placeholder) + rest
   if (scheme === '' || !URL.canParse(url)) return null
-  const { origin } = new URL(url)
+  // No callback has an empty label in its host.
+  if (/\/\/\.|\.\./.test(new URL(url).origin)) return null
+  const origin = canonicalOrigin(url)
   return (star === '' ? origin : origin.replace(`//${placeholder}`, '//*')) + anyPort
 }
 
-/** As `URL.origin` writes it; a text that is no URL stays as it is. */
-export function canonicalOrigin(text: string): string {
-  return URL.canParse(text) ? new URL(text).origin : text
+/** As the column `origin` has that of this URL: as `URL.origin` writes it, without a trailing dot. */
+function canonicalOrigin(url: string): string {
+  return new URL(url).origin.replace(/\.(?=:\d+$|$)/, '')
 }
 
 /**

@@ -1,7 +1,7 @@
 import { laneCount } from '../lanes.ts'
 import type { Claim, OwnedLane, WaitingCallback } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { holds, isFree, isRow, sentKey } from './sql.ts'
+import { isFree, isRow, sentKey } from './sql.ts'
 
 /**
  * Lanes that are still mine at my epoch. The lock is FOR KEY SHARE: a takeover changes the epoch, which the unique
@@ -27,7 +27,7 @@ export const mine = `
 const claimStatement: Statement = {
   name: 'ringback_claim',
   text: `
-    with ${mine}, ${holds}, free as materialized (
+    with ${mine}, free as materialized (
       select c.id, ($4::bigint[])[c.lane + 1] as epoch
         from unnest($1::bigint[]) as wanted (id)
         join outbox.callback c on ${isRow('wanted.id')}

@@ -1,6 +1,6 @@
 import type { WaitingCallback } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { holds, isFree, keyOf, sentKey } from './sql.ts'
+import { isFree, keyOf, sentKey } from './sql.ts'
 
 /** A row as the indexes list it: not settled, for now. */
 export interface Listed extends WaitingCallback {
@@ -156,7 +156,7 @@ const claimedDueStatement: Statement = {
 const parkedStatement: Statement = {
   name: 'ringback_parked',
   text: `
-    with ${holds}, ground as materialized (
+    with ground as materialized (
       select ${columns}, 0::float8 as "dueInMs", true as late,
              json_build_object('origin', c.origin, 'id', c.id::text) as position, row_number() over (order by c.origin, c.id) as place
         from outbox.callback c

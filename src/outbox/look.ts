@@ -1,6 +1,6 @@
 import type { CallbackStatus } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { holds, isFree, isRow } from './sql.ts'
+import { isFree, isRow } from './sql.ts'
 
 /** A row that somebody holds in an open transaction is tried again after this, in milliseconds. */
 export const lockedPauseMs = 250
@@ -33,7 +33,6 @@ export interface Standing {
 const lookStatement: Statement = {
   name: 'ringback_look',
   text: `
-    with ${holds}
     select c.id, c.message_id as "messageId", c.status, c.attempts, c.lane, c.claimed_epoch as "claimedEpoch",
            case when c.due_at is null or c.due_at = 'infinity' then 0
                 else greatest(0, (extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8 end as "dueInMs",

@@ -25,6 +25,8 @@ export interface Counts {
 
 export interface Hold {
   readonly urlPrefix: string
+  /** That URL alone is held. */
+  readonly exact: boolean
   readonly reason: string
   readonly heldBy: string
   readonly heldSeconds: number
@@ -84,6 +86,7 @@ export function readHolds(db: Database): Promise<Hold[]> {
     .selectFrom('hold')
     .select([
       'url_prefix as urlPrefix',
+      'exact',
       'reason',
       'held_by as heldBy',
       secondsSince(sql.ref('held_at')).as('heldSeconds'),

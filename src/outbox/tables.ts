@@ -1,4 +1,4 @@
-import type { ColumnType, GeneratedAlways } from 'kysely'
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { CallbackStatus, OutcomeKind } from '../model.ts'
 
 /** Written by the database or by the statements of the busy path, which are not Kysely's. */
@@ -67,7 +67,10 @@ export interface Tables {
   hold: {
     id: GeneratedAlways<string>
     held_at: ReadOnly<Date>
+    exact: Generated<boolean>
     url_prefix: string
+    origin: GeneratedAlways<string>
+    rest: GeneratedAlways<string>
     reason: string
     held_by: ReadOnly<string>
   }

@@ -52,15 +52,15 @@ t.test('what waits, is being sent and is dead is counted; history is not', async
 
 t.test('holds and relays: who, since when, how many lanes, and which is most likely dead', async t => {
   await client.query(`
-    insert into outbox.hold (url_prefix, reason, held_at, held_by)
-    values ('https://b.test/', 'later one', now() - interval '1 s', 'eve'), ('https://a.test/', 'gone', now() - interval '1 h', 'bob');
+    insert into outbox.hold (url_prefix, exact, reason, held_at, held_by)
+    values ('https://b.test/', false, 'later one', now() - interval '1 s', 'eve'), ('https://a.test/x', true, 'gone', now() - interval '1 h', 'bob');
     insert into outbox.relay (name, lease, pid, host, kernel, version, renewed_at)
     values ('a', '30 s', 7, 'h', 'k', '1.2', now()), ('b', '2.5 s', 8, 'i', 'k', '1.1', now() - interval '1 min');
     update outbox.lane set owner = case when id < 40 then 'a' when id < 60 then 'b' end`)
   const { holds, relays, lanesWithoutOwner } = JSON.parse((await status('--json')).out)
   t.match(holds, [
-    { urlPrefix: 'https://a.test/', reason: 'gone', heldBy: 'bob', heldSeconds: Number },
-    { urlPrefix: 'https://b.test/', reason: 'later one', heldBy: 'eve', heldSeconds: Number },
+    { urlPrefix: 'https://a.test/x', exact: true, reason: 'gone', heldBy: 'bob', heldSeconds: Number },
+    { urlPrefix: 'https://b.test/', exact: false, reason: 'later one', heldBy: 'eve', heldSeconds: Number },
   ])
   t.match(relays, [
     { name: 'a', host: 'h', pid: 7, version: '1.2', lanes: 40, leaseSeconds: 30, renewedSecondsAgo: Number },
@@ -68,19 +68,19 @@ t.test('holds and relays: who, since when, how many lanes, and which is most lik
   ])
   t.equal(lanesWithoutOwner, 4)
   const { out } = await status()
-  t.match(out, /on hold: https:\/\/a\.test\/ for 36\d\d s, by bob: gone\n/)
+  t.match(out, /on hold: https:\/\/a\.test\/x alone for 36\d\d s, by bob: gone\n/)
   t.match(out, /relay a: 40 of 64 lanes, renewed \d+ s ago \(pid 7 on h, version 1\.2\)\n/)
   t.match(out, /relay b: 20 of 64 lanes, renewed \d+ s ago, though its lease is 3 s: is it running\? \(pid 8/)
   t.match(out, /4 of 64 lanes have no owner/)
 })
 
 t.test('whatever the reason of a hold is, it does not steer the terminal', async t => {
-  await client.query(`insert into outbox.hold (url_prefix, reason) values ($1, $2)`, [
-    'https://a.test/\u001b[2J',
+  await client.query(`insert into outbox.hold (url_prefix, held_by, reason) values ('https://a.test/', $1, $2)`, [
+    'eve\u001b[2J',
     'x\r\n\u009b31m\u202ey',
   ])
   const { out } = await status()
-  t.match(out, /on hold: https:\/\/a\.test\/\\u001b\[2J for \d+ s, by \S+: x\\u000d\\u000a\\u009b31m\\u202ey\n/)
+  t.match(out, /on hold: https:\/\/a\.test\/ for \d+ s, by eve\\u001b\[2J: x\\u000d\\u000a\\u009b31m\\u202ey\n/)
   t.notMatch(out.replaceAll('\n', ''), /[\p{Cc}\u202e]/u)
   const json = (await status('--json')).out
   t.equal(JSON.parse(json).holds[0].reason, 'x\r\n\u009b31m\u202ey')

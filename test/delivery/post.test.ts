@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
+import { decide } from '../../src/decision.ts'
 import type { Line } from './raw-server.ts'
 import { claimOf, rawServer, stage } from './stage.ts'
 
@@ -233,11 +234,33 @@ t.test("node's own server takes it for a form", async t => {
   t.match(await stage(t).post(url, { form: '{"message":"内存不足 😀"}' }), { responseExcerpt: '内存不足 😀' })
 })
 
-t.test('what cannot be sent never reaches for a connection', async t => {
+t.test('what cannot be sent never reaches for a connection, and is dead at once', async t => {
   const connect = () => t.fail('connected')
   const { post } = stage(t, {}, { connect })
-  for (const url of ['', 'no url', 'ftp://example.test/', 'http://', 'file:///etc/passwd'])
-    t.match(await post(url), { kind: 'not_sent', error: /^invalid URL/, httpStatus: null })
+  for (const url of [
+    '',
+    'no url',
+    'ftp://example.test/',
+    'http://',
+    'http://xn--a/',
+    'http://10.0.0.256/',
+    'http://[1:2]/',
+  ]) {
+    const outcome = await post(url)
+    t.match(outcome, { kind: 'rejected', error: /^the url cannot be called/, httpStatus: null }, url)
+    const policy = {
+      baseMs: 1,
+      capMs: 1,
+      retryAfterCapMs: 1,
+      settingsOf: () => ({ maxAttempts: 12, unknown: 'resend' as const }),
+    } as const
+    t.match(
+      decide(claimOf(url), outcome, policy, Math.random),
+      { status: 'dead', reason: /the url cannot be called/ },
+      url,
+    )
+    t.equal(outcome.isOurs, undefined, 'neither a stop nor a lost lease')
+  }
   t.match(await post('http://example.test/', { form: '{"a":{}}' }), {
     kind: 'rejected',
     error: /^form: field "a": a nested object/,

@@ -12,7 +12,7 @@ export function claimOf(url: string, over: Partial<Claim> = {}): Claim {
     messageId: '0190c2f4-0000-7000-8000-000000000001',
     lane: 3,
     orderingKey: null,
-    origin: 'http://127.0.0.1',
+    origin: URL.canParse(url) ? new URL(url).origin.replace(/\.(?=:\d+$|$)/, '') : url,
     url,
     form: '{"flowId":9007199254740993,"message":"a b"}',
     traceparent: null,

@@ -103,15 +103,6 @@ t.test('not after it has expired', async t => {
   t.same(await claimed([gone, fine]), [fine])
 })
 
-t.test('not while a hold names the beginning of its url, letter by letter', async t => {
-  await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://held_%.test/a', '')`)
-  const held = await stage.insert({ url: 'https://held_%.test/ab' })
-  const other = await stage.insert({ url: 'https://heldxx.test/ab' })
-  t.same(await claimed([held, other]), [other])
-  await stage.query('delete from outbox.hold')
-  t.same(await claimed([held]), [held])
-})
-
 t.test('a cancelled row is not sent, an amended one is sent as amended', async t => {
   const cancelled = await stage.insert()
   const amended = await stage.insert({ form: '{"a":1}' })

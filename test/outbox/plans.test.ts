@@ -111,6 +111,15 @@ t.test('the order check and the due rows are bounded by their index at both ends
   t.match(due?.['Index Cond'], /ROW\(due_at, id\) > ROW/)
 })
 
+t.test('holds are looked for by the origin of each row, by an index, however many there are', async t => {
+  for (const name of ['claim', 'look', 'parked rows'])
+    for (const cache of ['force_custom_plan', 'force_generic_plan']) {
+      const scans = (await planOf(statements[name]!.run, cache)).filter(node => node['Relation Name'] === 'hold')
+      t.same(scans.map(node => node['Index Name']).sort(), ['hold_below', 'hold_place', 'hold_place'], name)
+      for (const scan of scans) t.match(scan['Index Cond'], /origin/, name)
+    }
+})
+
 t.test('a plan made while the table was empty does not walk through all of it when it has grown', async t => {
   await stage.query('truncate outbox.callback, outbox.attempt')
   await stage.query('vacuum analyze outbox.callback')

@@ -11,14 +11,14 @@ const claimOne = (columns: Columns = {}) => claimNew(stage, lanes, columns)
 const write = (...attempts: Attempt[]) => record(stage.session, attempts, 'relay-a', 0)
 
 const holdsOf = (url: string) =>
-  stage.query('select url_prefix, reason, held_by from outbox.hold where url_prefix = $1', [url])
+  stage.query('select url_prefix, exact, reason, held_by from outbox.hold where url_prefix = $1', [url])
 
 t.test('a url that is gone is put on hold with the row that found it so: once, by the name of the relay', async t => {
   const url = 'https://receiver.test/gone?id=1'
   const [first, second, other] = [await claimOne({ url }), await claimOne({ url }), await claimOne({ url: `${url}0` })]
   const made = [first, second].map(key => attempt(key, gone, 'rejected', { httpStatus: 410 }))
   t.equal((await write(...made, attempt(other, dead, 'rejected'))).size, 3)
-  const hold = [{ url_prefix: url, reason: `410 Gone, callback ${first.id}`, held_by: 'relay-a' }]
+  const hold = [{ url_prefix: url, exact: true, reason: `410 Gone, callback ${first.id}`, held_by: 'relay-a' }]
   t.same(await holdsOf(url), hold)
   t.same(await holdsOf(`${url}0`), [])
   t.equal((await write(...made)).size, 0)
@@ -34,6 +34,17 @@ t.test('a url that is on hold is not put on hold a second time; one with a longe
   await stage.query('delete from outbox.hold where url_prefix = $1', [url])
   await write(attempt(second, gone, 'rejected'))
   t.match(await holdsOf(url), [{ reason: `410 Gone, callback ${second.id}` }])
+})
+
+t.test('two spellings of a url that is gone are put on hold once', async t => {
+  const claims = [
+    await claimOne({ url: 'https://receiver.test/spelt?' }),
+    await claimOne({ url: 'https://RECEIVER.test.:443/spelt' }),
+  ]
+  await write(...claims.map(key => attempt(key, gone, 'rejected')))
+  t.match(await stage.query(`select origin, rest from outbox.hold where rest = '/spelt'`), [
+    { origin: 'https://receiver.test', rest: '/spelt' },
+  ])
 })
 
 t.test('what a zombie or a resend after the release says puts nothing on hold', async t => {

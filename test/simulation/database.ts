@@ -56,13 +56,40 @@ export interface RelayRecord {
   renewals: number
 }
 
+/** As `new URL()` has it; a lone scheme is everything of that scheme. */
+function placeOf(url: string): { readonly origin: string; readonly rest: string } {
+  if (/^https?:\/\/$/i.test(url)) return { origin: url.toLowerCase().slice(0, -2), rest: '/' }
+  const { protocol, hostname, port, pathname, search } = new URL(url)
+  const host = hostname.replace(/\.$/, '')
+  return { origin: `${protocol}//${host}${port === '' ? '' : `:${port}`}`, rest: pathname + search }
+}
+
+/** As the column `origin` has it. */
+export function originOf(url: string): string {
+  return placeOf(url).origin
+}
+
+export function isSamePlace(one: string, other: string): boolean {
+  const [a, b] = [placeOf(one), placeOf(other)]
+  return a.origin === b.origin && a.rest === b.rest
+}
+
+function isUnder(url: string, prefix: string, isExact: boolean): boolean {
+  const [{ origin, rest }, held] = [placeOf(url), placeOf(prefix)]
+  if (held.origin !== origin && held.origin !== origin.slice(0, origin.indexOf('/'))) return false
+  if (isExact || rest === held.rest) return rest === held.rest
+  const ends = held.rest.endsWith('/') ? [held.rest] : [`${held.rest}/`, `${held.rest}?`]
+  return ends.some(each => rest.startsWith(each))
+}
+
 /** What has been committed, and who has locked what. Open transactions keep what they have written to themselves. */
 export class Database {
   readonly rows = new Map<number, Row>()
   readonly attempts = new Map<string, AttemptRecord>()
   readonly lanes: Lane[] = Array.from({ length: 64 }, () => ({ epoch: 0, owner: null, sharedBy: new Set<object>() }))
   readonly relays = new Map<string, RelayRecord>()
-  readonly holds = new Set<string>()
+  /** What is on hold, and whether that URL alone is. */
+  readonly holds = new Map<string, { readonly isExact: boolean }>()
   readonly locks = new Locks()
   readonly flaws: Flaws
   /** All relays run on one machine, so that each can know that another's process has ended. */
@@ -116,8 +143,7 @@ export class Database {
   }
 
   isHeld(row: Row): boolean {
-    for (const prefix of this.holds) if (row.url.startsWith(prefix)) return true
-    return false
+    return [...this.holds].some(([prefix, { isExact }]) => isUnder(row.url, prefix, isExact))
   }
 
   /** The first unsettled row of its key before it. */

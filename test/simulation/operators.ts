@@ -46,7 +46,7 @@ export class Operators {
   /** Stops callbacks to one place for so long. */
   hold(ms: number): void {
     const prefix = `http://r${this.#dice.whole(1, 3)}.example${this.#dice.chance(0.5) ? '/p1' : ''}`
-    this.#db.holds.add(prefix)
+    this.#db.holds.set(prefix, { isExact: false })
     this.#open += 1
     this.#timeline.after(ms, null, () => {
       this.#open -= 1

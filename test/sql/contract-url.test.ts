@@ -14,7 +14,10 @@ t.test('a URL that can be called is taken as it was written', async t => {
     'http://127.0.0.1:1/',
     'http://crm.example:65535/',
     'http://[2001:db8::1]/callbacks',
-    'http://[::ffff:10.0.0.1]:8080/callbacks',
+    'https://CRM.example.:443/.well-known/x?../..',
+    'http://127.0.0.1.:65535/',
+    'http://[2001:DB8::1]:8080/',
+    'http://4u/',
     'http://xn--bcher-kva.example/b%C3%BCcher',
     'http://my_host-1/mail@crm.example:99999/',
     `http://crm.example/${'x'.repeat(2048 - 'http://crm.example/'.length)}`,
@@ -59,6 +62,45 @@ t.test('a URL that cannot be called is refused with its fault and what is accept
   for (const [url, message] of refused) {
     await t.rejects(write(client, { url }), { code: '23514', message, hint }, JSON.stringify(url.slice(0, 80)))
   }
+})
+
+t.test('a host that URL refuses, or would write otherwise, is refused with the spelling that is meant', async t => {
+  const hosts: [host: string, meant: string | null][] = [
+    ['127.1', '127.0.0.1'],
+    ['0x7f.1', '127.0.0.1'],
+    ['017700000001', '127.0.0.1'],
+    ['2130706433', '127.0.0.1'],
+    ['%3127.0.0.1', '127.0.0.1'],
+    ['%61.test', 'a.test'],
+    ['[2001:DB8:0::1]', '[2001:db8::1]'],
+    ['[::FFFF:10.0.0.1]', '10.0.0.1'],
+    ['[::ffff:a00:1]', '10.0.0.1'],
+    ['10.0.0.256', null],
+    ['crm.example.123', null],
+    ['crm.0x', null],
+    ['1.2.3.4.5', null],
+    ['08.0.0.1', null],
+    ['[1:2]', null],
+    ['a%', null],
+    ['a%2fb', null],
+    ['a%00', null],
+    ['a..b', null],
+  ]
+  for (const [host, meant] of hosts) {
+    const url = `http://${host}:8080/x`
+    const message = meant === null ? /^url has a host/ : `url has the host ${host}, write ${meant}: ${url}`
+    await t.rejects(write(client, { url }), { code: '23514', message, hint }, url)
+  }
+})
+
+t.test('a path with a dot segment or a backslash, which would pass a hold, is refused', async t => {
+  for (const segment of ['.', '..', '%2e', '%2E%2e', '.%2e', '%2e.'])
+    for (const rest of [`/a/${segment}/b`, `/${segment}`, `/a/${segment}?b`]) {
+      const url = `https://crm.example${rest}`
+      await t.rejects(write(client, { url }), { code: '23514', message: /^url has a dot segment/, hint }, url)
+    }
+  for (const url of ['https://crm.example\\a', 'https://crm.example/a\\b', 'https://crm.example/?a\\b'])
+    await t.rejects(write(client, { url }), { code: '23514', message: /^url has a backslash/, hint }, url)
 })
 
 t.test('a password in a URL is refused and not repeated in the message', async t => {

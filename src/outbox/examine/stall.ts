@@ -1,6 +1,6 @@
 import { pause } from '../../pause.ts'
 import type { Session, Statement } from '../session.ts'
-import { holds, isFree, isRow } from '../sql.ts'
+import { isFree, isRow } from '../sql.ts'
 
 /** Callbacks that a relay could send, and does not. */
 export interface Stall {
@@ -25,7 +25,7 @@ const dueFor = 10
 const candidatesStatement: Statement = {
   name: 'ringback_stall_candidates',
   text: `
-    with ${holds}, waiting as materialized (
+    with waiting as materialized (
       (select c.id, c.url, c.ordering_key, c.origin, c.status, c.attempts > c.budget_from as tried, c.created_at as since
          from outbox.callback c where c.settled_at is null and c.due_at is null order by c.id limit ${entries})
        union all

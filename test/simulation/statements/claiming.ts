@@ -35,8 +35,7 @@ export function* claim(db: Database, values: readonly unknown[]): Answer {
   const [ids, lanes, laneEpochs, epochs] = values as [string[], number[], string[], (string | null)[]]
   const mine = lockMine(db, lanes, laneEpochs)
   try {
-    const prefixes = [...db.holds]
-    const isFree = (row: Row): boolean => isClaimable(db, row) && !prefixes.some(prefix => row.url.startsWith(prefix))
+    const isFree = (row: Row): boolean => isClaimable(db, row) && !db.isHeld(row)
     // Of earlier rows the snapshot tells: one that commits meanwhile is not seen, even where the row itself is asked again.
     const seen = wantedRows(db, ids, mine).filter(row => isFree(row) && (db.flaws.ignoresOrder || !db.blockerOf(row)))
     yield pauseOnServer

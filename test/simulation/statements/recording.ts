@@ -1,5 +1,5 @@
 import type { OutcomeKind } from '../../../src/model.ts'
-import type { Database, Row } from '../database.ts'
+import { type Database, isSamePlace, type Row } from '../database.ts'
 import { type Answer, atOnce, pauseOnServer } from './statement.ts'
 
 interface Recorded {
@@ -27,7 +27,8 @@ export function* record(db: Database, values: readonly unknown[]): Answer {
   for (const each of done) {
     const row = db.rows.get(each.id)!
     become(db, row, each)
-    if (each.holdsUrl) db.holds.add(row.url)
+    if (each.holdsUrl && ![...db.holds.keys()].some(held => isSamePlace(held, row.url)))
+      db.holds.set(row.url, { isExact: true })
   }
   return done.map(({ id }) => ({ id: String(id) }))
 }

@@ -7,6 +7,15 @@ export function anyKey(dice: Dice): string {
   return `k${dice.whole(1, 5)}`
 }
 
+/** Some are written otherwise than others that mean the same. */
 export function anyUrl(dice: Dice): string {
-  return `http://r${dice.whole(1, 3)}.example/p${dice.whole(1, 2)}`
+  const n = dice.whole(1, 3)
+  const origin = dice.pick([`http://r${n}.example`, `http://r${n}.example`, `HTTP://R${n}.Example.:80`])
+  return origin + dice.pick(['/p1', '/p2', '/p1', '/p2', '/p1?', '/p1/a', '/p1?a=1', '/p10', ''])
+}
+
+/** What a hold may name. */
+export function anyPrefix(dice: Dice): string {
+  const n = dice.whole(1, 3)
+  return dice.pick([anyUrl(dice), anyUrl(dice), `http://r${n}.example`, `http://r${n}.example/p1/`, 'http://'])
 }

@@ -1,9 +1,9 @@
 import type pg from 'pg'
 import { amended, cancelled, replayed } from '../changes.ts'
-import type { Row } from '../database.ts'
+import { originOf, type Row } from '../database.ts'
 import type { Dice } from '../dice.ts'
 import { isSilent } from '../statements/keeping.ts'
-import { type Acts, anyKey, anyUrl } from './acts.ts'
+import { type Acts, anyKey, anyPrefix, anyUrl } from './acts.ts'
 import { rowColumns, type Twins } from './twins.ts'
 
 /** An open transaction, and what the model makes of its commit. */
@@ -117,20 +117,21 @@ export class ProducersAndOperators {
     }
     const url = anyUrl(this.#dice)
     await update('url = $2', [url])
-    return amended(row, { url, origin: new URL(url).origin }, now)
+    return amended(row, { url, origin: originOf(url) }, now)
   }
 
   /** Puts a prefix on hold, or, more often, lets it go. */
   async #hold(): Promise<void> {
     const { stage, db } = this.#twins
-    const prefix = anyUrl(this.#dice).slice(0, this.#dice.chance(0.5) ? -1 : undefined)
+    const prefix = anyPrefix(this.#dice)
+    const isExact = this.#dice.chance(0.3) && prefix !== 'http://'
     if (db.holds.delete(prefix)) {
       await stage.query('delete from outbox.hold where url_prefix = $1', [prefix])
       return
     }
     if (this.#dice.chance(0.7)) return
-    await stage.query(`insert into outbox.hold (url_prefix, reason) values ($1, '')`, [prefix])
-    db.holds.add(prefix)
+    await stage.query(`insert into outbox.hold (url_prefix, exact, reason) values ($1, $2, '')`, [prefix, isExact])
+    db.holds.set(prefix, { isExact })
   }
 
   #anyRow(): Row | undefined {

@@ -164,14 +164,16 @@ async function stored(stage: Stage): Promise<{ readonly shown: Stored; readonly 
   const relays = await stage.query<StoredRelay>(
     `select name, incarnation, renewals::integer, ${ms('lease')} as "leaseMs" from outbox.relay order by name`,
   )
-  const holds = await stage.query<{ prefix: string }>('select url_prefix as prefix from outbox.hold order by 1')
+  const holds = await stage.query<{ prefix: string }>(
+    `select url_prefix || case when exact then ' exact' else '' end as prefix from outbox.hold`,
+  )
   return {
     shown: {
       callbacks: callbacks.map(storedRow),
       attempts,
       lanes,
       relays: relays.map(storedRelay),
-      holds: holds.map(({ prefix }) => prefix),
+      holds: holds.map(({ prefix }) => prefix).sort(),
     },
     incarnations: new Map(relays.map(({ name, incarnation }) => [name, incarnation])),
   }
@@ -184,7 +186,7 @@ function storedInModel(db: Database): Stored {
     attempts: attempts.sort((a, b) => a.callbackId - b.callbackId || a.attempt - b.attempt || a.epoch - b.epoch),
     lanes: db.lanes.map(({ epoch, owner }) => ({ epoch, owner })),
     relays: [...db.relays].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, relay]) => storedRelay({ ...relay, name })),
-    holds: [...db.holds].sort(),
+    holds: [...db.holds].map(([prefix, { isExact }]) => prefix + (isExact ? ' exact' : '')).sort(),
   }
 }
 
