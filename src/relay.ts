@@ -2,10 +2,8 @@ import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
 import type { RunConfig } from './config.ts'
 import { decide, originSign, type RetryPolicy } from './decision.ts'
-import { AddressPolicy } from './delivery/address-policy.ts'
-import { Origins } from './delivery/origins.ts'
-import { type PostOptions, post } from './delivery/post.ts'
-import { proxiedConnect } from './delivery/proxied-connect.ts'
+import type { Origins } from './delivery/origins.ts'
+import { post } from './delivery/post.ts'
 import type { Destinations } from './destinations.ts'
 import { DefectError } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
@@ -17,11 +15,11 @@ import type { Attempt, Claim } from './model.ts'
 import { attemptFields } from './observe/attempt.ts'
 import type { Log } from './observe/log.ts'
 import type { Sessions } from './outbox/sessions.ts'
-import { pause } from './pause.ts'
+import { posting } from './posting.ts'
 import { Recorder } from './recorder.ts'
 import { Sequencer } from './sequencer.ts'
+import { finish, handOver } from './shutdown.ts'
 import { type Listening, Term } from './term.ts'
-import { version } from './version.ts'
 import type { WakeReason } from './wake.ts'
 
 /** Outcomes that may wait for their turn to be recorded before no more are made. */
@@ -49,13 +47,15 @@ export class Relay {
   #term: Term | undefined
   readonly #horizonMs: number
   readonly #policy: RetryPolicy
-  readonly #postOptions: PostOptions
+  readonly #postOptions: ReturnType<typeof posting>
   readonly #post: typeof post
   /** Attempts whose POST is under way, as `attemptName` calls them. */
   readonly #inFlight = new Set<string>()
   /** A claim or a look at the lanes may be under way, and bring something to do. */
   #isTaking = false
   #isStopping = false
+  #hasStopped = false
+  readonly #watchdog = setInterval(() => this.#abortWithoutLease(), 250).unref()
   #wantKey: (key: string) => void = () => {}
   #break: (reason: DefectError) => void = () => {}
   /** Rejects with a defect, which ends the relay. */
@@ -70,13 +70,8 @@ export class Relay {
     this.#destinations = config.destinations
     this.#log = log
     this.#post = send
-    const { connectTimeoutMs, memoryRows, leaseMs, leaseMarginMs, pollMs } = config
+    const { memoryRows, leaseMs, leaseMarginMs, pollMs } = config
     const settingsOf = (origin: string) => this.#destinations.of(origin)
-    const policy = new AddressPolicy({ ...config, database: () => this.#term?.sessions.read.peer ?? null })
-    this.#origins = new Origins({
-      connectionsOf: origin => settingsOf(origin).concurrency,
-      connect: proxiedConnect(policy, settingsOf, connectTimeoutMs),
-    })
     this.#horizonMs = Math.max(5_000, 3 * pollMs)
     this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs: this.#horizonMs, drainMs: 15_000 })
     this.#lease = new Lease({ leaseMs, marginMs: leaseMarginMs }, systemClocks)
@@ -94,31 +89,30 @@ export class Relay {
       retryAfterCapMs: config.retryAfterCapMs,
       settingsOf,
     }
-    this.#postOptions = {
-      origins: this.#origins,
+    this.#postOptions = posting(config, {
       settingsOf,
-      excerptBytes: config.excerptBytes,
-      whyUnkept: (hostname, { address, port }) => policy.whyUnkept(hostname, address, port),
-      version,
       mayStart: ({ lane, epoch }) => this.#lease.isHeld && this.#holdings.epochOf(lane) === epoch,
-    }
+      database: () => this.#term?.sessions.read.peer ?? null,
+    })
+    this.#origins = this.#postOptions.origins
   }
 
   /**
-   * One term: works until `stop` has ended, or until a session fails; rejects with why then. After `stop` there is none any more.
+   * One term: works until `stop` has ended, or until a session fails; rejects with why then. While the relay stops, a term is
+   * for recording alone.
    *
    * @param listening how inserts reach us; null: they do not notify (`migrate --wake poll`).
    * @param works is called whenever the lease has been renewed while everything else goes on.
    */
   async serve(sessions: Sessions, listening: Listening | null, works: () => void = () => {}): Promise<void> {
-    if (this.#isStopping) return sessions.destroy()
+    if (this.#hasStopped || (this.#isStopping && this.unsettled === 0)) return sessions.destroy()
     const term = new Term(sessions, listening, this.#config)
     this.#term = term
-    const watchdog = setInterval(() => this.#abortWithoutLease(), 250)
+    if (this.#isStopping) term.stopWork()
     let loops: Promise<void>[] = []
     try {
       this.#sequencer.forget(performance.now())
-      await this.#keeper.start(sessions.keep)
+      if (!this.#isStopping) await this.#keeper.start(sessions.keep)
       const intake = this.#intake(term)
       const fetcher = this.#fetcher(term, intake)
       const takers = [this.#keep(term, fetcher, works), this.#claim(term, intake)]
@@ -129,7 +123,6 @@ export class Relay {
       loops = [...takers, this.#read(term, fetcher), this.#record(term)]
       await Promise.race([sessions.failure(), this.#broken, Promise.all(loops)])
     } finally {
-      clearInterval(watchdog)
       term.end()
       this.#bell.ring()
       this.#recorder.nudge()
@@ -152,47 +145,38 @@ export class Relay {
     this.#bell.ring()
   }
 
+  /** POSTs and outcomes that are not written down yet; while there are any, a relay that stops still needs the database. */
+  get unsettled(): number {
+    return this.#inFlight.size + this.#recorder.backlog
+  }
+
   /**
-   * Ends in named steps: nothing new starts; what is in flight may finish within the grace; outcomes are recorded; lanes
-   * are released. `serve` resolves when all is done.
+   * Ends in order, and hands the lanes over. `serve` resolves when all is done.
+   *
+   * @returns how many attempts could not be recorded.
    */
-  async stop(): Promise<void> {
+  async stop(): Promise<number> {
     this.#isStopping = true
-    const term = this.#term
     this.#log.info('stopping', { in_flight: this.#inFlight.size, grace_ms: this.#config.graceMs })
-    term?.stopWork()
+    this.#term?.stopWork()
     this.#bell.ring()
-    await this.#quiet(this.#config.graceMs, () => this.#inFlight.size === 0 && !this.#isTaking)
-    this.#origins.abort('shut down')
-    await this.#quiet(1_000, () => this.#inFlight.size === 0)
-    await this.#quiet(5_000, () => this.#recorder.backlog === 0)
-    if (this.#recorder.backlog > 0) this.#log.error('stopped_unrecorded', { attempts: this.#recorder.backlog })
-    await this.#handOver(term)
+    const work = () => ({ inFlight: this.#inFlight.size, isTaking: this.#isTaking, unrecorded: this.#recorder.backlog })
+    await finish(work, this.#origins, this.#config.graceMs)
+    this.#hasStopped = true
+    const attempts = this.#recorder.backlog
+    if (attempts > 0) this.#log.error('stopped_unrecorded', { attempts })
+    await handOver(this.#term, this.#keeper, this.#log)
     await this.#origins.close()
-    await term?.sessions.close()
-    term?.end()
+    clearInterval(this.#watchdog)
     this.#recorder.nudge()
+    return attempts
   }
 
   /** Ends without any order: what is in flight is cut off, and the heir finds it as after a crash. */
   async abandon(): Promise<void> {
     this.#origins.abort('the relay has failed')
     await this.#origins.close()
-  }
-
-  async #handOver(term: Term | undefined): Promise<void> {
-    if (!term?.isOpen) return
-    try {
-      await term.wake.stop()
-      await this.#keeper.stop(term.sessions.keep)
-    } catch (error) {
-      this.#log.warn('handover_failed', { err: error as Error })
-    }
-  }
-
-  async #quiet(withinMs: number, isQuiet: () => boolean): Promise<void> {
-    const end = performance.now() + withinMs
-    while (!isQuiet() && performance.now() < end) await pause(10)
+    clearInterval(this.#watchdog)
   }
 
   #intake({ sessions }: Term): Intake {

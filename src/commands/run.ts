@@ -15,6 +15,7 @@ export async function run(config: RunConfig): Promise<number> {
   const log = createLog({ level: config.logLevel, format: config.logFormat })
   process.on('uncaughtException', error => {
     log.fatal('failed', { err: error })
+    process.stderr.write(`${error.stack}\n`)
     process.exit(1)
   })
   const relay = new Relay(config, log)
@@ -28,23 +29,23 @@ export async function run(config: RunConfig): Promise<number> {
 }
 
 async function relayUntilStopped(config: RunConfig, relay: Relay, log: Log): Promise<number> {
-  const stopped = stopOnSignal(relay, log)
+  const stop = stopOnSignal(relay, log)
   log.info('starting', { relay: config.name, version, schema: config.schema, pid: process.pid })
   reloadOnSignal(config, log, destinations => relay.goBy(destinations))
   const outage = new Outage(log)
   const mustEnd = (error: unknown) => error instanceof RingbackError || isLasting(error) || !isTransient(error)
-  const sessions = await connect(config, { log, outage, stopping: stopped.signal, former: [] }, mustEnd)
+  const sessions = await connect(config, { log, relay, outage, stop, former: [] }, mustEnd)
   if (!sessions) return 0
   const notified = await inspect(sessions, config)
   const listener = notified ? startListener(config, relay, log) : null
   try {
-    await serveTerms(config, { log, relay, outage, listener, stopping: stopped.signal }, sessions)
-    await stopped.done
+    await serveTerms(config, { log, relay, outage, listener, stop }, sessions)
+    const unrecorded = await stop.unrecorded
+    log.info('stopped')
+    return unrecorded === 0 ? 0 : 1
   } finally {
     await listener?.stop()
   }
-  log.info('stopped')
-  return 0
 }
 
 /** Does the schema fit, and do inserts notify? Closes the sessions when it does not. */
@@ -64,13 +65,13 @@ interface Terms {
   readonly relay: Relay
   readonly outage: Outage
   readonly listener: Listener | null
-  readonly stopping: AbortSignal
+  readonly stop: Stop
 }
 
 /** Term after term: the connections fail, are made anew, and the relay goes on. */
 async function serveTerms(
   config: RunConfig,
-  { log, relay, outage, listener, stopping }: Terms,
+  { log, relay, outage, listener, stop }: Terms,
   first: Sessions,
 ): Promise<void> {
   let failure: unknown
@@ -81,28 +82,31 @@ async function serveTerms(
       await relay.serve(sessions, listener, () => outage.over())
       return
     } catch (error) {
-      if (stopping.aborted) return
+      if (stop.over.aborted) return
       if (isLasting(error)) throw error
       failure = error
-      await outage.wait(error, stopping)
+      await outage.wait(error, stop.asked.aborted ? stop.over : stop.asked)
     }
-    sessions = await connect(config, { log, outage, stopping, former: sessions.backends }, isLasting)
+    sessions = await connect(config, { log, relay, outage, stop, former: sessions.backends }, isLasting)
   }
 }
 
-interface Connecting extends Pick<Terms, 'log' | 'outage' | 'stopping'> {
+interface Connecting extends Omit<Terms, 'listener'> {
   /** What the sessions of the former term were on the server. */
   readonly former: readonly Backend[]
 }
 
-/** Connects, however long it takes; undefined when stopped meanwhile. Throws what `mustEnd` says that no wait is for. */
+/**
+ * Connects, however long it takes; undefined when there is nothing to connect for: the relay has been told to stop, and all
+ * that it has sent is written down, or the time for that is over. Throws what `mustEnd` says that no wait is for.
+ */
 async function connect(
   config: RunConfig,
-  { log, outage, stopping, former }: Connecting,
+  { log, relay, outage, stop, former }: Connecting,
   mustEnd: (error: unknown) => boolean,
 ): Promise<Sessions | undefined> {
   const standbyAwaited = standbyWatch(log)
-  while (!stopping.aborted) {
+  while (!stop.over.aborted && !(stop.asked.aborted && relay.unsettled === 0)) {
     try {
       return await Sessions.open({
         former,
@@ -116,7 +120,7 @@ async function connect(
       })
     } catch (error) {
       if (mustEnd(error)) throw error
-      await outage.wait(error, stopping)
+      await outage.wait(error, stop.asked.aborted ? stop.over : stop.asked)
     }
   }
   return undefined
@@ -160,30 +164,33 @@ function startListener(config: RunConfig, relay: Relay, log: Log): Listener {
   return listener
 }
 
-interface Stopped {
-  readonly signal: AbortSignal
-  /** Resolves when the orderly end is complete; at once when none was begun. */
-  readonly done: Promise<void>
+interface Stop {
+  /** Aborted by the first signal. */
+  readonly asked: AbortSignal
+  /** Aborted when the orderly end is complete. */
+  readonly over: AbortSignal
+  /** Resolves then, with how many attempts could not be recorded; at once when none was begun. */
+  readonly unrecorded: Promise<number>
 }
 
 /**
  * The first SIGTERM or SIGINT stops in order, the second one ends the process. A repetition within half a second is the
  * same one: a terminal signals the whole process group, and npm and make pass it on once more.
  */
-function stopOnSignal(relay: Relay, log: Log): Stopped {
-  const controller = new AbortController()
-  const state = { signal: controller.signal, done: Promise.resolve() }
+function stopOnSignal(relay: Relay, log: Log): Stop {
+  const [asked, over] = [new AbortController(), new AbortController()]
+  const state = { asked: asked.signal, over: over.signal, unrecorded: Promise.resolve(0) }
   let firstAt = 0
   const stop = (signal: NodeJS.Signals): void => {
-    if (controller.signal.aborted) {
+    if (asked.signal.aborted) {
       if (performance.now() - firstAt < 500) return
       log.warn('ended_at_once', { signal })
       process.exit(1)
     }
     firstAt = performance.now()
     log.info('signal', { signal })
-    controller.abort()
-    state.done = relay.stop()
+    asked.abort()
+    state.unrecorded = relay.stop().finally(() => over.abort())
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
+import { FaultProxy } from '../fixtures/fault-proxy.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 /** The URL under which a relay has the rights of its role alone, so that they can be taken from it. */
@@ -49,3 +50,45 @@ t.test('a defect ends the relay with exit code 1, and it says so', async t => {
   t.same(await relay.exited, { code: 1, signal: null })
   t.match(relay.logs.at(-1), { level: 'fatal', event: 'failed', err: { type: 'TypeError' } })
 })
+
+t.test(
+  'told to stop while the database is away, a relay records what it has sent when the database is back',
+  async t => {
+    const { stage, proxy, relay, id } = await withOneSent(t)
+    relay.kill('SIGTERM')
+    await relay.until('stopping')
+    await proxy.up()
+    t.same(await relay.exited, { code: 0, signal: null })
+    t.same(await stage.outcomes(id), [[1, 'delivered']])
+    t.equal((await stage.row(id)).status, 'delivered')
+    t.same((await stage.client.query('select from outbox.relay')).rowCount, 0, 'and has handed over')
+  },
+)
+
+t.test('what stays unrecorded at the end is counted, and is exit code 1', async t => {
+  const { relay } = await withOneSent(t, { grace: '0s' })
+  relay.kill('SIGTERM')
+  t.same(await relay.exited, { code: 1, signal: null })
+  t.match(await relay.until('stopped_unrecorded'), { level: 'error', attempts: 1 })
+})
+
+/** A relay that has lost its database, and has delivered a callback which it could not record. */
+async function withOneSent(t: Test, options: Record<string, string> = {}) {
+  const stage = await Stage.set(t)
+  const proxy = await FaultProxy.start(stage.database.url)
+  t.teardown(() => proxy.close())
+  let answer = () => {}
+  const answered = new Promise<number>(resolve => {
+    answer = () => resolve(200)
+  })
+  stage.receiver.answer = () => answered
+  const env = { DATABASE_URL: proxy.via(stage.database.url) }
+  const relay = await stage.relay(options, { env })
+  const id = await stage.insert({})
+  await stage.receiver.until(arrivals => arrivals.length === 1)
+  await proxy.down()
+  await relay.until('database_away')
+  answer()
+  await relay.until('attempt', ({ outcome }) => outcome === 'delivered')
+  return { stage, proxy, relay, id }
+}
