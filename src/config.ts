@@ -8,7 +8,7 @@
  * with them is said at the same time.
  */
 import { fromArguments } from './config/arguments.ts'
-import { resolveDatabaseUrl } from './config/database-url.ts'
+import { databaseUrlIn, resolveDatabaseUrl } from './config/database-url.ts'
 import { readDestinations } from './config/destinations-file.ts'
 import { type Environment, fromEnvironment, refuseUnverified } from './config/environment.ts'
 import type { Faults } from './config/given.ts'
@@ -68,8 +68,16 @@ export function readAgain(config: RunConfig): Destinations {
   return destinations
 }
 
-/** What pg is given to connect; empty leaves it to the PG* variables. */
-export function connectionOf(config: Pick<Values, 'databaseUrl'>): { readonly connectionString?: string } {
+/**
+ * What pg is given to connect; empty leaves it to the PG* variables. To be asked for each connection, since the file that
+ * holds the URL is read anew.
+ *
+ * @throws Error when that file holds no URL any more.
+ */
+export function connectionOf(config: Pick<Values, 'databaseUrl'> & Partial<Pick<Values, 'databaseUrlFile'>>): {
+  readonly connectionString?: string
+} {
+  if (typeof config.databaseUrlFile === 'string') return { connectionString: databaseUrlIn(config.databaseUrlFile) }
   return config.databaseUrl === null ? {} : { connectionString: config.databaseUrl }
 }
 

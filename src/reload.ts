@@ -1,11 +1,12 @@
-import { type RunConfig, readAgain } from './config.ts'
+import { connectionOf, type RunConfig, readAgain } from './config.ts'
 import type { Destinations } from './destinations.ts'
 import { messageOf, UsageError } from './errors.ts'
 import type { Log } from './observe/log.ts'
 
 /**
  * On SIGHUP the file of `--config` is read again, with all files that it names. Either all of it holds from then on, or, when
- * anything is wrong with it, nothing has changed.
+ * anything is wrong with it, nothing has changed. The file that holds the URL of the database is read too, to say what is wrong
+ * with it; each new connection reads it anyway.
  *
  * @param use is given the settings that hold from now on.
  */
@@ -14,15 +15,17 @@ export function reloadOnSignal(config: RunConfig, log: Log, use: (destinations: 
 }
 
 function reload(config: RunConfig, log: Log, use: (destinations: Destinations) => void): void {
-  if (config.configFile === null) {
-    log.warn('reload_ignored', { reason: 'without --config there is no file to read again' })
+  const file = config.configFile ?? config.databaseUrlFile
+  if (file === null) {
+    log.warn('reload_ignored', { reason: 'without --config and --database-url-file there is no file to read again' })
     return
   }
   try {
-    use(readAgain(config))
-    log.info('config_reloaded', { file: config.configFile })
+    connectionOf(config)
+    if (config.configFile !== null) use(readAgain(config))
+    log.info('config_reloaded', { file })
   } catch (error) {
     const faults = error instanceof UsageError ? error.faults : [messageOf(error)]
-    log.error('config_refused', { file: config.configFile, faults: faults.join('\n') })
+    log.error('config_refused', { file, faults: faults.join('\n') })
   }
 }

@@ -6,7 +6,7 @@ import { Session, type SessionOptions } from '../outbox/session.ts'
 import { commandSettings, settle } from '../outbox/settings.ts'
 
 /** Which database, and whose tables in it. */
-export type Place = Pick<Values, 'databaseUrl' | 'schema'>
+export type Place = Pick<Values, 'databaseUrl' | 'schema'> & Partial<Pick<Values, 'databaseUrlFile'>>
 
 /** For one statement: a replay may be of millions of rows. */
 const timeoutMs = 3_600_000

@@ -149,7 +149,7 @@ const deafAfter = 5
 function startListener(config: RunConfig, relay: Relay, log: Log): Listener {
   const listener = new Listener(
     {
-      connection: connectionOf(config),
+      connection: () => connectionOf(config),
       schema: config.schema,
       applicationName: sessionName('listen', config.name),
       heartbeatMs: 15_000,

@@ -16,13 +16,32 @@ export function resolveDatabaseUrl(
     values.set('databaseUrl', url.text)
     return
   }
-  const why = 'fault' in url ? url.fault : url.text === '' ? 'is empty' : 'holds something else, which is not shown'
   const { expected } = options.databaseUrlFile
   const from = given.get('databaseUrlFile')?.from
-  faults.push(`${spell(options.databaseUrlFile)} (${from}): expected ${expected}; got ${quote(file)}, which ${why}`)
+  faults.push(
+    `${spell(options.databaseUrlFile)} (${from}): expected ${expected}; got ${quote(file)}, which ${whyNot(url)}`,
+  )
 }
 
-function contentOf(file: string): { readonly text: string } | { readonly fault: string } {
+/**
+ * What the file holds now: a password may have been rotated since the start.
+ *
+ * @throws Error that repeats nothing of it, when it is no URL of a database just now.
+ */
+export function databaseUrlIn(file: string): string {
+  const url = contentOf(file)
+  if ('text' in url && options.databaseUrl.accepts(url.text)) return url.text
+  throw new Error(`${spell(options.databaseUrlFile)}: ${quote(file)} ${whyNot(url)}`)
+}
+
+function whyNot(url: Content): string {
+  if ('fault' in url) return url.fault
+  return url.text === '' ? 'is empty' : 'holds something else, which is not shown'
+}
+
+type Content = { readonly text: string } | { readonly fault: string }
+
+function contentOf(file: string): Content {
   try {
     return { text: readFileSync(file, 'utf8').trim() }
   } catch (error) {

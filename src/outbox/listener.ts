@@ -9,7 +9,8 @@ import { isLockTimeout } from './session.ts'
 import { listenOptions } from './settings.ts'
 
 export interface ListenerOptions {
-  readonly connection: pg.ClientConfig
+  /** Asked before each connection. */
+  readonly connection: () => pg.ClientConfig
   readonly schema: string
   readonly applicationName: string
   /** How often the connection is proved alive, in milliseconds. */
@@ -79,7 +80,7 @@ export class Listener {
   async #run(): Promise<void> {
     for (let failures = 0; !this.#stop.signal.aborted; failures += 1) {
       const startedAt = performance.now()
-      const reason = await this.#listenOnce()
+      const reason = await this.#listenOnce().catch((error: Error) => error)
       if (this.#stop.signal.aborted) return
       if (performance.now() - startedAt > 60_000) failures = 0
       this.#events.lost(reason, failures + 1)
@@ -110,7 +111,8 @@ export class Listener {
   }
 
   #subscriber(socket: Socket): Subscriber {
-    const { connection, applicationName, echoMs } = this.#options
+    const { applicationName, echoMs } = this.#options
+    const connection = this.#options.connection()
     const config: pg.ClientConfig & { stream: () => Socket } = {
       ...(this.#isBare ? connection : withOptions(connection, listenOptions(echoMs))),
       application_name: applicationName,

@@ -21,7 +21,7 @@ interface Ear {
 async function listen(t: Pick<Test, 'teardown'>, url = database.url, schema = 'outbox'): Promise<Ear> {
   const ear = { hints: [] as (number | null)[], losses: [] as Error[], tries: [] as number[] }
   const listener = new Listener(
-    { connection: { connectionString: url }, schema, applicationName: name, heartbeatMs: 50, echoMs: 300 },
+    { connection: () => ({ connectionString: url }), schema, applicationName: name, heartbeatMs: 50, echoMs: 300 },
     {
       hint: from => ear.hints.push(from),
       lost: (reason, tries) => {
@@ -132,7 +132,13 @@ t.test('a server that is not there yet is tried until it is', async t => {
   await proxy.close()
   const losses: Error[] = []
   const listener = new Listener(
-    { connection: { connectionString: url }, schema: 'outbox', applicationName: name, heartbeatMs: 50, echoMs: 300 },
+    {
+      connection: () => ({ connectionString: url }),
+      schema: 'outbox',
+      applicationName: name,
+      heartbeatMs: 50,
+      echoMs: 300,
+    },
     { hint: () => t.fail('heard from nowhere'), lost: reason => losses.push(reason) },
   )
   listener.start()
@@ -158,7 +164,7 @@ t.test('stop ends it in any state, and leaves no session', async t => {
 
   const connecting = new Listener(
     {
-      connection: { connectionString: database.url },
+      connection: () => ({ connectionString: database.url }),
       schema: 'outbox',
       applicationName: name,
       heartbeatMs: 50,
