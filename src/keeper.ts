@@ -201,22 +201,41 @@ export class Keeper {
   }
 }
 
-/** Same kernel, same PID namespace, no such process: then it is dead for certain, and nothing need be waited for. */
+/**
+ * Same kernel, same PID namespace, and no such process, or another under its id: then it is dead for certain, and nothing need
+ * be waited for. A container that was killed and started again has the id of its predecessor.
+ */
 export function isKnownDead(process_: { readonly pid: number; readonly kernel: string }): boolean {
-  if (process_.kernel !== kernel()) return false
+  const [boot, namespace, startedAt] = process_.kernel.split(' ')
+  const [ourBoot, ourNamespace] = kernel().split(' ')
+  if (boot !== ourBoot || namespace !== ourNamespace || boot === unknown) return false
   try {
     process.kill(process_.pid, 0)
-    return false
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
+  const now = startOf(process_.pid)
+  return startedAt !== undefined && now !== undefined && startedAt !== now
 }
 
-/** Boot id and PID namespace; where a system tells neither, a value that equals no other, so that nobody is known dead. */
+const unknown = 'unknown'
+
+/** Boot id, PID namespace, and when this process was started; where a system does not tell, nobody is known dead. */
 export function kernel(): string {
   try {
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    return [boot, readlinkSync('/proc/self/ns/pid'), startOf('self')].join(' ').trim()
   } catch {
-    return `unknown ${hostname()} ${process.pid} ${performance.timeOrigin}`
+    return unknown
+  }
+}
+
+/** In ticks since the kernel was booted. The name of the program, in brackets, may hold spaces and brackets. */
+function startOf(pid: number | 'self'): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  } catch {
+    return undefined
   }
 }

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { Bell } from '../src/bell.ts'
 import { Holdings } from '../src/holdings.ts'
-import { Keeper } from '../src/keeper.ts'
+import { isKnownDead, Keeper, kernel } from '../src/keeper.ts'
 import { Lease, systemClocks } from '../src/lease.ts'
 import type { Session, Statement } from '../src/outbox/session.ts'
 import { Sequencer } from '../src/sequencer.ts'
@@ -107,3 +109,21 @@ t.test('a relay that seldom looks at the lanes renews in time all the same', asy
   t.ok(lease.isHeld)
   await stop()
 })
+
+t.test(
+  'a relay that was killed in a container is known dead by the next one, though that has its process id',
+  { skip: process.platform === 'linux' ? false : 'only Linux tells when a process was started' },
+  async t => {
+    const [boot, namespace, startedAt] = kernel().split(' ')
+    const { pid } = process
+    t.notOk(isKnownDead({ pid, kernel: kernel() }), 'this very process lives')
+    t.ok(isKnownDead({ pid, kernel: `${boot} ${namespace} ${Number(startedAt) - 1}` }), 'another had the id before')
+    t.notOk(isKnownDead({ pid, kernel: `${boot} ${namespace}` }), 'it is not known when that one was started')
+    t.notOk(isKnownDead({ pid, kernel: `${boot} pid:[1] 7` }), 'an id of another namespace says nothing')
+    t.notOk(isKnownDead({ pid, kernel: `another ${namespace} 7` }))
+    t.notOk(isKnownDead({ pid, kernel: 'unknown' }))
+    const child = spawn('true')
+    await once(child, 'exit')
+    t.ok(isKnownDead({ pid: child.pid ?? 0, kernel: kernel() }))
+  },
+)

@@ -412,7 +412,7 @@ comment on column outbox.relay.started_at is 'When this incarnation started.';
 comment on column outbox.relay.renewed_at is 'When the lease was last renewed; for people, nothing decides by it.';
 comment on column outbox.relay.pid is 'Process id on its host.';
 comment on column outbox.relay.host is 'Host the process runs on.';
-comment on column outbox.relay.kernel is 'Boot id of the host''s kernel and PID namespace: with these and the pid a relay can know that its predecessor is dead.';
+comment on column outbox.relay.kernel is 'Boot id of the host''s kernel, PID namespace, and start of the process: with these and the pid a relay can know that its predecessor is dead.';
 comment on column outbox.relay.version is 'Version of Ringback.';
 
 -- Holds ---------------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ export interface Identity {
   readonly leaseMs: number
   readonly pid: number
   readonly host: string
-  /** Boot id and PID namespace. */
+  /** Boot id, PID namespace, start of the process. */
   readonly kernel: string
   readonly version: string
 }

@@ -289,11 +289,6 @@ export function isLockTimeout(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '55P03'
 }
 
-/** A table, a column or a function is not there. */
-export function isUndefined(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && /^(42P01|42703|42883|3F000)$/.test(error.code ?? '')
-}
-
 /**
  * Trouble that may pass by itself: no connection, a server that starts or stops, too many clients, somebody's lock, a timeout.
  * Not: wrong password.

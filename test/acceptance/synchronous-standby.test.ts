@@ -95,7 +95,7 @@ t.test(
     await untilWaiting(1)
     const losses: Error[] = []
     let hints = 0
-    const connection = { connectionString: server.url }
+    const connection = () => ({ connectionString: server.url })
     const options = { schema: 'outbox', applicationName: 'ringback listen test', heartbeatMs: 50, echoMs: 600 }
     const listener = new Listener(
       { ...options, connection },
