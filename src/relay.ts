@@ -55,7 +55,7 @@ export class Relay {
   #isTaking = false
   #isStopping = false
   #hasStopped = false
-  readonly #watchdog = setInterval(() => this.#abortWithoutLease(), 250).unref()
+  readonly #watchdog = setInterval(() => this.#abortWithoutLease(), 250)
   #wantKey: (key: string) => void = () => {}
   #break: (reason: DefectError) => void = () => {}
   /** Rejects with a defect, which ends the relay. */
