@@ -1,6 +1,6 @@
 import type { DoctorConfig } from '../config.ts'
+import type { Patience } from '../doctor/check.ts'
 import { type Diagnosis, diagnose } from '../doctor.ts'
-import { type Facts, readFacts } from '../outbox/doctor.ts'
 import { printable, printableJson } from '../printable.ts'
 import { inSession, type Place } from './in-database.ts'
 
@@ -12,27 +12,23 @@ import { inSession, type Place } from './in-database.ts'
  * @throws SchemaError, or what pg throws when it cannot connect.
  */
 export async function doctor(config: DoctorConfig): Promise<number> {
-  const facts = await examine(config)
-  const diagnosis = diagnose(facts)
-  const { schema } = config
-  const { unseen } = facts
-  process.stdout.write(
-    config.json ? `${printableJson({ schema, ...diagnosis, notLookedAt: unseen })}\n` : written(diagnosis, unseen),
-  )
-  if (facts.server?.isStandby) return 4
+  const diagnosis = await examine(config)
+  const { schema, json } = config
+  process.stdout.write(json ? `${printableJson({ schema, ...diagnosis })}\n` : written(diagnosis))
+  if (diagnosis.findings.some(each => each.check === 'standby')) return 4
   return diagnosis.notMade.length > 0 || diagnosis.findings.some(each => each.severity === 'fault') ? 1 : 0
 }
 
-export function examine(config: Place, options: Parameters<typeof readFacts>[1] = {}): Promise<Facts> {
-  return inSession(config, 'doctor', { timeoutMs: 60_000, onStandby: 'read' }, session => readFacts(session, options))
+export function examine(config: Place, patience?: Patience): Promise<Diagnosis> {
+  return inSession(config, 'doctor', { timeoutMs: 60_000, onStandby: 'read' }, session => diagnose(session, patience))
 }
 
-function written(diagnosis: Diagnosis, unseen: readonly string[]): string {
+function written(diagnosis: Diagnosis): string {
   return [
     ...diagnosis.findings.map(
       each => `${each.severity}: ${each.found}. ${capital(each.meaning)}. Remedy: ${each.remedy}`,
     ),
-    ...unseen.map(what => `not looked at: ${what}`),
+    ...diagnosis.notLookedAt.map(what => `not looked at: ${what}`),
     summary(diagnosis),
   ]
     .map(line => `${printable(line)}\n`)

@@ -1,20 +1,31 @@
 import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { examine } from '../../src/commands/doctor.ts'
-import { type Diagnosis, diagnose } from '../../src/doctor.ts'
-import type { Facts } from '../../src/outbox/doctor.ts'
-import { optionalTrigger, ownTriggers } from '../../src/outbox/examine/own.ts'
+import { inSession } from '../../src/commands/in-database.ts'
+import type { Check } from '../../src/doctor/check.ts'
+import { clock } from '../../src/doctor/checks/clock.ts'
+import { openTransactions } from '../../src/doctor/checks/open-transactions.ts'
+import { readAnswers } from '../../src/doctor/checks/pooler.ts'
+import { preparedTransactions } from '../../src/doctor/checks/prepared-transactions.ts'
+import { stalled } from '../../src/doctor/checks/stalled.ts'
+import { tableLocks } from '../../src/doctor/checks/table-locks.ts'
+import { timeouts } from '../../src/doctor/checks/timeouts.ts'
+import { optionalTrigger, ownTriggers } from '../../src/doctor/checks/triggers.ts'
+import type { Diagnosis } from '../../src/doctor.ts'
 import { announcingPid } from '../fixtures/announced-pid.ts'
 import { testDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
 
 const { client, url, name, connect } = await testDatabase(t)
-
-const facts = (databaseUrl = url, watchMs = 0): Promise<Facts> =>
-  examine({ databaseUrl, schema: 'outbox' }, { watchMs })
+const place = { databaseUrl: url, schema: 'outbox' }
 
 type Finding = Diagnosis['findings'][number]
-const findings = async (): Promise<readonly Finding[]> => diagnose(await facts()).findings
+const diagnosed = (databaseUrl = url) => examine({ ...place, databaseUrl }, { watchMs: 0 })
+const findings = async (): Promise<readonly Finding[]> => (await diagnosed()).findings
+
+/** What a check reads. */
+const facts = <Facts>({ read }: Check<Facts>, watchMs = 0): Promise<Facts> =>
+  inSession(place, 'doctor', { timeoutMs: 60_000 }, session => read(session, { watchMs }))
 
 await client.query(`
   insert into outbox.relay (name, lease, pid, host, kernel, version) values ('a', '1 h', 7, 'h', 'k', '1');
@@ -45,18 +56,7 @@ async function planted(t: Test, plant: string, undo: string, expected: Partial<R
 }
 
 t.test('a freshly migrated schema is as the list of what is its own says', async t => {
-  t.match(await facts(), {
-    storage: {
-      sequenceCache: 1,
-      foreignIndexes: [],
-      foreignActs: [],
-      missing: [],
-      changedParameters: [],
-      isAutovacuumOff: false,
-      rowSecurity: [],
-    },
-    unseen: [],
-  })
+  t.same((await diagnosed()).notLookedAt, [])
   t.ok(ownTriggers.includes(optionalTrigger))
   for (const check of before) t.ok(['two-phase', 'durability'].includes(check), `${check} is of the test server`)
 })
@@ -70,6 +70,15 @@ t.test('row level security, on any of the tables', async t => {
       found: RegExp(`on for ${table}$`),
     })
   }
+})
+
+t.test('a right that a restore has lost', async t => {
+  await planted(
+    t,
+    'revoke update (status) on outbox.callback from outbox_relay',
+    'grant update (status) on outbox.callback to outbox_relay',
+    { check: 'privileges', severity: 'fault', found: /outbox_relay lacks UPDATE \(.*\bstatus\b.*\) on callback/ },
+  )
 })
 
 t.test('the sequence', async t => {
@@ -123,16 +132,23 @@ t.test('foreign triggers and rules', async t => {
 t.test('parts of the schema that are gone or switched off; without the wake trigger it is --wake poll', async t => {
   const { rows } = await client.query(`select pg_get_indexdef('outbox.callback_due'::regclass) as text`)
   await planted(t, 'drop index outbox.callback_due', rows[0].text, {
-    check: 'missing-parts',
+    check: 'missing-indexes',
     severity: 'fault',
-    found: /index callback_due$/,
+    found: /callback_due$/,
   })
   for (const trigger of ['operator_change', 'wake']) {
     const turn = (how: string) => `alter table outbox.callback ${how} trigger ${trigger}`
-    await planted(t, turn('disable'), turn('enable'), { check: 'missing-parts', found: `trigger callback.${trigger}` })
+    await planted(t, turn('disable'), turn('enable'), {
+      check: 'missing-triggers',
+      severity: 'fault',
+      found: `callback.${trigger}`,
+    })
   }
   await client.query('begin; drop trigger wake on outbox.callback; commit')
-  t.same((await facts()).storage?.missing, [])
+  t.same(
+    (await findings()).map(each => each.check),
+    before,
+  )
   await client.query(
     'create trigger wake after insert on outbox.callback for each statement execute function outbox.wake_after_change()',
   )
@@ -167,10 +183,10 @@ t.test('storage parameters of the table', async t => {
 t.test('a pooler in between announces a process that does not answer', async t => {
   const pooler = await announcingPid(url, 4_711)
   t.teardown(() => pooler.close())
-  const { connection } = await facts(pooler.url)
-  t.equal(connection.announcedPid, 4_711)
+  const answers = await inSession({ ...place, databaseUrl: pooler.url }, 'doctor', { timeoutMs: 60_000 }, readAnswers)
+  t.equal(answers.announced, 4_711)
   t.match(
-    diagnose(await facts(pooler.url)).findings.find(each => each.check === 'pooler'),
+    (await diagnosed(pooler.url)).findings.find(each => each.check === 'pooler'),
     { severity: 'warning', found: /4711 was announced/ },
   )
 })
@@ -178,7 +194,7 @@ t.test('a pooler in between announces a process that does not answer', async t =
 t.test('a transaction that stays open is found by its snapshot or its id, and one without either is not', async t => {
   const other = await connect()
   const pid = (await other.query('select pg_backend_pid() as pid')).rows[0].pid
-  const seen = async () => (await facts()).transactions?.find(each => each.pid === pid)
+  const seen = async () => (await facts(openTransactions)).find(each => each.pid === pid)
   await other.query('begin')
   t.equal(await seen(), undefined)
   await other.query('set transaction isolation level repeatable read; select from outbox.callback')
@@ -189,34 +205,32 @@ t.test('a transaction that stays open is found by its snapshot or its id, and on
   const writer = await seen()
   t.ok(writer)
   // Five minutes later:
-  const later = { ...(await facts()), transactions: [{ ...writer!, seconds: writer!.seconds + 300 }] }
-  t.match(
-    diagnose(later).findings.find(each => each.check === 'open-transactions'),
-    { found: new RegExp(`pid ${pid} \\(test, `) },
-  )
+  t.match(openTransactions.judge([{ ...writer!, seconds: writer!.seconds + 300 }]), {
+    found: new RegExp(`pid ${pid} \\(test, `),
+  })
   await other.query('rollback')
 })
 
 t.test('a table that somebody has locked is named with who has; what cannot be read meanwhile is said', async t => {
   const other = await connect()
   await other.query('begin; lock table outbox.callback in share mode')
-  const [lock] = (await facts()).locks ?? []
+  const [lock] = await facts(tableLocks)
   t.match(lock, { table: 'callback', mode: 'ShareLock', application: 'test', role: String, seconds: Number })
-  const later = { ...(await facts()), locks: [{ ...lock!, seconds: 6 }] }
-  t.match(
-    diagnose(later).findings.find(each => each.check === 'table-locks'),
-    { severity: 'fault', found: new RegExp(`pid ${lock!.pid} .* has ShareLock on callback for 6 s`) },
-  )
+  t.match(tableLocks.judge([{ ...lock!, seconds: 6 }]), {
+    severity: 'fault',
+    found: new RegExp(`pid ${lock!.pid} .* has ShareLock on callback for 6 s`),
+  })
   await other.query('rollback; begin; lock table outbox.callback in access exclusive mode')
-  const blind = await facts()
-  t.match(blind, { delivery: null, unseen: [/^callbacks and relays: .*lock timeout/] })
-  t.match(blind.locks, [{ mode: 'AccessExclusiveLock' }])
+  const blind = await diagnosed()
+  t.ok(blind.notMade.includes('dead') && blind.notMade.includes('overdue'))
+  t.match(blind.notLookedAt, [/dead.*: .*lock timeout/])
+  t.match(await facts(tableLocks), [{ mode: 'AccessExclusiveLock' }])
   await other.query('rollback')
-  t.same((await facts()).locks, [])
+  t.same(await facts(tableLocks), [])
 })
 
 t.test('the clock of this machine is compared with the database', async t => {
-  t.ok(Math.abs((await facts()).connection.clockAheadSeconds) < 5)
+  t.ok(Math.abs(await facts(clock)) < 5)
 })
 
 t.test('a role or a database that may have fewer connections than a relay needs', async t => {
@@ -250,13 +264,13 @@ t.test('callbacks that could be sent and are not, though a relay lives; not thos
   ]
   for (const [why, plant] of waiting) {
     await client.query(plant)
-    t.equal((await facts()).delivery?.stall, null, why)
+    t.equal(await facts(stalled), null, why)
     await client.query('truncate outbox.callback; delete from outbox.hold; update outbox.relay set renewed_at = now()')
   }
   await client.query(
     `${insert('ordering_key, due_at', `'k', now() + interval '1 h'`)}; ${insert('ordering_key', `'k'`)}`,
   )
-  t.equal((await facts()).delivery?.stall, null, 'it is behind another of its key')
+  t.equal(await facts(stalled), null, 'it is behind another of its key')
   await client.query('truncate outbox.callback')
 })
 
@@ -264,7 +278,7 @@ t.test('the watching ends with the first callback that is sent', async t => {
   await client.query(
     `insert into outbox.callback (url, created_at) values ('https://a.test/', now() - interval '11 s')`,
   )
-  const watched = facts(url, 60_000)
+  const watched = facts(stalled, 60_000)
   await eventually(async () => {
     const { rowCount } = await client.query(
       `select from pg_stat_activity where query like '%ringback_stall%' or query like '%wanted (id)%'`,
@@ -274,7 +288,7 @@ t.test('the watching ends with the first callback that is sent', async t => {
   await client.query(
     `update outbox.callback set status = 'claimed', attempts = 1, claimed_epoch = 1, claimed_at = now(), rev = 1`,
   )
-  t.equal((await watched).delivery?.stall, null)
+  t.equal(await watched, null)
   await client.query('truncate outbox.callback')
 })
 
@@ -282,15 +296,12 @@ t.test('a prepared transaction that nobody ends', { skip }, async t => {
   const gid = `doctor ${name}`
   await client.query(`begin; create table outbox.never (); prepare transaction '${gid}'`)
   t.teardown(() => client.query(`rollback prepared '${gid}'`))
-  const found = await facts()
-  t.match(found.server?.prepared, [{ gid, owner: String, seconds: Number }])
+  const found = await facts(preparedTransactions)
+  t.match(found, [{ gid, owner: String, seconds: Number }])
   // A minute later:
-  const prepared = found.server!.prepared.map(each => ({ ...each, seconds: each.seconds + 60 }))
-  const later = { ...found, server: { ...found.server!, prepared } }
-  t.match(
-    diagnose(later).findings.find(each => each.check === 'prepared-transactions'),
-    { found: new RegExp(gid) },
-  )
+  t.match(preparedTransactions.judge(found.map(each => ({ ...each, seconds: each.seconds + 60 }))), {
+    found: new RegExp(gid),
+  })
   t.ok(before.includes('two-phase'), 'and that they are allowed is found')
 })
 
@@ -301,7 +312,7 @@ t.test('timeouts of a role that may run a relay, and of the database', async t =
   const set = `alter role ${role} set statement_timeout = '5s'`
   await client.query(set)
   t.same(
-    (await facts()).server?.timeouts.filter(each => each.of === `role ${role}`),
+    (await facts(timeouts)).filter(each => each.of === `role ${role}`),
     [],
     'a stranger is not meant',
   )
@@ -369,6 +380,9 @@ t.test('holds for days, callbacks that are dead, one that has long been due, be 
   }
   await client.query(`insert into outbox.callback (url, created_at, due_at, rev)
     values ('https://a.test/', now() - interval '1 h', 'infinity', 1), ('https://a.test/', now() - interval '1 h', 'tomorrow', 0)`)
-  t.equal((await facts()).delivery?.overdueSeconds, null, 'neither parked nor delayed is overdue')
+  t.notOk(
+    (await findings()).some(each => each.check === 'overdue'),
+    'neither parked nor delayed is overdue',
+  )
   await client.query('truncate outbox.callback')
 })

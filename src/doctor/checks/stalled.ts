@@ -1,9 +1,12 @@
+import { databaseOf } from '../../outbox/database.ts'
+import type { Session, Statement } from '../../outbox/session.ts'
+import { isFree, isRow } from '../../outbox/sql.ts'
+import { readRelays } from '../../outbox/status.ts'
 import { pause } from '../../pause.ts'
-import type { Session, Statement } from '../session.ts'
-import { isFree, isRow } from '../sql.ts'
+import { check, fault, spell } from '../check.ts'
 
 /** Callbacks that a relay could send, and does not. */
-export interface Stall {
+interface Stall {
   /** At most `candidates`. */
   readonly count: number
   /** How long the one has been due that has waited longest. */
@@ -52,11 +55,29 @@ const untouchedStatement: Statement = {
       join outbox.callback c on ${isRow('wanted.id')} where c.status = 'pending' and c.attempts = c.budget_from`,
 }
 
+/** null: relays send what can be sent, or none lives. */
+export const stalled = check<Stall | null>({
+  name: 'stalled',
+  async read(session, { watchMs }) {
+    const relays = await readRelays(databaseOf(session))
+    const isServed = relays.some(each => each.renewedSecondsAgo <= each.leaseSeconds)
+    return isServed ? watch(session, watchMs) : null
+  },
+  judge: stall =>
+    stall === null
+      ? null
+      : fault(
+          `${stall.count === 1 ? '1 callback is' : `at least ${stall.count} callbacks are`} due, for up to ${spell(stall.seconds)}, and none was sent while we watched`,
+          'a relay lives, but it does not see these callbacks, cannot claim them, or all its slots are taken by receivers that hang (or a `rate` of --config holds them back)',
+          'read the log of the relay, from its last `database_away` or `database_refuses` on; the other findings here may say why',
+        ),
+})
+
 /**
  * Watches callbacks that could be sent for up to `watchMs`: null as soon as one of them is, which is at once where a relay
  * works. The relay counts no claims in the database, and no index knows the last one, hence the watching.
  */
-export async function readStall(session: Session, watchMs: number): Promise<Stall | null> {
+async function watch(session: Session, watchMs: number): Promise<Stall | null> {
   const waiting = await session.rows<{ id: string; seconds: number }>(candidatesStatement)
   const [oldest] = waiting
   if (!oldest) return null

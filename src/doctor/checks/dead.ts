@@ -1,0 +1,15 @@
+import { check, rowOf, warning } from '../check.ts'
+
+export const dead = check<{ readonly count: number }>({
+  name: 'dead',
+  read: session =>
+    rowOf(session, 'ringback_dead', 'select count(*)::float8 as count from outbox.callback where dead_at is not null'),
+  judge: ({ count }) =>
+    count === 0
+      ? null
+      : warning(
+          count === 1 ? '1 callback is dead' : `${count} callbacks are dead`,
+          'given up: only a replay sends them again',
+          'sql/cookbook/why_is_it_dead.sql says why, `ringback replay --dead` sends again',
+        ),
+})

@@ -1,0 +1,18 @@
+import { check, spell, warning } from '../check.ts'
+import { readOverdueSeconds } from '../overdue-seconds.ts'
+
+/** Seconds. */
+const patience = 900
+
+export const overdue = check<number | null>({
+  name: 'overdue',
+  read: readOverdueSeconds,
+  judge: seconds =>
+    seconds === null || seconds <= patience
+      ? null
+      : warning(
+          `a callback has been due for ${spell(seconds)}`,
+          'relays do not keep up, or its key or receiver cannot go on',
+          '`ringback status`; sql/cookbook/stuck_keys.sql and what_is_waiting.sql say which',
+        ),
+})

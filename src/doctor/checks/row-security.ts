@@ -1,0 +1,20 @@
+import { check, fault, list } from '../check.ts'
+import { isOurTable } from '../tables.ts'
+
+/** Tables with row level security. */
+export const rowSecurity = check<readonly { readonly table: string }[]>({
+  name: 'row-security',
+  read: session =>
+    session.rows({
+      name: 'ringback_row_security_tables',
+      text: `select c.relname::text as table from pg_class c where c.relrowsecurity and ${isOurTable} order by 1`,
+    }),
+  judge: tables =>
+    tables.length === 0
+      ? null
+      : fault(
+          `row level security is on for ${list(tables.map(({ table }) => table))}`,
+          'the relay sees no rows, or not all, without any error; it refuses to start where that is so for its role',
+          `ALTER TABLE ... DISABLE ROW LEVEL SECURITY; Ringback's roles and column grants already separate who may do what`,
+        ),
+})

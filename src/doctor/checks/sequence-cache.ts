@@ -1,0 +1,19 @@
+import { check, rowOf, warning } from '../check.ts'
+
+export const sequenceCache = check<{ readonly cache: number }>({
+  name: 'sequence-cache',
+  read: session =>
+    rowOf(
+      session,
+      'ringback_sequence',
+      `select seqcache::float8 as cache from pg_sequence where seqrelid = pg_get_serial_sequence('outbox.callback', 'id')::regclass`,
+    ),
+  judge: ({ cache }) =>
+    cache === 1
+      ? null
+      : warning(
+          `the sequence of callback.id has CACHE ${cache}`,
+          'each session takes a block of ids and uses it up later, so ids no longer follow the order of insertion: callbacks of one key go out in the wrong order, and are found late',
+          'ALTER SEQUENCE ... CACHE 1, and let sessions that have a block reconnect',
+        ),
+})
