@@ -74,8 +74,12 @@ export function whyNoTunnel(failure: Error, proxy: string): string {
  * @param early bytes behind its head. Neither HTTP nor TLS lets a server speak first, and undici, finding them, would connect
  *   again and again.
  * @param proxy as host:port.
+ * @param authority the target, as host:port.
  */
-export function whyTunnelRefused(status: number, early: number, proxy: string): string | null {
+export function whyTunnelRefused(status: number, early: number, proxy: string, authority: string): string | null {
+  const port = /\d+$/.exec(authority)?.[0]
+  if (status === 403 && port !== '443')
+    return `${answerOf(status)}: ${proxy}; it may allow no CONNECT to port ${port} (Squid: acl SSL_ports)`
   if (status < 200 || status > 299) return `${answerOf(status)}: ${proxy}`
   return early > 0 ? `the target speaks before it was asked: ${proxy}` : null
 }
@@ -117,10 +121,14 @@ function answerOf(status: number): string {
   return words === undefined ? `HTTP ${status}` : `HTTP ${status} ${words}`
 }
 
+const TLS_ALERT = /^ERR_SSL_.*ALERT/
 const TLS_CODE = /CERT|TLS|SSL|SIGNATURE|ISSUER|EPROTO/
 
 function whatBroke(failure: Error, code: string): string {
   if (code === 'ECONNRESET' || code === 'EPIPE') return 'connection reset before an answer'
+  // Under TLS 1.3 a receiver judges the client's certificate only after the handshake has ended here.
+  if (TLS_ALERT.test(code))
+    return `TLS ended by the receiver, which may want another certificate: ${plain(tlsReason(failure))}`
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return "the answer's headers are too large"
   if (failure.name === 'HTTPParserError') return `the answer is not HTTP/1.1: ${plain(failure.message)}`
   if (failure.message === 'bad upgrade') return 'the answer switches protocols, which was not asked for: HTTP 101'

@@ -21,7 +21,7 @@ export function openTunnel(proxy: ProxySettings, authority: string, signal: Abor
     request.once('connect', ({ statusCode = 0 }, socket: Socket, head) => {
       // Whoever takes the socket over listens for itself. Until then nobody else does, and an error would end the process.
       socket.on('error', () => {})
-      const why = whyTunnelRefused(statusCode, head.length, host)
+      const why = whyTunnelRefused(statusCode, head.length, host, authority)
       if (why === null) return resolve(socket.setNoDelay(true).setKeepAlive(true, 60_000))
       socket.destroy()
       reject(new ProxyFailed(why))

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { NotResolved, Stopped, whyNotSent, whyStatus, whyUnknown } from '../../src/delivery/reason.ts'
+import { NotResolved, Stopped, whyNotSent, whyStatus, whyTunnelRefused, whyUnknown } from '../../src/delivery/reason.ts'
 
 function failure(code: string, message = 'm', more: object = {}): Error {
   return Object.assign(new Error(message), { code, ...more })
@@ -33,6 +33,16 @@ t.test('the words for what may have arrived say after how long', async t => {
     'connection closed before an answer (UND_ERR_SOCKET) after 1 ms',
   )
   t.equal(whyUnknown(new Stopped('', 'no answer within 5 ms'), 5), 'no answer within 5 ms')
+})
+
+t.test('an alert of TLS after the request says that the receiver may want another certificate', async t => {
+  const alert = failure('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'm', { reason: 'certificate required' })
+  t.match(whyUnknown(alert, 1), /^TLS ended by the receiver, which may want another certificate: certificate required/)
+})
+
+t.test('a proxy that refuses CONNECT to a port other than 443 is said to, and how Squid allows it', async t => {
+  t.match(whyTunnelRefused(403, 0, 'p:3128', 'h:8443'), /^HTTP 403 Forbidden: p:3128; .* port 8443 .*SSL_ports/)
+  t.equal(whyTunnelRefused(403, 0, 'p:3128', 'h:443'), 'HTTP 403 Forbidden: p:3128')
 })
 
 t.test("others' words stay on one line, and short", async t => {
