@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import t from 'tap'
 import type { Sequencer } from '../src/sequencer.ts'
 import { eventually } from './fixtures/eventually.ts'
+import { prove } from './fixtures/proven.ts'
 import { reader } from './fixtures/reader.ts'
 import { Stage } from './outbox/stage.ts'
 
@@ -83,6 +84,7 @@ t.test('a flood leaves a quarter of memory to others', async t => {
 
 t.test('all of a flood is handed out, each row once, the older ones first', async t => {
   const { stage, sequencer, fetcher } = await reading()
+  prove(sequencer, ['https://flooded.test'])
   const ids = await flood(stage, 10_000, 'flooded')
   const taken: string[] = []
   for (let looks = 0; taken.length < ids.length && looks < 5_000; looks += 1) {
