@@ -3,7 +3,7 @@ import { quick as quickOptions } from '../fixtures/quick.ts'
 import type { Guard } from './guard.ts'
 import { type Ended, Program } from './program.ts'
 
-const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+export const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const PRELOAD = fileURLToPath(new URL('preload.mjs', import.meta.url))
 
 /** No row gives up while faults are on. */
@@ -91,7 +91,7 @@ export class Relay {
   }
 
   /** The first line with this event that fits, from the log so far or to come. @throws {Error} with the end of its log. */
-  async until(event: string, fits = (_: LogLine) => true, deadlineMs = 20_000): Promise<LogLine> {
+  async until(event: string, fits = (_: LogLine) => true, deadlineMs = 60_000): Promise<LogLine> {
     const signal = AbortSignal.timeout(deadlineMs)
     for (;;) {
       const found = this.logs.find(line => line.event === event && fits(line))

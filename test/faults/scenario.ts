@@ -23,7 +23,7 @@
 import type { Stage } from './stage.ts'
 
 export interface Scenario {
-  /** As in the list of the twenty-four. */
+  /** As in the README's table. */
   readonly number: number
   readonly title: string
   /** What the machine must have; the scenario is skipped, with the reason, where it has not. */
