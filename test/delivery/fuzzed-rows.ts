@@ -25,8 +25,9 @@ const nasty = [
 ]
 const anything = [...allowed, ...nasty, ...nasty]
 
-/** One host, in spellings that name the same address. */
-const hosts = ['127.0.0.1', '127.1', '2130706433', '0x7f000001', '0177.0.0.1', '127.0.0.1.', '%31%32%37.0.0.1']
+/** One host; the outbox takes it in two of its spellings. */
+const refused = ['127.1', '2130706433', '0x7f000001', '0177.0.0.1', '%31%32%37.0.0.1']
+const hosts = [...Array(12).fill('127.0.0.1'), ...Array(6).fill('127.0.0.1.'), ...refused]
 
 const numbers = ['0', '-0', '1.50', '1e400', '-1E-7', '9007199254740993', '0.10']
 
