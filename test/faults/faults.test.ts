@@ -18,8 +18,8 @@ t.teardown(async () => {
   await guard.dismiss()
 })
 
-/** Deaths, zombies, lost sessions, lost answers, lost notifications, late commits, operators, poison, lost replies, locks, odd rows, commits that wait. */
-const chosen = [2, 4, 6, 10, 12, 13, 16, 19, 20, 21, 23, 29, 30, 33]
+/** Deaths, zombies, lost sessions, lost answers, lost notifications, late commits, operators, poison, lost replies, locks, odd rows, commits that wait, odd sessions. */
+const chosen = [2, 4, 6, 10, 12, 13, 16, 19, 20, 21, 23, 29, 30, 33, 35]
 
 for (const scenario of (await allScenarios()).filter(({ number }) => chosen.includes(number))) {
   t.test(`${scenario.number}: ${scenario.title}`, async t => {
