@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Bell } from './bell.ts'
+import { ClockWatch } from './clock-watch.ts'
 import type { Holdings } from './holdings.ts'
 import { planLanes, RelayWatch } from './lanes.ts'
 import type { Lease, Moment } from './lease.ts'
@@ -40,6 +41,7 @@ export class Keeper {
   readonly #sequencer: Sequencer
   readonly #log: Log
   readonly #watch = new RelayWatch()
+  readonly #clock: ClockWatch
   #name = ''
   #incarnation = ''
   #server = ''
@@ -53,6 +55,7 @@ export class Keeper {
     this.#holdings = parts.holdings
     this.#sequencer = parts.sequencer
     this.#log = parts.log
+    this.#clock = new ClockWatch(parts.log)
     this.#options = options
   }
 
@@ -99,8 +102,10 @@ export class Keeper {
   /** False: somebody else has the name now, or has found us dead. Nothing is ours any more then. */
   async #renew(session: Session): Promise<boolean> {
     const sent = this.#lease.moment
-    if (await db.renew(session, this.#name, this.#incarnation)) {
+    const renewal = await db.renew(session, this.#name, this.#incarnation)
+    if (renewal) {
       this.#trust(sent)
+      this.#clock.see(sent.wall, renewal.databaseMs, this.#lease.moment.wall)
       return true
     }
     this.#log.warn('lease_lost', { relay: this.#name, lanes: this.#holdings.size })

@@ -14,9 +14,9 @@ export interface Held {
 }
 
 /**
- * What is to be recorded of a row that is claimed while nobody here is sending it. Either way it is due at once, within its
- * budget: a row that brings relays down must not do so for ever. What may have arrived is dead instead where its origin is
- * set to `unknown: hold`.
+ * What is to be recorded of a row that is claimed while nobody here is sending it. It is due at once. What may have arrived
+ * is within its budget, since a row that brings relays down must not do so for ever, and is dead where its origin is set to
+ * `unknown: hold`. A claim of our own whose reply was lost was never the last attempt.
  *
  * @returns undefined for a row that a later owner has claimed: it is not ours to judge.
  */
@@ -33,6 +33,7 @@ export function recover(row: Listed, held: Held, policy: RetryPolicy, now: numbe
     retryAfterMs: null,
     startedAtMs: now - claimed.msAgo,
     finishedAtMs: now,
+    ...(claimant === 'us' ? { isOurs: true } : {}),
   }
   return {
     id: row.id,

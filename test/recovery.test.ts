@@ -52,6 +52,11 @@ t.test('claimed under the present epoch and sent by nobody: no byte can have lef
   t.match(attempt?.decision, { status: 'pending', retryInMs: 0 })
 })
 
+t.test('a claim whose reply was lost was not the last attempt: a callback that was never sent is not dead', async t => {
+  const attempt = recover(claimed({ epoch: '10', attemptOfBudget: 1, maxAttempts: 1 }), held, policy, 5_000)
+  t.match(attempt?.decision, { status: 'pending', retryInMs: 0 })
+})
+
 t.test('a row that brings relays down does not do so for ever', async t => {
   t.match(recover(claimed({ attempt: 9, attemptOfBudget: 3 }), held, policy, 0)?.decision, {
     status: 'dead',

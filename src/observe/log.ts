@@ -8,6 +8,7 @@ import { printableLogLine } from '../printable.ts'
  * URL's path or query, a form, a header or a body. `error` is what `last_error` holds, `err` what `shownError` lets through.
  */
 export const logFields = [
+  'ahead_ms',
   'attempt',
   'attempts',
   'away_ms',

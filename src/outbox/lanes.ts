@@ -47,7 +47,7 @@ const renewStatement: Statement = {
   text: `
     update outbox.relay set renewals = renewals + 1, renewed_at = clock_timestamp()
      where name = $1 and incarnation = $2
-    returning pg_backend_pid() as pid`,
+    returning pg_backend_pid() as pid, (extract(epoch from clock_timestamp()) * 1000)::float8 as "databaseMs"`,
 }
 
 const observeStatement: Statement = {
@@ -144,15 +144,21 @@ export async function enrol(session: Session, me: Identity): Promise<string> {
   return rows[0].incarnation
 }
 
+/** A renewal that was committed. */
+export interface Renewal {
+  /** The database's clock: Unix time in milliseconds. */
+  readonly databaseMs: number
+}
+
 /**
- * False: another process has taken the name over, or buried it.
+ * undefined: another process has taken the name over, or buried it.
  *
  * @throws PoolerError when another session has answered than the one that holds our locks.
  */
-export async function renew(session: Session, name: string, incarnation: string): Promise<boolean> {
-  const [row] = await session.rows<{ pid: number }>(renewStatement, [name, incarnation])
+export async function renew(session: Session, name: string, incarnation: string): Promise<Renewal | undefined> {
+  const [row] = await session.rows<{ pid: number; databaseMs: number }>(renewStatement, [name, incarnation])
   if (row && row.pid !== session.pid) throw new PoolerError()
-  return row !== undefined
+  return row && { databaseMs: row.databaseMs }
 }
 
 export interface Observation {

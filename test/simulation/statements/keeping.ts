@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { epochMs } from '../clocks.ts'
 import type { Database, Lane } from '../database.ts'
 import { type Answer, atOnce, waitForLock } from './statement.ts'
 
@@ -25,7 +26,7 @@ export const renew = atOnce((db, [wanted, incarnation], backend) => {
   const relay = db.relays.get(wanted as string)
   if (relay === undefined || relay.incarnation !== incarnation) return []
   relay.renewals += 1
-  return [{ pid: backend.pid }]
+  return [{ pid: backend.pid, databaseMs: epochMs + db.now }]
 })
 
 export const observe = atOnce(db => [

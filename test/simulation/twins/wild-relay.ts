@@ -191,7 +191,8 @@ export class WildRelay {
   async #renew(): Promise<void> {
     const name = this.#dice.pick(relayNames)
     const incarnation = this.#incarnationOf(name)
-    if (this.#dice.chance(0.7)) await this.#ask('renew', session => keeping.renew(session, name, incarnation))
+    if (this.#dice.chance(0.7))
+      await this.#ask('renew', async session => !!(await keeping.renew(session, name, incarnation)))
     else await this.#ask('leave', session => keeping.leave(session, name, incarnation))
   }
 
