@@ -110,7 +110,9 @@ t.test('what URL takes as it is spelt, the domain accepts, but for the few that 
   const isRefused = (url: string) =>
     url.includes('\\') ||
     /^[^?]*\/(\.|%2e){1,2}([/?]|$)/i.test(url) ||
-    /^[a-z]+:\/\/([^/?]*(\.\.|:0)|\.)/i.test(url) ||
+    // An empty label; port 0, or none after a colon; an IPv4 address within an IPv6 address.
+    /^[a-z]+:\/\/(\.|[^/?]*\.\.)/i.test(url) ||
+    /^[a-z]+:\/\/(\[[^\]]*\]|[^/?:[]*):(0|[/?]|$)/i.test(url) ||
     /^[a-z]+:\/\/\[::(ffff:)?[0-9a-f]+(:[0-9a-f]+)?\]/i.test(url)
   const taken = judged.filter(({ url }) => spelt(url) !== null && !isRefused(url))
   t.same(
