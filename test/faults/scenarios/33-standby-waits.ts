@@ -37,7 +37,8 @@ export const scenario: Scenario = {
     const newcomers = watchNewcomers(stage, stranger.href)
     await standby(stage, 'nobody')
     stage.fault()
-    await stage.sleep(stage.seconds(105, 2) * 1_000)
+    // A relay asks what keeps an answer after five seconds.
+    await stage.sleep(stage.seconds(105, 10) * 1_000)
     const doctor = await command(stage.databaseUrl, 'doctor')
     await stage.sleep(stage.seconds(15, 0) * 1_000)
     const refused = await newcomers.end()
