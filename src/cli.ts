@@ -66,8 +66,16 @@ function report(error: unknown, withStack: boolean): number {
     return error.exitCode
   }
   const stack = withStack && error instanceof Error ? error.stack : undefined
-  process.stderr.write(`ringback: ${printableLines(stack ?? messageOf(error))}\n`)
+  process.stderr.write(`ringback: ${printableLines(stack ?? messageOf(error))}${remedyOf(error)}\n`)
   return 1
+}
+
+/** With few open files not even the program's own files can be read. A loader's error has no `code` in some versions of Node. */
+function remedyOf(error: unknown): string {
+  const isTooMany = /\bEMFILE\b/.test(messageOf(error))
+  return isTooMany
+    ? '\nThe limit of open files is too low: raise the hard limit (systemd: LimitNOFILE=, a shell: ulimit -Hn).'
+    : ''
 }
 
 /** Whoever reads our output may stop reading, as `| head` does; that is no fault of ours. */
@@ -82,7 +90,13 @@ function isProgram(): boolean {
 }
 
 if (isProgram()) {
-  process.stdout.on('error', ignoreClosedPipe)
-  process.stderr.on('error', ignoreClosedPipe)
-  process.exitCode = await main(process.argv.slice(2), process.env)
+  const argv = process.argv.slice(2)
+  const isRelay = argv[0] === 'run'
+  // A relay's stdout is its log, which counts what is lost. An answer that cannot be printed is a failure.
+  process.stdout.on('error', isRelay ? () => {} : ignoreClosedPipe)
+  // Where faults cannot be said, the exit code still says them.
+  process.stderr.on('error', () => {})
+  process.exitCode = await main(argv, process.env)
+  // Lines that nobody reads, or a timer, must not keep a relay that has stopped; a slow reader of an answer gets all of it.
+  if (isRelay) setTimeout(() => process.exit(), 1_000).unref()
 }

@@ -1,6 +1,7 @@
 import { connectionOf, type RunConfig } from '../config.ts'
 import { RingbackError } from '../errors.ts'
 import { createLog, type Log } from '../observe/log.ts'
+import { warnOfFewOpenFiles } from '../open-files.ts'
 import { isLasting, Outage } from '../outage.ts'
 import { checkSchema, isNotifying, isUndefined, refuseRowSecurity } from '../outbox/installed.ts'
 import { Listener } from '../outbox/listener.ts'
@@ -31,6 +32,7 @@ export async function run(config: RunConfig): Promise<number> {
 async function relayUntilStopped(config: RunConfig, relay: Relay, log: Log): Promise<number> {
   const stop = stopOnSignal(relay, log)
   log.info('starting', { relay: config.name, version, schema: config.schema, pid: process.pid })
+  warnOfFewOpenFiles(config, log)
   reloadOnSignal(config, log, destinations => relay.goBy(destinations))
   const outage = new Outage(log)
   const mustEnd = (error: unknown) => error instanceof RingbackError || isLasting(error) || !isTransient(error)

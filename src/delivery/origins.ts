@@ -1,6 +1,9 @@
 import { type Connect, Connection, type ConnectionOptions, directConnect } from './connection.ts'
 import { Reuse } from './reuse.ts'
 
+/** Default of `maxIdle`. */
+export const maxIdleConnections = 512
+
 export interface OriginsOptions {
   /** Connections to this origin at the same time; who finds them all taken waits, within the attempt's deadline. Default 16. */
   readonly connectionsOf?: (origin: string) => number
@@ -59,7 +62,7 @@ export class Origins {
 
   constructor(options: OriginsOptions = {}) {
     this.#connectionsOf = options.connectionsOf ?? (() => 16)
-    this.#maxIdle = options.maxIdle ?? 512
+    this.#maxIdle = options.maxIdle ?? maxIdleConnections
     this.#lifetimeMs = options.lifetimeMs ?? 60_000
     this.#reuse = new Reuse(options.reuseLostForMs ?? 3_600_000, () => performance.now())
     this.#connectionOptions = {

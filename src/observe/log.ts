@@ -2,6 +2,7 @@ import { type Level, type LoggerOptions, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import { messageOf } from '../errors.ts'
 import { printableLogLine } from '../printable.ts'
+import { type LogOutput, standardOutput } from './log-output.ts'
 
 /**
  * All that a line can have beside `level`, `time` and `event`. An allow-list, which the README shows: no field is for a
@@ -24,7 +25,10 @@ export const logFields = [
   'kept',
   'lanes',
   'lease_ms',
+  'limit',
+  'lines',
   'message_id',
+  'needed',
   'ordering_key',
   'origin',
   'outcome',
@@ -65,19 +69,15 @@ export interface LogOptions {
   readonly out?: LogOutput
 }
 
-export interface LogOutput {
-  readonly isTTY?: boolean
-  write(text: string): unknown
-}
-
 /**
  * Writes JSON lines: `level` as a word, `time` in ISO 8601 (UTC), then `event`, then the fields in the order given. All is
- * written before the call returns, in this thread: after a crash the last line is the one that counts.
+ * written before the call returns, in this thread: after a crash the last line is the one that counts. Lines that cannot be
+ * written are dropped, and `log_lines_dropped` says how many.
  *
  * Nothing is hidden afterwards by patterns; secrets are kept out where a line is made: urls by `urlWithoutQuery`, errors by
  * a list of what may be shown, no headers, no forms.
  */
-export function createLog({ level, format, out = process.stdout }: LogOptions): Log {
+export function createLog({ level, format, out = standardOutput() }: LogOptions): Log {
   const pretty = format === 'pretty' || (format === 'auto' && out.isTTY === true)
   const logger = pino(
     pinoOptions(level),
@@ -87,6 +87,7 @@ export function createLog({ level, format, out = process.stdout }: LogOptions): 
     (level: Level) =>
     (event: string, fields: LogFields = {}): void =>
       logger[level]({ event, ...fields })
+  out.onDropped?.(lines => at('warn')('log_lines_dropped', { lines }))
   return Object.freeze({
     trace: at('trace'),
     debug: at('debug'),
