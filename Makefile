@@ -16,7 +16,7 @@ help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: dist/cli.js ## shows it all on this machine in forty seconds; ARGS=--keep leaves it running
-	@node --import tsx test/demo/demo.ts $(ARGS)
+	@TSX_DISABLE_CACHE=1 node --import tsx test/demo/demo.ts $(ARGS)
 
 test: $(INSTALLED) ## runs every test, or ARGS=<files>, with an embedded PostgreSQL or TEST_DATABASE_URL
 	@npm run --silent test -- $(ARGS)
