@@ -1,14 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
-import {
-  CompiledQuery,
-  type DatabaseConnection,
-  Kysely,
-  type Migration,
-  type MigrationProvider,
-  Migrator,
-  PostgresDialect,
-  sql,
-} from 'kysely'
+import { Kysely, type Migration, type MigrationProvider, Migrator, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { SchemaError, StandbyError } from '../errors.ts'
 import { rolesAndGrants } from './privileges.ts'
@@ -38,10 +29,10 @@ export interface MigrateOptions {
  * @throws SchemaError when the database was migrated by a newer Ringback, or the schema is used by others; StandbyError.
  */
 export async function migrate(config: pg.ClientConfig, options: MigrateOptions): Promise<string[]> {
-  const pool = new pg.Pool({ ...config, max: 1, application_name: 'ringback migrate' })
+  const pool = new pg.Pool({ ...config, max: 1, application_name: 'ringback migrate', verify: prepare })
   // A connection that ends while nothing is asked of it: the next statement says so, if there is one.
   pool.on('error', () => {})
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool, onCreateConnection: prepare }) })
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
   try {
     const files = await migrationFiles()
     await refuseStandby(db)
@@ -64,13 +55,13 @@ export async function migrate(config: pg.ClientConfig, options: MigrateOptions):
  * Whoever migrates is mighty: nothing that others have created in `public` may be run here. What else a migration relies on is
  * set too, since the role or the database may have set it otherwise.
  */
-async function prepare(connection: DatabaseConnection): Promise<void> {
-  await connection.executeQuery(
-    CompiledQuery.raw(`
-      set search_path = pg_catalog, pg_temp; set standard_conforming_strings = on; set default_transaction_read_only = off;
-      set default_transaction_isolation = 'read committed'; set check_function_bodies = on; set plpgsql.extra_errors = 'none';
-      set plpgsql.extra_warnings = 'none'; set default_table_access_method = heap; set statement_timeout = 0`),
-  )
+function prepare(client: pg.PoolClient, done: (error?: Error) => void): void {
+  client
+    .query(`
+      set statement_timeout = 0; set search_path = pg_catalog, pg_temp; set standard_conforming_strings = on;
+      set default_transaction_read_only = off; set default_transaction_isolation = 'read committed'; set check_function_bodies = on;
+      set plpgsql.extra_errors = 'none'; set plpgsql.extra_warnings = 'none'; set default_table_access_method = heap`)
+    .then(() => done(), done)
 }
 
 /** Names of the migrations this binary knows, oldest first. */

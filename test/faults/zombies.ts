@@ -116,22 +116,24 @@ function nameOf({ messageId, attempt }: Held): string {
  */
 async function watchWrites(stage: Stage): Promise<void> {
   await stage.client.query(`
-    create table zombie_write (id bigint, attempt int, status text, session text, owner text, at timestamptz default clock_timestamp());
-    create function note_zombie() returns trigger language plpgsql as $$
+    create table public.zombie_write (id bigint, attempt int, status text, session text, owner text, at timestamptz default clock_timestamp());
+    create function public.note_zombie() returns trigger language plpgsql as $$
     declare
-      relay text := split_part(current_setting('application_name'), ' ', 2);
+      relay text := split_part(current_setting('application_name'), ' ', 3);
       owner text := (select l.owner from outbox.lane l where l.id = new.lane);
     begin
       if owner is distinct from relay and owner not like relay || '-%' and new.status <> 'delivered' then
-        insert into zombie_write values (new.id, new.attempts, new.status, current_setting('application_name'), owner);
+        insert into public.zombie_write values (new.id, new.attempts, new.status, current_setting('application_name'), owner);
       end if;
       return null;
     end $$;
     create trigger note_zombie after update on outbox.callback for each row
-      when (current_setting('application_name') like 'ringback %') execute function note_zombie()`)
+      when (current_setting('application_name') like 'ringback %') execute function public.note_zombie()`)
 }
 
 async function zombieWrites(stage: Stage): Promise<number> {
-  const { rows } = await stage.client.query<{ writes: number }>('select count(*)::int as writes from zombie_write')
+  const { rows } = await stage.client.query<{ writes: number }>(
+    'select count(*)::int as writes from public.zombie_write',
+  )
   return rows[0]?.writes ?? 0
 }
