@@ -242,7 +242,8 @@ t.test('what cannot be sent never reaches for a connection, and is dead at once'
     'no url',
     'ftp://example.test/',
     'http://',
-    'http://xn--a/',
+    // Node 24 takes it for a name, and looks it up in vain.
+    ...(URL.canParse('http://xn--a/') ? [] : ['http://xn--a/']),
     'http://10.0.0.256/',
     'http://[1:2]/',
   ]) {
