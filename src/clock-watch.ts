@@ -4,6 +4,14 @@ import type { Log } from './observe/log.ts'
 const toleratedMs = 5_000
 
 /**
+ * How far our clock is ahead of the database's, in milliseconds, at least; negative: behind it. The database's was read between
+ * two readings of ours, all as Unix times in milliseconds: what lies between them is in its favour.
+ */
+export function aheadBy(beforeMs: number, databaseMs: number, afterMs: number): number {
+  return Math.max(0, beforeMs - databaseMs) + Math.min(0, afterMs - databaseMs)
+}
+
+/**
  * Compares this machine's clock with the database's at each renewal, and says once when they disagree and once when they
  * agree again. Nothing of the relay is decided by it, but receivers refuse signatures whose timestamp is minutes off, so
  * that every signed callback would die with 401.
@@ -16,9 +24,9 @@ export class ClockWatch {
     this.#log = log
   }
 
-  /** The database's clock was read between two readings of ours, Unix times in milliseconds: what lies between them is in its favour. */
+  /** As `aheadBy`. */
   see(beforeMs: number, databaseMs: number, afterMs: number): void {
-    const aheadMs = Math.round(Math.max(0, beforeMs - databaseMs) + Math.min(0, afterMs - databaseMs))
+    const aheadMs = Math.round(aheadBy(beforeMs, databaseMs, afterMs))
     const isOff = Math.abs(aheadMs) > toleratedMs
     if (isOff === this.#isOff) return
     this.#isOff = isOff

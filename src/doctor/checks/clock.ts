@@ -1,3 +1,4 @@
+import { aheadBy } from '../../clock-watch.ts'
 import { check, fault, rowOf, spell, warning } from '../check.ts'
 
 /** Beyond these, in seconds, a clock that is off is a warning, and a fault. */
@@ -6,12 +7,11 @@ const [off, farOff] = [5, 60]
 /** How far the clock of this machine is ahead of the database's, in seconds, at least; negative: behind it. */
 export const clock = check<number>({
   name: 'clock',
-  /** The database's clock was read somewhere between two readings of ours: what lies between them is in its favour. */
   async read(session) {
-    const before = Date.now() / 1_000
-    const statement = 'select extract(epoch from clock_timestamp())::float8 as seconds'
-    const { seconds } = await rowOf<{ seconds: number }>(session, 'ringback_clock', statement)
-    return Math.max(0, before - seconds) + Math.min(0, Date.now() / 1_000 - seconds)
+    const beforeMs = Date.now()
+    const statement = 'select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms'
+    const { ms } = await rowOf<{ ms: number }>(session, 'ringback_clock', statement)
+    return aheadBy(beforeMs, ms, Date.now()) / 1_000
   },
   judge(ahead) {
     if (Math.abs(ahead) <= off) return null
