@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 import { existsSync, realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { commandNamed, type Environment, parse } from './config.ts'
+import { commandNamed, type Environment, parse } from './config/config.ts'
+import type { CommandName, ConfigOf } from './config/options.ts'
+import { commandUsage, usage } from './config/usage.ts'
 import { messageOf, RingbackError, UsageError } from './errors.ts'
-import type { CommandName, ConfigOf } from './options.ts'
 import { printableLines } from './printable.ts'
-import { commandUsage, usage } from './usage.ts'
 import { version } from './version.ts'
 
 /** Each command is loaded when it is called: `ringback status` need not wait for an HTTP client. */

@@ -1,9 +1,9 @@
 import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { parse } from '../src/config.ts'
-import { becomes, etiquette, type Rule } from '../src/etiquette.ts'
-import { logFields } from '../src/observe/log.ts'
+import { parse } from '../src/config/config.ts'
+import { logFields } from '../src/log/log.ts'
+import { becomes, etiquette, type Rule } from '../src/policy/etiquette.ts'
 import { ca, client, proxy } from './fixtures/tls.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')

@@ -1,5 +1,5 @@
-import type { AttemptsConfig } from '../config.ts'
-import { urlWithoutQuery } from '../observe/log.ts'
+import type { AttemptsConfig } from '../config/config.ts'
+import { urlWithoutQuery } from '../log/log.ts'
 import { type AttemptRow, type History, readHistory } from '../outbox/history.ts'
 import { printable, printableJson } from '../printable.ts'
 import { inDatabase } from './in-database.ts'

@@ -1,6 +1,6 @@
-import type { DoctorConfig } from '../config.ts'
-import type { Patience } from '../doctor/check.ts'
-import { type Diagnosis, diagnose } from '../doctor.ts'
+import type { DoctorConfig } from '../config/config.ts'
+import type { Patience } from '../operate/doctor/check.ts'
+import { type Diagnosis, diagnose } from '../operate/doctor/doctor.ts'
 import { printable, printableJson } from '../printable.ts'
 import { inSession, type Place } from './in-database.ts'
 

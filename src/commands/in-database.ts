@@ -1,5 +1,5 @@
-import { connectionOf } from '../config.ts'
-import type { Values } from '../options.ts'
+import { connectionOf } from '../config/config.ts'
+import type { Values } from '../config/options.ts'
 import { type Database, databaseOf } from '../outbox/database.ts'
 import { checkSchema } from '../outbox/installed.ts'
 import { Session, type SessionOptions } from '../outbox/session.ts'

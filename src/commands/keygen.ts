@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import type { KeygenConfig } from '../config.ts'
+import type { KeygenConfig } from '../config/config.ts'
 import { PREFIX } from '../receiver/keys.ts'
 
 /** `ringback keygen`: a fresh signing key, printed, or in a new file of its owner's alone. */

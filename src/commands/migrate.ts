@@ -1,4 +1,4 @@
-import { connectionOf, type MigrateConfig } from '../config.ts'
+import { connectionOf, type MigrateConfig } from '../config/config.ts'
 import { migrate as migrateSchema } from '../outbox/migrate.ts'
 
 /** `ringback migrate`: creates the schema or brings it up to date, and says what was done. */

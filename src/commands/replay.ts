@@ -1,4 +1,4 @@
-import type { ReplayConfig } from '../config.ts'
+import type { ReplayConfig } from '../config/config.ts'
 import type { CallbackStatus } from '../model.ts'
 import type { Database } from '../outbox/database.ts'
 import { countDead, replayDead, replayIds, standingOf } from '../outbox/replay.ts'

@@ -1,15 +1,15 @@
-import { connectionOf, type RunConfig } from '../config.ts'
+import { connectionOf, type RunConfig } from '../config/config.ts'
 import { RingbackError } from '../errors.ts'
-import { createLog, type Log } from '../observe/log.ts'
-import { warnOfFewOpenFiles } from '../open-files.ts'
-import { isLasting, Outage } from '../outage.ts'
+import { createLog, type Log } from '../log/log.ts'
 import { checkSchema, isNotifying, isUndefined, refuseRowSecurity } from '../outbox/installed.ts'
 import { Listener } from '../outbox/listener.ts'
 import { type Backend, isTransient, sessionName } from '../outbox/session.ts'
 import { Sessions } from '../outbox/sessions.ts'
-import { Relay } from '../relay.ts'
-import { reloadOnSignal } from '../reload.ts'
+import { isLasting, Outage } from '../relay/outage.ts'
+import { Relay } from '../relay/relay.ts'
+import { reloadOnSignal } from '../relay/reload.ts'
 import { version } from '../version.ts'
+import { warnOfFewOpenFiles } from './open-files.ts'
 
 /** `ringback run`: relays until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reads `--config` again. */
 export async function run(config: RunConfig): Promise<number> {

@@ -1,5 +1,5 @@
-import type { StatusConfig } from '../config.ts'
-import { type Relay, readStatus, type Status } from '../outbox/status.ts'
+import type { StatusConfig } from '../config/config.ts'
+import { type RelayStatus, readStatus, type Status } from '../outbox/status.ts'
 import { printable, printableJson } from '../printable.ts'
 import { inDatabase } from './in-database.ts'
 
@@ -31,7 +31,7 @@ function written(schema: string, { callbacks, holds, relays, lanesWithoutOwner }
     .join('')
 }
 
-function relayLine({ name, host, pid, version, lanes, leaseSeconds, renewedSecondsAgo }: Relay): string {
+function relayLine({ name, host, pid, version, lanes, leaseSeconds, renewedSecondsAgo }: RelayStatus): string {
   const late = renewedSecondsAgo > leaseSeconds ? `, though its lease is ${seconds(leaseSeconds)}: is it running?` : ''
   return `relay ${name}: ${lanes} of 64 lanes, renewed ${seconds(renewedSecondsAgo)} ago${late} (pid ${pid} on ${host}, version ${version})`
 }

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
-import { allOptions, type CommandName, type Option, type OptionKey, optionsOf } from '../options.ts'
 import type { Faults, Given } from './given.ts'
+import { allOptions, type CommandName, type Option, type OptionKey, optionsOf } from './options.ts'
 import { quote, suggest } from './wording.ts'
 
 /** One element of `argv`, or an option with the element behind it. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { type OptionKey, options } from '../options.ts'
 import type { Faults, Given, Value } from './given.ts'
-import { codeOf, quote, spell } from './wording.ts'
+import { type OptionKey, options } from './options.ts'
+import { codeOf, flagOf, quote } from './wording.ts'
 
 /** A file keeps the password off the command line and out of the environment. Its content becomes `databaseUrl`. */
 export function resolveDatabaseUrl(
@@ -19,7 +19,7 @@ export function resolveDatabaseUrl(
   const { expected } = options.databaseUrlFile
   const from = given.get('databaseUrlFile')?.from
   faults.push(
-    `${spell(options.databaseUrlFile)} (${from}): expected ${expected}; got ${quote(file)}, which ${whyNot(url)}`,
+    `${flagOf(options.databaseUrlFile)} (${from}): expected ${expected}; got ${quote(file)}, which ${whyNot(url)}`,
   )
 }
 
@@ -31,7 +31,7 @@ export function resolveDatabaseUrl(
 export function databaseUrlIn(file: string): string {
   const url = contentOf(file)
   if ('text' in url && options.databaseUrl.accepts(url.text)) return url.text
-  throw new Error(`${spell(options.databaseUrlFile)}: ${quote(file)} ${whyNot(url)}`)
+  throw new Error(`${flagOf(options.databaseUrlFile)}: ${quote(file)} ${whyNot(url)}`)
 }
 
 function whyNot(url: Content): string {

@@ -1,10 +1,10 @@
-import { canonicalPattern, patternsOver } from '../destinations/pattern.ts'
-import { type DestinationRule, type DestinationSettings, Destinations } from '../destinations.ts'
-import { type ConfigOf, options } from '../options.ts'
+import { type DestinationRule, type DestinationSettings, Destinations } from '../policy/destinations.ts'
+import { canonicalPattern, patternsOver } from '../policy/pattern.ts'
 import { durationText } from './duration.ts'
 import type { Field } from './field.ts'
-import type { Faults, Reading } from './given.ts'
+import type { Faults, Parsed } from './given.ts'
 import { readHeaders } from './headers.ts'
+import { type ConfigOf, options } from './options.ts'
 import { readProxy } from './proxy.ts'
 import { ratePerSecond } from './rate.ts'
 import { readSigningKeys } from './signing-keys.ts'
@@ -111,7 +111,7 @@ function complainOfUnused(match: string, field: Field, earlier: Map<string, Fiel
   else earlier.set(match, field)
 }
 
-function readPattern(text: string): Reading<string> {
+function readPattern(text: string): Parsed<string> {
   const value = canonicalPattern(text)
   if (value !== null) return { value }
   return {
@@ -120,23 +120,23 @@ function readPattern(text: string): Reading<string> {
   }
 }
 
-function readConcurrency(text: string, { concurrency }: Values): Reading<number> {
+function readConcurrency(text: string, { concurrency }: Values): Parsed<number> {
   const reading = readInteger(text, options.originConcurrency.min, options.originConcurrency.max)
   if ('expected' in reading || !(reading.value > concurrency)) return reading
   return { expected: `at most --concurrency ${concurrency}, which all receivers share` }
 }
 
-function readMaxAttempts(text: string): Reading<number> {
+function readMaxAttempts(text: string): Parsed<number> {
   return readInteger(text, options.maxAttempts.min, options.maxAttempts.max)
 }
 
-function readRate(text: string): Reading<number> {
+function readRate(text: string): Parsed<number> {
   const value = ratePerSecond(text)
   return value === null ? { expected: 'N/s, N/m or N/h with N from 1 to 999999, such as 50/s' } : { value }
 }
 
 /** The same rule as between the options; see options/invariants.ts. */
-function readDeadline(text: string, { leaseMs, leaseMarginMs }: Values): Reading<number> {
+function readDeadline(text: string, { leaseMs, leaseMarginMs }: Values): Parsed<number> {
   const reading = readDuration(text, options.deadlineMs.min, options.deadlineMs.max)
   if ('expected' in reading || !(reading.value + leaseMarginMs >= leaseMs)) return reading
   const lease = `--lease ${durationText(leaseMs)} minus --lease-margin ${durationText(leaseMarginMs)}`
@@ -150,19 +150,19 @@ function readStatuses(field: Field): readonly number[] {
   return Object.freeze(statuses.flatMap(each => each.read(readRefusal) ?? []))
 }
 
-function readRefusal(text: string): Reading<number> {
+function readRefusal(text: string): Parsed<number> {
   return readInteger(text, firstRefusal, lastRefusal)
 }
 
-function readUnknown(text: string): Reading<DestinationSettings['unknown']> {
+function readUnknown(text: string): Parsed<DestinationSettings['unknown']> {
   if (text === 'resend' || text === 'hold') return { value: text }
   return { expected: 'resend, or hold, which leaves it to an operator' }
 }
 
-function readFailures(text: string): Reading<number> {
+function readFailures(text: string): Parsed<number> {
   return readInteger(text, options.breakerFailures.min, options.breakerFailures.max)
 }
 
-function readPause(text: string): Reading<number> {
+function readPause(text: string): Parsed<number> {
   return readDuration(text, options.breakerPauseMs.min, options.breakerPauseMs.max)
 }

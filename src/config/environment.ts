@@ -1,5 +1,5 @@
-import { allOptions, type OptionKey, variableOf } from '../options.ts'
 import type { Faults, Given } from './given.ts'
+import { allOptions, type OptionKey, variableOf } from './options.ts'
 import { suggest } from './wording.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>

@@ -1,5 +1,5 @@
 import type { Document, LineCounter, Node } from 'yaml'
-import type { Faults, Reading } from './given.ts'
+import type { Faults, Parsed } from './given.ts'
 import { quote, suggest } from './wording.ts'
 
 /** A file that is being read, and where its faults go. */
@@ -61,7 +61,7 @@ export class Field {
   }
 
   /** The value as `read` has it; undefined, with a fault, when that expects something else. */
-  read<T>(read: (text: string) => Reading<T>): T | undefined {
+  read<T>(read: (text: string) => Parsed<T>): T | undefined {
     const reading = read(this.text ?? '')
     if ('value' in reading && this.text !== null) return reading.value
     this.refuse('expected' in reading ? reading.expected : 'a text')

@@ -8,7 +8,7 @@ export interface Given {
 export type Value = string | number | boolean | null | readonly string[]
 
 /** What a text means, or what should have stood there; `got`: instead of which part of it. */
-export type Reading<T> = { readonly value: T } | { readonly expected: string; readonly got?: string }
+export type Parsed<T> = { readonly value: T } | { readonly expected: string; readonly got?: string }
 
 /** One sentence each, without a line break. */
 export type Faults = string[]

@@ -1,4 +1,4 @@
-import type { ProxySettings } from '../destinations.ts'
+import type { ProxySettings } from '../policy/destinations.ts'
 import type { Field } from './field.ts'
 import { readValueFile } from './headers.ts'
 import { readTls } from './tls.ts'

@@ -1,6 +1,7 @@
-import { invariants, type Option, type OptionKey, options, type Values } from '../options.ts'
 import type { Faults, Given, Value } from './given.ts'
-import { defaultText, shown, spell } from './wording.ts'
+import { invariants } from './options/invariants.ts'
+import { type Option, type OptionKey, options, type Values } from './options.ts'
+import { defaultText, flagOf, shown } from './wording.ts'
 
 /** A rule is held only against values that could be read. */
 export function holdInvariants(
@@ -18,6 +19,6 @@ export function holdInvariants(
 
 /** Such as `--lease 15s (environment variable RINGBACK_LEASE)`. */
 function describe(option: Option, given: Given | undefined): string {
-  if (given) return `${spell(option)} ${shown(option, given.text)} (${given.from})`
-  return `${spell(option)} ${defaultText(option)} (default)`
+  if (given) return `${flagOf(option)} ${shown(option, given.text)} (${given.from})`
+  return `${flagOf(option)} ${defaultText(option)} (default)`
 }

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
 import { readConfiguredFile } from './configured-file.ts'
 import type { Field } from './field.ts'
-import type { Reading } from './given.ts'
+import type { Parsed } from './given.ts'
 import { codeOf, quote } from './wording.ts'
 
 const MAX_FILES = 100
@@ -89,6 +89,6 @@ function readKey(field: Field): PrivateKey | null {
   }
 }
 
-function readVersion(text: string): Reading<SecureVersion> {
+function readVersion(text: string): Parsed<SecureVersion> {
   return text === '1.2' || text === '1.3' ? { value: `TLSv${text}` } : { expected: '1.2 or 1.3' }
 }

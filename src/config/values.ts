@@ -1,7 +1,7 @@
-import { type CommandName, type Option, type OptionKey, optionsOf } from '../options.ts'
 import { durationMs, durationText } from './duration.ts'
-import type { Faults, Given, Reading, Value } from './given.ts'
-import { quote, shown, spell, suggest } from './wording.ts'
+import type { Faults, Given, Parsed, Value } from './given.ts'
+import { type CommandName, type Option, type OptionKey, optionsOf } from './options.ts'
+import { flagOf, quote, shown, suggest } from './wording.ts'
 
 /** A value that cannot be read is a fault and stays out, so that no invariant is held against it. */
 export function readValues(
@@ -21,13 +21,13 @@ export function readValues(
     if ('value' in reading) values.set(key, reading.value)
     else {
       const got = shown(option, reading.got ?? text ?? '')
-      faults.push(`${spell(option)} (${from}): expected ${reading.expected}; got ${got}`)
+      faults.push(`${flagOf(option)} (${from}): expected ${reading.expected}; got ${got}`)
     }
   }
   return values
 }
 
-function read(option: Option, text: string, nowMs: number): Reading<Value> {
+function read(option: Option, text: string, nowMs: number): Parsed<Value> {
   switch (option.type) {
     case 'duration':
       return readDuration(text, option.min, option.max)
@@ -50,21 +50,21 @@ function read(option: Option, text: string, nowMs: number): Reading<Value> {
   }
 }
 
-export function readDuration(text: string, min: number, max: number): Reading<number> {
+export function readDuration(text: string, min: number, max: number): Parsed<number> {
   const ms = durationMs(text)
   if (ms !== null && ms >= min && ms <= max) return { value: ms }
   const range = `a duration from ${durationText(min)} to ${durationText(max)} with its unit (ms, s, m or h)`
   return { expected: /^\d+$/.test(text) ? `${range}, such as ${text}s or ${text}ms, not a bare number` : range }
 }
 
-export function readInteger(text: string, min: number, max: number): Reading<number> {
+export function readInteger(text: string, min: number, max: number): Parsed<number> {
   const value = Number(text)
   if (/^\d+$/.test(text) && value >= min && value <= max) return { value }
   return { expected: `a whole number from ${min} to ${max}` }
 }
 
 /** 1970 is early enough, and keeps out of the years that PostgreSQL and JavaScript write differently. */
-function readTime(text: string, nowMs: number): Reading<string> {
+function readTime(text: string, nowMs: number): Parsed<string> {
   const agoMs = durationMs(text)
   const iso = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text) && isDay(text.slice(0, 10))
   const ms = agoMs === null ? (iso ? Date.parse(text) : Number.NaN) : nowMs - agoMs

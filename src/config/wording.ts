@@ -1,7 +1,7 @@
 /** How faults name options and repeat what was typed. */
 import { closestMatch } from 'leven'
-import type { Option } from '../options.ts'
 import { durationText } from './duration.ts'
+import type { Option } from './options.ts'
 
 /** Short names allow for two slips, since letters changing places count as two. */
 export function suggest(text: string, known: readonly string[], show: (name: string) => string): string {
@@ -16,7 +16,7 @@ export function defaultText(option: Option): string {
 }
 
 /** An option as it is typed. */
-export function spell(option: Option): string {
+export function flagOf(option: Option): string {
   return 'argument' in option ? `<${option.name}>` : `--${option.name}`
 }
 

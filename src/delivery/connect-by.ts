@@ -1,5 +1,5 @@
 import { buildConnector } from 'undici'
-import type { DestinationSettings } from '../destinations.ts'
+import type { DestinationSettings } from '../policy/destinations.ts'
 import { originOf, type Target } from './connecting.ts'
 import type { Connect } from './connection.ts'
 

@@ -1,10 +1,10 @@
 import type { Dispatcher } from 'undici'
-import { outcomeOfStatus } from '../etiquette.ts'
 import type { Claim, Outcome, OutcomeKind } from '../model.ts'
+import { outcomeOfStatus } from '../policy/etiquette.ts'
+import type { Endpoint } from './address-policy.ts'
 import type { Connection } from './connection.ts'
 import { Excerpt } from './excerpt.ts'
 import type { Borrower, Origins } from './origins.ts'
-import type { PostOptions } from './post.ts'
 import { AddressRefused, Late, Stopped, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
 import { retryAfterMs } from './retry-after.ts'
 
@@ -16,6 +16,17 @@ const MAX_BODY_BYTES = 65_536
  * read, and for the next request to find the connection free. A body that was cut short must not hold its key for longer.
  */
 const BODY_MS = 1_000
+
+export interface ExchangeOptions {
+  /** Where connections come from; `origins.abort()` and `origins.close()` end what is under way. */
+  readonly origins: Origins
+  /** Asked right before the first byte is written, for instance whether the lease still holds; false: `not_sent`. */
+  readonly mayStart: (claim: Claim) => boolean
+  /** Bytes of the answer's body to keep; 0 keeps none. Default 1,024. */
+  readonly excerptBytes?: number
+  /** Why an answer from this end of a connection is not kept; null: it is. Default: all are. */
+  readonly whyUnkept?: (hostname: string, peer: Endpoint) => string | null
+}
 
 /** What is POSTed. */
 export interface Request {
@@ -47,7 +58,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
   readonly #origins: Origins
   readonly #mayStart: (claim: Claim) => boolean
   readonly #startedAtMs: number
-  readonly #whyUnkept: PostOptions['whyUnkept']
+  readonly #whyUnkept: ExchangeOptions['whyUnkept']
   readonly #excerpt: Excerpt
   /** The deadline; from the answer's head on the end of its body, when that comes first. */
   #timer: NodeJS.Timeout
@@ -60,7 +71,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
   #retryAfterMs: number | null = null
   #bodyBytes = 0
 
-  constructor(claim: Claim, request: Request, startedAtMs: number, options: PostOptions) {
+  constructor(claim: Claim, request: Request, startedAtMs: number, options: ExchangeOptions) {
     this.#claim = claim
     this.#request = request
     this.#startedAtMs = startedAtMs

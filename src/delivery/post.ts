@@ -1,27 +1,17 @@
-import type { DestinationSettings } from '../destinations.ts'
 import type { Claim, Outcome } from '../model.ts'
-import type { Endpoint } from './address-policy.ts'
-import { Exchange, type Request } from './exchange.ts'
+import type { DestinationSettings } from '../policy/destinations.ts'
+import { Exchange, type ExchangeOptions, type Request } from './exchange.ts'
 import { encodeForm, FormError } from './form.ts'
-import type { Origins } from './origins.ts'
 import { signature } from './signature.ts'
 
-export interface PostOptions {
-  /** Where connections come from; `origins.abort()` and `origins.close()` end what is under way. */
-  readonly origins: Origins
+export interface PostOptions extends ExchangeOptions {
   /**
    * What holds for an origin, spelt as the column `origin`. The deadline is that of the whole attempt, from the wait for a
    * connection to the last byte read; a 1xx does not extend it. Asked for every attempt.
    */
   readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'headers' | 'retry' | 'signingKeys'>
-  /** Asked right before the first byte is written, for instance whether the lease still holds; false: `not_sent`. */
-  readonly mayStart: (claim: Claim) => boolean
   /** Of Ringback, for `user-agent`. */
   readonly version: string
-  /** Bytes of the answer's body to keep; 0 keeps none. Default 1,024. */
-  readonly excerptBytes?: number
-  /** Why an answer from this end of a connection is not kept; null: it is. Default: all are. */
-  readonly whyUnkept?: (hostname: string, peer: Endpoint) => string | null
 }
 
 /**

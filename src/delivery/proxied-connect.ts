@@ -7,7 +7,7 @@
  * can be told by the name is judged, and the proxy has to refuse the addresses that nobody means to reach.
  */
 import { isIP, isIPv6 } from 'node:net'
-import type { DestinationSettings } from '../destinations.ts'
+import type { DestinationSettings } from '../policy/destinations.ts'
 import type { AddressPolicy } from './address-policy.ts'
 import { connectBy } from './connect-by.ts'
 import { connected, connectWithin, originOf, portOf, type Target } from './connecting.ts'

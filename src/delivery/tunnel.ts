@@ -1,7 +1,7 @@
 import { type ClientRequest, request as overTcp, type RequestOptions } from 'node:http'
 import { request as overTls } from 'node:https'
 import { isIP, type Socket } from 'node:net'
-import type { ProxySettings } from '../destinations.ts'
+import type { ProxySettings } from '../policy/destinations.ts'
 import { ProxyFailed, whyNoTunnel, whyTunnelRefused } from './reason.ts'
 
 /** Largest head of the proxy's answer, in bytes. */

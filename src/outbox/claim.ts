@@ -1,5 +1,5 @@
-import { laneCount } from '../lanes.ts'
 import type { Claim, OwnedLane, WaitingCallback } from '../model.ts'
+import { laneCount } from '../policy/lanes.ts'
 import type { Session, Statement } from './session.ts'
 import { isFree, isRow, sentKey } from './sql.ts'
 

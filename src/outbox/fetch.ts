@@ -21,7 +21,7 @@ export interface Claimed {
 }
 
 /** What a read found, and how far it came. */
-export interface Reading<Position> {
+export interface Page<Position> {
   readonly rows: Listed[]
   /** The last entry read, of whichever lane; where the next read goes on. null: there was nothing. */
   readonly reached: Position | null
@@ -206,7 +206,7 @@ export function readFresh(
   lanes: readonly number[],
   range: FreshRange,
   limit: number,
-): Promise<Reading<string>> {
+): Promise<Page<string>> {
   return read(session, freshStatement, [range.overlapFrom, lanes, limit, range.upTo, range.after])
 }
 
@@ -217,7 +217,7 @@ export function readDue(
   after: DuePosition,
   horizonMs: number,
   limit: number,
-): Promise<Reading<DuePosition>> {
+): Promise<Page<DuePosition>> {
   return read(session, dueStatement, [after.dueAt, lanes, limit, after.id, horizonMs])
 }
 
@@ -227,7 +227,7 @@ export function readParked(
   lanes: readonly number[],
   after: ParkedPosition,
   limit: number,
-): Promise<Reading<ParkedPosition>> {
+): Promise<Page<ParkedPosition>> {
   return read(session, parkedStatement, [after.origin, lanes, limit, after.id])
 }
 
@@ -269,7 +269,7 @@ export function readIds(session: Session, ids: readonly string[]): Promise<Liste
   return session.rows<Listed>(byIdStatement, [ids])
 }
 
-async function read<Position>(session: Session, statement: Statement, values: unknown[]): Promise<Reading<Position>> {
+async function read<Position>(session: Session, statement: Statement, values: unknown[]): Promise<Page<Position>> {
   const answer = await session.rows<Listed & { read: number; reached: Position | null }>(statement, values)
   const first = answer[0]
   if (!first) throw new Error(`${statement.name} answered with no row, not even its end`)

@@ -1,6 +1,6 @@
 import { PoolerError } from '../errors.ts'
-import type { LaneRow, RelayRow } from '../lanes.ts'
 import type { OwnedLane } from '../model.ts'
+import type { LaneRow, RelayRow } from '../policy/lanes.ts'
 import type { Session, Statement } from './session.ts'
 
 /** What a relay says of itself when it takes a name. */

@@ -9,7 +9,7 @@ export const lockedPauseMs = 250
 export const heldPauseMs = 60_000
 
 /** How a row stands that a claim or a record did not get. */
-export interface Standing {
+export interface Looked {
   readonly id: string
   readonly messageId: string
   readonly status: CallbackStatus
@@ -47,6 +47,6 @@ const lookStatement: Statement = {
 }
 
 /** How these rows stand now; a row that is not there any more is not in the answer. */
-export async function look(session: Session, ids: readonly string[]): Promise<Standing[]> {
-  return session.rows<Standing>(lookStatement, [ids])
+export async function look(session: Session, ids: readonly string[]): Promise<Looked[]> {
+  return session.rows<Looked>(lookStatement, [ids])
 }

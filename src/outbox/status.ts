@@ -5,7 +5,7 @@ import type { Database } from './database.ts'
 export interface Status {
   readonly callbacks: Counts
   readonly holds: readonly Hold[]
-  readonly relays: readonly Relay[]
+  readonly relays: readonly RelayStatus[]
   /** Of 64: no relay owns these, so their callbacks wait. */
   readonly lanesWithoutOwner: number
 }
@@ -32,7 +32,7 @@ export interface Hold {
   readonly heldSeconds: number
 }
 
-export interface Relay {
+export interface RelayStatus {
   readonly name: string
   readonly host: string
   readonly pid: number
@@ -95,7 +95,7 @@ export function readHolds(db: Database): Promise<Hold[]> {
     .execute()
 }
 
-export function readRelays(db: Database): Promise<Relay[]> {
+export function readRelays(db: Database): Promise<RelayStatus[]> {
   return db
     .selectFrom('relay')
     .leftJoin('lane', 'lane.owner', 'relay.name')

@@ -1,5 +1,5 @@
-import type { DestinationSettings } from '../destinations.ts'
 import type { OriginSign } from '../model.ts'
+import type { DestinationSettings } from '../policy/destinations.ts'
 
 /** What of a destination's settings health goes by: how many POSTs at once at most, how long one may take, and when it rests. */
 export type HealthSettings = Pick<DestinationSettings, 'concurrency' | 'deadlineMs' | 'breaker'>

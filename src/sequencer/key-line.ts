@@ -1,5 +1,5 @@
-import { Chain, type Link } from '../chain.ts'
 import { compareIds } from '../ids.ts'
+import { Chain, type Link } from './chain.ts'
 import type { Row } from './row.ts'
 
 /** The rows of one ordering key, by id. One at a time may start: the first, while no other runs. */

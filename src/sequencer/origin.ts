@@ -1,6 +1,6 @@
-import type { Link } from '../chain.ts'
-import type { DestinationSettings } from '../destinations.ts'
 import { compareIds } from '../ids.ts'
+import type { DestinationSettings } from '../policy/destinations.ts'
+import type { Link } from './chain.ts'
 import { Health } from './health.ts'
 import { byNumber, type Entry, Heap } from './heap.ts'
 import { Pace } from './pace.ts'

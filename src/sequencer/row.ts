@@ -1,5 +1,5 @@
-import type { Link } from '../chain.ts'
 import type { WaitingCallback } from '../model.ts'
+import type { Link } from './chain.ts'
 import type { Entry } from './heap.ts'
 import type { KeyLine } from './key-line.ts'
 import type { Origin } from './origin.ts'

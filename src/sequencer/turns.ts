@@ -1,4 +1,4 @@
-import { Chain } from '../chain.ts'
+import { Chain } from './chain.ts'
 import { byNumber, Heap } from './heap.ts'
 import { Origin, type OriginSettings } from './origin.ts'
 

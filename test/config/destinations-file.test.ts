@@ -1,6 +1,6 @@
 import t from 'tap'
-import { durationText, parse } from '../../src/config.ts'
-import { options } from '../../src/options.ts'
+import { durationText, parse } from '../../src/config/config.ts'
+import { options } from '../../src/config/options.ts'
 import { File, ruleFile } from './file.ts'
 
 const text = `

@@ -1,9 +1,9 @@
 import { chmodSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
-import { parse } from '../../src/config.ts'
-import type { Destinations } from '../../src/destinations.ts'
+import { parse } from '../../src/config/config.ts'
 import { UsageError } from '../../src/errors.ts'
+import type { Destinations } from '../../src/policy/destinations.ts'
 
 /** A configuration file in a folder of the test's own, beside `others`, which only their owner may use. */
 export class File {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
-import { type Environment, parse } from '../../src/config.ts'
+import { type Environment, parse } from '../../src/config/config.ts'
 import { File } from './file.ts'
 
 t.test('JSON is read as well', async t => {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { decide } from '../../src/decision.ts'
+import { decide } from '../../src/policy/decision.ts'
 import type { Line } from './raw-server.ts'
 import { claimOf, rawServer, stage } from './stage.ts'
 

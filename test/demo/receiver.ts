@@ -14,7 +14,7 @@ import {
   VerificationError,
   type Arrival as Verified,
   verify,
-} from '../../src/receiver.ts'
+} from '../../src/receiver/receiver.ts'
 
 export const systems = ['crm', 'erp', 'dwh'] as const
 export type System = (typeof systems)[number]

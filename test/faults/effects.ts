@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { IncomingHttpHeaders } from 'node:http'
 import pg from 'pg'
-import { arrivalOf, receive } from '../../src/receiver.ts'
+import { arrivalOf, receive } from '../../src/receiver/receiver.ts'
 import type { Stage } from './stage.ts'
 
 const INBOX = new URL('../../sql/receiver/inbox.sql', import.meta.url)

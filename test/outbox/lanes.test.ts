@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { RelayRow } from '../../src/lanes.ts'
 import * as db from '../../src/outbox/lanes.ts'
 import { isLockTimeout, sessionName } from '../../src/outbox/session.ts'
+import type { RelayRow } from '../../src/policy/lanes.ts'
 import { allLanes, Stage, untilBlocked } from './stage.ts'
 
 const stage = await Stage.open(t)

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import type { Test } from 'tap'
-import { laneCount } from '../../src/lanes.ts'
 import type { OwnedLane, WaitingCallback } from '../../src/model.ts'
 import { takeLanes } from '../../src/outbox/lanes.ts'
 import { Session, type SessionOptions } from '../../src/outbox/session.ts'
 import { relaySettings, settle } from '../../src/outbox/settings.ts'
+import { laneCount } from '../../src/policy/lanes.ts'
 import { type TestDatabase, testDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { encodeForm } from '../../src/delivery/form.ts'
-import { parse } from '../../src/receiver.ts'
+import { parse } from '../../src/receiver/receiver.ts'
 
 t.test('what a producer writes is what a receiver reads', async t => {
   const value = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', '?', '+', '%', '&=', '失败'))

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import t from 'tap'
-import { type InboxOptions, receive } from '../../src/receiver.ts'
+import { type InboxOptions, receive } from '../../src/receiver/receiver.ts'
 import { testDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { sqlFile } from '../sql/roles.ts'

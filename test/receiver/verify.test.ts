@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import t from 'tap'
-import { arrivalOf, type Headers, VerificationError, verify } from '../../src/receiver.ts'
+import { arrivalOf, type Headers, VerificationError, verify } from '../../src/receiver/receiver.ts'
 
 const NOW_MS = 1_614_265_330_000
 const key = `whsec_${Buffer.alloc(32, 7).toString('base64')}`

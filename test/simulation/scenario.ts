@@ -1,4 +1,4 @@
-import { parse, type RunConfig } from '../../src/config.ts'
+import { parse, type RunConfig } from '../../src/config/config.ts'
 import type { Dice } from './dice.ts'
 import { deadlineMs } from './wire.ts'
 

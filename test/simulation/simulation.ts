@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Log, LogFields } from '../../src/observe/log.ts'
+import type { Log, LogFields } from '../../src/log/log.ts'
 import { check } from '../checker/check.ts'
 import type { History, Verdict } from '../checker/history.ts'
 import { installClocks } from './clocks.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { canonicalPattern } from '../../src/destinations/pattern.ts'
-import { type DestinationSettings, Destinations } from '../../src/destinations.ts'
+import { type DestinationSettings, Destinations } from '../../src/policy/destinations.ts'
+import { canonicalPattern } from '../../src/policy/pattern.ts'
 import { testDatabase } from '../fixtures/database.ts'
 
 const { client } = await testDatabase(t)

@@ -146,7 +146,7 @@ export class WildRelay {
   async #readPages<Place>(
     what: string,
     start: Place,
-    page: (session: Session, place: Place, limit: number) => Promise<fetch.Reading<Place>>,
+    page: (session: Session, place: Place, limit: number) => Promise<fetch.Page<Place>>,
   ): Promise<void> {
     const limit = this.#dice.whole(1, 20)
     let place: Place | null = start
@@ -248,7 +248,7 @@ function sorted<T>(rows: readonly T[], name: keyof T): T[] {
   return [...rows].sort((a, b) => (String(a[name]) < String(b[name]) ? -1 : 1))
 }
 
-async function read<Position>(reading: Promise<fetch.Reading<Position>>): Promise<fetch.Reading<Position>> {
+async function read<Position>(reading: Promise<fetch.Page<Position>>): Promise<fetch.Page<Position>> {
   const { rows, reached, read } = await reading
   return { rows: sorted(rows, 'id'), reached, read }
 }

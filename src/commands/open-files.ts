@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs'
+import type { RunConfig } from '../config/config.ts'
+import { maxIdleConnections } from '../delivery/origins.ts'
+import type { Log } from '../log/log.ts'
+
+/** Sessions with PostgreSQL, names that are being looked up, files, and what Node itself opens. */
+const others = 100
+
+/** Warns when receivers could take more connections than the process may have open files. */
+export function warnOfFewOpenFiles({ concurrency }: RunConfig, log: Log): void {
+  const limit = openFilesLimit()
+  const needed = concurrency + maxIdleConnections + others
+  if (limit === null || limit >= needed) return
+  const reason =
+    'attempts fail where no file can be opened: raise the hard limit (systemd: LimitNOFILE=, a shell: ulimit -Hn), or lower --concurrency'
+  log.warn('few_open_files', { limit, needed, reason })
+}
+
+/** The soft limit, which Node has raised to the hard one at its start. null: there is none, or no /proc to read it from. */
+function openFilesLimit(): number | null {
+  try {
+    const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+    return soft === undefined ? null : Number(soft)
+  } catch {
+    return null
+  }
+}

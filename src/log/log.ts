@@ -1,0 +1,154 @@
+import { type Level, type LoggerOptions, pino } from 'pino'
+import { prettyFactory } from 'pino-pretty'
+import { messageOf } from '../errors.ts'
+import { printableLogLine } from '../printable.ts'
+import { type LogOutput, standardOutput } from './output.ts'
+
+/**
+ * All that a line can have beside `level`, `time` and `event`. An allow-list, which the README shows: no field is for a
+ * URL's path or query, a form, a header or a body. `error` is what `last_error` holds, `err` what `shownError` lets through.
+ */
+export const logFields = [
+  'ahead_ms',
+  'attempt',
+  'attempts',
+  'away_ms',
+  'becomes',
+  'err',
+  'error',
+  'faults',
+  'file',
+  'grace_ms',
+  'http_status',
+  'id',
+  'in_flight',
+  'kept',
+  'lanes',
+  'lease_ms',
+  'limit',
+  'lines',
+  'message_id',
+  'needed',
+  'ordering_key',
+  'origin',
+  'outcome',
+  'owned',
+  'pid',
+  'reason',
+  'relay',
+  'retry_in_ms',
+  'schema',
+  'signal',
+  'since_ms',
+  'took_ms',
+  'tries',
+  'version',
+] as const
+
+/** Flat: a log line is for grep and for columns. `undefined` leaves a key out. */
+export type LogFields = {
+  readonly [field in (typeof logFields)[number]]?: string | number | boolean | null | undefined | Error
+}
+
+/**
+ * One event, one line. `event` is a fixed snake_case name, such as `attempt`, on which a query can rely.
+ * An error goes under the key `err`, never in a text of our own.
+ */
+export type Log = {
+  readonly [level in Level]: (event: string, fields?: LogFields) => void
+} & {
+  /** Whether a line of this level would be written: worth asking where lines are many. */
+  readonly writes: (level: Level) => boolean
+}
+
+export interface LogOptions {
+  readonly level: Level
+  /** `auto`: pretty when `out` is a terminal. */
+  readonly format: 'auto' | 'json' | 'pretty'
+  /** Default stdout. */
+  readonly out?: LogOutput
+}
+
+/**
+ * Writes JSON lines: `level` as a word, `time` in ISO 8601 (UTC), then `event`, then the fields in the order given. All is
+ * written before the call returns, in this thread: after a crash the last line is the one that counts. Lines that cannot be
+ * written are dropped, and `log_lines_dropped` says how many.
+ *
+ * Nothing is hidden afterwards by patterns; secrets are kept out where a line is made: urls by `urlWithoutQuery`, errors by
+ * a list of what may be shown, no headers, no forms.
+ */
+export function createLog({ level, format, out = standardOutput() }: LogOptions): Log {
+  const pretty = format === 'pretty' || (format === 'auto' && out.isTTY === true)
+  const logger = pino(
+    pinoOptions(level),
+    pretty ? prettyLines(out) : { write: (line: string) => void out.write(printableLogLine(line)) },
+  )
+  const at =
+    (level: Level) =>
+    (event: string, fields: LogFields = {}): void =>
+      logger[level]({ event, ...fields })
+  out.onDropped?.(lines => at('warn')('log_lines_dropped', { lines }))
+  return Object.freeze({
+    trace: at('trace'),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    fatal: at('fatal'),
+    writes: (level: Level) => logger.isLevelEnabled(level),
+  })
+}
+
+function pinoOptions(level: Level): LoggerOptions {
+  const withStack = level === 'debug' || level === 'trace'
+  return {
+    level,
+    base: null,
+    // Under its own key pino would repeat an error's message as `msg`.
+    errorKey: 'unused',
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: label => ({ level: label }) },
+    serializers: { err: (error: unknown) => shownError(error, withStack) },
+  }
+}
+
+/** Not a transport: that would be a worker thread, whose last lines a crash loses. */
+function prettyLines(out: LogOutput): { write(line: string): void } {
+  const pretty = prettyFactory({
+    colorize: out.isTTY === true,
+    messageKey: 'event',
+    singleLine: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+  })
+  return { write: line => void out.write(printableLogLine(pretty(line))) }
+}
+
+interface ShownError {
+  readonly type: string
+  readonly message: string
+  readonly code?: string
+  readonly cause?: string
+  readonly stack?: string
+}
+
+/** An allow-list: PostgreSQL's `detail` can hold a row, an HTTP client's error can hold headers. */
+function shownError(error: unknown, withStack: boolean): ShownError | string {
+  if (!(error instanceof Error)) return String(error)
+  return {
+    type: error.name,
+    message: messageOf(error),
+    ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
+    ...(error.cause instanceof Error ? { cause: messageOf(error.cause) } : {}),
+    ...(withStack && error.stack ? { stack: error.stack } : {}),
+  }
+}
+
+/**
+ * Scheme, host, port and path of a URL. What may be secret (user, password, query, fragment) is left out, and all of what
+ * is no URL: then `(not a URL)`.
+ */
+export function urlWithoutQuery(url: string): string {
+  if (!URL.canParse(url)) return '(not a URL)'
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname}`
+}

@@ -1,0 +1,98 @@
+import type { Session } from '../../../outbox/session.ts'
+import { check, fault, list, warning } from '../check.ts'
+import { isOurTable } from '../tables.ts'
+
+export interface Index {
+  readonly index: string
+  /** As `table.index`. */
+  readonly name: string
+  readonly valid: boolean
+  /** Columns in its key, expressions and predicate. */
+  readonly columns: readonly string[]
+}
+
+/** What the schema itself puts on its tables. A test holds this list against a freshly migrated database. */
+export const ownIndexes: readonly string[] = [
+  'attempt_pkey',
+  'callback_dead',
+  'callback_dedupe_key',
+  'callback_due',
+  'callback_fresh',
+  'callback_key',
+  'callback_parked',
+  'callback_pkey',
+  'hold_below',
+  'hold_pkey',
+  'hold_place',
+  'lane_id_epoch',
+  'lane_pkey',
+  'relay_pkey',
+]
+
+/** What a claim changes; a claim is a HOT update, and writes no index, only while no index knows these. */
+const claimed: readonly string[] = ['status', 'attempts', 'claimed_at', 'claimed_epoch', 'rev']
+
+/** By position for the key, by dependency for expressions and predicate: that of a constraint depends on the constraint alone. */
+function readIndexes(session: Session): Promise<Index[]> {
+  return session.rows({
+    name: 'ringback_indexes',
+    text: `
+      select x.relname as index, c.relname || '.' || x.relname as name, i.indisvalid as valid,
+             array(select a.attname::text from pg_attribute a
+                    where a.attrelid = i.indrelid and a.attnum > 0
+                      and (a.attnum = any (i.indkey) or exists (
+                            select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+                               and d.refclassid = 'pg_class'::regclass and d.refobjid = i.indrelid and d.refobjsubid = a.attnum))
+                    order by a.attnum) as columns
+        from pg_index i join pg_class x on x.oid = i.indexrelid join pg_class c on c.oid = i.indrelid
+       where ${isOurTable} order by 2`,
+  })
+}
+
+const isForeign = ({ index }: Index) => !ownIndexes.includes(index)
+
+const claimedIn = ({ name, columns }: Index) =>
+  name.startsWith('callback.') ? columns.filter(column => claimed.includes(column)) : []
+
+export const indexesOnClaimedColumns = check<readonly Index[]>({
+  name: 'indexes-on-claimed-columns',
+  read: readIndexes,
+  judge(indexes) {
+    const bad = indexes.filter(each => isForeign(each) && claimedIn(each).length > 0)
+    if (bad.length === 0) return null
+    return warning(
+      `foreign indexes hold what a claim changes: ${list(bad.map(each => `${each.name} (${claimedIn(each).join(', ')})`))}`,
+      'each claim then writes every index of the table again instead of none',
+      'drop them; `ringback status` and sql/cookbook answer without',
+    )
+  },
+})
+
+export const foreignIndexes = check<readonly Index[]>({
+  name: 'foreign-indexes',
+  read: readIndexes,
+  judge(indexes) {
+    const others = indexes.filter(each => isForeign(each) && claimedIn(each).length === 0)
+    if (others.length === 0) return null
+    return warning(
+      `indexes that are not the schema's: ${list(others.map(each => each.name))}`,
+      'every insert pays for them, and every recorded outcome',
+      'drop what you do not need',
+    )
+  },
+})
+
+export const missingIndexes = check<readonly Index[]>({
+  name: 'missing-indexes',
+  read: readIndexes,
+  judge(indexes) {
+    const sound = indexes.filter(each => each.valid).map(each => each.index)
+    const missing = ownIndexes.filter(name => !sound.includes(name))
+    if (missing.length === 0) return null
+    return fault(
+      `indexes of the schema are missing or not valid: ${list(missing)}`,
+      'the relay reads whole tables instead',
+      'create them anew as in sql/schema.sql, or REINDEX',
+    )
+  },
+})

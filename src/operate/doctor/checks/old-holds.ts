@@ -1,0 +1,21 @@
+import { databaseOf } from '../../../outbox/database.ts'
+import { type Hold, readHolds } from '../../../outbox/status.ts'
+import { check, list, spell, warning } from '../check.ts'
+
+/** Seconds. */
+const patience = 86_400
+
+export const oldHolds = check<readonly Hold[]>({
+  name: 'old-holds',
+  read: session => readHolds(databaseOf(session)),
+  judge(holds) {
+    const old = holds.filter(each => each.heldSeconds > patience)
+    if (old.length === 0) return null
+    const named = old.map(each => `${each.urlPrefix} for ${spell(each.heldSeconds)} by ${each.heldBy}`)
+    return warning(
+      `on hold for more than a day: ${list(named)}`,
+      'callbacks to these URLs wait until somebody lets them go',
+      '`ringback status` shows the reasons, sql/cookbook/release.sql lets go',
+    )
+  },
+})

@@ -1,0 +1,66 @@
+import type { Session } from '../../../outbox/session.ts'
+import { check, fault, list, warning } from '../check.ts'
+import { isOurTable } from '../tables.ts'
+
+export interface Act {
+  readonly kind: 'trigger' | 'rule'
+  /** As `table.trigger`. */
+  readonly name: string
+  readonly enabled: boolean
+}
+
+/** What the schema itself puts on its tables. A test holds this list against a freshly migrated database. */
+export const ownTriggers: readonly string[] = [
+  'callback.operator_change',
+  'callback.refuse_delete',
+  'callback.wake',
+  'hold.wake',
+]
+
+/** Away after `migrate --wake poll`, which is no fault. */
+export const optionalTrigger = 'callback.wake'
+
+function readActs(session: Session): Promise<Act[]> {
+  return session.rows({
+    name: 'ringback_acts',
+    text: `
+      select 'trigger' as kind, c.relname || '.' || g.tgname as name, g.tgenabled in ('O', 'A') as enabled
+        from pg_trigger g join pg_class c on c.oid = g.tgrelid where not g.tgisinternal and ${isOurTable}
+       union all
+      select 'rule', c.relname || '.' || r.rulename, r.ev_enabled in ('O', 'A')
+        from pg_rewrite r join pg_class c on c.oid = r.ev_class where ${isOurTable}
+       order by 1, 2`,
+  })
+}
+
+const isOwn = ({ kind, name }: Act) => kind === 'trigger' && ownTriggers.includes(name)
+
+export const foreignTriggers = check<readonly Act[]>({
+  name: 'foreign-triggers',
+  read: readActs,
+  judge(acts) {
+    const foreign = acts.filter(each => !isOwn(each))
+    if (foreign.length === 0) return null
+    return warning(
+      `triggers and rules that are not the schema's: ${list(foreign.map(({ kind, name }) => `${kind} ${name}`))}`,
+      'they run inside the statements of producers and of the relay: when one is slow or fails, so do these',
+      'drop them, or make sure that they are quick and cannot fail',
+    )
+  },
+})
+
+export const missingTriggers = check<readonly Act[]>({
+  name: 'missing-triggers',
+  read: readActs,
+  judge(acts) {
+    const enabled = acts.filter(each => isOwn(each) && each.enabled).map(each => each.name)
+    const isPolling = !acts.some(each => each.name === optionalTrigger)
+    const missing = ownTriggers.filter(name => !enabled.includes(name) && !(isPolling && name === optionalTrigger))
+    if (missing.length === 0) return null
+    return fault(
+      `triggers of the schema are missing or not enabled: ${list(missing)}`,
+      'changes by SQL are not checked, or wake nobody',
+      'create them anew as in sql/schema.sql, or ALTER TABLE ... ENABLE TRIGGER',
+    )
+  },
+})

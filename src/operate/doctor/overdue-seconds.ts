@@ -1,0 +1,20 @@
+import type { Session } from '../../outbox/session.ts'
+import { rowOf } from './check.ts'
+
+/**
+ * For how long the callback that has waited longest could have been sent, its key and its receiver permitting; null: none
+ * waits. Reads the first entry of each index of what is not settled. A parked row is overdue by nobody's fault but its
+ * receiver's.
+ */
+export async function readOverdueSeconds(session: Session): Promise<number | null> {
+  const { overdue } = await rowOf<{ overdue: number | null }>(
+    session,
+    'ringback_overdue',
+    `select extract(epoch from now() - least(
+              (select created_at from outbox.callback
+                where settled_at is null and due_at is null and status = 'pending' order by id limit 1),
+              (select due_at from outbox.callback
+                where due_at is not null and due_at <= now() and status = 'pending' order by due_at, id limit 1)))::float8 as overdue`,
+  )
+  return overdue
+}

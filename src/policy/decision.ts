@@ -1,0 +1,84 @@
+import type { Claim, Decision, OriginSign, Outcome } from '../model.ts'
+import type { DestinationSettings } from './destinations.ts'
+import { becomes, ruleOf } from './etiquette.ts'
+
+export interface RetryPolicy {
+  /** Delay after the first failure before jitter, in milliseconds. */
+  readonly baseMs: number
+  /** No delay of ours is longer, in milliseconds. */
+  readonly capMs: number
+  /** No Retry-After counts for more, in milliseconds. */
+  readonly retryAfterCapMs: number
+  /** Attempts for a callback that does not say itself, and what follows an outcome `unknown`. */
+  readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'maxAttempts' | 'unknown'>
+}
+
+/**
+ * What a callback becomes after an attempt. Retried: everything that may be better next time, within the budget.
+ *
+ * A receiver's Retry-After lengthens the delay, up to its cap; it never shortens it and never adds attempts.
+ *
+ * @param random uniform in [0, 1); passed in so that tests are exact.
+ */
+export function decide(
+  claim: Pick<Claim, 'origin' | 'attemptOfBudget' | 'maxAttempts'>,
+  outcome: Outcome,
+  policy: RetryPolicy,
+  random: () => number,
+): Decision {
+  const error = outcome.error ?? 'no reason given'
+  const next = becomes[outcome.kind]
+  if (next === 'delivered') return { status: 'delivered' }
+  if (next === 'dead') return { status: 'dead', reason: `rejected: ${error}`, ...holdOf(outcome) }
+  const { maxAttempts, unknown } = policy.settingsOf(claim.origin)
+  if (outcome.kind === 'unknown' && unknown === 'hold')
+    return { status: 'dead', reason: `unknown: ${error}; not sent again, as its origin is set to unknown: hold` }
+  const budget = claim.maxAttempts ?? maxAttempts
+  // What we broke off before a byte had left was no attempt of the receiver's: a deploy must not be the last one.
+  const isSpent = claim.attemptOfBudget >= budget && !(outcome.kind === 'not_sent' && outcome.isOurs)
+  if (isSpent) {
+    return { status: 'dead', reason: `gave up after ${claim.attemptOfBudget} of ${budget} attempts: ${error}` }
+  }
+  return {
+    status: 'pending',
+    retryInMs: Math.max(retryDelayMs(claim.attemptOfBudget, policy, random), askedMs(outcome, policy)),
+    reason: error,
+  }
+}
+
+function holdOf(outcome: Outcome): { readonly holdsUrl?: true } {
+  return ruleOf(outcome).holdsUrl ? { holdsUrl: true } : {}
+}
+
+/** How long the receiver asked to be left alone, up to the cap; 0: it did not. */
+function askedMs({ retryAfterMs }: Outcome, { retryAfterCapMs }: Pick<RetryPolicy, 'retryAfterCapMs'>): number {
+  return Math.min(retryAfterMs ?? 0, retryAfterCapMs)
+}
+
+/**
+ * What an attempt's end says about the origin. Any answer below 500 but 429 shows that it lives, a refusal too; no answer at
+ * all, or an error of the server's own, that it may not. With a Retry-After a busy one says how long it wants to be left
+ * alone, up to the cap.
+ */
+export function originSign(outcome: Outcome, policy: Pick<RetryPolicy, 'retryAfterCapMs'>): OriginSign {
+  const { isOurs, startedAtMs, finishedAtMs } = outcome
+  const health = isOurs ? null : ruleOf(outcome).health
+  return { health, restMs: health === 'busy' ? askedMs(outcome, policy) : 0, startedAtMs, finishedAtMs }
+}
+
+/**
+ * Milliseconds to wait after failed attempt `attempt` (1-based): half of `min(capMs, baseMs * 2^(attempt-1))` for certain,
+ * the other half at random, so relays that failed together do not come back together.
+ *
+ * With `{ baseMs: 1_000, capMs: 3_600_000 }`: attempt 1 -> 500..1,000; attempt 13 and later -> 1,800,000..3,600,000.
+ *
+ * @param random uniform in [0, 1); passed in so that tests are exact.
+ */
+export function retryDelayMs(
+  attempt: number,
+  policy: Pick<RetryPolicy, 'baseMs' | 'capMs'>,
+  random: () => number,
+): number {
+  const full = Math.min(policy.capMs, policy.baseMs * 2 ** (attempt - 1))
+  return Math.round(full / 2 + (full / 2) * random())
+}

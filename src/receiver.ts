@@ -1,8 +1,0 @@
-/**
- * The receiver's half, `import ... from 'ringback/receiver'`: is the POST genuine, what is in it, and has it had its effect
- * already. Needs nothing but Node; `receive` works on the connection that it is given.
- */
-export { type Arrival, arrivalOf, type Headers, VerificationError } from './receiver/arrival.ts'
-export { FormError, parse } from './receiver/form.ts'
-export { type InboxClient, type InboxOptions, receive } from './receiver/inbox.ts'
-export { type VerifyOptions, verify } from './receiver/verify.ts'

@@ -1,0 +1,30 @@
+import type { RunConfig } from '../config/config.ts'
+import { AddressPolicy } from '../delivery/address-policy.ts'
+import { Origins } from '../delivery/origins.ts'
+import type { PostOptions } from '../delivery/post.ts'
+import { proxiedConnect } from '../delivery/proxied-connect.ts'
+import type { DestinationSettings } from '../policy/destinations.ts'
+import { version } from '../version.ts'
+
+/**
+ * All that a POST goes by.
+ *
+ * @param relay `database`: the server's end of a connection to it, to which nothing is ever sent.
+ */
+export function posting(
+  config: RunConfig,
+  relay: {
+    readonly settingsOf: (origin: string) => DestinationSettings
+    readonly mayStart: PostOptions['mayStart']
+    readonly database: () => { readonly address: string; readonly port: number } | null
+  },
+): PostOptions & { readonly origins: Origins } {
+  const { settingsOf, mayStart, database } = relay
+  const policy = new AddressPolicy({ ...config, database })
+  const origins = new Origins({
+    connectionsOf: origin => settingsOf(origin).concurrency,
+    connect: proxiedConnect(policy, settingsOf, config.connectTimeoutMs),
+  })
+  const whyUnkept: PostOptions['whyUnkept'] = (hostname, { address, port }) => policy.whyUnkept(hostname, address, port)
+  return { origins, settingsOf, excerptBytes: config.excerptBytes, whyUnkept, version, mayStart }
+}

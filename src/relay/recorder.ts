@@ -1,0 +1,200 @@
+import type { Log } from '../log/log.ts'
+import type { Attempt } from '../model.ts'
+import { isolate } from '../outbox/isolate.ts'
+import { lockedPauseMs, look } from '../outbox/look.ts'
+import { record } from '../outbox/record.ts'
+import { isDataError, isRefusal, type Session } from '../outbox/session.ts'
+import { Bell } from './bell.ts'
+import { ascii, asciiReason, Refusals } from './refusals.ts'
+
+/** What becomes of an attempt once it is written down. */
+export interface RecorderEvents {
+  /** Committed: the row is what was decided. */
+  readonly recorded: (attempt: Attempt) => void
+  /** The attempt is written down, but the row had gone on without us (an heir, a replay). */
+  readonly overtaken: (attempt: Attempt) => void
+  /** The row was lost in a failover and its id given to another: nothing is written down. */
+  readonly lost: (attempt: Attempt) => void
+}
+
+/**
+ * Writes outcomes down. They wait here while the database is away and outlive the connection; nothing is dropped.
+ *
+ * The first outcome goes at once, those that arrive while a statement is under way form the next one: batches as large as
+ * the load wants, and no timer.
+ */
+export class Recorder {
+  readonly #relay: () => string
+  readonly #events: RecorderEvents
+  readonly #log: Log
+  readonly #refusals: Refusals
+  readonly #bell = new Bell()
+  readonly #ids = new Set<string>()
+  #waiting: Attempt[] = []
+  /** What of the present batch is not committed yet, by id. */
+  #underWay = new Map<string, Attempt>()
+  /** Attempts that come again after a pause. */
+  #resting = 0
+
+  constructor(options: { readonly relay: () => string; readonly log: Log }, events: RecorderEvents) {
+    this.#relay = options.relay
+    this.#log = options.log
+    this.#refusals = new Refusals(options.log, 'record_refused')
+    this.#events = events
+  }
+
+  add(attempt: Attempt): void {
+    this.#waiting.push(attempt)
+    this.#ids.add(attempt.id)
+    this.#bell.ring()
+  }
+
+  /** True while an attempt of the callback is not committed. */
+  holds(id: string): boolean {
+    return this.#ids.has(id)
+  }
+
+  /** Outcomes that are not committed yet. */
+  get backlog(): number {
+    return this.pressing + this.#resting
+  }
+
+  /** Those of them that could be: their rows are neither locked nor refused. */
+  get pressing(): number {
+    return this.#waiting.length + this.#underWay.size
+  }
+
+  /** Records until `open` says no; then what is here waits for the next session. Throws when the session fails. */
+  async run(session: Session, open: () => boolean): Promise<void> {
+    while (open()) {
+      if (this.#waiting.length === 0) await this.#bell.wait(1_000)
+      else await this.flush(session)
+    }
+  }
+
+  /** Ends a `run` that waits. */
+  nudge(): void {
+    this.#bell.ring()
+  }
+
+  /** Records one batch. */
+  async flush(session: Session): Promise<void> {
+    this.#underWay = this.#nextBatch()
+    try {
+      await this.#recordBatch(session, [...this.#underWay.values()])
+    } finally {
+      // What the session did not live to record goes first in the next one.
+      this.#waiting = [...this.#underWay.values(), ...this.#waiting]
+      this.#underWay.clear()
+    }
+  }
+
+  /** At most 200, and one for each callback, since the statement changes a row once. */
+  #nextBatch(): Map<string, Attempt> {
+    const batch = new Map<string, Attempt>()
+    const rest: Attempt[] = []
+    for (const attempt of this.#waiting) {
+      if (batch.size < 200 && !batch.has(attempt.id)) batch.set(attempt.id, attempt)
+      else rest.push(attempt)
+    }
+    this.#waiting = rest
+    return batch
+  }
+
+  /** One attempt that PostgreSQL refuses must not hold up the others. */
+  async #recordBatch(session: Session, batch: readonly Attempt[]): Promise<void> {
+    const refused = await isolate(batch, part => this.#recordNow(session, part))
+    for (const { item, error } of refused) await this.#recordWithLess(session, item, error)
+  }
+
+  async #recordNow(session: Session, batch: readonly Attempt[]): Promise<void> {
+    const done = await record(session, batch, this.#relay(), performance.now())
+    const missed: Attempt[] = []
+    for (const attempt of batch) {
+      if (done.has(attempt.id)) this.#end(attempt, this.#events.recorded)
+      else missed.push(attempt)
+    }
+    if (missed.length > 0) await this.#account(session, missed)
+  }
+
+  /**
+   * A row that was not changed is locked by somebody's open transaction; or it was changed before, and the reply was lost;
+   * or it is not ours any more; or not even the same.
+   */
+  async #account(session: Session, missed: readonly Attempt[]): Promise<void> {
+    const ids = missed.map(({ id }) => id)
+    const standings = new Map((await look(session, ids)).map(row => [row.id, row]))
+    for (const attempt of missed) {
+      const row = standings.get(attempt.id)
+      if (row !== undefined && row.messageId !== attempt.messageId) {
+        this.#end(attempt, this.#events.lost)
+        continue
+      }
+      const isOurs = row?.attempts === attempt.attempt && row.claimedEpoch === attempt.epoch
+      if (isOurs && row.status === 'claimed') this.#rest(attempt, lockedPauseMs)
+      else if (isOurs && row.status !== 'pending' && row.status === attempt.decision.status)
+        this.#end(attempt, this.#events.recorded)
+      else this.#end(attempt, this.#events.overtaken)
+    }
+  }
+
+  #rest(attempt: Attempt, ms: number): void {
+    this.#underWay.delete(attempt.id)
+    this.#resting += 1
+    setTimeout(() => {
+      this.#resting -= 1
+      this.add(attempt)
+    }, ms)
+  }
+
+  #end(attempt: Attempt, event: (attempt: Attempt) => void): void {
+    this.#underWay.delete(attempt.id)
+    this.#refusals.passed(attempt.id)
+    this.#ids.delete(attempt.id)
+    event(attempt)
+  }
+
+  /**
+   * What a receiver has answered may be more than the encoding of the database can hold. So an attempt whose values are
+   * refused gives up its texts one after the other, the excerpt first; any other refusal has other reasons than texts.
+   */
+  async #recordWithLess(session: Session, attempt: Attempt, refusal: Error): Promise<void> {
+    let error = refusal
+    for (const { without, less } of lessAndLess(attempt, refusal)) {
+      if (!isDataError(error)) break
+      try {
+        await this.#recordNow(session, [less])
+        const { id, attempt: number } = attempt
+        return this.#log[without === 'reason' ? 'error' : 'debug']('record_refused', {
+          id,
+          attempt: number,
+          err: refusal,
+        })
+      } catch (again) {
+        if (!isRefusal(again)) throw again
+        error = again
+      }
+    }
+    this.#rest(attempt, this.#refusals.refused(attempt.id, error, performance.now(), { attempt: attempt.attempt }))
+  }
+}
+
+interface Less {
+  readonly without: 'excerpt' | 'accents' | 'reason'
+  readonly less: Attempt
+}
+
+/** The attempt without its excerpt; with its reasons in ASCII; and with what PostgreSQL says in their place. */
+function lessAndLess(attempt: Attempt, refusal: Error): Less[] {
+  const { outcome, decision } = attempt
+  const withTexts = (change: (text: string) => string): Attempt => ({
+    ...attempt,
+    outcome: { ...outcome, error: outcome.error === null ? null : change(outcome.error), responseExcerpt: null },
+    decision: decision.status === 'delivered' ? decision : { ...decision, reason: change(decision.reason) },
+  })
+  return [
+    { without: 'excerpt', less: withTexts(text => text) },
+    { without: 'accents', less: withTexts(ascii) },
+    { without: 'reason', less: withTexts(() => `could not be stored: ${asciiReason(refusal)}`) },
+  ]
+}

@@ -1,0 +1,74 @@
+import { messageOf } from '../errors.ts'
+import type { Log, LogFields } from '../log/log.ts'
+
+/** The first rest of what PostgreSQL refuses; each further one is twice as long, up to the longest. In milliseconds. */
+const firstRestMs = 1_000
+const longestRestMs = 60_000
+
+/** Lines in a minute: a trigger may refuse a million rows. */
+const linesAMinute = 60
+
+/** Beyond these the longest known is forgotten, and begins anew. */
+const mostKnown = 20_000
+
+/**
+ * Callbacks that PostgreSQL refuses for a reason that need not be theirs: a user's trigger, a grant that it lacks. They rest
+ * for longer each time, and the log says why.
+ */
+export class Refusals {
+  readonly #log: Log
+  readonly #event: string
+  readonly #known = new Map<string, { readonly tries: number; readonly until: number }>()
+  #lines = { since: 0, count: 0 }
+
+  /** @param event what the lines of the log are called. */
+  constructor(log: Log, event: string) {
+    this.#log = log
+    this.#event = event
+  }
+
+  /** How much longer the callback rests, in milliseconds; 0: it does not. */
+  restMs(id: string, now: number): number {
+    return Math.max(0, (this.#known.get(id)?.until ?? 0) - now)
+  }
+
+  /** @returns how long it rests now, in milliseconds. */
+  refused(id: string, error: Error, now: number, fields: LogFields = {}): number {
+    const tries = (this.#known.get(id)?.tries ?? 0) + 1
+    const restMs = Math.min(longestRestMs, firstRestMs * 2 ** (tries - 1))
+    this.#known.delete(id)
+    this.#known.set(id, { tries, until: now + restMs })
+    const [oldest] = this.#known.keys()
+    if (this.#known.size > mostKnown && oldest !== undefined) this.#known.delete(oldest)
+    if (this.#mayWrite(now))
+      this.#log.error(this.#event, { id, ...fields, becomes: 'pending', tries, retry_in_ms: restMs, err: error })
+    return restMs
+  }
+
+  /** It is dead, by its own fault. */
+  ended(id: string, error: Error): void {
+    this.passed(id)
+    this.#log.warn(this.#event, { id, becomes: 'dead', err: error })
+  }
+
+  /** PostgreSQL has taken it after all. */
+  passed(id: string): void {
+    this.#known.delete(id)
+  }
+
+  #mayWrite(now: number): boolean {
+    if (now - this.#lines.since >= 60_000) this.#lines = { since: now, count: 0 }
+    this.#lines.count += 1
+    return this.#lines.count <= linesAMinute
+  }
+}
+
+/** Any database takes it, whatever its encoding: in ASCII, and short. */
+export function asciiReason(error: Error): string {
+  return ascii(messageOf(error)).slice(0, 500)
+}
+
+/** The text with `?` for what is not ASCII. */
+export function ascii(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?')
+}

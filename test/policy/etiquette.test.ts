@@ -1,0 +1,48 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { outcomeOfStatus, ruleOf } from '../../src/policy/etiquette.ts'
+
+t.test('the statuses that a receiver means something by', async t => {
+  const expected = { 200: 'delivered', 204: 'delivered', 299: 'delivered', 301: 'failed', 304: 'failed' } as const
+  const refused = { 400: 'rejected', 401: 'rejected', 404: 'rejected', 410: 'rejected', 499: 'rejected' } as const
+  const later = { 408: 'failed', 425: 'failed', 429: 'failed', 500: 'failed', 503: 'failed', 999: 'failed' } as const
+  for (const [status, kind] of Object.entries({ ...expected, ...refused, ...later }))
+    t.equal(outcomeOfStatus(Number(status), []), kind, status)
+})
+
+const status = fc.integer({ min: 200, max: 999 })
+
+t.test('an answer is delivered when, and only when, it is a 2xx', async () => {
+  fc.assert(fc.property(status, s => (outcomeOfStatus(s, []) === 'delivered') === s < 300))
+})
+
+t.test('an answer is never called not_sent or unknown', async () => {
+  fc.assert(fc.property(status, s => ['delivered', 'rejected', 'failed'].includes(outcomeOfStatus(s, []))))
+})
+
+t.test("an origin's settings turn refusals into failures, and change nothing else", async () => {
+  const retried = fc.array(status, { maxLength: 5 })
+  fc.assert(
+    fc.property(status, retried, (s, list) => {
+      const [usual, here] = [outcomeOfStatus(s, []), outcomeOfStatus(s, list)]
+      return here === (usual === 'rejected' && list.includes(s) ? 'failed' : usual)
+    }),
+  )
+})
+
+t.test('a 410, and no other answer, holds its url', async t => {
+  const holding = Array.from({ length: 800 }, (_, n) => 200 + n).filter(httpStatus => {
+    return ruleOf({ kind: outcomeOfStatus(httpStatus, []), httpStatus }).holdsUrl
+  })
+  t.same(holding, [410])
+})
+
+t.test(
+  '429, 502, 503 and 504 slow their origin; other errors of a server count against it, refusals do not',
+  async t => {
+    const health = (httpStatus: number) => ruleOf({ kind: outcomeOfStatus(httpStatus, []), httpStatus }).health
+    t.same([429, 502, 503, 504].map(health), Array(4).fill('busy'))
+    t.same([200, 299, 300, 399, 400, 408, 410, 425, 499].map(health), Array(9).fill('well'))
+    t.same([500, 501, 505, 599, 600, 999].map(health), Array(6).fill('ill'))
+  },
+)

@@ -1,0 +1,252 @@
+import { mock } from 'node:test'
+import fc from 'fast-check'
+import t from 'tap'
+import type { Log } from '../../src/log/log.ts'
+import type { Attempt, Decision } from '../../src/model.ts'
+import { Recorder } from '../../src/relay/recorder.ts'
+import { RecordingSession } from '../fixtures/recording-session.ts'
+
+const delivered: Decision = { status: 'delivered' }
+const retry: Decision = { status: 'pending', retryInMs: 500, reason: 'HTTP 500' }
+const dead: Decision = { status: 'dead', reason: 'gave up' }
+
+function attemptOf(id: string | number, decision: Decision = delivered, attempt = 1): Attempt {
+  const nothing = { httpStatus: null, error: null, responseExcerpt: 'body', retryAfterMs: null }
+  const outcome = { kind: 'delivered' as const, ...nothing, startedAtMs: 0, finishedAtMs: 1 }
+  return { id: String(id), messageId: `message ${id}`, attempt, epoch: '9', writtenEpoch: '9', outcome, decision }
+}
+
+function staged(rows: number) {
+  const stand = new RecordingSession()
+  for (let id = 0; id < rows; id++) stand.claimed(String(id))
+  const told: string[] = []
+  const lines: string[] = []
+  const note = (event: string) => void lines.push(event)
+  const log: Log = { trace: note, debug: note, info: note, warn: note, error: note, fatal: note, writes: () => true }
+  const recorder = new Recorder(
+    { relay: () => 'relay', log },
+    {
+      recorded: ({ id }) => void told.push(`recorded ${id}`),
+      overtaken: ({ id }) => void told.push(`overtaken ${id}`),
+      lost: ({ id }) => void told.push(`lost ${id}`),
+    },
+  )
+  return { stand, recorder, told, lines }
+}
+
+t.test('batches of 200 at most, in the order they came', async t => {
+  const { stand, recorder, told } = staged(450)
+  for (let id = 0; id < 450; id++) recorder.add(attemptOf(id))
+  t.equal(recorder.backlog, 450)
+  while (recorder.backlog > 0) await recorder.flush(stand.session)
+  t.same(
+    stand.records.map(({ length }) => length),
+    [200, 200, 50],
+  )
+  t.same(
+    told,
+    Array.from({ length: 450 }, (_, id) => `recorded ${id}`),
+  )
+})
+
+t.test('one attempt of a callback in a batch, the next one in the next', async t => {
+  const { stand, recorder } = staged(2)
+  recorder.add(attemptOf(0, retry))
+  recorder.add(attemptOf(0, delivered, 2))
+  recorder.add(attemptOf(1))
+  await recorder.flush(stand.session)
+  await recorder.flush(stand.session)
+  t.same(stand.records, [['0', '1'], ['0']])
+})
+
+t.test('the first outcome goes at once; those that come while it is under way form the next batch', async t => {
+  const { stand, recorder } = staged(3)
+  let isOpen = true
+  const open = stand.hold()
+  const first = stand.arrival()
+  const run = recorder.run(stand.session, () => isOpen)
+  recorder.add(attemptOf(0))
+  await first
+  recorder.add(attemptOf(1))
+  recorder.add(attemptOf(2))
+  t.equal(recorder.backlog, 3)
+  const second = stand.arrival()
+  open()
+  await second
+  isOpen = false
+  recorder.nudge()
+  await run
+  t.same(stand.records, [['0'], ['1', '2']])
+  t.equal(recorder.backlog, 0)
+})
+
+t.test('an attempt is held until it is committed', async t => {
+  const { stand, recorder } = staged(1)
+  const open = stand.hold()
+  recorder.add(attemptOf(0))
+  t.ok(recorder.holds('0'))
+  const flushed = recorder.flush(stand.session)
+  t.ok(recorder.holds('0'))
+  open()
+  await flushed
+  t.notOk(recorder.holds('0'))
+})
+
+t.test('nothing is dropped when the session fails: it goes first in the next one', async t => {
+  const { stand, recorder, told } = staged(300)
+  for (let id = 0; id < 300; id++) recorder.add(attemptOf(id))
+  stand.failNext('before')
+  await t.rejects(recorder.flush(stand.session), /connection ended/)
+  t.equal(recorder.backlog, 300)
+  t.same(told, [])
+  while (recorder.backlog > 0) await recorder.flush(stand.session)
+  t.same(
+    told,
+    Array.from({ length: 300 }, (_, id) => `recorded ${id}`),
+  )
+})
+
+t.test('when the reply was lost it is sent again; what has ended is not called overtaken for that', async t => {
+  const { stand, recorder, told } = staged(3)
+  const decisions = [delivered, dead, retry]
+  decisions.forEach((decision, id) => void recorder.add(attemptOf(id, decision)))
+  stand.failNext('after')
+  await t.rejects(recorder.flush(stand.session), /reply was lost/)
+  await recorder.flush(stand.session)
+  t.same(told, ['recorded 0', 'recorded 1', 'overtaken 2'], 'a retry that is due already may be in other hands')
+  t.equal(recorder.backlog, 0)
+})
+
+t.test('a row that has gone on without us is overtaken, and so is one that is not there any more', async t => {
+  const { stand, recorder, told } = staged(0)
+  stand.claimed('1', 2)
+  stand.claimed('2', 1, '10')
+  stand.rows.set('3', { status: 'cancelled', attempts: 1, claimedEpoch: '9' })
+  for (const id of ['1', '2', '3', '4']) recorder.add(attemptOf(id))
+  await recorder.flush(stand.session)
+  t.same(told, ['overtaken 1', 'overtaken 2', 'overtaken 3', 'overtaken 4'])
+})
+
+t.test('a row with the same id and another message_id is not ours, however alike: ours was lost', async t => {
+  const { stand, recorder, told } = staged(0)
+  for (const status of ['claimed', 'pending', 'delivered'])
+    stand.rows.set(status, { messageId: 'other', status, attempts: 1, claimedEpoch: '10' })
+  stand.rows.set('same', { messageId: 'other', status: 'delivered', attempts: 1, claimedEpoch: '9' })
+  for (const id of stand.rows.keys()) recorder.add(attemptOf(id))
+  await recorder.flush(stand.session)
+  t.same(told, ['lost claimed', 'lost pending', 'lost delivered', 'lost same'])
+  t.equal(recorder.backlog, 0)
+})
+
+t.test(
+  'a row that somebody has locked comes again soon, counts as unrecorded meanwhile, and holds up nobody',
+  async t => {
+    mock.timers.enable({ apis: ['setTimeout'] })
+    t.teardown(() => mock.timers.reset())
+    const { stand, recorder, told } = staged(2)
+    stand.rows.set('0', { status: 'claimed', attempts: 1, claimedEpoch: '9', isLocked: true })
+    recorder.add(attemptOf(0))
+    recorder.add(attemptOf(1))
+    await recorder.flush(stand.session)
+    t.same(told, ['recorded 1'])
+    t.equal(recorder.backlog, 1)
+    t.ok(recorder.holds('0'))
+    stand.claimed('0')
+    mock.timers.tick(250)
+    t.equal(recorder.backlog, 1)
+    await recorder.flush(stand.session)
+    t.same(told, ['recorded 1', 'recorded 0'])
+    t.equal(recorder.backlog, 0)
+  },
+)
+
+t.test('an outcome whose texts the database refuses is recorded without them, and the others as they are', async t => {
+  const { stand, recorder, told, lines } = staged(100)
+  stand.refuses = (id, reason) => id === '37' && reason === 'gave up'
+  for (let id = 0; id < 100; id++) recorder.add(attemptOf(id, dead))
+  await recorder.flush(stand.session)
+  t.equal(told.length, 100)
+  t.ok(told.every(event => event.startsWith('recorded')))
+  t.equal(stand.reasons.get('36'), 'gave up')
+  t.equal(stand.reasons.get('37'), 'could not be stored: invalid byte sequence')
+  t.same(lines, ['record_refused'])
+  t.ok(stand.records.length < 20, `${stand.records.length} statements`)
+})
+
+t.test(
+  'rows that are refused for other reasons than their values rest, and do not count among what presses',
+  async t => {
+    mock.timers.enable({ apis: ['setTimeout'] })
+    t.teardown(() => mock.timers.reset())
+    const { stand, recorder, told, lines } = staged(3)
+    stand.refusalCode = 'P0001'
+    stand.refuses = id => id === '1'
+    for (let id = 0; id < 3; id++) recorder.add(attemptOf(id, dead))
+    await recorder.flush(stand.session)
+    t.same(told, ['recorded 0', 'recorded 2'])
+    t.same([recorder.backlog, recorder.pressing], [1, 0])
+    for (const tick of [1_000, 2_000, 4_000]) {
+      mock.timers.tick(tick - 1)
+      t.equal(recorder.pressing, 0)
+      mock.timers.tick(1)
+      t.equal(recorder.pressing, 1)
+      await recorder.flush(stand.session)
+    }
+    t.equal(stand.reasons.has('1'), false, 'its texts are not taken away')
+    t.same(lines, Array(4).fill('record_refused'))
+  },
+)
+
+t.test('one that is refused even so is kept for later, and holds up nobody', async t => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const { stand, recorder, told } = staged(3)
+  stand.refuses = id => id === '1'
+  for (let id = 0; id < 3; id++) recorder.add(attemptOf(id, dead))
+  await recorder.flush(stand.session)
+  t.same(told, ['recorded 0', 'recorded 2'])
+  t.equal(recorder.backlog, 1)
+  stand.refuses = () => false
+  mock.timers.tick(60_000)
+  await recorder.flush(stand.session)
+  t.same(told, ['recorded 0', 'recorded 2', 'recorded 1'])
+})
+
+t.test('a session that fails in the middle of a halved batch loses and repeats nothing', async t => {
+  const { stand, recorder, told } = staged(8)
+  stand.refuses = (id, reason) => id === '7' && reason === 'gave up'
+  for (let id = 0; id < 8; id++) recorder.add(attemptOf(id, dead))
+  const first = stand.arrival()
+  const flushed = recorder.flush(stand.session)
+  await first
+  stand.failNext('before')
+  await t.rejects(flushed, /connection ended/)
+  while (recorder.backlog > 0) await recorder.flush(stand.session)
+  t.same(
+    [...told].sort(),
+    Array.from({ length: 8 }, (_, id) => `recorded ${id}`),
+  )
+})
+
+t.test('whatever fails and whenever, each outcome is told once and none is lost', async () => {
+  const failures = fc.array(fc.option(fc.constantFrom('before' as const, 'after' as const)), {
+    maxLength: 12,
+    size: 'max',
+  })
+  const bad = fc.uniqueArray(fc.nat({ max: 29 }), { maxLength: 4 })
+  const property = fc.asyncProperty(failures, bad, async (when, refused) => {
+    const { stand, recorder, told } = staged(30)
+    stand.refuses = (id, reason) => refused.includes(Number(id)) && reason === 'gave up'
+    for (let id = 0; id < 30; id++) recorder.add(attemptOf(id, dead))
+    for (const failure of when) {
+      if (failure) stand.failNext(failure)
+      await recorder.flush(stand.session).catch(() => {})
+    }
+    for (let tries = 0; recorder.backlog > 0 && tries < 50; tries++) await recorder.flush(stand.session).catch(() => {})
+    const isDead = [...stand.rows.values()].every(({ status }) => status === 'dead')
+    return (
+      isDead && new Set(told).size === 30 && told.length === 30 && told.every(event => event.startsWith('recorded'))
+    )
+  })
+  await fc.assert(property, { numRuns: 200 })
+})
