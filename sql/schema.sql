@@ -255,6 +255,14 @@ create domain outbox.traceparent as text
   );
 comment on domain outbox.traceparent is 'W3C Trace Context, forwarded as it is; at most 128 printable ASCII characters.';
 
+-- A version 7 UUID (RFC 9562): a random one with 48 bits of time in front, in milliseconds since 1970, and its version set. Not
+-- uuidv7() of PostgreSQL 18, so that a dump of any version can be restored in any other.
+create function outbox.message_id() returns uuid
+language sql volatile parallel safe
+return encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+                placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid;
+comment on function outbox.message_id() is 'A new message_id, which begins with the time: a version 7 UUID.';
+
 -- Callbacks -----------------------------------------------------------------------------------------------------------
 -- Columns by alignment: 8 bytes, 4, 2, then the variable ones. fillfactor 50 leaves room for the claim's HOT update.
 
@@ -275,7 +283,7 @@ create table outbox.callback (
   lane             smallint not null generated always as (
                      ((case when ordering_key is null then hashint8extended(id, 0) else hashtextextended(ordering_key, 0) end) & 63)::smallint
                    ) stored,
-  message_id       uuid not null default gen_random_uuid(),
+  message_id       uuid not null default outbox.message_id(),
   status           text collate "C" not null default 'pending',
   ordering_key     outbox.ordering_key,
   dedupe_key       outbox.dedupe_key,
@@ -318,7 +326,7 @@ create unique index callback_dedupe_key on outbox.callback (dedupe_key) where de
 
 comment on table outbox.callback is 'One row is one callback. A producer inserts it in its own transaction; the relay delivers it; an operator replays, cancels or amends it by UPDATE.';
 comment on column outbox.callback.id is 'Order of insertion.';
-comment on column outbox.callback.message_id is 'Identity on the wire: the same for every attempt and replay, never reused.';
+comment on column outbox.callback.message_id is 'Identity on the wire (webhook-id): the same for every attempt and replay, never reused. Begins with the time of the INSERT.';
 comment on column outbox.callback.url is 'Where to POST.';
 comment on column outbox.callback.form is 'The fields to send, in the order written.';
 comment on column outbox.callback.ordering_key is 'Rows with the same key are delivered one at a time, in the order written; null: no order.';
@@ -718,7 +726,7 @@ revoke execute on function
 grant execute on function
   outbox.check_form(json), outbox.check_form_escapes(json), outbox.refuse(text, text), outbox.refuse_form(json, text),
   outbox.refuse_url(text, text), outbox.is_url(text), outbox.is_ipv6(text), outbox.host_meant(text), outbox.ipv4_meant(text),
-  outbox.origin_of(text), outbox.rest_of(text), outbox.is_below(text, text), outbox.wake() to public;
+  outbox.origin_of(text), outbox.rest_of(text), outbox.is_below(text, text), outbox.message_id(), outbox.wake() to public;
 grant usage on schema outbox to outbox_producer, outbox_relay, outbox_operator, outbox_reader;
 
 grant execute on function
@@ -726,6 +734,8 @@ grant execute on function
   outbox.flow_execution_changed(text, bigint, bigint, text, text),
   outbox.job_execution_changed(text, bigint, bigint, text, text) to outbox_producer;
 grant insert (url, form, ordering_key, dedupe_key, due_at, expires_at, max_attempts, traceparent) on outbox.callback to outbox_producer;
+-- What an INSERT may return.
+grant select (id, message_id, created_at) on outbox.callback to outbox_producer;
 
 grant select on outbox.callback, outbox.attempt, outbox.lane, outbox.relay, outbox.hold to outbox_relay, outbox_operator, outbox_reader;
 

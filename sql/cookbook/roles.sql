@@ -13,7 +13,7 @@ begin
 end
 $$;
 
-grant outbox_producer to thain;    -- writes callbacks, reads nothing
+grant outbox_producer to thain;    -- writes callbacks, reads their id, message_id and created_at
 grant outbox_relay to ringback;    -- runs the relay; cannot change a url or a form, cannot create anything
 grant outbox_operator to oncall;   -- replays, cancels, amends, holds, purges
 grant outbox_reader to grafana;    -- reads, for dashboards

@@ -101,6 +101,27 @@ t.test('a second row with the same dedupe_key is refused, and ON CONFLICT DO NOT
   t.equal(rows.length, 1)
 })
 
+t.test('a producer reads what an INSERT may return: id, message_id, created_at', async t => {
+  const columns = 'id, message_id, created_at'
+  await asRole(client, 'outbox_producer', async () => {
+    const text = `insert into outbox.callback (url) values ('https://crm.example/') returning ${columns}`
+    const { rows } = await client.query(text)
+    t.same((await client.query(`select ${columns} from outbox.callback where id = $1`, [rows[0].id])).rows, rows)
+  })
+})
+
+t.test('a message_id is a version 7 UUID that begins with the time of its INSERT', async t => {
+  const { rows } = await client.query(`
+    insert into outbox.callback (url) select 'https://crm.example/' from generate_series(1, 1000)
+    returning message_id::text as id, extract(epoch from created_at) * 1000 as created_ms`)
+  for (const { id, created_ms } of rows) {
+    t.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    const ms = Number.parseInt(id.replace('-', '').slice(0, 12), 16)
+    t.ok(Math.abs(ms - Number(created_ms)) <= 1_000, `${ms} of ${created_ms}`)
+  }
+  t.equal(new Set(rows.map(({ id }) => id.slice(15))).size, 1_000, 'what is behind the time is random')
+})
+
 t.test('every row has a message_id of its own, which no producer chooses', async t => {
   await client.query(`insert into outbox.callback (url) select 'https://crm.example/' from generate_series(1, 1000)`)
   const { rows } = await client.query('select count(*) = count(distinct message_id) as unique from outbox.callback')
