@@ -75,16 +75,16 @@ export interface Outcome {
   /** `performance.now()` at start and end. */
   readonly startedAtMs: number
   readonly finishedAtMs: number
-  /** A stop or a lost lease broke it off: it says nothing about the receiver, and before its first byte uses up no attempt. */
-  readonly isOurs?: true
+  /** The relay gave it up (stop, lost lease): it says nothing about the receiver, and before its first byte uses up no attempt. */
+  readonly isAborted?: true
   /** The request had been sent, and no answer came within the deadline. */
   readonly isSilent?: true
 }
 
 /** What the end of an attempt says about its origin. */
 export interface OriginSign {
-  /** All is well; it has too much to do; it gave no answer in time; it does not answer as it should; null: nothing. */
-  readonly health: 'well' | 'busy' | 'silent' | 'ill' | null
+  /** What the receiver is by that; `policy/answers.ts` says what is done then. null: nothing is known. */
+  readonly receiver: 'alive' | 'overloaded' | 'failing' | 'silent' | null
   /** It asked for a rest of so many milliseconds; 0: it did not. */
   readonly restMs: number
   /** `performance.now()` at start and end of the attempt. */

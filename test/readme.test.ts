@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parse } from '../src/config/config.ts'
 import { logFields } from '../src/log/log.ts'
-import { becomes, etiquette, type Rule } from '../src/policy/etiquette.ts'
+import { callbackRules, type ResponseRule, receiverRules, responseRules } from '../src/policy/answers.ts'
 import { ca, client, proxy } from './fixtures/tls.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
@@ -44,27 +44,46 @@ t.test('the settings for one receiver are read as the README says', async t => {
   t.match(destinations.of('https://crm.example:8443'), { concurrency: 16, ratePerSecond: 10, headers: [] })
 })
 
+/** The lines of the table whose head begins so. */
+function tableOf(head: string): string[] {
+  const [, table = ''] = new RegExp(`^\\| ${head} \\| .*\n\\| --- .*\n((?:\\|.*\n)+)`, 'm').exec(readme) ?? []
+  return table.trimEnd().split('\n')
+}
+
 t.test('the table of answers is the one that the relay goes by', async t => {
-  const [, table = ''] = /^\| answer \| outcome .*\n\| --- .*\n((?:\|.*\n)+)/m.exec(readme) ?? []
-  t.same(table.trimEnd().split('\n'), etiquette.map(line))
+  t.same(tableOf('answer'), responseRules.map(line))
+})
+
+t.test('and so is the table of what is done for a receiver', async t => {
+  const breaker = {
+    success: 'a success',
+    failure: 'a failure',
+    'failure if alone': 'a failure, unless another attempt was answered meanwhile',
+  }
+  const delayed = { callback: 'this callback', receiver: 'every callback for the receiver' }
+  const lines = Object.entries(receiverRules).map(
+    ([receiver, { window, breaker: counts, retryAfter }]) =>
+      `| ${receiver} | ${window} | ${breaker[counts]} | ${retryAfter === null ? '' : delayed[retryAfter]} |`,
+  )
+  t.same(tableOf('a receiver that is'), lines)
 })
 
 t.test('a status that the table names is judged by that line', async t => {
-  for (const rule of etiquette)
+  for (const rule of responseRules)
     for (const [, first, last] of rule.answer.matchAll(/(\d)(\d\d|xx)/g)) {
       const statuses = last === 'xx' ? [`${first}00`, `${first}99`] : [`${first}${last}`]
       for (const status of statuses) {
-        const holds = etiquette.find(({ statuses }) => statuses.some(([a, b]) => a <= +status && +status <= b))
+        const holds = responseRules.find(({ statuses }) => statuses.some(([a, b]) => a <= +status && +status <= b))
         t.equal(holds, rule, status)
       }
     }
 })
 
 /** A rule as the README has it. */
-function line({ answer, outcome, holdsUrl, health }: Rule): string {
-  const words = { delivered: 'delivered', again: 'tried again', dead: 'dead' }
-  const callback = `${words[becomes[outcome]]}${holdsUrl ? ', and its URL on hold' : ''}`
-  return `| ${answer} | \`${outcome}\` | ${callback} |${health === null ? '' : ` ${health}`} |`
+function line({ answer, outcome, holdsUrl, receiver }: ResponseRule): string {
+  const words = { delivered: 'delivered', retried: 'tried again', dead: 'dead' }
+  const callback = `${words[callbackRules[outcome]]}${holdsUrl ? ', and its URL on hold' : ''}`
+  return `| ${answer} | \`${outcome}\` | ${callback} |${receiver === null ? '' : ` ${receiver}`} |`
 }
 
 t.test('the fields of log lines are those that the README lists', async t => {

@@ -1,11 +1,11 @@
 import type { Dispatcher } from 'undici'
 import type { Claim, Outcome, OutcomeKind } from '../model.ts'
-import { outcomeOfStatus } from '../policy/etiquette.ts'
+import { outcomeOfStatus } from '../policy/answers.ts'
 import type { Endpoint } from './address-policy.ts'
 import type { Connection } from './connection.ts'
 import { Excerpt } from './excerpt.ts'
 import type { Borrower, Origins } from './origins.ts'
-import { AddressRefused, Late, Stopped, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
+import { Aborted, AddressRefused, Late, Stopped, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
 import { retryAfterMs } from './retry-after.ts'
 
 /** Of an answer's body at most this much is read; a longer one costs the connection. Bytes. */
@@ -101,7 +101,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
   }
 
   abort(reason: string): void {
-    this.stop(new Stopped(`aborted before it was sent: ${reason}`, `aborted before an answer: ${reason}`, true))
+    this.stop(new Aborted(`aborted before it was sent: ${reason}`, `aborted before an answer: ${reason}`))
   }
 
   stop(reason: Stopped): void {
@@ -115,7 +115,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
       this.connection?.asked()
       return
     }
-    const reason = new Stopped('lease lost', '', true)
+    const reason = new Aborted('lease lost', '')
     this.#finish(reason)
     controller.abort(reason)
   }
@@ -176,7 +176,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
       retryAfterMs: this.#retryAfterMs,
       startedAtMs: this.#startedAtMs,
       finishedAtMs,
-      ...(isOurs(failure) ? { isOurs: true } : {}),
+      ...(failure instanceof Aborted ? { isAborted: true } : {}),
       ...(kind === 'unknown' && failure instanceof Late ? { isSilent: true } : {}),
     })
   }
@@ -199,10 +199,6 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>
 
 function firstValue(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value
-}
-
-function isOurs(failure: Error | null): boolean {
-  return failure instanceof Stopped && failure.isOurs
 }
 
 /** A function of its own, so that an attempt's timer needs no closure. */

@@ -8,14 +8,16 @@ import { STATUS_CODES } from 'node:http'
 export class Stopped extends Error {
   override readonly name: string = 'Stopped'
   readonly whenStarted: string
-  /** The receiver had no part in it: the lease was lost, the relay shuts down. */
-  readonly isOurs: boolean
 
-  constructor(beforeStart: string, whenStarted: string, isOurs = false) {
+  constructor(beforeStart: string, whenStarted: string) {
     super(beforeStart)
     this.whenStarted = whenStarted
-    this.isOurs = isOurs
   }
+}
+
+/** The receiver had no part in it: the lease was lost, the relay shuts down. */
+export class Aborted extends Stopped {
+  override readonly name = 'Aborted'
 }
 
 /** The deadline of the attempt has passed. */

@@ -1,6 +1,6 @@
 import type { Claim, Decision, OriginSign, Outcome } from '../model.ts'
+import { callbackRules, receiverRules, ruleOf } from './answers.ts'
 import type { DestinationSettings } from './destinations.ts'
-import { becomes, ruleOf } from './etiquette.ts'
 
 export interface RetryPolicy {
   /** Delay after the first failure before jitter, in milliseconds. */
@@ -27,15 +27,15 @@ export function decide(
   random: () => number,
 ): Decision {
   const error = outcome.error ?? 'no reason given'
-  const next = becomes[outcome.kind]
+  const next = callbackRules[outcome.kind]
   if (next === 'delivered') return { status: 'delivered' }
   if (next === 'dead') return { status: 'dead', reason: `rejected: ${error}`, ...holdOf(outcome) }
   const { maxAttempts, unknown } = policy.settingsOf(claim.origin)
   if (outcome.kind === 'unknown' && unknown === 'hold')
     return { status: 'dead', reason: `unknown: ${error}; not sent again, as its origin is set to unknown: hold` }
   const budget = claim.maxAttempts ?? maxAttempts
-  // What we broke off before a byte had left was no attempt of the receiver's: a deploy must not be the last one.
-  const isSpent = claim.attemptOfBudget >= budget && !(outcome.kind === 'not_sent' && outcome.isOurs)
+  // What was aborted before a byte left does not use up the budget: a deploy must not be the last attempt.
+  const isSpent = claim.attemptOfBudget >= budget && !(outcome.kind === 'not_sent' && outcome.isAborted)
   if (isSpent) {
     return { status: 'dead', reason: `gave up after ${claim.attemptOfBudget} of ${budget} attempts: ${error}` }
   }
@@ -55,15 +55,12 @@ function askedMs({ retryAfterMs }: Outcome, { retryAfterCapMs }: Pick<RetryPolic
   return Math.min(retryAfterMs ?? 0, retryAfterCapMs)
 }
 
-/**
- * What an attempt's end says about the origin. Any answer below 500 but 429 shows that it lives, a refusal too; no answer at
- * all, or an error of the server's own, that it may not. With a Retry-After a busy one says how long it wants to be left
- * alone, up to the cap.
- */
+/** What an attempt's end says about the origin: nothing when the relay aborted it, else what the rule of its answer says. */
 export function originSign(outcome: Outcome, policy: Pick<RetryPolicy, 'retryAfterCapMs'>): OriginSign {
-  const { isOurs, startedAtMs, finishedAtMs } = outcome
-  const health = isOurs ? null : ruleOf(outcome).health
-  return { health, restMs: health === 'busy' ? askedMs(outcome, policy) : 0, startedAtMs, finishedAtMs }
+  const { isAborted, startedAtMs, finishedAtMs } = outcome
+  const receiver = isAborted ? null : ruleOf(outcome).receiver
+  const rests = receiver !== null && receiverRules[receiver].retryAfter === 'receiver'
+  return { receiver, restMs: rests ? askedMs(outcome, policy) : 0, startedAtMs, finishedAtMs }
 }
 
 /**

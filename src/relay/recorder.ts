@@ -130,9 +130,9 @@ export class Recorder {
         this.#end(attempt, this.#events.lost)
         continue
       }
-      const isOurs = row?.attempts === attempt.attempt && row.claimedEpoch === attempt.epoch
-      if (isOurs && row.status === 'claimed') this.#rest(attempt, lockedPauseMs)
-      else if (isOurs && row.status !== 'pending' && row.status === attempt.decision.status)
+      const isSame = row?.attempts === attempt.attempt && row.claimedEpoch === attempt.epoch
+      if (isSame && row.status === 'claimed') this.#rest(attempt, lockedPauseMs)
+      else if (isSame && row.status !== 'pending' && row.status === attempt.decision.status)
         this.#end(attempt, this.#events.recorded)
       else this.#end(attempt, this.#events.overtaken)
     }

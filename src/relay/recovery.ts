@@ -33,7 +33,7 @@ export function recover(row: Listed, held: Held, policy: RetryPolicy, now: numbe
     retryAfterMs: null,
     startedAtMs: now - claimed.msAgo,
     finishedAtMs: now,
-    ...(claimant === 'us' ? { isOurs: true } : {}),
+    ...(claimant === 'us' ? { isAborted: true } : {}),
   }
   return {
     id: row.id,

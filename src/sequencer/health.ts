@@ -61,12 +61,12 @@ export class Health {
     this.#window = isWhole ? settings.concurrency : Math.min(settings.concurrency, this.#window)
   }
 
-  report({ health, restMs, startedAtMs, finishedAtMs }: OriginSign): void {
+  report({ receiver, restMs, startedAtMs, finishedAtMs }: OriginSign): void {
     // What began before a rest tells nothing new.
-    if (health === null || startedAtMs < this.#opensAt) return
-    if (health === 'well') this.#succeed(startedAtMs, finishedAtMs)
-    else if (health === 'silent') this.#timeOut(startedAtMs, finishedAtMs)
-    else if (startedAtMs >= this.#judgedAt) this.#fail(health, restMs, finishedAtMs)
+    if (receiver === null || startedAtMs < this.#opensAt) return
+    if (receiver === 'alive') this.#succeed(startedAtMs, finishedAtMs)
+    else if (receiver === 'silent') this.#timeOut(startedAtMs, finishedAtMs)
+    else if (startedAtMs >= this.#judgedAt) this.#fail(receiver, restMs, finishedAtMs)
   }
 
   #succeed(startedAtMs: number, now: number): void {
@@ -91,11 +91,11 @@ export class Health {
     else if (startedAtMs >= this.#judgedAt) this.#halve(now)
   }
 
-  #fail(health: 'busy' | 'ill', restMs: number, now: number): void {
+  #fail(receiver: 'overloaded' | 'failing', restMs: number, now: number): void {
     this.#failures += 1
     if (this.#restsByNow) this.#rest(Math.max(this.#settings.breaker.pauseMs, restMs), now)
     else if (restMs > 0) this.#rest(restMs, now)
-    else if (health === 'busy') this.#halve(now)
+    else if (receiver === 'overloaded') this.#halve(now)
   }
 
   get #restsByNow(): boolean {

@@ -146,7 +146,7 @@ t.test('a socket that was reset as soon as it was connected is the fault of the 
   const { post } = guardedStage(t, { base: gone, allow: ['127.0.0.1'] })
   const outcome = await post(at('127.0.0.1', server))
   t.match(outcome, { kind: 'not_sent', error: /closed at once|reset/ })
-  t.equal(outcome.isOurs, undefined)
+  t.equal(outcome.isAborted, undefined)
 })
 
 t.test('an address that does not take the connection gives way to the next', async t => {

@@ -260,7 +260,7 @@ t.test('what cannot be sent never reaches for a connection, and is dead at once'
       { status: 'dead', reason: /the url cannot be called/ },
       url,
     )
-    t.equal(outcome.isOurs, undefined, 'neither a stop nor a lost lease')
+    t.equal(outcome.isAborted, undefined, 'neither a stop nor a lost lease')
   }
   t.match(await post('http://example.test/', { form: '{"a":{}}' }), {
     kind: 'rejected',

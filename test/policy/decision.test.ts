@@ -85,9 +85,9 @@ t.test('what the relay itself broke off before a byte had left does not use up t
   const claim = { origin, attemptOfBudget: 1, maxAttempts: 1 }
   const after = (kind: OutcomeKind, fields: Partial<Outcome> = {}) =>
     decide(claim, outcome(kind, fields), policy, () => 0).status
-  t.equal(after('not_sent', { isOurs: true }), 'pending')
+  t.equal(after('not_sent', { isAborted: true }), 'pending')
   t.equal(after('not_sent'), 'dead')
-  t.equal(after('unknown', { isOurs: true }), 'dead')
+  t.equal(after('unknown', { isAborted: true }), 'dead')
 })
 
 t.test('an origin may have attempts of its own number, and a callback goes by its own first', async t => {
@@ -131,22 +131,22 @@ t.test(
 )
 
 t.test('what an attempt says about its origin', async t => {
-  const signs: readonly [Partial<Outcome>, OriginSign['health'], number][] = [
-    [{ httpStatus: 204 }, 'well', 0],
-    [{ httpStatus: 302 }, 'well', 0],
-    [{ httpStatus: 404, retryAfterMs: 5_000 }, 'well', 0],
-    [{ httpStatus: 500, retryAfterMs: 5_000 }, 'ill', 0],
-    [{ httpStatus: 503 }, 'busy', 0],
-    [{ httpStatus: 429, retryAfterMs: 5_000 }, 'busy', 5_000],
-    [{ httpStatus: 503, retryAfterMs: 99_999_999 }, 'busy', policy.retryAfterCapMs],
-    [{ kind: 'unknown' }, 'ill', 0],
+  const signs: readonly [Partial<Outcome>, OriginSign['receiver'], number][] = [
+    [{ httpStatus: 204 }, 'alive', 0],
+    [{ httpStatus: 302 }, 'alive', 0],
+    [{ httpStatus: 404, retryAfterMs: 5_000 }, 'alive', 0],
+    [{ httpStatus: 500, retryAfterMs: 5_000 }, 'failing', 0],
+    [{ httpStatus: 503 }, 'overloaded', 0],
+    [{ httpStatus: 429, retryAfterMs: 5_000 }, 'overloaded', 5_000],
+    [{ httpStatus: 503, retryAfterMs: 99_999_999 }, 'overloaded', policy.retryAfterCapMs],
+    [{ kind: 'unknown' }, 'failing', 0],
     [{ kind: 'unknown', isSilent: true }, 'silent', 0],
-    [{ kind: 'not_sent' }, 'ill', 0],
+    [{ kind: 'not_sent' }, 'failing', 0],
     [{ kind: 'rejected' }, null, 0],
-    [{ kind: 'unknown', isOurs: true }, null, 0],
+    [{ kind: 'unknown', isAborted: true }, null, 0],
   ]
-  for (const [fields, health, restMs] of signs) {
+  for (const [fields, receiver, restMs] of signs) {
     const sign = originSign(outcome('failed', fields), policy)
-    t.same(sign, { health, restMs, startedAtMs: 0, finishedAtMs: 1 }, JSON.stringify(fields))
+    t.same(sign, { receiver, restMs, startedAtMs: 0, finishedAtMs: 1 }, JSON.stringify(fields))
   }
 })

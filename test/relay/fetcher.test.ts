@@ -42,7 +42,7 @@ function breakDown(sequencer: Sequencer): void {
   for (let n = 0; n < settings.breaker.failures; n += 1) {
     const now = performance.now()
     for (const { id } of sequencer.take(1, now)) {
-      sequencer.ended(id, { health: 'ill', restMs: 0, startedAtMs: now, finishedAtMs: now })
+      sequencer.ended(id, { receiver: 'failing', restMs: 0, startedAtMs: now, finishedAtMs: now })
       sequencer.later(id, now + 60_000, now)
     }
   }

@@ -250,7 +250,7 @@ t.test('what comes back from where it was set aside starts slowly, unless someth
     0,
   )
   t.same(ids(sequencer.take(9, 0)).sort(), ['1', '11', '2', '3', '4'])
-  const well: OriginSign = { health: 'well', restMs: 0, startedAtMs: 0, finishedAtMs: 1 }
+  const well: OriginSign = { receiver: 'alive', restMs: 0, startedAtMs: 0, finishedAtMs: 1 }
   sequencer.ended('11', well)
   t.same(ids(sequencer.take(9, 1)), ['12', '13'])
 })
@@ -327,18 +327,18 @@ t.test('when a POST has ended its origin may start another; its key waits for th
   const sequencer = proven({ ...limits, settingsOf: () => settings(1) }, ORIGINS)
   sequencer.add([row(1, { orderingKey: 'k' }), row(2, { orderingKey: 'k' }), row(3)], 0)
   t.same(ids(sequencer.take(9, 0)), ['1'])
-  sequencer.ended('1', sign('well', 0))
+  sequencer.ended('1', sign('alive', 0))
   t.ok(sequencer.isUnderWay('1'))
   t.same(ids(sequencer.take(9, 0)), ['3'])
-  sequencer.ended('3', sign('well', 0))
-  sequencer.ended('3', sign('well', 0))
+  sequencer.ended('3', sign('alive', 0))
+  sequencer.ended('3', sign('alive', 0))
   t.same(sequencer.take(9, 0), [])
   sequencer.settled('1', 0)
   t.same(ids(sequencer.take(9, 0)), ['2'])
 })
 
-function sign(health: OriginSign['health'], at: number, restMs = 0): OriginSign {
-  return { health, restMs, startedAtMs: at, finishedAtMs: at }
+function sign(receiver: OriginSign['receiver'], at: number, restMs = 0): OriginSign {
+  return { receiver, restMs, startedAtMs: at, finishedAtMs: at }
 }
 
 t.test('an origin that fails again and again rests, is probed by one, and then given more and more', async t => {
@@ -348,7 +348,7 @@ t.test('an origin that fails again and again rests, is probed by one, and then g
     0,
   )
   sequencer.add([row(1, { origin: 'http://b' })], 0)
-  const fail = (id: string, at: number) => sequencer.ended(id, sign('ill', at))
+  const fail = (id: string, at: number) => sequencer.ended(id, sign('failing', at))
   const first = ids(sequencer.take(99, 0))
   t.equal(first.length, 17, 'sixteen of it, and the other one')
   for (const id of first) if (id !== '1') fail(id, 10)
@@ -359,11 +359,11 @@ t.test('an origin that fails again and again rests, is probed by one, and then g
   fail(probe ?? '', 1_020)
   t.same(sequencer.take(99, 2_019), [], 'the probe failed too')
   const [again] = ids(sequencer.take(99, 2_020))
-  sequencer.ended(again ?? '', sign('well', 2_020))
+  sequencer.ended(again ?? '', sign('alive', 2_020))
   for (const expected of [2, 4, 8, 16, 16]) {
     const started = ids(sequencer.take(99, 2_030))
     t.equal(started.length, expected)
-    for (const id of started) sequencer.ended(id, sign('well', 2_030))
+    for (const id of started) sequencer.ended(id, sign('alive', 2_030))
   }
 })
 
@@ -377,7 +377,7 @@ t.test(
       const started = ids(sequencer.take(99, 0))
       t.equal(started.length, expected)
       for (const id of started) {
-        sequencer.ended(id, sign('well', 0))
+        sequencer.ended(id, sign('alive', 0))
         sequencer.settled(id, 0)
       }
     }
@@ -391,7 +391,7 @@ t.test('trouble outlives the last row of an origin', async t => {
   const sequencer = proven(limits, ORIGINS)
   sequencer.add([row(1)], 0)
   sequencer.take(1, 0)
-  sequencer.ended('1', sign('busy', 0, 500))
+  sequencer.ended('1', sign('overloaded', 0, 500))
   sequencer.settled('1', 0)
   sequencer.add([row(2)], 100)
   t.same(sequencer.take(1, 499), [])
@@ -405,7 +405,7 @@ t.test('a rate holds for its origin alone', async t => {
   const sequencer = proven({ ...limits, settingsOf: slowly }, ['http://b'])
   sequencer.add([1, 2, 3].map(id => row(id)).concat([4, 5, 6].map(id => row(id, { origin: 'http://b' }))), 0)
   t.same(ids(sequencer.take(9, 0)), ['1', '4', '5', '6'])
-  sequencer.ended('1', sign('well', 0))
+  sequencer.ended('1', sign('alive', 0))
   t.same(sequencer.take(9, 99), [])
   t.same(ids(sequencer.take(9, 100)), ['2'])
   t.same(sequencer.take(9, 199), [])

@@ -19,7 +19,7 @@ interface Exchange {
 interface End {
   readonly reason: string
   readonly status?: number | null
-  readonly isOurs?: boolean
+  readonly isAborted?: boolean
   readonly isSilent?: boolean
 }
 
@@ -50,7 +50,7 @@ export class Wire {
     this.#origins = origins
     origins.abort = reason => {
       for (const each of [...this.#running])
-        this.#finish(each, each.hasStarted ? 'unknown' : 'not_sent', { reason, isOurs: true })
+        this.#finish(each, each.hasStarted ? 'unknown' : 'not_sent', { reason, isAborted: true })
     }
   }
 
@@ -61,7 +61,7 @@ export class Wire {
     timeline.after(dice.chance(0.1) ? dice.upTo(500) : dice.upTo(2), this.#owner, () => {
       if (!this.#running.has(exchange)) return
       if (mayStart(claim) || flaws.ignoresLease) this.#send(exchange)
-      else this.#finish(exchange, 'not_sent', { reason: 'lease lost', isOurs: true })
+      else this.#finish(exchange, 'not_sent', { reason: 'lease lost', isAborted: true })
     })
   }
 
@@ -101,7 +101,7 @@ export class Wire {
   #finish(
     exchange: Exchange,
     kind: OutcomeKind,
-    { reason, status = null, isOurs = false, isSilent = false }: End,
+    { reason, status = null, isAborted = false, isSilent = false }: End,
   ): void {
     if (!this.#running.delete(exchange)) return
     exchange.end({
@@ -112,7 +112,7 @@ export class Wire {
       retryAfterMs: null,
       startedAtMs: exchange.startedAtMs,
       finishedAtMs: performance.now(),
-      ...(isOurs ? { isOurs } : {}),
+      ...(isAborted ? { isAborted } : {}),
       ...(isSilent ? { isSilent } : {}),
     })
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { outcomeOfStatus, ruleOf } from '../../src/policy/etiquette.ts'
+import { outcomeOfStatus, ruleOf } from '../../src/policy/answers.ts'
 
 t.test('the statuses that a receiver means something by', async t => {
   const expected = { 200: 'delivered', 204: 'delivered', 299: 'delivered', 301: 'failed', 304: 'failed' } as const
@@ -38,11 +38,11 @@ t.test('a 410, and no other answer, holds its url', async t => {
 })
 
 t.test(
-  '429, 502, 503 and 504 slow their origin; other errors of a server count against it, refusals do not',
+  '429, 502, 503 and 504 say that the receiver has too much; other errors of a server that it fails; refusals that it is alive',
   async t => {
-    const health = (httpStatus: number) => ruleOf({ kind: outcomeOfStatus(httpStatus, []), httpStatus }).health
-    t.same([429, 502, 503, 504].map(health), Array(4).fill('busy'))
-    t.same([200, 299, 300, 399, 400, 408, 410, 425, 499].map(health), Array(9).fill('well'))
-    t.same([500, 501, 505, 599, 600, 999].map(health), Array(6).fill('ill'))
+    const receiver = (httpStatus: number) => ruleOf({ kind: outcomeOfStatus(httpStatus, []), httpStatus }).receiver
+    t.same([429, 502, 503, 504].map(receiver), Array(4).fill('overloaded'))
+    t.same([200, 299, 300, 399, 400, 408, 410, 425, 499].map(receiver), Array(9).fill('alive'))
+    t.same([500, 501, 505, 599, 600, 999].map(receiver), Array(6).fill('failing'))
   },
 )

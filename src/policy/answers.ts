@@ -1,0 +1,102 @@
+/**
+ * What each answer means: for the callback, for its URL and for the receiver. The README shows these tables, and a test holds
+ * the two against each other. `decision.ts` says what follows from them for one callback.
+ */
+import type { OriginSign, Outcome, OutcomeKind } from '../model.ts'
+
+/** How the answer to a POST is taken, or the lack of one. */
+export interface ResponseRule {
+  /** What came, in the words of the README. */
+  readonly answer: string
+  /** First and last status of each range; none: no answer came, and whoever made the outcome says which kind it is. */
+  readonly statuses: readonly (readonly [first: number, last: number])[]
+  readonly outcome: OutcomeKind
+  /** What the receiver is by that, see `receiverRules`; null: nothing is known of it. */
+  readonly receiver: OriginSign['receiver']
+  /** The endpoint is gone: nothing more goes to its URL until an operator lets it. */
+  readonly holdsUrl?: true
+}
+
+/**
+ * The first rule that has the status holds. A 4xx refuses the request for good, except those about the moment: 408 (timed out),
+ * 425 (too early) and 429 (too many). A status above 599 does not exist, and counts as an error of the server.
+ */
+export const responseRules: readonly ResponseRule[] = [
+  { answer: '2xx', statuses: [[200, 299]], outcome: 'delivered', receiver: 'alive' },
+  { answer: '408, 425', statuses: [only(408), only(425)], outcome: 'failed', receiver: 'alive' },
+  { answer: '429', statuses: [only(429)], outcome: 'failed', receiver: 'overloaded' },
+  { answer: '410', statuses: [only(410)], outcome: 'rejected', receiver: 'alive', holdsUrl: true },
+  { answer: 'any other 4xx', statuses: [[400, 499]], outcome: 'rejected', receiver: 'alive' },
+  { answer: '3xx; redirects are never followed', statuses: [[300, 399]], outcome: 'failed', receiver: 'alive' },
+  { answer: '502, 503, 504', statuses: [[502, 504]], outcome: 'failed', receiver: 'overloaded' },
+  { answer: 'any other status', statuses: [[500, 999]], outcome: 'failed', receiver: 'failing' },
+  { answer: 'none: refused, no such name, TLS', statuses: [], outcome: 'not_sent', receiver: 'failing' },
+  { answer: 'none within the deadline', statuses: [], outcome: 'unknown', receiver: 'silent' },
+  { answer: 'none: reset, the relay died', statuses: [], outcome: 'unknown', receiver: 'failing' },
+  {
+    answer: 'none: the form or the url cannot be sent, or the address is refused',
+    statuses: [],
+    outcome: 'rejected',
+    receiver: null,
+  },
+]
+
+/** What a callback becomes after an attempt that ended so; `retried`: within its budget. */
+export const callbackRules: Readonly<Record<OutcomeKind, 'delivered' | 'retried' | 'dead'>> = {
+  delivered: 'delivered',
+  failed: 'retried',
+  not_sent: 'retried',
+  unknown: 'retried',
+  rejected: 'dead',
+}
+
+/** What is done for a receiver that is so. */
+export interface ReceiverRule {
+  /** How many POSTs it is given at once. */
+  readonly window: 'grows' | 'stays' | 'halves'
+  /** The breaker opens after so many failures in a row. `failure if alone`: unless another attempt was answered meanwhile. */
+  readonly breaker: 'success' | 'failure' | 'failure if alone'
+  /** Whom a Retry-After delays: this callback, or all that go to the receiver; null: without an answer there is none. */
+  readonly retryAfter: 'callback' | 'receiver' | null
+}
+
+/** Any answer below 500 but 429 shows that the receiver is alive, a refusal too. */
+export const receiverRules: Readonly<Record<NonNullable<OriginSign['receiver']>, ReceiverRule>> = {
+  alive: { window: 'grows', breaker: 'success', retryAfter: 'callback' },
+  overloaded: { window: 'halves', breaker: 'failure', retryAfter: 'receiver' },
+  failing: { window: 'stays', breaker: 'failure', retryAfter: 'callback' },
+  silent: { window: 'halves', breaker: 'failure if alone', retryAfter: null },
+}
+
+/**
+ * How an attempt ended, by the status of its answer.
+ *
+ * @param status of the final answer, 200 to 999; 1xx are not answers.
+ * @param retried statuses that the origin's settings retry, though they would be refusals.
+ */
+export function outcomeOfStatus(status: number, retried: readonly number[]): OutcomeKind {
+  const { outcome } = ruleOfStatus(status)
+  return outcome === 'rejected' && retried.includes(status) ? 'failed' : outcome
+}
+
+/** The rule by which an outcome was found, or would have been without its origin's settings. */
+export function ruleOf(ended: Pick<Outcome, 'kind' | 'httpStatus' | 'isSilent'>): ResponseRule {
+  const { kind, httpStatus, isSilent } = ended
+  if (httpStatus !== null) return ruleOfStatus(httpStatus)
+  const rule = responseRules.find(
+    ({ statuses, outcome, receiver }) =>
+      statuses.length === 0 && outcome === kind && (receiver === 'silent') === (isSilent ?? false),
+  )
+  if (rule === undefined) throw new Error(`An attempt without an answer ended as ${kind}`)
+  return rule
+}
+
+function ruleOfStatus(status: number): ResponseRule {
+  const rule = responseRules.find(({ statuses }) => statuses.some(([first, last]) => first <= status && status <= last))
+  if (rule === undefined) throw new Error(`An answer had the status ${status}`)
+  return rule
+}
+
+function only(status: number): readonly [number, number] {
+  return [status, status]
+}
