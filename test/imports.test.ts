@@ -151,6 +151,15 @@ t.test('SQL is written in the outbox and in the doctor alone', async t => {
   )
 })
 
+t.test('no statement names the schema, which is chosen by the user', async t => {
+  t.same(
+    files.filter(
+      file => /^(outbox|operate)\//.test(file) && /\boutbox[._]\w|'outbox'/.test(withoutComments(textOf(file))),
+    ),
+    [],
+  )
+})
+
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
 }

@@ -9,10 +9,10 @@ import { isFree, isRow, sentKey } from './sql.ts'
  * In the order of their ids, as a takeover locks them: otherwise the two could wait for one another.
  * Asked for by `lane = any (array(select id from mine))`: as a join, each callback would be compared with each lane.
  */
-export const mine = `
+export const mine = (schema: string) => `
   mine as materialized (
     select l.id, l.epoch
-      from outbox.lane l
+      from ${schema}.lane l
       join unnest($2::smallint[], $3::bigint[]) as m (id, epoch) on l.id = m.id and l.epoch = m.epoch
        order by l.id
        for key share of l
@@ -26,22 +26,22 @@ export const mine = `
  */
 const claimStatement: Statement = {
   name: 'ringback_claim',
-  text: `
-    with ${mine}, free as materialized (
+  text: schema => `
+    with ${mine(schema)}, free as materialized (
       select c.id, ($4::bigint[])[c.lane + 1] as epoch
         from unnest($1::bigint[]) as wanted (id)
-        join outbox.callback c on ${isRow('wanted.id')}
+        join ${schema}.callback c on ${isRow('wanted.id')}
        where c.lane = any (array(select id from mine)) and c.status = 'pending'
          and (c.due_at is null or c.due_at <= clock_timestamp() or c.due_at = 'infinity')
          and (c.expires_at is null or c.expires_at > clock_timestamp())
          and (c.ordering_key is null or not exists (
-               select from outbox.callback e
+               select from ${schema}.callback e
                 where e.settled_at is null and e.ordering_key is not null
                   and e.ordering_key = c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)))
-         and ${isFree}
+         and ${isFree(schema)}
          for no key update of c skip locked
     )
-    update outbox.callback c
+    update ${schema}.callback c
        set status = 'claimed', attempts = c.attempts + 1, claimed_at = clock_timestamp(), claimed_epoch = free.epoch, rev = c.rev + 1
       from free
      where ${isRow('free.id')}

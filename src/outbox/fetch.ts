@@ -53,19 +53,19 @@ const msAgo = `case when isfinite(c.claimed_at)
                   then least(greatest(extract(epoch from clock_timestamp() - c.claimed_at) * 1000, 0), 3e12) else 0 end`
 
 /** Few: with a million rows each costs a second. What only a claimed row is asked for comes in one. */
-const columns = `
+const columns = (schema: string) => `
              c.id, c.lane, ${sentKey} as "orderingKey", c.origin,
              case c.status when 'claimed' then json_build_object(
                'messageId', c.message_id, 'attempt', c.attempts, 'epoch', c.claimed_epoch::text,
-               'laneEpoch', (select l.epoch::text from outbox.lane l where l.id = c.lane), 'attemptOfBudget', c.attempts - c.budget_from, 'maxAttempts', c.max_attempts,
+               'laneEpoch', (select l.epoch::text from ${schema}.lane l where l.id = c.lane), 'attemptOfBudget', c.attempts - c.budget_from, 'maxAttempts', c.max_attempts,
                'msAgo', ${msAgo}) end as claimed`
 
-const freshColumns = `${columns},
+const freshColumns = (schema: string) => `${columns(schema)},
              0::float8 as "dueInMs", false as late, c.id::text as position, c.id as place`
 
 const dueInMs = `((extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8`
 
-const dueColumns = `${columns},
+const dueColumns = (schema: string) => `${columns(schema)},
              ${dueInMs} as "dueInMs", true as late,
              json_build_object('dueAt', c.due_at, 'id', c.id::text) as position, row_number() over (order by c.due_at, c.id) as place`
 
@@ -88,14 +88,14 @@ const picked = (newGround = 'true', wanted = '') => `
 /** $1 to $5 is read whole (it was read before, and rows may have become visible since), new ground up to the limit. */
 const freshStatement: Statement = {
   name: 'ringback_fresh',
-  text: `
+  text: schema => `
     with ground as materialized (
-      (select ${freshColumns}
-         from outbox.callback c
+      (select ${freshColumns(schema)}
+         from ${schema}.callback c
         where c.settled_at is null and c.due_at is null and c.id > $1::bigint and c.id <= $5::bigint)
       union all
-      (select ${freshColumns}
-         from outbox.callback c
+      (select ${freshColumns(schema)}
+         from ${schema}.callback c
         where c.settled_at is null and c.due_at is null and c.id > $5::bigint and c.id <= $4::bigint
         order by c.id
         limit $3)
@@ -108,10 +108,10 @@ const freshStatement: Statement = {
  */
 const dueStatement: Statement = {
   name: 'ringback_due',
-  text: `
+  text: schema => `
     with ground as materialized (
-      select ${dueColumns}
-        from outbox.callback c
+      select ${dueColumns(schema)}
+        from ${schema}.callback c
        where c.due_at is not null and (c.due_at, c.id) > ($1::timestamptz, $4::bigint)
          and c.due_at <= statement_timestamp() + $5 * interval '1 ms'
        order by c.due_at, c.id
@@ -121,8 +121,8 @@ const dueStatement: Statement = {
 
 const freshEndStatement: Statement = {
   name: 'ringback_fresh_end',
-  text: `
-    select c.id from outbox.callback c where c.settled_at is null and c.due_at is null order by c.id desc offset $1::bigint limit 1`,
+  text: schema => `
+    select c.id from ${schema}.callback c where c.settled_at is null and c.due_at is null order by c.id desc offset $1::bigint limit 1`,
 }
 
 /**
@@ -131,10 +131,10 @@ const freshEndStatement: Statement = {
  */
 const claimedFreshStatement: Statement = {
   name: 'ringback_claimed_fresh',
-  text: `
+  text: schema => `
     with ground as materialized (
-      select ${freshColumns}
-        from outbox.callback c
+      select ${freshColumns(schema)}
+        from ${schema}.callback c
        where c.settled_at is null and c.due_at is null and c.id > $1::bigint
        order by c.id
        limit $3
@@ -143,10 +143,10 @@ const claimedFreshStatement: Statement = {
 
 const claimedDueStatement: Statement = {
   name: 'ringback_claimed_due',
-  text: `
+  text: schema => `
     with ground as materialized (
-      select ${dueColumns}
-        from outbox.callback c
+      select ${dueColumns(schema)}
+        from ${schema}.callback c
        where c.due_at is not null and (c.due_at, c.id) > ($1::timestamptz, $4::bigint)
        order by c.due_at, c.id
        limit $3
@@ -155,13 +155,13 @@ const claimedDueStatement: Statement = {
 
 const parkedStatement: Statement = {
   name: 'ringback_parked',
-  text: `
+  text: schema => `
     with ground as materialized (
-      select ${columns}, 0::float8 as "dueInMs", true as late,
+      select ${columns(schema)}, 0::float8 as "dueInMs", true as late,
              json_build_object('origin', c.origin, 'id', c.id::text) as position, row_number() over (order by c.origin, c.id) as place
-        from outbox.callback c
+        from ${schema}.callback c
        where c.due_at = 'infinity' and (c.origin, c.id) > ($1::text, $4::bigint)
-         and ${isFree}
+         and ${isFree(schema)}
        order by c.origin, c.id
        limit $3
     ) ${picked()}`,
@@ -169,11 +169,11 @@ const parkedStatement: Statement = {
 
 const byKeyStatement: Statement = {
   name: 'ringback_by_key',
-  text: `
-    select ${columns}, ${standing}
+  text: schema => `
+    select ${columns(schema)}, ${standing}
       from (select ${keyOf('sent')} as key from unnest($1::text[]) as asked (sent)) wanted
      cross join lateral (
-       select * from outbox.callback c
+       select * from ${schema}.callback c
         where c.settled_at is null and c.ordering_key is not null
           and (c.ordering_key, c.id) >= (wanted.key, 0) and c.ordering_key <= wanted.key
         order by c.ordering_key, c.id
@@ -182,9 +182,9 @@ const byKeyStatement: Statement = {
 
 const byIdStatement: Statement = {
   name: 'ringback_by_id',
-  text: `
-    select ${columns}, ${standing}
-      from outbox.callback c
+  text: schema => `
+    select ${columns(schema)}, ${standing}
+      from ${schema}.callback c
      where c.id = any ($1::bigint[]) and c.settled_at is null`,
 }
 

@@ -1,15 +1,17 @@
 import { RowSecurityError, SchemaError } from '../errors.ts'
-import { migrationFiles, refuseNewer } from './migrate.ts'
+import { refuseNewer } from './migrate.ts'
 import type { Session, Statement } from './session.ts'
+import { migrationFiles } from './sql-files.ts'
 
 const appliedStatement: Statement = {
   name: 'ringback_applied',
-  text: 'select name from outbox.kysely_migration order by name',
+  text: schema => `select name from ${schema}.kysely_migration order by name`,
 }
 
 const triggerStatement: Statement = {
   name: 'ringback_trigger',
-  text: `select exists (select from pg_trigger where tgname = 'wake' and tgrelid = 'outbox.callback'::regclass) as found`,
+  text: schema =>
+    `select exists (select from pg_trigger where tgname = 'wake' and tgrelid = '${schema}.callback'::regclass) as found`,
 }
 
 /** @throws SchemaError when the schema is missing, too old or too new for this binary. */
@@ -28,9 +30,9 @@ export async function checkSchema(session: Session, schema: string): Promise<voi
 
 const rowSecurityStatement: Statement = {
   name: 'ringback_row_security',
-  text: `
+  text: schema => `
     select c.relname::text as table, current_user::text as role from pg_class c
-     where c.relnamespace = (select oid from pg_namespace where nspname = 'outbox') and c.relkind in ('r', 'p') and row_security_active(c.oid)
+     where c.relnamespace = (select oid from pg_namespace where nspname = '${schema}') and c.relkind in ('r', 'p') and row_security_active(c.oid)
      order by 1`,
 }
 

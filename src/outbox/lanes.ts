@@ -23,18 +23,19 @@ export interface Predecessor {
 
 const nameStatement: Statement = {
   name: 'ringback_name',
-  text: `select pg_try_advisory_lock(hashtextextended('ringback name outbox ' || $1, 0)) as locked`,
+  text: schema => `select pg_try_advisory_lock(hashtextextended('ringback name ${schema} ' || $1, 0)) as locked`,
 }
 
 const predecessorStatement: Statement = {
   name: 'ringback_predecessor',
-  text: `select pid, kernel, (extract(epoch from lease) * 1000)::float8 as "leaseMs" from outbox.relay where name = $1`,
+  text: schema =>
+    `select pid, kernel, (extract(epoch from lease) * 1000)::float8 as "leaseMs" from ${schema}.relay where name = $1`,
 }
 
 const enrolStatement: Statement = {
   name: 'ringback_enrol',
-  text: `
-    insert into outbox.relay (name, lease, pid, host, kernel, version)
+  text: schema => `
+    insert into ${schema}.relay (name, lease, pid, host, kernel, version)
     values ($1, $2 * interval '1 ms', $3, $4, $5, $6)
         on conflict (name) do update
        set incarnation = gen_random_uuid(), renewals = 0, started_at = clock_timestamp(), renewed_at = clock_timestamp(),
@@ -44,27 +45,27 @@ const enrolStatement: Statement = {
 
 const renewStatement: Statement = {
   name: 'ringback_renew',
-  text: `
-    update outbox.relay set renewals = renewals + 1, renewed_at = clock_timestamp()
+  text: schema => `
+    update ${schema}.relay set renewals = renewals + 1, renewed_at = clock_timestamp()
      where name = $1 and incarnation = $2
     returning pg_backend_pid() as pid, (extract(epoch from clock_timestamp()) * 1000)::float8 as "databaseMs"`,
 }
 
 const observeStatement: Statement = {
   name: 'ringback_observe',
-  text: `
-    select (select json_agg(json_build_object('lane', id, 'epoch', epoch::text, 'owner', owner) order by id) from outbox.lane) as lanes,
+  text: schema => `
+    select (select json_agg(json_build_object('lane', id, 'epoch', epoch::text, 'owner', owner) order by id) from ${schema}.lane) as lanes,
            (select coalesce(json_agg(json_build_object('name', name, 'incarnation', incarnation, 'renewals', renewals::text,
-                                                       'leaseMs', extract(epoch from lease) * 1000)), '[]') from outbox.relay) as relays`,
+                                                       'leaseMs', extract(epoch from lease) * 1000)), '[]') from ${schema}.relay) as relays`,
 }
 
 /**
  * Those of the lanes, given as two arrays, that still have the epoch they were seen with. Two relays may want the same lanes,
  * and a claim holds several: all lock them in the order of their ids.
  */
-const unchanged = (ids: string, epochs: string) => `unchanged as materialized (
+const unchanged = (schema: string, ids: string, epochs: string) => `unchanged as materialized (
       select l.id
-        from outbox.lane l
+        from ${schema}.lane l
         join unnest(${ids}::smallint[], ${epochs}::bigint[]) as seen (id, epoch) on l.id = seen.id and l.epoch = seen.epoch
        order by l.id
          for update of l
@@ -73,9 +74,9 @@ const unchanged = (ids: string, epochs: string) => `unchanged as materialized (
 /** The new epoch makes this wait for a claim that is under way in the lane, and the claim's successor fail. */
 const takeStatement: Statement = {
   name: 'ringback_take',
-  text: `
-    with ${unchanged('$2', '$3')}
-    update outbox.lane l set owner = $1, epoch = l.epoch + 1
+  text: schema => `
+    with ${unchanged(schema, '$2', '$3')}
+    update ${schema}.lane l set owner = $1, epoch = l.epoch + 1
       from unchanged
      where l.id = unchanged.id
     returning l.id as lane, l.epoch`,
@@ -100,15 +101,15 @@ const blockersStatement: Statement = {
 
 const releaseStatement: Statement = {
   name: 'ringback_release',
-  text: `
-    with ${unchanged('$1', '$2')}
-    update outbox.lane l set owner = null, epoch = l.epoch + 1 from unchanged where l.id = unchanged.id`,
+  text: schema => `
+    with ${unchanged(schema, '$1', '$2')}
+    update ${schema}.lane l set owner = null, epoch = l.epoch + 1 from unchanged where l.id = unchanged.id`,
 }
 
 const buryStatement: Statement = {
   name: 'ringback_bury',
-  text: `
-    delete from outbox.relay r
+  text: schema => `
+    delete from ${schema}.relay r
      using unnest($1::text[], $2::uuid[], $3::bigint[]) as dead (name, incarnation, renewals)
      where r.name = dead.name and r.incarnation = dead.incarnation and r.renewals = dead.renewals
     returning r.name`,
@@ -116,7 +117,7 @@ const buryStatement: Statement = {
 
 const leaveStatement: Statement = {
   name: 'ringback_leave',
-  text: `delete from outbox.relay where name = $1 and incarnation = $2`,
+  text: schema => `delete from ${schema}.relay where name = $1 and incarnation = $2`,
 }
 
 /** The name is held by this session's advisory lock from now on; false: another process has it. */

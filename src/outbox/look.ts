@@ -32,18 +32,18 @@ export interface Looked {
  */
 const lookStatement: Statement = {
   name: 'ringback_look',
-  text: `
+  text: schema => `
     select c.id, c.message_id as "messageId", c.status, c.attempts, c.lane, c.claimed_epoch as "claimedEpoch",
            case when c.due_at is null or c.due_at = 'infinity' then 0
                 else greatest(0, (extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8 end as "dueInMs",
            coalesce(c.expires_at <= clock_timestamp(), false) as expired,
-           not (${isFree}) as held, coalesce(c.due_at = 'infinity', false) as parked,
-           (select e.id from outbox.callback e
+           not (${isFree(schema)}) as held, coalesce(c.due_at = 'infinity', false) as parked,
+           (select e.id from ${schema}.callback e
              where e.settled_at is null and e.ordering_key is not null
                and e.ordering_key >= c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)
              order by e.ordering_key, e.id limit 1) as "blockedBy"
       from unnest($1::bigint[]) as wanted (id)
-      join outbox.callback c on ${isRow('wanted.id')}`,
+      join ${schema}.callback c on ${isRow('wanted.id')}`,
 }
 
 /** How these rows stand now; a row that is not there any more is not in the answer. */

@@ -1,12 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises'
 import { Kysely, type Migration, type MigrationProvider, Migrator, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { SchemaError, StandbyError } from '../errors.ts'
 import { rolesAndGrants } from './privileges.ts'
-import { inSchema } from './sql.ts'
-
-/** Works from src/outbox and from dist/outbox. */
-const folder = new URL('../../sql/migrations/', import.meta.url)
+import { migrationFiles, readSql } from './sql-files.ts'
 
 export interface MigrateOptions {
   readonly schema: string
@@ -62,15 +58,6 @@ function prepare(client: pg.PoolClient, done: (error?: Error) => void): void {
       set default_transaction_read_only = off; set default_transaction_isolation = 'read committed'; set check_function_bodies = on;
       set plpgsql.extra_errors = 'none'; set plpgsql.extra_warnings = 'none'; set default_table_access_method = heap`)
     .then(() => done(), done)
-}
-
-/** Names of the migrations this binary knows, oldest first. */
-export async function migrationFiles(): Promise<string[]> {
-  const names = await readdir(folder)
-  return names
-    .filter(name => name.endsWith('.sql'))
-    .map(name => name.slice(0, -4))
-    .sort()
 }
 
 /** @throws SchemaError when the database knows migrations that this binary does not. */
@@ -136,8 +123,8 @@ function provider(schema: string): MigrationProvider {
     async getMigrations(): Promise<Record<string, Migration>> {
       const migrations: Record<string, Migration> = {}
       for (const name of await migrationFiles()) {
-        const text = await readFile(new URL(`${name}.sql`, folder), 'utf8')
-        migrations[name] = { up: async db => void (await sql.raw(inSchema(text, schema)).execute(db)) }
+        const text = await readSql(`migrations/${name}.sql`, schema)
+        migrations[name] = { up: async db => void (await sql.raw(text).execute(db)) }
       }
       return migrations
     },
@@ -150,7 +137,7 @@ async function finish(db: Kysely<unknown>, { schema, wake }: MigrateOptions): Pr
     const key = `ringback migrate ${schema}`
     await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(transaction)
     // Though nothing was migrated: a restore may have lost them.
-    await sql.raw(inSchema(await rolesAndGrants(), schema)).execute(transaction)
+    await sql.raw(await rolesAndGrants(schema)).execute(transaction)
     if (wake !== 'keep') await setWake(transaction, schema, wake)
   })
 }
@@ -164,8 +151,8 @@ async function setWake(db: Kysely<unknown>, schema: string, wake: 'notify' | 'po
   const found = trigger.rows[0]?.found
   if (found === (wake === 'notify')) return
   const change = found
-    ? 'drop trigger if exists wake on outbox.callback'
-    : `create or replace trigger wake after insert on outbox.callback
-       for each statement execute function outbox.wake_after_change()`
-  await sql.raw(inSchema(change, schema)).execute(db)
+    ? `drop trigger if exists wake on ${schema}.callback`
+    : `create or replace trigger wake after insert on ${schema}.callback
+       for each statement execute function ${schema}.wake_after_change()`
+  await sql.raw(change).execute(db)
 }

@@ -1,12 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import type { Session, Statement } from './session.ts'
-import { inSchema } from './sql.ts'
-
-/** Works from src/outbox and from dist/outbox. */
-const file = new URL('../../sql/schema.sql', import.meta.url)
+import { readSql } from './sql-files.ts'
 
 /** The books of the migrations belong to Kysely, so sql/schema.sql cannot grant them. */
-const books = 'grant select on outbox.kysely_migration to outbox_relay, outbox_operator, outbox_reader;'
+const books = (schema: string) =>
+  `grant select on ${schema}.kysely_migration to ${schema}_relay, ${schema}_operator, ${schema}_reader;`
 
 /** What is granted (or, of PUBLIC, taken away), one privilege on one object, or on one column of it, to one role. */
 interface Privilege {
@@ -51,9 +48,9 @@ const wrongStatement: Statement = {
 }
 
 /** Creates the roles that are missing and gives each what it needs: parts of sql/schema.sql, which can be run again. */
-export async function rolesAndGrants(): Promise<string> {
-  const text = await readFile(file, 'utf8')
-  return [part(text, 'Roles'), part(text, 'Privileges'), books].join('\n')
+export async function rolesAndGrants(schema: string): Promise<string> {
+  const text = await readSql('schema.sql', schema)
+  return [part(text, 'Roles'), part(text, 'Privileges'), books(schema)].join('\n')
 }
 
 /**
@@ -61,7 +58,7 @@ export async function rolesAndGrants(): Promise<string> {
  * such as `outbox_relay lacks UPDATE (rev, status) on callback`. `migrate` puts all of it right.
  */
 export async function wrongPrivileges(session: Session): Promise<string[]> {
-  const wanted = privilegesIn(inSchema(await rolesAndGrants(), session.schema))
+  const wanted = privilegesIn(await rolesAndGrants(session.schema))
   const wrong = await session.rows<Wrong>(wrongStatement, [session.schema, JSON.stringify(wanted)])
   return [...new Set(wrong.map(sentence))]
 }

@@ -17,26 +17,26 @@ import { isRow } from './sql.ts'
  */
 const recordStatement: Statement = {
   name: 'ringback_record',
-  text: `
+  text: schema => `
     with r as materialized (
       select * from unnest($1::bigint[], $2::integer[], $3::bigint[], $4::text[], $5::integer[], $6::text[], $7::text[],
                            $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::text[], $13::bigint[], $15::uuid[])
         as r (id, attempt, epoch, outcome, http_status, error, excerpt, started_ms, finished_ms, status, retry_ms, reason, written_epoch, message_id)
     ), free as materialized (
       select r.*
-        from r join outbox.callback c on ${isRow('r.id')}
+        from r join ${schema}.callback c on ${isRow('r.id')}
        where c.attempts = r.attempt and c.claimed_epoch = r.epoch and c.message_id = r.message_id
          and (c.status = 'claimed' or c.status = 'pending' and r.status = 'delivered')
          for no key update of c skip locked
     ), written as (
-      insert into outbox.attempt (callback_id, message_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
+      insert into ${schema}.attempt (callback_id, message_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
       select id, message_id, attempt, written_epoch, clock_timestamp() - started_ms * interval '1 ms', clock_timestamp() - finished_ms * interval '1 ms',
              outcome, http_status, error, excerpt, $14
         from r
-       where id in (select id from free) or not exists (select from outbox.callback c where ${isRow('r.id')} and c.message_id <> r.message_id)
+       where id in (select id from free) or not exists (select from ${schema}.callback c where ${isRow('r.id')} and c.message_id <> r.message_id)
           on conflict do nothing
     ), done as (
-      update outbox.callback c
+      update ${schema}.callback c
          set status = free.status, rev = c.rev + 1, last_http_status = free.http_status, last_error = free.reason,
              due_at = case free.status when 'pending' then least(clock_timestamp() + free.retry_ms * interval '1 ms', c.expires_at) end,
              settled_at = case free.status when 'pending' then null else clock_timestamp() end,
@@ -45,7 +45,7 @@ const recordStatement: Statement = {
        where ${isRow('free.id')}
       returning c.id, c.url
     )
-    select id, case when id = any ($16::bigint[]) then outbox.hold_gone(url, '410 Gone, callback ' || id, $14) end as held from done order by id`,
+    select id, case when id = any ($16::bigint[]) then ${schema}.hold_gone(url, '410 Gone, callback ' || id, $14) end as held from done order by id`,
 }
 
 /**

@@ -2,7 +2,6 @@ import { Socket } from 'node:net'
 import pg from 'pg'
 import { StandbyError } from '../errors.ts'
 import { arrayLiteral } from './array-literal.ts'
-import { inSchema } from './sql.ts'
 
 /** What a relay's session is for. */
 export type Purpose = 'claim' | 'record' | 'read' | 'keep' | 'listen'
@@ -15,7 +14,13 @@ export function sessionName(purpose: Purpose, relay: string): string {
 /** A statement with a name, under which PostgreSQL keeps its plan. */
 export interface Statement {
   readonly name: string
-  readonly text: string
+  /** A function of the schema where it names anything of ours. A schema has a plain lower-case name, so nothing needs quoting. */
+  readonly text: string | ((schema: string) => string)
+}
+
+/** The SQL that PostgreSQL is sent. */
+export function textIn({ text }: Statement, schema: string): string {
+  return typeof text === 'string' ? text : text(schema)
 }
 
 export interface SessionOptions {
@@ -54,7 +59,7 @@ export class Session {
   readonly #client: pg.Client
   readonly #socket: Socket
   readonly #options: SessionOptions
-  readonly #texts = new Map<Statement, string>()
+  readonly #written = new WeakMap<Statement, pg.QueryConfig>()
   #lose: (reason: Error) => void = () => {}
   #open = true
   #peer: { readonly address: string; readonly port: number } | null = null
@@ -123,13 +128,11 @@ export class Session {
    * @throws pg.DatabaseError when PostgreSQL refuses the statement and the session goes on; any other error has ended it.
    */
   async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
-    const text = this.#textOf(statement)
-    const query = this.#options.prepared ? { name: statement.name, text } : { text }
     const parameters = values.map(value => (Array.isArray(value) ? arrayLiteral(value) : value))
-    return (await this.query({ ...query, values: parameters })).rows as Row[]
+    return (await this.query({ ...this.#write(statement), values: parameters })).rows as Row[]
   }
 
-  /** Runs a statement that is written for this session's schema; throws as `rows` does. */
+  /** Runs a statement that has no name; throws as `rows` does. */
   async query(query: pg.QueryConfig<unknown[]>, timeoutMs = this.#options.timeoutMs): Promise<pg.QueryResult> {
     if (!this.#open) throw new Error('the connection to the database is lost')
     try {
@@ -177,7 +180,7 @@ export class Session {
 
   /** Runs text that may hold several statements or settings. */
   async run(text: string): Promise<void> {
-    await this.query({ text: inSchema(text, this.#options.schema) })
+    await this.query({ text })
   }
 
   /**
@@ -240,13 +243,15 @@ export class Session {
     this.#lose(reason)
   }
 
-  #textOf(statement: Statement): string {
-    let text = this.#texts.get(statement)
-    if (text === undefined) {
-      text = inSchema(statement.text, this.#options.schema)
-      this.#texts.set(statement, text)
+  /** Once for each statement: some run hundreds of times a second. */
+  #write(statement: Statement): pg.QueryConfig {
+    let written = this.#written.get(statement)
+    if (written === undefined) {
+      const text = textIn(statement, this.schema)
+      written = this.#options.prepared ? { name: statement.name, text } : { text }
+      this.#written.set(statement, written)
     }
-    return text
+    return written
   }
 }
 

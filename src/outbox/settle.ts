@@ -4,11 +4,11 @@ import type { Session, Statement } from './session.ts'
 import { isRow } from './sql.ts'
 
 /** The pending rows of my lanes, among those wanted, that `condition` holds for and that nobody has locked. */
-const free = (condition: string) => `
-    with ${mine}, free as materialized (
+const free = (schema: string, condition: string) => `
+    with ${mine(schema)}, free as materialized (
       select c.id
         from unnest($1::bigint[]) as wanted (id)
-        join outbox.callback c on ${isRow('wanted.id')}
+        join ${schema}.callback c on ${isRow('wanted.id')}
        where c.lane = any (array(select id from mine)) and c.status = 'pending' and (${condition})
          for no key update of c skip locked
     )`
@@ -16,8 +16,8 @@ const free = (condition: string) => `
 /** Past `expires_at` no attempt starts; the row ends here, without an attempt. */
 const expireStatement: Statement = {
   name: 'ringback_expire',
-  text: `${free('c.expires_at <= clock_timestamp()')}
-    update outbox.callback c
+  text: schema => `${free(schema, 'c.expires_at <= clock_timestamp()')}
+    update ${schema}.callback c
        set status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1,
            last_error = 'expired' || coalesce('; last attempt: ' || c.last_error, '')
       from free
@@ -32,16 +32,16 @@ const expireStatement: Statement = {
  */
 const parkStatement: Statement = {
   name: 'ringback_park',
-  text: `${free('c.due_at is null or c.due_at <= clock_timestamp()')}
-    update outbox.callback c set due_at = 'infinity', rev = c.rev + 1 from free where ${isRow('free.id')}
+  text: schema => `${free(schema, 'c.due_at is null or c.due_at <= clock_timestamp()')}
+    update ${schema}.callback c set due_at = 'infinity', rev = c.rev + 1 from free where ${isRow('free.id')}
     returning c.id`,
 }
 
 /** What can never be claimed, since its own values are refused, ends here. */
 const giveUpStatement: Statement = {
   name: 'ringback_give_up',
-  text: `${free('true')}
-    update outbox.callback c
+  text: schema => `${free(schema, 'true')}
+    update ${schema}.callback c
        set status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1,
            last_error = ($4::text[])[array_position($1::bigint[], c.id)]
       from free

@@ -1,11 +1,4 @@
-/**
- * SQL is written for the schema `outbox`, so that it can be read, copied into psql and run as it stands. For another
- * schema the word is replaced: as a name (`outbox.callback`), as a prefix (`outbox_relay`), as the channel ('outbox').
- * Options allow only plain lower-case names, so nothing needs quoting.
- */
-export function inSchema(text: string, schema: string): string {
-  return schema === 'outbox' ? text : text.replace(/\boutbox(?=\b|_)/g, schema)
-}
+/** Parts that several statements share. Those that name a table are functions of the schema. */
 
 /**
  * `c.id` equals `id`, in a way that nothing but the index on id can serve. A plan is kept for long, and may have been made
@@ -32,9 +25,9 @@ const origins = `array[c.origin, split_part(c.origin, '/', 1)]`
  * True for a callback `c` that no hold stops. An origin without holds pays one look into an index; with `offset 0` another's
  * `rest` is worked out once. `= any (array[...])`: of a plain `=` the planner may make a hash table of all holds, once a statement.
  */
-export const isFree = `(
-           exists (select from outbox.hold h where h.origin = any (${origins}))
-           and (select exists (select from outbox.hold h where not h.exact and h.origin = any (${origins}) and outbox.is_below(asked.rest, h.rest))
-                    or exists (select from outbox.hold h where h.exact and h.origin = any (array[c.origin]) and h.rest = any (array[asked.rest]))
-                  from (select outbox.rest_of(c.url) as rest offset 0) asked)
+export const isFree = (schema: string) => `(
+           exists (select from ${schema}.hold h where h.origin = any (${origins}))
+           and (select exists (select from ${schema}.hold h where not h.exact and h.origin = any (${origins}) and ${schema}.is_below(asked.rest, h.rest))
+                    or exists (select from ${schema}.hold h where h.exact and h.origin = any (array[c.origin]) and h.rest = any (array[asked.rest]))
+                  from (select ${schema}.rest_of(c.url) as rest offset 0) asked)
          ) is not true`

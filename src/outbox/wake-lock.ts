@@ -1,18 +1,22 @@
 import type { Session, Statement } from './session.ts'
 
-const key = `hashtextextended('ringback wake outbox', 0)`
+const key = (schema: string) => `hashtextextended('ringback wake ${schema}', 0)`
 
-const tryLockStatement: Statement = { name: 'ringback_sleep', text: `select pg_try_advisory_lock(${key}) as got` }
+const tryLockStatement: Statement = {
+  name: 'ringback_sleep',
+  text: schema => `select pg_try_advisory_lock(${key(schema)}) as got`,
+}
 
 const tryShareStatement: Statement = {
   name: 'ringback_share',
-  text: `select case when pg_try_advisory_lock_shared(${key}) then pg_advisory_unlock_shared(${key}) else false end as got`,
+  text: schema =>
+    `select case when pg_try_advisory_lock_shared(${key(schema)}) then pg_advisory_unlock_shared(${key(schema)}) else false end as got`,
 }
 
 /** Letting go is announced: peers that slept because this relay held the lock must look for themselves from now on. */
 const unlockStatement: Statement = {
   name: 'ringback_wake',
-  text: `select pg_advisory_unlock(${key}) as got, pg_notify('outbox', '')`,
+  text: schema => `select pg_advisory_unlock(${key(schema)}) as got, pg_notify('${schema}', '')`,
 }
 
 /** The advisory lock behind the wake protocol (see `wake.ts`), held by one session. */

@@ -136,12 +136,12 @@ t.test('a missing schema is exit code 3, with what to run', async t => {
 
 t.test('another schema has its own channel, lanes and roles', async t => {
   const stage = await Stage.set(t)
-  await migrate({ connectionString: stage.database.url }, { schema: 'second', wake: 'keep' })
-  await stage.relay({ schema: 'second' })
-  await stage.client.query('insert into second.callback (url) values ($1)', [stage.receiver.url('/second')])
+  await migrate({ connectionString: stage.database.url }, { schema: 'x9_outbox_y', wake: 'keep' })
+  await stage.relay({ schema: 'x9_outbox_y' })
+  await stage.client.query('insert into x9_outbox_y.callback (url) values ($1)', [stage.receiver.url('/second')])
   await stage.receiver.until(arrivals => arrivals.length === 1)
   await eventually(async () => {
-    const { rows } = await stage.client.query('select status from second.callback')
+    const { rows } = await stage.client.query('select status from x9_outbox_y.callback')
     assert.deepEqual(rows, [{ status: 'delivered' }])
   })
 })

@@ -25,13 +25,17 @@ t.test('a server as it comes, with a relay, is well; as a standby it is told wha
   const server = await embeddedPostgres()
   t.teardown(() => server.remove())
   const there = (...argv: string[]) => ringback(['doctor', ...argv], { DATABASE_URL: server.url })
-  await migrate({ connectionString: server.url }, { schema: 'outbox', wake: 'notify' })
-  await withClient(server.url, client =>
-    client.query(`
-      insert into outbox.relay (name, lease, pid, host, kernel, version) values ('a', '1 h', 7, 'h', 'k', '1');
-      update outbox.lane set owner = 'a'`),
-  )
-  t.match(await there(), { code: 0, out: /^\d\d checks, nothing found\n$/, err: '' })
+  // In this order: what asks for the wrong schema does not find it.
+  for (const schema of ['x9_outbox_y', 'outbox']) {
+    await migrate({ connectionString: server.url }, { schema, wake: 'notify' })
+    await withClient(server.url, client =>
+      client.query(`
+        insert into ${schema}.relay (name, lease, pid, host, kernel, version) values ('a', '1 h', 7, 'h', 'k', '1');
+        update ${schema}.lane set owner = 'a'`),
+    )
+    const found = await there('--schema', schema)
+    t.match(found, { code: 0, out: /^\d\d checks, nothing found\n$/, err: '' }, schema)
+  }
   t.match(JSON.parse((await there('--json')).out), { schema: 'outbox', findings: [], notMade: [], notLookedAt: [] })
 
   await server.stop()

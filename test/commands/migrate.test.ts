@@ -22,15 +22,15 @@ t.test('a dry run says what would be applied; the run applies it, once', async t
 })
 
 t.test('several outboxes live in one database, each under its own name', async t => {
-  t.same(await migrate('--schema', 'other_outbox'), applied('other_outbox'))
-  await client.query(`insert into other_outbox.callback (url) values ('https://a.test/')`)
-  t.match(await ringback(['status', '--schema', 'other_outbox'], env), { out: /schema other_outbox\nwaiting: 1 due/ })
-  t.match(await ringback(['attempts', '1', '--schema', 'other_outbox'], env), {
+  t.same(await migrate('--schema', 'x9_outbox_y'), applied('x9_outbox_y'))
+  await client.query(`insert into x9_outbox_y.callback (url) values ('https://a.test/')`)
+  t.match(await ringback(['status', '--schema', 'x9_outbox_y'], env), { out: /schema x9_outbox_y\nwaiting: 1 due/ })
+  t.match(await ringback(['attempts', '1', '--schema', 'x9_outbox_y'], env), {
     code: 0,
     out: /pending after 0 attempts/,
   })
-  await client.query(`update other_outbox.callback set status = 'cancelled'`)
-  t.match(await ringback(['replay', '--id', '1', '--schema', 'other_outbox'], env), { code: 0 })
+  await client.query(`update x9_outbox_y.callback set status = 'cancelled'`)
+  t.match(await ringback(['replay', '--id', '1', '--schema', 'x9_outbox_y'], env), { code: 0 })
   t.match(await ringback(['status'], env), { out: /waiting: 0 due/ })
 })
 

@@ -3,7 +3,7 @@ import { claim } from '../../src/outbox/claim.ts'
 import { noEnd, readDue, readFresh, readIds, readKeys, readParked } from '../../src/outbox/fetch.ts'
 import { look } from '../../src/outbox/look.ts'
 import { record } from '../../src/outbox/record.ts'
-import type { Session, Statement } from '../../src/outbox/session.ts'
+import { type Session, type Statement, textIn } from '../../src/outbox/session.ts'
 import { expire, giveUp, park } from '../../src/outbox/settle.ts'
 import { nodesOf, type Plan } from '../fixtures/plan.ts'
 import { allLanes, Stage, waiting } from './stage.ts'
@@ -27,7 +27,7 @@ async function planOf(run: (session: Session) => Promise<unknown>, cache: string
   const nodes: Plan[] = []
   const explaining = {
     async rows(statement: Statement, values: readonly unknown[]): Promise<never> {
-      const text = `explain (format json) ${statement.text}`
+      const text = `explain (format json) ${textIn(statement, 'outbox')}`
       const rows = await stage.session.rows<{ 'QUERY PLAN': [{ Plan: Plan }] }>({ name: '', text }, values)
       nodes.push(...rows.flatMap(row => nodesOf(row['QUERY PLAN'][0].Plan)))
       throw new Error('explained')

@@ -1,4 +1,4 @@
-import type { Session } from '../../outbox/session.ts'
+import type { Session, Statement } from '../../outbox/session.ts'
 
 /** What one check found. */
 export interface Finding {
@@ -61,7 +61,7 @@ export function list(names: readonly string[]): string {
 }
 
 /** The only row of a statement that returns just one. */
-export async function rowOf<Row>(session: Session, name: string, text: string): Promise<Row> {
+export async function rowOf<Row>(session: Session, name: string, text: Statement['text']): Promise<Row> {
   const [row] = await session.rows<Row>({ name, text })
   if (!row) throw new Error(`the statement ${name} must return a row`)
   return row

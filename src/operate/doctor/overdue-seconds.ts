@@ -10,10 +10,10 @@ export async function readOverdueSeconds(session: Session): Promise<number | nul
   const { overdue } = await rowOf<{ overdue: number | null }>(
     session,
     'ringback_overdue',
-    `select extract(epoch from now() - least(
-              (select created_at from outbox.callback
+    schema => `select extract(epoch from now() - least(
+              (select created_at from ${schema}.callback
                 where settled_at is null and due_at is null and status = 'pending' order by id limit 1),
-              (select due_at from outbox.callback
+              (select due_at from ${schema}.callback
                 where due_at is not null and due_at <= now() and status = 'pending' order by due_at, id limit 1)))::float8 as overdue`,
   )
   return overdue

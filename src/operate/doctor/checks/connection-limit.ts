@@ -12,8 +12,8 @@ export const connectionLimit = check<Limits>({
   read: session =>
     session.rows({
       name: 'ringback_connection_limits',
-      text: `
-        select 'role ' || r.rolname as of, r.rolconnlimit::float8 as limit from pg_roles r where r.rolconnlimit >= 0 and ${isRelayRole}
+      text: schema => `
+        select 'role ' || r.rolname as of, r.rolconnlimit::float8 as limit from pg_roles r where r.rolconnlimit >= 0 and ${isRelayRole(schema)}
          union all
         select 'this database', datconnlimit::float8 from pg_database where datname = current_database() and datconnlimit >= 0
          order by 1`,

@@ -3,7 +3,11 @@ import { check, rowOf, warning } from '../check.ts'
 export const dead = check<{ readonly count: number }>({
   name: 'dead',
   read: session =>
-    rowOf(session, 'ringback_dead', 'select count(*)::float8 as count from outbox.callback where dead_at is not null'),
+    rowOf(
+      session,
+      'ringback_dead',
+      schema => `select count(*)::float8 as count from ${schema}.callback where dead_at is not null`,
+    ),
   judge: ({ count }) =>
     count === 0
       ? null

@@ -36,7 +36,7 @@ const claimed: readonly string[] = ['status', 'attempts', 'claimed_at', 'claimed
 function readIndexes(session: Session): Promise<Index[]> {
   return session.rows({
     name: 'ringback_indexes',
-    text: `
+    text: schema => `
       select x.relname as index, c.relname || '.' || x.relname as name, i.indisvalid as valid,
              array(select a.attname::text from pg_attribute a
                     where a.attrelid = i.indrelid and a.attnum > 0
@@ -45,7 +45,7 @@ function readIndexes(session: Session): Promise<Index[]> {
                                and d.refclassid = 'pg_class'::regclass and d.refobjid = i.indrelid and d.refobjsubid = a.attnum))
                     order by a.attnum) as columns
         from pg_index i join pg_class x on x.oid = i.indexrelid join pg_class c on c.oid = i.indrelid
-       where ${isOurTable} order by 2`,
+       where ${isOurTable(schema)} order by 2`,
   })
 }
 

@@ -7,7 +7,8 @@ export const rowSecurity = check<readonly { readonly table: string }[]>({
   read: session =>
     session.rows({
       name: 'ringback_row_security_tables',
-      text: `select c.relname::text as table from pg_class c where c.relrowsecurity and ${isOurTable} order by 1`,
+      text: schema =>
+        `select c.relname::text as table from pg_class c where c.relrowsecurity and ${isOurTable(schema)} order by 1`,
     }),
   judge: tables =>
     tables.length === 0

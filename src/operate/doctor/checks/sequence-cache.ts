@@ -6,7 +6,8 @@ export const sequenceCache = check<{ readonly cache: number }>({
     rowOf(
       session,
       'ringback_sequence',
-      `select seqcache::float8 as cache from pg_sequence where seqrelid = pg_get_serial_sequence('outbox.callback', 'id')::regclass`,
+      schema =>
+        `select seqcache::float8 as cache from pg_sequence where seqrelid = pg_get_serial_sequence('${schema}.callback', 'id')::regclass`,
     ),
   judge: ({ cache }) =>
     cache === 1

@@ -27,13 +27,13 @@ const dueFor = 10
  */
 const candidatesStatement: Statement = {
   name: 'ringback_stall_candidates',
-  text: `
+  text: schema => `
     with waiting as materialized (
       (select c.id, c.url, c.ordering_key, c.origin, c.status, c.attempts > c.budget_from as tried, c.created_at as since
-         from outbox.callback c where c.settled_at is null and c.due_at is null order by c.id limit ${entries})
+         from ${schema}.callback c where c.settled_at is null and c.due_at is null order by c.id limit ${entries})
        union all
       (select c.id, c.url, c.ordering_key, c.origin, c.status, c.attempts > c.budget_from, c.due_at
-         from outbox.callback c where c.due_at is not null order by c.due_at, c.id limit ${entries})
+         from ${schema}.callback c where c.due_at is not null order by c.due_at, c.id limit ${entries})
     ), busy as materialized (
       select distinct origin from waiting where tried or status = 'claimed'
     )
@@ -41,18 +41,18 @@ const candidatesStatement: Statement = {
       from waiting c
      where c.status = 'pending' and c.since < clock_timestamp() - interval '${dueFor} s' and c.origin not in (select origin from busy)
        and (c.ordering_key is null or not exists (
-             select from outbox.callback e
+             select from ${schema}.callback e
               where e.settled_at is null and e.ordering_key is not null
                 and e.ordering_key = c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)))
-       and ${isFree}
+       and ${isFree(schema)}
      order by c.since limit ${candidates}`,
 }
 
 const untouchedStatement: Statement = {
   name: 'ringback_stall_untouched',
-  text: `
+  text: schema => `
     select count(*)::float8 as count from unnest($1::bigint[]) as wanted (id)
-      join outbox.callback c on ${isRow('wanted.id')} where c.status = 'pending' and c.attempts = c.budget_from`,
+      join ${schema}.callback c on ${isRow('wanted.id')} where c.status = 'pending' and c.attempts = c.budget_from`,
 }
 
 /** null: relays send what can be sent, or none lives. */

@@ -20,11 +20,11 @@ export const tableLocks = check<readonly TableLock[]>({
   read: session =>
     session.rows({
       name: 'ringback_table_locks',
-      text: `
+      text: schema => `
         select c.relname::text as table, l.mode, l.pid, coalesce(a.application_name, '') as application, coalesce(a.usename::text, '') as role,
                coalesce(extract(epoch from clock_timestamp() - a.xact_start), 0)::float8 as seconds
           from pg_locks l
-          join pg_class c on c.oid = l.relation and c.relnamespace = (select oid from pg_namespace where nspname = 'outbox')
+          join pg_class c on c.oid = l.relation and c.relnamespace = (select oid from pg_namespace where nspname = '${schema}')
           left join pg_stat_activity a on a.pid = l.pid
          where l.locktype = 'relation' and l.granted and l.database = (select oid from pg_database where datname = current_database())
            and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') and l.pid <> pg_backend_pid()

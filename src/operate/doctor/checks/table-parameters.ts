@@ -16,7 +16,8 @@ const own: Readonly<Record<string, string>> = {
 }
 
 function readParameters(session: Session): Promise<Parameters> {
-  const text = `select coalesce(reloptions, '{}') as parameters from pg_class where oid = 'outbox.callback'::regclass`
+  const text = (schema: string) =>
+    `select coalesce(reloptions, '{}') as parameters from pg_class where oid = '${schema}.callback'::regclass`
   return rowOf(session, 'ringback_parameters', text)
 }
 

@@ -19,13 +19,13 @@ export const timeouts = check<readonly Timeout[]>({
   read: session =>
     session.rows({
       name: 'ringback_timeouts',
-      text: `
+      text: schema => `
         with found as (
           select case when s.setrole = 0 then 'this database' else 'role ' || r.rolname end as of,
                  split_part(entry, '=', 1) as name, split_part(entry, '=', 2) as value
             from pg_db_role_setting s left join pg_roles r on r.oid = s.setrole, unnest(s.setconfig) entry
            where (s.setdatabase = 0 or s.setdatabase = (select oid from pg_database where datname = current_database()))
-             and (s.setrole = 0 or r.rolname = session_user or ${isRelayRole})
+             and (s.setrole = 0 or r.rolname = session_user or ${isRelayRole(schema)})
            union all
           select 'the server', name, reset_val from pg_settings where source in ('configuration file', 'command line')
         )

@@ -23,12 +23,12 @@ export const optionalTrigger = 'callback.wake'
 function readActs(session: Session): Promise<Act[]> {
   return session.rows({
     name: 'ringback_acts',
-    text: `
+    text: schema => `
       select 'trigger' as kind, c.relname || '.' || g.tgname as name, g.tgenabled in ('O', 'A') as enabled
-        from pg_trigger g join pg_class c on c.oid = g.tgrelid where not g.tgisinternal and ${isOurTable}
+        from pg_trigger g join pg_class c on c.oid = g.tgrelid where not g.tgisinternal and ${isOurTable(schema)}
        union all
       select 'rule', c.relname || '.' || r.rulename, r.ev_enabled in ('O', 'A')
-        from pg_rewrite r join pg_class c on c.oid = r.ev_class where ${isOurTable}
+        from pg_rewrite r join pg_class c on c.oid = r.ev_class where ${isOurTable(schema)}
        order by 1, 2`,
   })
 }

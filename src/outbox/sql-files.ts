@@ -1,0 +1,37 @@
+/**
+ * The files under sql/ are written for the schema `outbox`, so that they can be read, copied into psql and run as they stand.
+ * `migrate` writes the name of another schema in its place.
+ */
+import { readdir, readFile } from 'node:fs/promises'
+
+/** Works from src/outbox and from dist/outbox. */
+const folder = new URL('../../sql/', import.meta.url)
+
+/** Where the files name the schema: elsewhere the word is prose. Roles, the notification channel and locks are named after it. */
+const places = [
+  /\boutbox(?=\.\w)/,
+  /\boutbox(?=_(producer|relay|operator|reader)\b)/,
+  /(?<=\bschema (if not exists )?)outbox\b/,
+  /(?<=')outbox(?=')/,
+  /(?<='ringback (wake|hold) )outbox\b/,
+]
+const anyPlace = new RegExp(places.map(({ source }) => source).join('|'), 'g')
+
+/** SQL of a file, for another schema. A schema has a plain lower-case name, so nothing needs quoting. */
+export function inSchema(text: string, schema: string): string {
+  return text.replace(anyPlace, schema)
+}
+
+/** @param path below sql/, such as `schema.sql`. */
+export async function readSql(path: string, schema: string): Promise<string> {
+  return inSchema(await readFile(new URL(path, folder), 'utf8'), schema)
+}
+
+/** Names of the migrations this binary knows, oldest first. */
+export async function migrationFiles(): Promise<string[]> {
+  const names = await readdir(new URL('migrations/', folder))
+  return names
+    .filter(name => name.endsWith('.sql'))
+    .map(name => name.slice(0, -4))
+    .sort()
+}
