@@ -34,24 +34,8 @@ export function* record(db: Database, values: readonly unknown[]): Answer {
 }
 
 function recordedOf(values: readonly unknown[]): Recorded[] {
-  const [
-    ids,
-    attempts,
-    epochs,
-    outcomes,
-    statuses,
-    ,
-    ,
-    started,
-    finished,
-    becomes,
-    retries,
-    reasons,
-    written,
-    ,
-    messages,
-    gone,
-  ] = values as unknown[][]
+  const [ids, messages, attempts, epochs, written, ...more] = values as unknown[][]
+  const [outcomes, statuses, , , started, finished, becomes, retries, reasons, gone] = more
   return (ids ?? []).map((id, n) => ({
     id: Number(id),
     attempt: Number(attempts?.[n]),
@@ -65,7 +49,7 @@ function recordedOf(values: readonly unknown[]): Recorded[] {
     reason: reasons?.[n] as string | null,
     writtenEpoch: Number(written?.[n]),
     messageId: messages?.[n] as string,
-    holdsUrl: gone?.includes(id) === true,
+    holdsUrl: gone?.[n] === true,
   }))
 }
 
