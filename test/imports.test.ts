@@ -25,6 +25,7 @@ const rooms: Readonly<Record<string, string>> = {
   'ipaddr.js': 'delivery',
   yaml: 'config',
   leven: 'config',
+  valibot: 'config',
   pino: 'log',
   'pino-pretty': 'log',
   tinyqueue: 'sequencer',

@@ -1,28 +1,25 @@
 /**
  * From arguments and environment to a valid, frozen config; or to one error that names all faults at once, so that nobody
- * has to mend them one by one. The path of a value: text as given -> read by its type -> held against the invariants.
+ * has to mend them one by one. The path of a value: text as given -> read by its schema -> held against the invariants.
  *
  * A flag wins over its variable, the last of two equal flags wins, an empty variable counts as not set. Variables of other
  * commands' options are left alone, since one environment serves all commands; unknown ones are faults, since a misspelt
  * variable would silently leave the default in force. Files that an option names are read here too, so that what is wrong
  * with them is said at the same time.
  */
-
+import * as v from 'valibot'
 import { UsageError } from '../errors.ts'
 import type { Destinations } from '../policy/destinations.ts'
-import { fromArguments } from './arguments.ts'
+import { fromArguments, type Given } from './arguments.ts'
 import { databaseUrlIn, resolveDatabaseUrl } from './database-url.ts'
 import { readDestinations } from './destinations-file.ts'
 import { type Environment, fromEnvironment, refuseUnverified } from './environment.ts'
-import type { Faults } from './given.ts'
-import { type CommandName, type ConfigOf, commands, type Values } from './options.ts'
-import { holdInvariants } from './rules.ts'
-import { readValues } from './values.ts'
+import { holdInvariants } from './invariants.ts'
+import { type CommandName, type ConfigOf, commands, flagOf, type OptionKey, optionsOf, type Values } from './options.ts'
 import { quote, suggest } from './wording.ts'
 
 export { durationMs, durationText } from './duration.ts'
 export type { Environment } from './environment.ts'
-export { defaultText } from './wording.ts'
 
 export type RunConfig = ConfigOf<'run'>
 export type MigrateConfig = ConfigOf<'migrate'>
@@ -45,16 +42,38 @@ export function parse<C extends CommandName>(
   env: Environment,
   nowMs: number = Date.now(),
 ): { readonly config: ConfigOf<C> } {
-  const faults: Faults = []
+  const faults: string[] = []
   const given = new Map([...fromEnvironment(env, faults), ...fromArguments(command, argv, faults)])
   const values = readValues(command, given, nowMs, faults)
   holdInvariants(values, given, faults)
   resolveDatabaseUrl(values, given, faults)
   if (command === 'run') refuseUnverified(env, faults)
-  const read = Object.fromEntries(values) as unknown as Values
-  const made = command === 'run' ? { destinations: readDestinations(read, faults) } : {}
+  const made = command === 'run' ? { destinations: readDestinations(values as RunConfig, faults) } : {}
   if (faults.length > 0) throw new UsageError(`ringback ${command}`, faults, `ringback ${command} --help`)
-  return Object.freeze({ config: Object.freeze({ ...read, ...made }) as ConfigOf<C> })
+  return Object.freeze({ config: Object.freeze({ ...values, ...made }) as ConfigOf<C> })
+}
+
+/** A value that cannot be read is a fault and stays out, so that no invariant is held against it. */
+function readValues(
+  command: CommandName,
+  given: ReadonlyMap<OptionKey, Given>,
+  nowMs: number,
+  faults: string[],
+): Partial<Values> {
+  const values: Partial<Record<OptionKey, unknown>> = {}
+  for (const [key, option] of optionsOf(command)) {
+    const written = given.get(key)
+    if (written === undefined && option.argument !== 'required') {
+      values[key] = option.default
+      continue
+    }
+    const { text, from } = written ?? { text: '', from: 'argument' }
+    const schema = typeof option.schema === 'function' ? option.schema(nowMs) : option.schema
+    const { success, output, issues } = v.safeParse(schema, text)
+    if (success) values[key] = output
+    else faults.push(...issues.map(({ message }) => `${flagOf(option)} (${from}): ${message}`))
+  }
+  return values as Partial<Values>
 }
 
 /**
@@ -63,7 +82,7 @@ export function parse<C extends CommandName>(
  * @throws UsageError with every fault.
  */
 export function readAgain(config: RunConfig): Destinations {
-  const faults: Faults = []
+  const faults: string[] = []
   const destinations = readDestinations(config, faults)
   if (faults.length > 0) throw new UsageError('ringback run', faults, 'ringback run --help')
   return destinations

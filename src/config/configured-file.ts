@@ -1,30 +1,48 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
-import type { Field } from './field.ts'
+import { resolve } from 'node:path'
+import { type Refuse, reads } from './reading.ts'
 import { codeOf, quote } from './wording.ts'
 
+type Access = 'public' | 'secret'
+
 /**
- * Reads the file whose path, absolute or from the folder of the configuration file on, is the text of `field`.
+ * The path of a file, absolute or from `folder` on, as what `read` makes of its content.
  *
  * @param what the file holds, for the faults.
  * @param access `secret`: nobody but its owner may have any right to it. Root's file may be read by its group where the relay
  *   is not root: so systemd (LoadCredential) and Kubernetes (fsGroup) hand secrets over, and there is no other way to read it.
- * @returns null, with a fault, when it cannot be read or is open to others.
+ * @param read null when it refuses the content, of which it repeats nothing.
  */
-export function readConfiguredFile(field: Field, what: string, access: 'public' | 'secret'): string | null {
+export function fileOf<T>(
+  folder: string,
+  what: string,
+  access: Access,
+  read: (content: string, refuse: Refuse, path: string) => T | null,
+) {
   const expected = `the path of a readable file that holds ${what}`
-  const path = field.text
-  if (!path) return field.refuse(expected)
+  return reads(expected, (path, refuse) => {
+    if (path === '') return null
+    const content = contentOf(resolve(folder, path), access)
+    if ('code' in content) return refuse(expected, `${quote(path)}, which cannot be read (${content.code})`)
+    if ('text' in content) return read(content.text, refuse, path)
+    return refuse(`that only its owner may use ${quote(path)}, as after chmod 600`, `mode ${content.mode}`)
+  })
+}
+
+/** A text; or why there is none: the system's code, or a mode that lets others at a secret. */
+function contentOf(
+  path: string,
+  access: Access,
+): { readonly text: string } | { readonly code: string } | { readonly mode: string } {
   let opened: number | undefined
   try {
-    opened = openSync(resolve(dirname(field.file), path), 'r')
+    opened = openSync(path, 'r')
     // Of what was opened, since the path may lead to another file a moment later. Windows has no such modes.
     const { mode, uid } = fstatSync(opened)
-    if (access === 'public' || process.platform === 'win32' || isPrivate(mode, uid, process.getuid?.()))
-      return readFileSync(opened, 'utf8')
-    return field.refuse(`that only its owner may use ${quote(path)}, as after chmod 600`, `mode ${octal(mode)}`)
+    const isOpen = access === 'secret' && process.platform !== 'win32' && !isPrivate(mode, uid, process.getuid?.())
+    return isOpen ? { mode: octal(mode) } : { text: readFileSync(opened, 'utf8') }
   } catch (error) {
-    return field.refuse(expected, `${quote(path)}, which cannot be read (${codeOf(error)})`)
+    return { code: codeOf(error) }
   } finally {
     if (opened !== undefined) closeSync(opened)
   }

@@ -1,50 +1,43 @@
 import { readFileSync } from 'node:fs'
-import type { Faults, Given, Value } from './given.ts'
-import { type OptionKey, options } from './options.ts'
-import { codeOf, flagOf, quote } from './wording.ts'
+import { messageOf } from '../errors.ts'
+import type { Given } from './arguments.ts'
+import { flagOf, type OptionKey, options, type Values } from './options.ts'
+import { codeOf, quote } from './wording.ts'
+
+type Writable<T> = { -readonly [K in keyof T]?: T[K] }
 
 /** A file keeps the password off the command line and out of the environment. Its content becomes `databaseUrl`. */
 export function resolveDatabaseUrl(
-  values: Map<OptionKey, Value>,
+  values: Writable<Values>,
   given: ReadonlyMap<OptionKey, Given>,
-  faults: Faults,
+  faults: string[],
 ): void {
-  const file = values.get('databaseUrlFile')
-  if (typeof file !== 'string' || values.get('databaseUrl') !== null) return
-  const url = contentOf(file)
-  if ('text' in url && options.databaseUrl.accepts(url.text)) {
-    values.set('databaseUrl', url.text)
-    return
+  if (!values.databaseUrlFile || values.databaseUrl !== null) return
+  try {
+    values.databaseUrl = databaseUrlIn(values.databaseUrlFile, ` (${given.get('databaseUrlFile')?.from})`)
+  } catch (error) {
+    faults.push(messageOf(error))
   }
-  const { expected } = options.databaseUrlFile
-  const from = given.get('databaseUrlFile')?.from
-  faults.push(
-    `${flagOf(options.databaseUrlFile)} (${from}): expected ${expected}; got ${quote(file)}, which ${whyNot(url)}`,
-  )
 }
 
 /**
  * What the file holds now: a password may have been rotated since the start.
  *
+ * @param from where the name of the file came from, for the fault.
  * @throws Error that repeats nothing of it, when it is no URL of a database just now.
  */
-export function databaseUrlIn(file: string): string {
-  const url = contentOf(file)
-  if ('text' in url && options.databaseUrl.accepts(url.text)) return url.text
-  throw new Error(`${flagOf(options.databaseUrlFile)}: ${quote(file)} ${whyNot(url)}`)
-}
-
-function whyNot(url: Content): string {
-  if ('fault' in url) return url.fault
-  return url.text === '' ? 'is empty' : 'holds something else, which is not shown'
-}
-
-type Content = { readonly text: string } | { readonly fault: string }
-
-function contentOf(file: string): Content {
-  try {
-    return { text: readFileSync(file, 'utf8').trim() }
-  } catch (error) {
-    return { fault: `cannot be read (${codeOf(error)})` }
+export function databaseUrlIn(file: string, from = ''): string {
+  const refuse = (why: string, cause?: unknown): never => {
+    const { expected } = options.databaseUrlFile
+    const what = `${flagOf(options.databaseUrlFile)}${from}: expected ${expected}; got ${quote(file)}, which ${why}`
+    throw new Error(what, { cause })
   }
+  let url = ''
+  try {
+    url = readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    refuse(`cannot be read (${codeOf(error)})`, error)
+  }
+  if (options.databaseUrl.accepts(url)) return url
+  return refuse(url === '' ? 'is empty' : 'holds something else, which is not shown')
 }

@@ -1,5 +1,6 @@
-import { readConfiguredFile } from './configured-file.ts'
-import type { Field } from './field.ts'
+import * as v from 'valibot'
+import { fileOf } from './configured-file.ts'
+import { accepts, hidden, mapping, mappingOf, required, says, together } from './reading.ts'
 import { quote } from './wording.ts'
 
 /** What Ringback writes, and what belongs to the connection rather than to the message (RFC 9110, 7.6.1). */
@@ -25,48 +26,53 @@ const reserved = new Set([
 const MAX_VALUE = 8_192
 
 const aValue = `a value of 1 to ${MAX_VALUE} Latin-1 characters without control characters or spaces at its ends`
-const hidden = 'one that is not shown'
+
+const name = v.pipe(
+  v.string(),
+  v.regex(/^[!#$%&'*+.^_`|~\w-]+$/, says("a header's name of letters, digits and !#$%&'*+-.^_`|~")),
+  v.check(isFree, says('a header that neither Ringback nor HTTP itself writes')),
+)
+
+function isFree(name: string): boolean {
+  const lower = name.toLowerCase()
+  return !reserved.has(lower) && !lower.startsWith('webhook-')
+}
 
 /**
  * Names, in lower case, and values in turn. A value is a text or stands in a file of its owner's alone, `{ file: PATH }`. None
  * is ever repeated in a fault.
  */
-export function readHeaders(field: Field): readonly string[] {
-  const headers = new Map<string, string>()
-  for (const [written, each] of field.mapping('a mapping of names to values') ?? []) {
-    const name = written.toLowerCase()
-    if (!isAllowed(written, each)) continue
-    if (headers.has(name)) each.complain('expected each header once, in capitals or not; got it again')
-    else headers.set(name, readValue(each) ?? '')
-  }
-  return Object.freeze([...headers].flat())
-}
-
-function isAllowed(name: string, field: Field): boolean {
-  if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) {
-    field.refuse("a header's name of letters, digits and !#$%&'*+-.^_`|~", name === '' ? 'nothing' : quote(name))
-    return false
-  }
-  const lower = name.toLowerCase()
-  if (!reserved.has(lower) && !lower.startsWith('webhook-')) return true
-  field.refuse('a header that neither Ringback nor HTTP itself writes', quote(name))
-  return false
-}
-
-function readValue(field: Field): string | null {
-  const text = field.text
-  if (text === null) return readValueFile(field, 'a text or { file: PATH }')
-  return isValue(text) ? text : field.refuse(`${aValue}, or { file: PATH }`, text === '' ? 'nothing' : hidden)
+export function headersSchema(folder: string) {
+  const written = accepts(`${aValue}, or { file: PATH }`, isValue, hidden)
+  const inFile = valueFileSchema(folder, 'a text or { file: PATH }')
+  return v.pipe(
+    mappingOf(
+      'a mapping of names to values',
+      name,
+      v.lazy(value => (typeof value === 'object' && value !== null ? inFile : written)),
+    ),
+    together((fields, complain) => {
+      const names = Object.keys(fields).map(each => each.toLowerCase())
+      for (const [at, key] of Object.keys(fields).entries())
+        if (names.indexOf(key.toLowerCase()) < at)
+          complain(key, 'expected each header once, in capitals or not; got it again')
+    }),
+    v.transform(all => Object.freeze(Object.entries(all).flatMap(([key, value]) => [key.toLowerCase(), value]))),
+  )
 }
 
 /** The value in `{ file: PATH }`. @param expected what should stand there, for the faults. */
-export function readValueFile(field: Field, expected: string): string | null {
-  const fields = field.mapping(expected, ['file'])
-  if (fields === null) return null
-  const file = fields.get('file') ?? field.missing('file')
-  const value = readConfiguredFile(file, 'the value', 'secret')?.trim() ?? null
-  if (value === null || isValue(value)) return value
-  return file.refuse(`that ${quote(file.text ?? '')} holds ${aValue}`, value === '' ? 'nothing' : hidden)
+export function valueFileSchema(folder: string, expected: string) {
+  const file = fileOf(folder, 'the value', 'secret', (content, refuse, path) => {
+    const value = content.trim()
+    return isValue(value)
+      ? value
+      : refuse(`that ${quote(path)} holds ${aValue}`, value === '' ? 'nothing' : hidden(value))
+  })
+  return v.pipe(
+    mapping(expected, { file: required(file) }),
+    v.transform(({ file }) => file),
+  )
 }
 
 function isValue(text: string): boolean {

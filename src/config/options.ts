@@ -1,50 +1,239 @@
 /**
- * All commands and options, as one table. `config` reads values by it and `usage` writes the help from it, so the two
- * cannot disagree. A key is the field of the config object and carries the unit; `name` is the flag, `--name`, and, in
- * capitals behind `RINGBACK_`, the environment variable.
+ * All commands and options, as one table: values are read by it, and the help is written from it, so the two cannot
+ * disagree. A key is the field of the config object and carries the unit. The name is the flag, `--name`, and, in capitals
+ * behind `RINGBACK_`, the environment variable. Durations are in milliseconds.
  */
+import { hostname } from 'node:os'
+import type * as v from 'valibot'
+import { addressRule, addressRuleForms } from '../delivery/address-rule.ts'
 import type { Destinations } from '../policy/destinations.ts'
-import { argumentOptions, choosingOptions } from './options/choosing.ts'
-import type { CommandName } from './options/commands.ts'
-import { databaseOptions } from './options/database.ts'
-import { deliveringOptions } from './options/delivering.ts'
-import type { Choice, Duration, Flag, Integer, List, Option } from './options/kinds.ts'
-import { reachingOptions } from './options/reaching.ts'
-import { runningOptions } from './options/running.ts'
-import { showingOptions } from './options/showing.ts'
-import { wakingOptions } from './options/waking.ts'
+import { durationText } from './duration.ts'
+import { choice, duration, flag, integer, type Kind, moment, text, texts } from './kinds.ts'
 
-export { type CommandName, commands } from './options/commands.ts'
-export type { Option } from './options/kinds.ts'
+export const commands = {
+  run: { summary: 'delivers: finds callbacks, POSTs them, records every attempt; until SIGTERM or SIGINT' },
+  migrate: { summary: 'creates the schema, or brings it up to date; safe to repeat and to run twice at once' },
+  status: { summary: 'says what is waiting, being sent, on hold and dead, and which relays share the work' },
+  doctor: {
+    summary:
+      'looks for what endangers delivery, in the server, the schema and the relays, and changes nothing; ends with 1 when there is a fault, with 0 when there are only warnings',
+  },
+  attempts: { summary: 'lists every POST of one callback, with outcome, status and answer' },
+  replay: { summary: 'sends callbacks again: some by id, or the dead ones by URL and time' },
+  keygen: { summary: 'makes a key to sign callbacks with, for `sign` in the file of `run --config`' },
+} as const
+
+export type CommandName = keyof typeof commands
+
+const onDatabase = ['run', 'migrate', 'status', 'doctor', 'attempts', 'replay'] as const
+
+const second = 1_000
+const minute = 60 * second
+const hour = 60 * minute
+
+const file = { default: null, accepts: (path: string) => path !== '' } as const
+const id = {
+  accepts: (text: string) => /^[1-9]\d{0,18}$/.test(text) && BigInt(text) < 2n ** 63n,
+  expected: 'the id of a callback, a whole number from 1',
+}
+const address = { accepts: (text: string) => addressRule(text) !== null, expected: addressRuleForms }
 
 /** In the order of the help. */
 export const options = {
-  ...argumentOptions,
-  ...databaseOptions,
-  ...wakingOptions,
-  ...deliveringOptions,
-  ...reachingOptions,
-  ...runningOptions,
-  ...choosingOptions,
-  ...showingOptions,
-} as const satisfies Record<string, Option>
+  ...of(['attempts'], {
+    id: text('id', 'ID', { ...id, default: null, argument: 'required' }).help('The callback, by its column id.'),
+  }),
+  ...of(['keygen'], {
+    file: text('file', 'FILE', {
+      ...file,
+      argument: 'optional',
+      expected: 'the path of a file that is not there yet',
+    }).help(
+      'Where the key goes, into a new file that only its owner can read (mode 600). Without it the key is printed.',
+    ),
+  }),
+
+  ...of(onDatabase, {
+    databaseUrl: text('database-url', 'URL', {
+      default: null,
+      otherwise: "DATABASE_URL, or else libpq's PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE",
+      accepts: isDatabaseUrl,
+      expected:
+        'a URL like postgres://user@host:5432/database, with special characters in the password percent-encoded',
+      show: () => 'a value that is not shown',
+      alsoVariable: 'DATABASE_URL',
+    }).help(
+      'The PostgreSQL that holds the outbox. Prefer a variable or --database-url-file: other users of the machine can read the arguments of a process.',
+    ),
+    databaseUrlFile: text('database-url-file', 'FILE', {
+      ...file,
+      otherwise: 'DATABASE_URL_FILE, or else none',
+      expected: 'the path of a readable file that holds a URL like postgres://user@host:5432/database',
+      alsoVariable: 'DATABASE_URL_FILE',
+    }).help(
+      'A file that holds the URL of the database and nothing else, such as a mounted secret. Not together with --database-url or DATABASE_URL.',
+    ),
+    schema: text('schema', 'NAME', {
+      default: 'outbox',
+      accepts: name => /^[a-z_][a-z0-9_]{0,39}$/.test(name),
+      expected: 'a lower-case SQL name: letters, digits and _, no digit first, at most 40 characters',
+    }).help(
+      'The schema that holds the tables of Ringback. The notification channel is named after it, so several outboxes can live in one database.',
+    ),
+  }),
+
+  ...of(['migrate'], {
+    wake: choice('wake', 'HOW', ['keep', 'notify', 'poll'], 'keep').help(
+      'How an insert wakes a sleeping relay. keep: as it is, and notify for a new schema. notify: by a trigger, within milliseconds. poll: no trigger, the relay looks every --poll of `ringback run`; needed when producers use PREPARE TRANSACTION (XA), where PostgreSQL forbids NOTIFY. `ringback run` goes by what is installed.',
+    ),
+  }),
+
+  ...of(['run'], {
+    // Who delivers, how much at once, and how patiently.
+    name: text('name', 'NAME', {
+      default: hostname().slice(0, 100),
+      otherwise: 'the name of the host',
+      accepts: name => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(name),
+      expected: 'letters, digits, ".", "_" and "-", at most 100 characters',
+    }).help(
+      'What this relay is called in the tables and the logs. Should stay the same over restarts: a relay takes its own lanes back at once, those of another name only after --lease.',
+    ),
+    concurrency: integer('concurrency', 'POSTs', { default: 64, min: 1, max: 4_096 }).help(
+      'POSTs in flight at once, all receivers together. A crash re-sends these, and what was not yet recorded: outcomes of the last milliseconds, up to 1,000 while the database is slow.',
+    ),
+    originConcurrency: integer('origin-concurrency', 'POSTs', { default: 16, min: 1, max: 4_096 }).help(
+      'POSTs in flight at once to one origin (scheme, host and port). At most --concurrency.',
+    ),
+    configFile: text('config', 'FILE', {
+      ...file,
+      otherwise: 'none',
+      expected: 'the path of a readable file of YAML or JSON',
+    }).help(
+      'A file of YAML or JSON with settings for single receivers: concurrency, rate, deadline, attempts, breaker, headers, retry, unknown, TLS and the key that signs, by origin. What it does not set goes by the options here. Read at the start, and again on SIGHUP. The README shows one.',
+    ),
+    deadlineMs: duration('deadline', { default: 15 * second, min: 10, max: 10 * minute }).help(
+      'The whole of one attempt, from looking up the name to the last byte of the answer. What is not answered by then counts as unknown and is tried again. With --lease-margin, must be shorter than --lease.',
+    ),
+    connectTimeoutMs: duration('connect-timeout', { default: 5 * second, min: 10, max: 10 * minute }).help(
+      'To look up the name, connect, and agree on TLS. An attempt that fails here counts as not_sent. At most --deadline.',
+    ),
+    maxAttempts: integer('max-attempts', 'attempts', { default: 12, min: 1, max: 10_000 }).help(
+      'Attempts before a callback is dead, unless its own column max_attempts, or max-attempts in the file of --config, says otherwise. A replay counts from the start again.',
+    ),
+    retryBaseMs: duration('retry-base', { default: second, min: 1, max: 24 * hour }).help(
+      'The wait after the first failed attempt; it doubles with each further one up to --retry-cap. Half of it is certain, the other half random. At most --retry-cap.',
+    ),
+    retryCapMs: duration('retry-cap', { default: hour, min: 1, max: 24 * hour }).help(
+      'The longest wait between two attempts, unless the receiver asks for more. At least --retry-base.',
+    ),
+    retryAfterCapMs: duration('retry-after-cap', { default: hour, min: 1, max: 30 * 24 * hour }).help(
+      'The longest wait that a receiver can ask for with Retry-After. What it asks for never shortens the wait of --retry-base, and adds no attempts.',
+    ),
+    breakerFailures: integer('breaker-failures', 'failures', { default: 10, min: 0, max: 1_000 }).help(
+      'After so many failed attempts in a row an origin rests for --breaker-pause; then one probe decides. 0: it never rests.',
+    ),
+    breakerPauseMs: duration('breaker-pause', { default: 2 * second, min: 100, max: hour }).help(
+      'How long an origin rests before each probe: what a healed one waits at most. Its rows wait and use up no attempts meanwhile.',
+    ),
+    excerptBytes: integer('excerpt', 'bytes', { default: 1_024, min: 0, max: 65_536 }).help(
+      'How much of an answer is kept in attempt.response_excerpt; of one from a private address only where --allow names it. 0 keeps nothing, for receivers whose answers hold personal data.',
+    ),
+
+    // Which addresses callbacks may go to.
+    allow: texts('allow', 'WHERE', {
+      ...address,
+      otherwise: 'public and private addresses; not loopback, link-local, metadata, multicast, reserved',
+    }).help(
+      'Where callbacks may go although the class of the address forbids it: an address, a range (10.0.0.0/8), a host (crm.example, *.crm.example), each but the range also with :port. An allowed host may be at any address. Repeatable, or several separated by commas.',
+    ),
+    deny: texts('deny', 'WHERE', { ...address, otherwise: 'nothing more' }).help(
+      'Where callbacks may never go, in the forms of --allow, which it overrules. A denied host can still be reached by another name: deny its address. Repeatable, or several separated by commas.',
+    ),
+
+    // How the relay owns its lanes, wakes, uses memory and connections, and stops.
+    leaseMs: duration('lease', { default: 30 * second, min: 50, max: hour }).help(
+      'How long a lane stays with a relay that no longer renews it: the longest pause after a machine is lost. Renewed every third of it. Must be longer than --deadline plus --lease-margin.',
+    ),
+    leaseMarginMs: duration('lease-margin', { default: 2 * second, min: 1, max: 10 * minute }).help(
+      'How much earlier than others a relay takes its own lease for over. Covers the pace of two clocks and a renewal on its way.',
+    ),
+    pollMs: duration('poll', { default: second, min: 10, max: hour }).help(
+      'How often a sleeping relay looks without having been woken, in case a notification was lost. With `migrate --wake poll` this is also the latency.',
+    ),
+    lingerMs: duration('linger', { default: 50, min: 1, max: 10 * second }).help(
+      'The window over which the rate of inserts is measured. Above 400/s the relay does without notifications, and looks every few milliseconds.',
+    ),
+    memoryRows: integer('memory-rows', 'callbacks', { default: 20_000, min: 100, max: 10_000_000 }).help(
+      'Waiting callbacks held in memory, about 100 bytes each; the rest wait in the database. Not a limit to the backlog.',
+    ),
+    prepared: flag('prepared', true).help(
+      'Named prepared statements on the busy path. --no-prepared turns them off, for a proxy that does not carry them. A pooler must be in session mode: locks and LISTEN last as long as a session. One in transaction mode is refused.',
+    ),
+    graceMs: duration('grace', { default: 20 * second, min: 0, max: hour }).help(
+      'On SIGTERM or SIGINT, how long POSTs in flight may still take; what is aborted after that counts as unknown. 0s aborts at once. Keep it below the time your process manager waits before SIGKILL.',
+    ),
+  }),
+
+  ...of(['replay'], {
+    ids: texts('id', 'ID', { ...id, otherwise: 'none' }).help(
+      'A callback to send again, whether dead, delivered or cancelled; repeatable, or several separated by commas. Not together with --dead.',
+    ),
+    dead: flag('dead', false).help(
+      'Sends all dead callbacks again, or those that --url and --since leave. Not together with --id.',
+    ),
+    url: text('url', 'PREFIX', {
+      default: null,
+      otherwise: 'any URL',
+      accepts: url => /^https?:\/\/./.test(url),
+      expected: 'the beginning of a URL, such as https://crm.example/',
+    }).help('Only callbacks whose URL begins so, letter by letter. Needs --dead.'),
+    since: moment('since', 'any time').help(
+      'Only callbacks that died at or after this moment: 2026-03-01T12:00:00Z, 2026-03-01 (midnight UTC), or a duration ago such as 2h. Needs --dead.',
+    ),
+  }),
+
+  ...of(['migrate', 'replay'], {
+    dryRun: flag('dry-run', false).help('Says what would be done, and changes nothing.'),
+  }),
+  ...of(['status', 'doctor'], {
+    json: flag('json', false).help('One JSON object on stdout instead of text for people.'),
+  }),
+  ...of([...onDatabase, 'keygen'], {
+    logLevel: choice('log-level', 'LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info').help(
+      'The least important events that are logged. With debug and trace, an unexpected error also shows its stack.',
+    ),
+  }),
+  ...of(['run'], {
+    logFormat: choice('log-format', 'FORMAT', ['auto', 'json', 'pretty'], 'auto').help(
+      'json: one line an event, for machines. pretty: for people. auto: pretty when stdout is a terminal, else json.',
+    ),
+  }),
+} as const
+
+/** libpq's form with an empty host (`user@/database`) is fine too, though not to a URL parser. */
+function isDatabaseUrl(text: string): boolean {
+  return /^postgres(ql)?:\/\/./.test(text) && URL.canParse(text.replace('@/', '@localhost/'))
+}
+
+/** Options that these commands take. */
+function of<const C extends readonly CommandName[], O extends Readonly<Record<string, Kind>>>(taking: C, kinds: O) {
+  const entries = Object.entries(kinds).map(([key, kind]) => [key, Object.freeze({ ...kind, commands: taking })])
+  return Object.fromEntries(entries) as { readonly [K in keyof O]: O[K] & { readonly commands: C } }
+}
+
+export interface Option extends Kind {
+  readonly commands: readonly CommandName[]
+}
 
 type Options = typeof options
 export type OptionKey = keyof Options
 
-type ValueOf<O extends Option> = O extends Duration | Integer
-  ? number
-  : O extends Flag
-    ? boolean
-    : O extends List
-      ? readonly string[]
-      : O extends Choice
-        ? O['choices'][number]
-        : O extends { readonly argument: true; readonly optional?: never }
-          ? string
-          : O extends { readonly default: null }
-            ? string | null
-            : string
+type OutputOf<S> = S extends (nowMs: number) => infer R
+  ? OutputOf<R>
+  : S extends v.GenericSchema
+    ? v.InferOutput<S>
+    : never
+type ValueOf<O extends Option> = OutputOf<O['schema']> | (O extends { argument: 'required' } ? never : O['default'])
 
 /** Every option with its value, of whatever command. */
 export type Values = { readonly [K in OptionKey]: ValueOf<Options[K]> }
@@ -60,7 +249,7 @@ interface Made {
   readonly destinations: Destinations
 }
 
-/** The options of a command, in the order of the help. */
+/** In the order of the help. */
 export function optionsOf(command: CommandName): readonly (readonly [OptionKey, Option])[] {
   return allOptions().filter(([, option]) => option.commands.includes(command))
 }
@@ -69,8 +258,18 @@ export function allOptions(): readonly (readonly [OptionKey, Option])[] {
   return Object.entries(options) as [OptionKey, Option][]
 }
 
-/** Such as `RINGBACK_MAX_ATTEMPTS`; null for an argument without a flag. */
+/** An option as it is typed. */
+export function flagOf(option: Option): string {
+  return option.argument ? `<${option.name}>` : `--${option.name}`
+}
+
+/** Such as `RINGBACK_MAX_ATTEMPTS`; null for an argument. */
 export function variableOf(option: Option): string | null {
-  if ('argument' in option) return null
-  return `RINGBACK_${option.name.toUpperCase().replaceAll('-', '_')}`
+  return option.argument ? null : `RINGBACK_${option.name.toUpperCase().replaceAll('-', '_')}`
+}
+
+/** What holds when an option is not given, in the words of the help. */
+export function defaultText(option: Option): string {
+  if (option.otherwise !== undefined) return option.otherwise
+  return option.value === 'DURATION' ? durationText(Number(option.default)) : String(option.default)
 }

@@ -1,6 +1,5 @@
 /** The help texts, written from the table of options, so that they say what the program does. */
-import { defaultText, durationText } from './config.ts'
-import { type CommandName, commands, type Option, optionsOf, variableOf } from './options.ts'
+import { type CommandName, commands, defaultText, flagOf, type Option, optionsOf, variableOf } from './options.ts'
 
 /** Columns of a help text at most: fits half a wide screen, and a mail. */
 const width = 100
@@ -79,40 +78,22 @@ export function commandUsage(command: CommandName): string {
 
 /** The command as it is typed. */
 function synopsis(command: CommandName): string {
-  const taken = optionsOf(command).flatMap(([, option]) => {
-    if (!('argument' in option)) return []
-    return 'optional' in option ? `[${label(option)}]` : label(option)
-  })
+  const places = optionsOf(command).filter(([, { argument }]) => argument)
+  const taken = places.map(([, option]) => (option.argument === 'optional' ? `[${flagOf(option)}]` : flagOf(option)))
   return [command, ...taken, '[options]'].join(' ')
 }
 
-/** An option as it is typed, such as `--lease DURATION`. */
+/** An option with its value, such as `--lease DURATION`. */
 function label(option: Option): string {
-  switch (option.type) {
-    case 'flag':
-      return option.default ? `--[no-]${option.name}` : `--${option.name}`
-    case 'duration':
-      return `--${option.name} DURATION`
-    case 'integer':
-      return `--${option.name} N`
-    case 'time':
-      return `--${option.name} TIME`
-    default:
-      return 'argument' in option ? `<${option.name}>` : `--${option.name} ${option.value}`
-  }
+  if (option.value === null) return option.default === true ? `--[no-]${option.name}` : flagOf(option)
+  return option.argument ? flagOf(option) : `${flagOf(option)} ${option.value}`
 }
 
 function paragraph(option: Option): string {
-  if ('argument' in option) return option.help
-  const unit = option.type === 'integer' ? ` ${option.unit}` : ''
-  return `${option.help} Default: ${defaultText(option)}${unit}. ${limits(option)}Environment: ${variableOf(option)}.`
-}
-
-function limits(option: Option): string {
-  if (option.type === 'duration') return `Range: ${durationText(option.min)} to ${durationText(option.max)}. `
-  if (option.type === 'integer') return `Range: ${option.min} to ${option.max}. `
-  if (option.type === 'choice') return `One of: ${option.choices.join(', ')}. `
-  return ''
+  if (option.argument) return option.help
+  const unit = option.unit ? ` ${option.unit}` : ''
+  const limits = option.limits ? `${option.limits} ` : ''
+  return `${option.help} Default: ${defaultText(option)}${unit}. ${limits}Environment: ${variableOf(option)}.`
 }
 
 function section(title: string, entries: readonly (readonly [string, string])[]): string[] {

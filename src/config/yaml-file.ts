@@ -1,14 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import type { Alias, Document } from 'yaml'
-import { Field } from './field.ts'
-import type { Faults } from './given.ts'
+import * as v from 'valibot'
+import type { Alias, Document, Node } from 'yaml'
+import type { Schema } from './reading.ts'
 import { codeOf, quote } from './wording.ts'
 
 /** Faults of the form that are listed; one is often the cause of many. */
 const MAX_SHOWN = 5
 /** Uses of an anchor. Each is looked up in the whole file. */
 const MAX_ALIASES = 100
+
+/** Names that valibot passes over in silence, so that no unknown field has them. */
+const passedOver: ReadonlySet<unknown> = new Set(['__proto__', 'constructor', 'prototype'])
+
+type Yaml = typeof import('yaml')
 
 /** As the library has it. */
 interface Wrong {
@@ -20,20 +25,21 @@ interface Wrong {
 /**
  * Reads a file of YAML 1.2, of which JSON is a part. Strict: no tags, no key twice, one document, UTF-8.
  *
- * All scalars are texts (the failsafe schema): whoever asks for a field knows its type, and `1.10` or `no` in a header's
- * value stay as they were written.
+ * All scalars but null are texts (the failsafe schema): the schema of a field knows its type, and `1.10` or `no` in a
+ * header's value stay as they were written.
  *
  * @param flag the option that names the file, for the faults.
- * @returns the whole of it, or null when the form is wrong.
+ * @returns null, with faults, when the form is wrong or `schema` does not accept what the file holds.
  */
-export function readYamlFile(flag: string, file: string, faults: Faults): Field | null {
+export function readYamlFile<T>(flag: string, file: string, schema: Schema<T>, faults: string[]): T | null {
   const text = contentOf(flag, file, faults)
   if (text === null) return null
   // Loaded here, since it takes longer than all else of a short command, and most have no such file.
-  const yaml: typeof import('yaml') = createRequire(import.meta.url)('yaml')
+  const yaml: Yaml = createRequire(import.meta.url)('yaml')
   const lines = new yaml.LineCounter()
   const document = yaml.parseDocument(text, {
     schema: 'failsafe',
+    customTags: ['null'],
     resolveKnownTags: false,
     stringKeys: true,
     lineCounter: lines,
@@ -41,15 +47,26 @@ export function readYamlFile(flag: string, file: string, faults: Faults): Field 
     prettyErrors: false,
   })
   const name = `${flag} ${JSON.stringify(file)}`
-  const root = new Field({ yaml, document, lines, file, name, faults }, document.contents, '')
-  const wrong: readonly Wrong[] = [...document.errors, ...document.warnings, ...wrongAliases(yaml, document)]
+  const at = (offset: number): string => {
+    const { line, col } = lines.linePos(offset)
+    return `${name}, line ${Math.max(line, 1)}, column ${Math.max(col, 1)}`
+  }
+  const wrong = [...document.errors, ...document.warnings, ...wrongNodes(yaml, document)]
   for (const { pos, message } of wrong.slice(0, MAX_SHOWN))
-    faults.push(`${root.placeOf(pos[0])}: cannot be read as YAML: ${inPlainWords(message)}`)
+    faults.push(`${at(pos[0])}: cannot be read as YAML: ${inPlainWords(message)}`)
   if (wrong.length > MAX_SHOWN) faults.push(`${name}: ${wrong.length - MAX_SHOWN} more of this kind`)
-  return wrong.length === 0 ? root : null
+  if (wrong.length > 0) return null
+  const read = v.safeParse(schema, document.toJS({ maxAliasCount: -1 }))
+  if (read.success) return read.output
+  const found = read.issues.map(({ path = [], message }) => ({
+    offset: offsetOf(yaml, document, path),
+    fault: `${pathText(path)}${message}`,
+  }))
+  for (const { offset, fault } of found.sort((a, b) => a.offset - b.offset)) faults.push(`${at(offset)}: ${fault}`)
+  return null
 }
 
-function contentOf(flag: string, file: string, faults: Faults): string | null {
+function contentOf(flag: string, file: string, faults: string[]): string | null {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
   } catch (error) {
@@ -60,17 +77,23 @@ function contentOf(flag: string, file: string, faults: Faults): string | null {
   }
 }
 
-function wrongAliases(yaml: typeof import('yaml'), document: Document): Wrong[] {
+/** What the library lets pass. */
+function wrongNodes(yaml: Yaml, document: Document): Wrong[] {
   const aliases: Alias[] = []
-  yaml.visit(document, { Alias: (_, alias) => void aliases.push(alias) })
+  const wrong: Wrong[] = []
+  yaml.visit(document, {
+    Alias: (_, alias) => void aliases.push(alias),
+    Pair: (_, { key }) => {
+      if (yaml.isScalar(key) && passedOver.has(key.value)) wrong.push(wrongAt(key, 'Name that JavaScript reserves'))
+    },
+  })
   if (aliases.length > MAX_ALIASES) return [wrongAt(aliases[MAX_ALIASES], `More than ${MAX_ALIASES} aliases`)]
-  return aliases
-    .filter(alias => alias.resolve(document) === undefined)
-    .map(alias => wrongAt(alias, 'Alias without an anchor before it'))
+  const loose = aliases.filter(alias => alias.resolve(document) === undefined)
+  return [...wrong, ...loose.map(alias => wrongAt(alias, 'Alias without an anchor before it'))]
 }
 
-function wrongAt(alias: Alias | undefined, message: string): Wrong {
-  return { pos: alias?.range ?? [0], message }
+function wrongAt(node: Node | undefined, message: string): Wrong {
+  return { pos: node?.range ?? [0], message }
 }
 
 /** What the library's messages give away: what stands in the file, how its functions are called, and how it works. */
@@ -79,4 +102,27 @@ function inPlainWords(message: string): string {
     .replace(/^(Not a YAML token|Unexpected .* in YAML (?:stream|document)|Block .* characters): .*$/s, '$1')
     .replace(/; please use .*$/, '')
     .replace(/^Maximum call stack.*$/, 'Nested too deeply')
+}
+
+/** Where the node stands that `path` leads to, or else the last one on the way that is there. */
+function offsetOf(yaml: Yaml, document: Document, path: readonly v.IssuePathItem[]): number {
+  let node: unknown = document.contents
+  let offset = document.contents?.range?.[0] ?? 0
+  for (const { key, origin } of path) {
+    const whole = yaml.isAlias(node) ? node.resolve(document) : node
+    const pair = yaml.isMap(whole) ? whole.items.find(each => String(each.key) === key) : undefined
+    node = yaml.isSeq(whole) ? whole.items[Number(key)] : origin === 'key' ? pair?.key : pair?.value
+    if (!yaml.isNode(node)) break
+    offset = node.range?.[0] ?? offset
+  }
+  return offset
+}
+
+/** Such as `origins[0].rate: `; empty for the whole. */
+function pathText(path: readonly v.IssuePathItem[]): string {
+  const parts = path.map(({ key }) => {
+    if (typeof key === 'number') return `[${key}]`
+    return /^[\w-]+$/.test(String(key)) ? `.${key}` : `.${quote(String(key))}`
+  })
+  return path.length === 0 ? '' : `${parts.join('').replace('.', '')}: `
 }

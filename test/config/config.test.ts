@@ -154,8 +154,9 @@ t.test('an entry of a list that is none is named, with what was expected', async
     '::1',
   ])
   t.same(parse('run', [], { RINGBACK_DENY: '10.0.0.0/8, *.crm.example' }).config.deny, ['10.0.0.0/8', '*.crm.example'])
-  t.match(faultsOf('run', ['--deny', '10.0.0.0/8,127.1,::1']), [
+  t.match(faultsOf('run', ['--deny', '10.0.0.0/8,127.1,::1,10.2']), [
     /^--deny \(flag\): expected an address .*; got "127\.1"$/,
+    /^--deny \(flag\): expected an address .*; got "10\.2"$/,
   ])
   t.match(faultsOf('run', [], { RINGBACK_ALLOW: 'https://crm.example' }), [
     /RINGBACK_ALLOW.*got "https:\/\/crm\.example"$/,

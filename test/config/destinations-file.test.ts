@@ -88,8 +88,8 @@ t.test('no rules are no rules', async t => {
 
 t.test('a misspelt field is a fault with the one that is meant', async t => {
   t.same(new File(t, 'origin: []').faults(), [
-    '1:1 origin: unknown field; did you mean origins?',
     '1:1 origins: expected a list; got nothing',
+    '1:1 origin: unknown field; did you mean origins?',
   ])
   t.same(ruleFile(t, 'conccurency: 4').faults(), [
     '1:25 origins[0].conccurency: unknown field; did you mean concurrency?',
@@ -99,6 +99,13 @@ t.test('a misspelt field is a fault with the one that is meant', async t => {
   ])
   t.same(ruleFile(t, '"a\\nb": 4').faults(), [
     '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, max-attempts, breaker, headers, retry, unknown, sign, tls, proxy',
+  ])
+})
+
+t.test('every misspelt field is named, also one that every object of JavaScript has', async t => {
+  t.same(ruleFile(t, 'toString: 4, rates: 5').faults(), [
+    '1:25 origins[0].toString: unknown field; the fields are match, concurrency, rate, deadline, max-attempts, breaker, headers, retry, unknown, sign, tls, proxy',
+    '1:38 origins[0].rates: unknown field; did you mean rate?',
   ])
 })
 

@@ -82,8 +82,8 @@ t.test('no value, or another kind of one, is refused', async t => {
     t.match(ruleFile(t, `headers: { x-a: ${value} }`).faults(), [/x-a: .*; got nothing$/])
   t.match(ruleFile(t, 'headers: { x-a: [a] }').faults(), [/x-a: expected a text or \{ file: PATH \}; got a list$/])
   t.match(ruleFile(t, 'headers: { x-a: { fil: a } }').faults(), [
-    /x-a\.fil: unknown field; did you mean file\?$/,
     /x-a\.file: expected the path of a readable file that holds the value; got nothing$/,
+    /x-a\.fil: unknown field; did you mean file\?$/,
   ])
   const instead = ruleFile(t, 'headers: "authorization: hunter2"').faults()
   t.match(instead, [/headers: expected a mapping of names to values; got a text$/])

@@ -89,7 +89,7 @@ t.test('a key that stands in the configuration itself is refused, and not shown'
     [`sign: [{ file: ${key} }]`, 'origins[0].sign: expected { file: PATH }; got a list'],
     [
       `sign: { file: ${key} }`,
-      'origins[0].sign.file: expected the path of a file that holds the key; got a key, which is not shown',
+      'origins[0].sign.file: expected the path of a readable file that holds the key; got a key, which is not shown',
     ],
     ['sign: { file: }', `${path}; got nothing`],
     ['sign: { file: [a] }', `${path}; got a list`],

@@ -47,7 +47,7 @@ t.test('a wrong setting is a fault with what was expected', async t => {
     ['{ verify: no }', '.verify: unknown field; the fields are ca, cert, key, min-version'],
     ['{ min-version: 1.1 }', '.min-version: expected 1.2 or 1.3; got "1.1"'],
     ['{ ca: }', `.ca: expected ${path} one or more PEM certificates; got nothing`],
-    ['{ ca: [] }', '.ca: expected a file or a list of at least one'],
+    ['{ ca: [] }', '.ca: expected a file or a list of at least one; got an empty list'],
     ['{ ca: { file: ca.pem } }', '.ca: expected a list; got a mapping'],
     ['{ ca: [ca.pem, [ca.pem]] }', `.ca[1]: expected ${path} one or more PEM certificates; got a list`],
     [

@@ -36,6 +36,10 @@ t.test('what is not YAML, or more than plain YAML, is a fault with its line and 
     ['origins: []\n---\norigins: []\n', ['2:1 Source contains multiple documents']],
     ['origins: *none', ['1:10 Alias without an anchor before it']],
     [`origins:\n- &a x\n${'- *a\n'.repeat(101)}`, ['103:3 More than 100 aliases']],
+    [
+      'origins: [{ constructor: a, headers: { __proto__: b } }]',
+      ['1:13 Name that JavaScript reserves', '1:40 Name that JavaScript reserves'],
+    ],
     ['? [a]\n: b', ['1:3 With stringKeys, all keys must be strings']],
   ]
   for (const [content, faults] of refused) {

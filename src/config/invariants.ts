@@ -1,0 +1,66 @@
+import type { Given } from './arguments.ts'
+import { defaultText, flagOf, type Option, type OptionKey, options, type Values } from './options.ts'
+import { quote } from './wording.ts'
+
+/** Rules between options. Each protects something that a single value cannot. */
+const invariants: readonly {
+  readonly of: readonly OptionKey[]
+  readonly holds: (values: Values) => boolean
+  /** What must hold, and what would go wrong otherwise. */
+  readonly rule: string
+}[] = [
+  {
+    of: ['leaseMs', 'deadlineMs', 'leaseMarginMs'],
+    holds: v => v.leaseMs > v.deadlineMs + v.leaseMarginMs,
+    rule: '--lease must be longer than --deadline plus --lease-margin, or another relay could take the lane and send again while an attempt is still running',
+  },
+  {
+    of: ['connectTimeoutMs', 'deadlineMs'],
+    holds: v => v.connectTimeoutMs <= v.deadlineMs,
+    rule: '--connect-timeout must be at most --deadline, which covers the whole attempt, or it would never take effect',
+  },
+  {
+    of: ['originConcurrency', 'concurrency'],
+    holds: v => v.originConcurrency <= v.concurrency,
+    rule: '--origin-concurrency must be at most --concurrency, or one receiver could take every slot and still not reach its cap',
+  },
+  {
+    of: ['retryBaseMs', 'retryCapMs'],
+    holds: v => v.retryBaseMs <= v.retryCapMs,
+    rule: '--retry-base must be at most --retry-cap, since waits grow from the one to the other',
+  },
+  {
+    of: ['databaseUrl', 'databaseUrlFile'],
+    holds: v => v.databaseUrl === null || v.databaseUrlFile === null,
+    rule: 'only one of --database-url and --database-url-file may be given, or the relay could work on another database than you think',
+  },
+  {
+    of: ['ids', 'dead'],
+    holds: v => v.ids.length > 0 !== v.dead,
+    rule: 'exactly one of --id and --dead must be given, so that nothing is sent again by accident',
+  },
+  {
+    of: ['url', 'dead'],
+    holds: v => v.url === null || v.dead,
+    rule: '--url narrows --dead and needs it',
+  },
+  {
+    of: ['since', 'dead'],
+    holds: v => v.since === null || v.dead,
+    rule: '--since narrows --dead and needs it',
+  },
+]
+
+/** A rule is held only against values that could be read. */
+export function holdInvariants(values: Partial<Values>, given: ReadonlyMap<OptionKey, Given>, faults: string[]): void {
+  for (const { of, holds, rule } of invariants)
+    if (of.every(key => key in values) && !holds(values as Values))
+      faults.push(`${of.map(key => described(key, given.get(key))).join(', ')}: ${rule}`)
+}
+
+/** Such as `--lease "15s" (environment variable RINGBACK_LEASE)`. */
+function described(key: OptionKey, given: Given | undefined): string {
+  const option: Option = options[key]
+  const value = given ? (option.show ?? quote)(given.text) : defaultText(option)
+  return `${flagOf(option)} ${value} (${given?.from ?? 'default'})`
+}

@@ -1,0 +1,134 @@
+/** What an option can be: a duration, a whole number, a text, several texts, one of some words, on or off, a moment. */
+import * as v from 'valibot'
+import { durationMs, durationText } from './duration.ts'
+import { accepts, reads, type Schema } from './reading.ts'
+import { quote, suggest } from './wording.ts'
+
+/** An option of whatever kind, as the command line, the environment and the help need it. */
+export interface Kind extends Details {
+  /** Without dashes. */
+  readonly name: string
+  /** How the value is called in the help; null: a flag, which has none. */
+  readonly value: string | null
+  /** Of a text, at a moment in Unix milliseconds. */
+  readonly schema: Schema<unknown> | ((nowMs: number) => Schema<unknown>)
+  readonly default: unknown
+  /** Of a number, in the help. */
+  readonly unit?: string
+  /** Which values there are, in the help. */
+  readonly limits?: string
+  /** Repeatable, or separated by commas. */
+  readonly isList?: true
+  /** One paragraph: what, special values, relation to other options. Default, range and variable are added by `usage`. */
+  readonly help: string
+}
+
+interface Details {
+  /** What holds without the option, in words, where `default` does not say it. */
+  readonly otherwise?: string
+  /** How a fault repeats the text. Default: quoted. */
+  readonly show?: (text: string) => string
+  /** A second environment variable, looked at last. */
+  readonly alsoVariable?: string
+  /** Given by its place instead of a flag; has no environment variable. */
+  readonly argument?: 'required' | 'optional'
+}
+
+/** Both in the unit of the value. */
+interface Range {
+  readonly min: number
+  readonly max: number
+}
+
+/** What `duration` and the others return, before the help. */
+function described<const K>(kind: K): { help(text: string): K & { readonly help: string } } {
+  return { help: text => ({ ...kind, help: text }) }
+}
+
+/** All in milliseconds. */
+export function duration(name: string, range: Range & { readonly default: number }) {
+  const limits = `${durationText(range.min)} to ${durationText(range.max)}`
+  const expected = `a duration from ${limits} with its unit (ms, s, m or h)`
+  const schema = reads(
+    text => (/^\d+$/.test(text) ? `${expected}, such as ${text}s or ${text}ms, not a bare number` : expected),
+    text => within(range, durationMs(text)),
+  )
+  return described({ name, value: 'DURATION', schema, ...range, limits: `Range: ${limits}.` })
+}
+
+export function integer(name: string, unit: string, range: Range & { readonly default: number }) {
+  const limits = `Range: ${range.min} to ${range.max}.`
+  return described({ name, value: 'N', schema: wholeNumber(range), ...range, unit, limits })
+}
+
+export function wholeNumber(range: Range) {
+  return reads(`a whole number from ${range.min} to ${range.max}`, text =>
+    within(range, /^\d+$/.test(text) ? Number(text) : null),
+  )
+}
+
+function within({ min, max }: Range, value: number | null): number | null {
+  return value !== null && value >= min && value <= max ? value : null
+}
+
+/** A text that a test accepts; `expected` says which. */
+interface Accepted {
+  readonly accepts: (text: string) => boolean
+  readonly expected: string
+}
+
+export function text<const D extends Details & Accepted & { readonly default: string | null }>(
+  name: string,
+  value: string,
+  details: D,
+) {
+  const schema = accepts(details.expected, details.accepts, details.show)
+  return described({ name, value, schema, ...details })
+}
+
+export function texts(name: string, value: string, details: Accepted & { readonly otherwise: string }) {
+  const schema = v.pipe(
+    v.string(),
+    v.transform(text => text.split(',').map(item => item.trim())),
+    v.array(accepts(details.expected, details.accepts)),
+    v.transform((items): readonly string[] => Object.freeze(items)),
+  )
+  const none: readonly string[] = Object.freeze([])
+  return described({ name, value, schema, default: none, otherwise: details.otherwise, isList: true })
+}
+
+export function choice<const W extends string>(name: string, value: string, choices: readonly W[], byDefault: W) {
+  const schema = reads(
+    text => `${choices.join(', ')}${suggest(text, choices, quote)}`,
+    text => choices.find(each => each === text) ?? null,
+  )
+  return described({ name, value, schema, default: byDefault, limits: `One of: ${choices.join(', ')}.` })
+}
+
+export function flag(name: string, byDefault: boolean) {
+  const schema = reads<boolean>('true or false', text => (/^(true|false)$/.test(text) ? text === 'true' : null))
+  return described({ name, value: null, schema, default: byDefault })
+}
+
+/** ISO 8601, or a duration ago. The value is ISO 8601 in UTC. */
+export function moment(name: string, otherwise: string) {
+  const schema = (nowMs: number) =>
+    reads(
+      'an ISO 8601 time with its zone, such as 2026-03-01T12:00:00Z, a day, or a duration ago, such as 2h',
+      text => {
+        const agoMs = durationMs(text)
+        const ms = agoMs === null ? isoMs(text) : nowMs - agoMs
+        // 1970 is early enough, and keeps out of the years that PostgreSQL and JavaScript write differently.
+        return ms >= 0 ? new Date(ms).toISOString() : null
+      },
+    )
+  return described({ name, value: 'TIME', schema, default: null, otherwise })
+}
+
+/** Unix milliseconds; NaN for what is no time, such as 2026-02-31, which Date.parse takes for the third of March. */
+function isoMs(text: string): number {
+  if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)) return Number.NaN
+  const day = text.slice(0, 10)
+  const ms = Date.parse(day)
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day) ? Date.parse(text) : Number.NaN
+}
