@@ -1,30 +1,22 @@
 /**
- * Looks names up so that those that hang do not keep the others waiting.
+ * Looks names up as every program of the machine does, /etc/hosts included.
  *
- * Node asks `getaddrinfo` in threads of libuv's pool, which gives lookups half of them: two of four (UV_THREADPOOL_SIZE; libuv's
- * `uv__slow_work`). A name whose servers do not answer holds one for 5 to 30 s, and nothing can call it back; two such names,
- * and no name is resolved, that of the database included. So
- * - it is never all threads that names which have hung before may take, and who has been answered before goes first
- *   (lookup-queue.ts); a lookup that nobody waits for any more is not begun;
- * - every new connection asks anew. But when the answer takes longer than half a second, or a thread is not free soon, or the
- *   lookup fails in any other way than that there is no such name, the last answer stands in, for an hour at most
- *   (known-names.ts). Whoever asks judges it like every other.
+ * Node's `dns.lookup` calls getaddrinfo in a thread of libuv's pool, and libuv gives lookups half of the threads: two of the
+ * default four (`uv__slow_work`). Nothing can call a lookup back, and one that nobody answers holds its thread for 5 to 30 s. So
+ * names without an answer of the last hour never have all of these threads: one is left to the names that have one.
  *
- * Why not c-ares (`dns.Resolver`), which needs no threads: it knows neither nsswitch nor all that resolv.conf may say, so
- * that a name could lead elsewhere than for every other program of the machine. Why the pool is not made larger here: libuv reads
- * its size when it is first used, and under Node 20 that is before the first line of ours.
+ * What remains: where the pool is small, names seen for the first time wait behind hanging ones. UV_THREADPOOL_SIZE=64, as the
+ * unit file and the Dockerfile set it, makes that 31 hanging names instead of one. libuv reads it before the first line of ours.
+ *
+ * Why not c-ares (`dns.Resolver`), which needs no threads: it reads neither nsswitch.conf nor all of resolv.conf, so a name could
+ * lead elsewhere than for every other program of the machine.
  */
-import { type LookupAddress, lookup as systemLookup } from 'node:dns'
-import { KnownNames } from './known-names.ts'
-import { LookupQueue } from './lookup-queue.ts'
+import type { LookupAddress } from 'node:dns'
+import { lookup as systemLookup } from 'node:dns/promises'
 import { NotResolved } from './reason.ts'
 
-/** `dns.lookup`, or a stand-in. */
-export type Lookup = (
-  hostname: string,
-  options: { readonly all: true },
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void
+/** `dns.promises.lookup`, or a stand-in. */
+export type Lookup = (hostname: string, options: { readonly all: true }) => Promise<readonly LookupAddress[]>
 
 export interface Clock {
   now(): number
@@ -33,146 +25,159 @@ export interface Clock {
 }
 
 export interface ResolverOptions {
-  /** Default: as the system resolves names, so that /etc/hosts counts. */
+  /** Default: the system's. */
   readonly lookup?: Lookup
-  /** Lookups at once. Default: as many as libuv does. */
+  /** Lookups that the system does at once. Default: `lookupThreads` of UV_THREADPOOL_SIZE. */
   readonly threads?: number
   readonly clock?: Clock
 }
 
-/** How long one waits for a fresh answer where there is an old one, in milliseconds: while it is looked up, and for a thread. */
-const PATIENCE_MS = { lookup: 500, thread: 50 } as const
-const NAMES = 10_000
+/** After this time without an answer the last one stands in, in milliseconds. */
+const PATIENCE_MS = 500
+/** The age up to which an answer may stand in, in milliseconds. getaddrinfo does not say how long an answer is good for. */
+const STALE_MS = 3_600_000
+/** Names whose last answer is kept; the one that was answered longest ago is forgotten first. */
+const MAX_NAMES = 10_000
 
-/** A name that is to be looked up, or is being looked up: once, however many wait for it. */
-interface Question {
-  readonly name: string
-  readonly askedAtMs: number
-  readonly answer: Promise<readonly string[]>
-  resolve(addresses: readonly string[]): void
-  reject(error: Error): void
-  waiting: number
+interface Answer {
+  readonly addresses: readonly string[]
+  readonly atMs: number
 }
 
+/** A name that is being looked up, or waits for a thread: once, however many ask. */
+interface Question {
+  readonly askedAtMs: number
+  readonly answer: Promise<readonly string[]>
+  /** Callers that have neither an answer nor given up. */
+  callers: number
+}
+
+/**
+ * Every call looks the name up anew, except that those who ask at the same time share one lookup. The last answer stands in
+ * for a lookup that takes longer than half a second, and for one that fails in any other way than that there is no such name.
+ */
 export class Resolver {
   readonly #lookup: Lookup
   readonly #clock: Clock
-  readonly #queue: LookupQueue
-  readonly #names = new KnownNames(NAMES)
   readonly #questions = new Map<string, Question>()
+  /** By name, in the order in which they came. */
+  readonly #answers = new Map<string, Answer>()
+  /** Lookups under way of names without an answer, and how many there may be. */
+  #unanswered = 0
+  readonly #maxUnanswered: number
+  /** What begins the lookup of each name that waits for one of them to end, in the order in which they were asked for. */
+  readonly #waiting = new Map<string, () => void>()
 
   constructor(options: ResolverOptions = {}) {
     this.#lookup = options.lookup ?? systemLookup
     this.#clock = options.clock ?? systemClock
-    this.#queue = new LookupQueue(options.threads ?? lookupThreads(process.env.UV_THREADPOOL_SIZE))
+    this.#maxUnanswered = Math.max(1, (options.threads ?? lookupThreads(process.env.UV_THREADPOOL_SIZE)) - 1)
   }
 
   /**
    * All addresses of a name, as the system orders them.
    *
-   * @param signal gives up.
+   * @param signal gives up. A lookup that has begun goes on, for the next who asks.
    * @throws {NotResolved} when given up; otherwise as the lookup failed.
    */
   addressesOf(name: string, signal: AbortSignal): Promise<readonly string[]> {
     const question = this.#questions.get(name) ?? this.#ask(name)
     const sinceMs = this.#clock.now()
+    const last = this.#lastAnswer(name)
     let end = () => {}
-    question.waiting += 1
+    question.callers += 1
     const addresses = new Promise<readonly string[]>((resolve, reject) => {
       const giveUp = () => reject(this.#notResolved(name, sinceMs))
       signal.addEventListener('abort', giveUp)
-      const calm = this.#whenImpatient(question, resolve)
+      const patienceMs = Math.max(0, question.askedAtMs + PATIENCE_MS - sinceMs)
+      const impatient = last && this.#clock.after(patienceMs, () => resolve(last))
       end = () => {
-        calm()
+        impatient?.()
         signal.removeEventListener('abort', giveUp)
       }
       question.answer.then(resolve, reject)
     })
     return addresses.finally(() => {
       end()
-      question.waiting -= 1
-      if (signal.aborted && question.waiting === 0) this.#drop(question)
+      question.callers -= 1
+      if (question.callers === 0) this.#drop(name, question)
     })
   }
 
-  /** Gives the last answer, if there is one, when it is time to; not at all once the returned function was called. */
-  #whenImpatient({ name, askedAtMs }: Question, give: (addresses: readonly string[]) => void): () => void {
-    const now = this.#clock.now()
-    const kept = this.#names.kept(name, now)
-    if (kept === null) return () => {}
-    const patienceMs = askedAtMs - now + this.#patienceMs(name, now)
-    if (patienceMs > 0) return this.#clock.after(patienceMs, () => give(kept))
-    give(kept)
-    return () => {}
-  }
-
-  /** Nobody waits for a thread where all are with lookups that take long. */
-  #patienceMs(name: string, nowMs: number): number {
-    if (this.#queue.ahead(name) === null) return PATIENCE_MS.lookup
-    return this.#queue.isSoonFree(nowMs, PATIENCE_MS.thread) ? PATIENCE_MS.thread : 0
+  /** Nobody waits for it any more: it is not begun. Unless it has been, or another question of the name has taken its place. */
+  #drop(name: string, question: Question): void {
+    if (this.#questions.get(name) === question && this.#waiting.delete(name)) this.#questions.delete(name)
   }
 
   #notResolved(name: string, sinceMs: number): NotResolved {
-    return new NotResolved(this.#clock.now() - sinceMs, this.#queue.ahead(name))
+    return new NotResolved(this.#clock.now() - sinceMs, this.#waiting.has(name) ? this.#unanswered : null)
   }
 
   #ask(name: string): Question {
-    const question = questionOf(name, this.#clock.now())
+    const isAnswered = this.#lastAnswer(name) !== null
+    const answer = (isAnswered ? this.#answerOf(name) : this.#firstAnswerOf(name)).finally(() => {
+      this.#questions.delete(name)
+    })
+    // All who asked may have given up.
+    answer.catch(() => {})
+    const question = { askedAtMs: this.#clock.now(), answer, callers: 0 }
     this.#questions.set(name, question)
-    this.#queue.add(name, this.#names.standingOf(name))
-    this.#startWhatMay()
     return question
   }
 
-  /** Unless it is being looked up, or was and is asked again. */
-  #drop(question: Question): void {
-    const { name } = question
-    if (this.#questions.get(name) === question && this.#queue.drop(name)) this.#questions.delete(name)
-  }
-
-  #startWhatMay(): void {
-    for (let name = this.#queue.next(this.#clock.now()); name !== null; name = this.#queue.next(this.#clock.now())) {
-      const question = this.#questions.get(name)
-      if (question === undefined) throw new Error(`${name} was queued, and nobody had asked for it`)
-      this.#lookup(name, { all: true }, (error, found) => {
-        this.#ended(question, error, found)
-        this.#startWhatMay()
-      })
+  async #firstAnswerOf(name: string): Promise<readonly string[]> {
+    if (this.#unanswered < this.#maxUnanswered) this.#unanswered += 1
+    else await new Promise<void>(resolve => this.#waiting.set(name, resolve))
+    try {
+      return await this.#answerOf(name)
+    } finally {
+      this.#passOn()
     }
   }
 
-  #ended({ name, resolve, reject }: Question, error: NodeJS.ErrnoException | null, found: LookupAddress[]): void {
-    const now = this.#clock.now()
-    const tookMs = this.#queue.ended(name, now)
-    this.#questions.delete(name)
-    if (error === null) {
-      const addresses = found.map(({ address }) => address)
-      this.#names.answered(name, addresses, tookMs, now)
-      resolve(addresses)
+  /** A thread of the names without an answer is free: the next one has it. */
+  #passOn(): void {
+    const [next] = this.#waiting
+    if (next === undefined) {
+      this.#unanswered -= 1
       return
     }
-    this.#names.failed(name, error.code === 'ENOTFOUND', tookMs)
-    const kept = this.#names.kept(name, now)
-    if (kept === null) reject(error)
-    else resolve(kept)
+    const [name, begin] = next
+    this.#waiting.delete(name)
+    begin()
   }
-}
 
-function questionOf(name: string, askedAtMs: number): Question {
-  let resolve: Question['resolve'] = () => {}
-  let reject: Question['reject'] = () => {}
-  const answer = new Promise<readonly string[]>((...settle) => {
-    ;[resolve, reject] = settle
-  })
-  // Nobody may be waiting any more.
-  answer.catch(() => {})
-  return { name, askedAtMs, answer, resolve, reject, waiting: 0 }
+  async #answerOf(name: string): Promise<readonly string[]> {
+    try {
+      const found = await this.#lookup(name, { all: true })
+      const addresses = found.map(({ address }) => address)
+      this.#remember(name, addresses)
+      return addresses
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOTFOUND') this.#answers.delete(name)
+      const last = this.#lastAnswer(name)
+      if (last === null) throw error
+      return last
+    }
+  }
+
+  #lastAnswer(name: string): readonly string[] | null {
+    const answer = this.#answers.get(name)
+    return answer !== undefined && this.#clock.now() - answer.atMs <= STALE_MS ? answer.addresses : null
+  }
+
+  #remember(name: string, addresses: readonly string[]): void {
+    this.#answers.delete(name)
+    this.#answers.set(name, { addresses, atMs: this.#clock.now() })
+    const [oldest] = this.#answers.keys()
+    if (this.#answers.size > MAX_NAMES && oldest !== undefined) this.#answers.delete(oldest)
+  }
 }
 
 /**
  * Lookups that libuv does at once: half of its threads, rounded up.
  *
- * @param size as UV_THREADPOOL_SIZE has it: 1 to 1,024, 4 when it is not set; libuv takes 0 for 1, as it does words.
+ * @param size as UV_THREADPOOL_SIZE has it: 1 to 1,024; 4 when it is not set; libuv takes 0 and words for 1.
  */
 export function lookupThreads(size: string | undefined): number {
   const threads = size === undefined ? 4 : Number.parseInt(size, 10) || 1

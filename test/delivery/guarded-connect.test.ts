@@ -1,5 +1,4 @@
 import { execFile, execFileSync } from 'node:child_process'
-import type { LookupAddress } from 'node:dns'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -28,10 +27,9 @@ function guardedStage(t: Test, { allow = [], lookup, base = directConnect(5_000)
 /** Gives these answers in turn, the last one for ever, and counts the questions. */
 function answering(...answers: readonly (readonly string[])[]) {
   const asked: string[] = []
-  const lookup: Lookup = (hostname, _, callback) => {
+  const lookup: Lookup = async hostname => {
     const answer = answers[Math.min(asked.push(hostname), answers.length) - 1] ?? []
-    const addresses: LookupAddress[] = answer.map(address => ({ address, family: address.includes(':') ? 6 : 4 }))
-    setImmediate(() => callback(null, addresses))
+    return answer.map(address => ({ address, family: address.includes(':') ? 6 : 4 }))
   }
   return { asked, lookup }
 }
@@ -210,9 +208,7 @@ t.test('of several addresses the one that got furthest says why', async t => {
 t.test('those who wait for the same name share one lookup; the connect timeout covers it', async t => {
   const server = await rawServer(t, answerAll)
   const asked: (() => void)[] = []
-  const lookup: Lookup = (_, __, callback) => {
-    asked.push(() => callback(null, [{ address: '127.0.0.1', family: 4 }]))
-  }
+  const lookup: Lookup = () => new Promise(resolve => asked.push(() => resolve([{ address: '127.0.0.1', family: 4 }])))
   const { post } = guardedStage(t, { allow: ['127.0.0.1'], lookup, timeoutMs: 1_000 })
   const hung = await Promise.all([1, 2, 3].map(() => post(at('crm.example', server))))
   for (const outcome of hung)
@@ -228,9 +224,7 @@ t.test('those who wait for the same name share one lookup; the connect timeout c
 t.test('an attempt that is given up during the lookup connects no more', async t => {
   const server = await rawServer(t, answerAll)
   const asked: (() => void)[] = []
-  const lookup: Lookup = (_, __, callback) => {
-    asked.push(() => callback(null, [{ address: '127.0.0.1', family: 4 }]))
-  }
+  const lookup: Lookup = () => new Promise(resolve => asked.push(() => resolve([{ address: '127.0.0.1', family: 4 }])))
   const { post, origins } = guardedStage(t, { allow: ['127.0.0.1'], lookup })
   const posted = post(at('crm.example', server))
   while (asked.length === 0) await new Promise(setImmediate)

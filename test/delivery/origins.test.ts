@@ -174,7 +174,7 @@ t.test(
     const before = await serverAt(t, '127.0.0.1', 0)
     const after = await serverAt(t, '127.0.0.2', before.port)
     let address = '127.0.0.1'
-    const resolver = new Resolver({ lookup: (_, __, callback) => callback(null, [{ address, family: 4 }]) })
+    const resolver = new Resolver({ lookup: async () => [{ address, family: 4 }] })
     const policy = new AddressPolicy({ allow: ['127.0.0.0/8'], deny: [], database: () => null })
     const guarded = guardedConnect(policy, directConnect(5_000), { timeoutMs: 5_000, resolver })
     const { post } = stage(t, {}, { connect: guarded, lifetimeMs: 100 })

@@ -1,9 +1,7 @@
 import t from 'tap'
-import { KnownNames } from '../../src/delivery/known-names.ts'
 import { NotResolved } from '../../src/delivery/reason.ts'
 import { type Clock, type Lookup, lookupThreads, Resolver } from '../../src/delivery/resolver.ts'
 
-const NEVER = new AbortController().signal
 const HOUR_MS = 3_600_000
 
 /** Time that passes when told to. */
@@ -36,156 +34,114 @@ class FakeClock implements Clock {
   }
 }
 
+/** A signal of its own, as each connection has. */
+function never(): AbortSignal {
+  return new AbortController().signal
+}
+
 /** Once all that has been decided is done. */
 async function settled(): Promise<void> {
   await new Promise(setImmediate)
 }
 
-/** Names hang unless the zone has an answer for them: its addresses, or a failure's code. */
-function stage(threads: number, zone: Record<string, string[] | string> = {}) {
+/** The addresses of a name, or the code that its lookup fails with. */
+type Zone = Record<string, string[] | string>
+
+/** Names hang unless the zone has an answer for them. */
+function stage(zone: Zone = {}, threads = 2) {
   const clock = new FakeClock()
   const asked: string[] = []
-  const hanging = new Map<string, Parameters<Lookup>[2]>()
-  const end = (answer: string[] | string, callback: Parameters<Lookup>[2]) => {
-    if (typeof answer === 'string') callback(Object.assign(new Error(answer), { code: answer }), [])
-    else
-      callback(
-        null,
-        answer.map(address => ({ address, family: 4 })),
-      )
-  }
-  const lookup: Lookup = (name, _, callback) => {
+  const hanging = new Map<string, (answer: string[] | string) => void>()
+  const lookup: Lookup = async name => {
     asked.push(name)
-    const answer = zone[name]
-    if (answer === undefined) hanging.set(name, callback)
-    else queueMicrotask(() => end(answer, callback))
+    const answer = zone[name] ?? (await new Promise<string[] | string>(resolve => hanging.set(name, resolve)))
+    if (typeof answer === 'string') throw Object.assign(new Error(answer), { code: answer })
+    return answer.map(address => ({ address, family: 4 }))
   }
-  const resolver = new Resolver({ lookup, threads, clock })
+  const resolver = new Resolver({ lookup, clock, threads })
+  /** How it ended so far: addresses, an error, or undefined. */
+  const ask = (name: string, signal = never()) => {
+    const asking: { ended?: readonly string[] | Error } = {}
+    const end = (how: readonly string[] | Error) => {
+      asking.ended = how
+    }
+    resolver.addressesOf(name, signal).then(end, end)
+    return asking
+  }
   return {
     clock,
     asked,
-    zone,
     hanging,
-    /** Its promise, and how it ended so far: addresses, an error, or undefined. */
-    ask(name: string, signal = NEVER) {
-      const asking: { ended?: readonly string[] | Error } = {}
-      resolver.addressesOf(name, signal).then(
-        addresses => {
-          asking.ended = addresses
-        },
-        error => {
-          asking.ended = error
-        },
-      )
-      return asking
+    zone,
+    ask,
+    /** Asks, and says how it ended at once. */
+    async answer(name: string) {
+      const asking = ask(name)
+      await settled()
+      return asking.ended
     },
     /** What hangs ends after all. */
     end(name: string, answer: string[] | string) {
-      const callback = hanging.get(name)
-      if (callback === undefined) throw new Error(`${name} does not hang`)
+      const end = hanging.get(name)
+      if (end === undefined) throw new Error(`${name} does not hang`)
       hanging.delete(name)
-      end(answer, callback)
+      end(answer)
       return settled()
     },
   }
 }
 
-function names(count: number, prefix = 'hang'): string[] {
-  return Array.from({ length: count }, (_, n) => `${prefix}${n}.test`)
-}
-
-for (const threads of [2, 8]) {
-  t.test(`with ${threads} threads a proven name has an answer at once, however many first-seen ones hang`, async t => {
-    const { ask, clock, hanging } = stage(threads, { 'proven.test': ['10.0.0.1'] })
-    ask('proven.test')
-    await settled()
-    for (const name of names(1_000)) ask(name)
-    await clock.pass(4_000)
-    t.equal(hanging.size, threads === 2 ? 2 : threads - 1)
-    const again = ask('proven.test')
-    await settled()
-    t.same(again.ended, ['10.0.0.1'])
-  })
-}
-
-t.test('of more than two threads one looks proven names up anew, however many others hang', async t => {
-  const { ask, clock, zone } = stage(4, { 'proven.test': ['10.0.0.1'] })
-  ask('proven.test')
-  await settled()
-  for (const name of names(100)) ask(name)
-  zone['proven.test'] = ['10.0.0.2']
-  await clock.pass(2 * HOUR_MS)
-  const again = ask('proven.test')
-  await settled()
-  t.same(again.ended, ['10.0.0.2'])
-})
-
-t.test('names that have hung leave half of the threads to others: a first-seen one is looked up at once', async t => {
-  for (const [threads, left] of [
-    [2, 1],
-    [8, 4],
-  ] as const) {
-    const { ask, clock, hanging, end } = stage(threads, { 'healthy.test': ['10.0.0.1'] })
-    const hung = names(40)
-    for (const name of hung) ask(name)
-    while (hanging.size > 0) {
-      await clock.pass(10_000)
-      for (const name of [...hanging.keys()]) await end(name, 'EAI_AGAIN')
-    }
-    for (const name of hung) ask(name)
-    await settled()
-    t.equal(hanging.size, threads - left)
-    const healthy = ask('healthy.test')
-    await settled()
-    t.same(healthy.ended, ['10.0.0.1'])
-  }
-})
-
-t.test('a first-seen name that has to wait goes before those that have hung, and says whom it waited for', async t => {
-  const { ask, asked, clock, end } = stage(1, { 'healthy.test': ['10.0.0.1'] })
-  ask('hang0.test')
+t.test('those who ask for a name at the same time share one lookup, and have its addresses in their order', async t => {
+  const { ask, asked, end, clock } = stage({}, 3)
+  const asking = [ask('a.test'), ask('a.test'), ask('b.test')]
   await clock.pass(10_000)
-  await end('hang0.test', 'EAI_AGAIN')
-  ask('hang1.test')
-  ask('hang0.test')
+  t.same(asked, ['a.test', 'b.test'])
+  await end('a.test', ['10.0.0.2', '10.0.0.1'])
+  t.same(
+    asking.map(({ ended }) => ended),
+    [['10.0.0.2', '10.0.0.1'], ['10.0.0.2', '10.0.0.1'], undefined],
+  )
+})
+
+t.test('every connection asks anew, and an answer that comes soon is the one that counts', async t => {
+  const { answer, asked, clock, zone } = stage()
+  for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) {
+    zone['a.test'] = [address]
+    t.same(await answer('a.test'), [address])
+    await clock.pass(1)
+  }
+  t.equal(asked.length, 3)
+  t.equal(clock.timers, 0)
+})
+
+t.test('whoever gives up is told at once, and after how long; the answer is for those who go on', async t => {
+  const { ask, asked, clock, end } = stage()
   const given = new AbortController()
-  const impatient = ask('healthy.test', given.signal)
-  const patient = ask('healthy.test')
+  const [impatient, patient] = [ask('a.test', given.signal), ask('a.test')]
   await clock.pass(5_000)
   given.abort()
   await settled()
   t.ok(impatient.ended instanceof NotResolved)
-  t.match(impatient.ended, { message: 'no turn within 5000 ms: 1 other name is hanging' })
-  t.same(asked, ['hang0.test', 'hang1.test'])
-  await end('hang1.test', 'EAI_AGAIN')
-  t.same(patient.ended, ['10.0.0.1'])
-  t.same(asked, ['hang0.test', 'hang1.test', 'healthy.test', 'hang0.test'])
+  t.match(impatient.ended, { message: 'no answer within 5000 ms' })
+  const late = ask('a.test')
+  await end('a.test', ['10.0.0.1'])
+  t.same([patient.ended, late.ended], [['10.0.0.1'], ['10.0.0.1']])
+  t.equal(asked.length, 1)
 })
 
-t.test('a lookup that nobody waits for any more is not begun; those who wait for one share it', async t => {
-  const { ask, asked, clock, end } = stage(1)
-  ask('hang.test')
+t.test('a lookup that fails when all have given up disturbs nobody', async t => {
+  const { ask, answer, end, zone } = stage()
   const given = new AbortController()
-  const waiting = [ask('given-up.test', given.signal), ask('given-up.test', given.signal)]
-  const sharing = [ask('shared.test', given.signal), ask('shared.test')]
-  await clock.pass(1_000)
+  ask('a.test', given.signal)
   given.abort()
-  await settled()
-  for (const { ended } of waiting) t.ok(ended instanceof NotResolved)
-  await end('hang.test', ['10.0.0.1'])
-  t.same(asked, ['hang.test', 'shared.test'])
-  await end('shared.test', ['10.0.0.2'])
-  t.match(sharing[0]?.ended, { message: /^no turn within 1000 ms/ })
-  t.same(sharing[1]?.ended, ['10.0.0.2'])
-  const again = ask('given-up.test')
-  await end('given-up.test', ['10.0.0.3'])
-  t.same(again.ended, ['10.0.0.3'])
+  await end('a.test', 'EAI_AGAIN')
+  zone['a.test'] = ['10.0.0.1']
+  t.same(await answer('a.test'), ['10.0.0.1'])
 })
 
-t.test('a proven name that begins to hang has its last answer after half a second, then at once', async t => {
-  const { ask, clock, zone, end } = stage(2, { 'a.test': ['10.0.0.1'] })
-  ask('a.test')
-  await settled()
+t.test('a name that begins to hang has its last answer after half a second, then at once', async t => {
+  const { ask, answer, clock, zone, end } = stage({ 'a.test': ['10.0.0.1'] })
+  await answer('a.test')
   delete zone['a.test']
   const first = ask('a.test')
   await clock.pass(499)
@@ -193,146 +149,106 @@ t.test('a proven name that begins to hang has its last answer after half a secon
   await clock.pass(1)
   t.same(first.ended, ['10.0.0.1'])
   const second = ask('a.test')
-  await settled()
+  await clock.pass(0)
   t.same(second.ended, ['10.0.0.1'])
   await end('a.test', ['10.0.0.2'])
   t.equal(clock.timers, 0)
+  delete zone['a.test']
+  const third = ask('a.test')
+  await clock.pass(500)
+  t.same(third.ended, ['10.0.0.2'], 'the late answer is the last one from then on')
 })
 
-t.test('proven names that begin to hang count among those that hang', async t => {
-  const { ask, asked, clock, zone, end } = stage(4, { 'a.test': ['10.0.0.1'], 'b.test': ['10.0.0.1'] })
-  for (const name of ['a.test', 'b.test', 'hung.test']) ask(name)
-  await settled()
-  await clock.pass(10_000)
-  await end('hung.test', 'EAI_AGAIN')
-  for (const name of ['a.test', 'b.test']) {
-    delete zone[name]
-    ask(name)
-  }
-  await clock.pass(1_000)
-  ask('hung.test')
-  t.same(asked.slice(3), ['a.test', 'b.test'], 'half of the threads are left')
-  await end('a.test', ['10.0.0.1'])
-  t.same(asked.slice(5), ['hung.test'])
-})
-
-t.test('a proven name waits for its turn, while the threads are merely busy, and has the fresh answer', async t => {
-  const { ask, clock, zone, end } = stage(1, { 'a.test': ['10.0.0.1'] })
-  ask('a.test')
-  await settled()
-  zone['a.test'] = ['10.0.0.2']
-  ask('busy.test')
-  const waiting = ask('a.test')
-  await clock.pass(49)
-  t.equal(waiting.ended, undefined)
-  await end('busy.test', ['10.0.0.9'])
-  t.same(waiting.ended, ['10.0.0.2'])
-})
-
-t.test('a proven name does not wait for a thread that a name has which hung before', async t => {
-  const { ask, clock, zone, end } = stage(1, { 'a.test': ['10.0.0.1'] })
-  ask('a.test')
-  await settled()
-  ask('slow.test')
-  await clock.pass(10_000)
-  await end('slow.test', 'EAI_AGAIN')
-  zone['a.test'] = ['10.0.0.2']
-  ask('slow.test')
-  const waiting = ask('a.test')
-  await settled()
-  t.same(waiting.ended, ['10.0.0.1'])
-  await end('slow.test', 'EAI_AGAIN')
-  const again = ask('a.test')
-  await settled()
-  t.same(again.ended, ['10.0.0.2'], 'it was looked up all the same, as soon as that went')
-})
-
-t.test('a name is not forgotten when the last who gave it up does so after another has asked anew', async t => {
-  const { ask, zone, end } = stage(1)
-  const given = new AbortController()
-  const first = ask('a.test', given.signal)
-  const answered = end('a.test', ['10.0.0.1'])
-  given.abort()
-  ask('hang.test')
-  const second = ask('a.test')
-  await answered
-  t.ok(first.ended instanceof NotResolved)
-  zone['a.test'] = ['10.0.0.2']
-  await end('hang.test', 'EAI_AGAIN')
-  t.same(second.ended, ['10.0.0.2'])
-})
-
-t.test('every connection asks anew, and an answer that comes soon is the one that counts', async t => {
-  const { ask, asked, clock, zone } = stage(2, { 'a.test': ['10.0.0.1'] })
-  for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) {
-    zone['a.test'] = [address]
-    const asking = ask('a.test')
-    await settled()
-    t.same(asking.ended, [address])
+t.test(
+  'a failed lookup says why, unless an answer of the last hour stands in; none does for a name that is gone',
+  async t => {
+    const { answer, clock, zone } = stage({ 'a.test': 'EAI_AGAIN' })
+    t.match(await answer('a.test'), { code: 'EAI_AGAIN' })
+    zone['a.test'] = ['10.0.0.1']
+    t.same(await answer('a.test'), ['10.0.0.1'])
+    zone['a.test'] = 'EAI_AGAIN'
+    await clock.pass(HOUR_MS)
+    t.same(await answer('a.test'), ['10.0.0.1'])
     await clock.pass(1)
+    t.match(await answer('a.test'), { code: 'EAI_AGAIN' })
+    zone['a.test'] = ['10.0.0.2']
+    t.same(await answer('a.test'), ['10.0.0.2'])
+    zone['a.test'] = 'ENOTFOUND'
+    t.match(await answer('a.test'), { code: 'ENOTFOUND' })
+    zone['a.test'] = 'EAI_AGAIN'
+    t.match(await answer('a.test'), { code: 'EAI_AGAIN' })
+  },
+)
+
+t.test('the last answers of 10,000 names are kept, those that came last', async t => {
+  const { answer, zone } = stage()
+  const names = Array.from({ length: 10_000 }, (_, n) => `n${n}.test`)
+  const look = async (name: string, as: string[] | string) => {
+    zone[name] = as
+    return await answer(name)
   }
-  t.equal(asked.length, 3)
-  t.equal(clock.timers, 0)
+  await Promise.all(names.map(name => look(name, ['10.0.0.1'])))
+  await look('n0.test', ['10.0.0.2'])
+  await look('more.test', ['10.0.0.3'])
+  t.same(await look('n0.test', 'EAI_AGAIN'), ['10.0.0.2'])
+  t.match(await look('n1.test', 'EAI_AGAIN'), { code: 'EAI_AGAIN' })
+  t.same(await look('n2.test', 'EAI_AGAIN'), ['10.0.0.1'])
 })
 
-t.test('an answer stands in for a failed lookup for an hour, and not for a name that is gone', async t => {
-  const { ask, clock, zone } = stage(2, { 'a.test': ['10.0.0.1'] })
-  const answer = async () => {
-    const asking = ask('a.test')
-    await settled()
-    return asking.ended
+t.test('names without an answer leave a thread to the others, however many of them hang', async t => {
+  for (const threads of [2, 32]) {
+    const { ask, answer, clock, hanging, zone } = stage({ 'a.test': ['10.0.0.1'] }, threads)
+    await answer('a.test')
+    for (let n = 0; n < 100; n++) ask(`hang${n}.test`)
+    await clock.pass(60_000)
+    t.equal(hanging.size, threads - 1)
+    zone['a.test'] = ['10.0.0.2']
+    t.same(await answer('a.test'), ['10.0.0.2'])
   }
-  t.same(await answer(), ['10.0.0.1'])
-  zone['a.test'] = 'EAI_AGAIN'
-  await clock.pass(HOUR_MS)
-  t.same(await answer(), ['10.0.0.1'])
-  await clock.pass(1)
-  t.match(await answer(), { code: 'EAI_AGAIN' })
-  zone['a.test'] = ['10.0.0.2']
-  t.same(await answer(), ['10.0.0.2'])
-  zone['a.test'] = 'ENOTFOUND'
-  t.match(await answer(), { code: 'ENOTFOUND' })
-  zone['a.test'] = 'EAI_AGAIN'
-  t.match(await answer(), { code: 'EAI_AGAIN' })
 })
 
-t.test('a name that heals is proven by its next answer that comes soon', async t => {
-  const { ask, asked, clock, zone, end } = stage(1)
-  ask('a.test')
-  await clock.pass(10_000)
-  await end('a.test', 'EAI_AGAIN')
-  const rivals = async () => {
-    ask('first.test')
-    ask('new.test')
-    ask('a.test')
-    await end('first.test', ['10.0.0.9'])
-    return asked.slice(-1)
-  }
-  zone['new.test'] = 'EAI_AGAIN'
-  delete zone['first.test']
-  zone['a.test'] = ['10.0.0.1']
-  await rivals()
-  t.same(asked.slice(-2), ['new.test', 'a.test'], 'it went last, as long as it was known to hang')
-  await rivals()
-  t.same(asked.slice(-2), ['a.test', 'new.test'], 'and goes first, now that it has healed')
-})
-
-t.test('so many names are remembered, and those whose lookup ended longest ago are forgotten', async t => {
-  const known = new KnownNames(3)
-  for (const name of names(3)) known.answered(name, ['10.0.0.1'], 1, 0)
-  known.answered('hang0.test', ['10.0.0.2'], 1, 5)
-  known.answered('more.test', ['10.0.0.3'], 1_000, 5)
-  t.same(known.kept('hang0.test', 5), ['10.0.0.2'])
-  t.equal(known.kept('hang1.test', 5), null)
+t.test('of them, the first to be asked for goes next; whoever gives up says how many names it waited for', async t => {
+  const { ask, asked, clock, end } = stage()
+  const given = new AbortController()
+  const [, impatient] = [ask('hang.test'), ask('given-up.test', given.signal), ask('shared.test', given.signal)]
+  const patient = [ask('shared.test'), ask('next.test')]
+  await clock.pass(1_000)
+  given.abort()
+  await settled()
+  t.match(impatient?.ended, { message: 'no turn within 1000 ms: 1 other name is hanging' })
+  await end('hang.test', 'EAI_AGAIN')
+  t.same(asked, ['hang.test', 'shared.test'], 'a lookup that nobody waits for any more is not begun')
+  await end('shared.test', ['10.0.0.1'])
+  await end('next.test', ['10.0.0.2'])
   t.same(
-    ['hang0.test', 'hang1.test', 'more.test'].map(name => known.standingOf(name)),
-    ['proven', 'new', 'slow'],
+    patient.map(({ ended }) => ended),
+    [['10.0.0.1'], ['10.0.0.2']],
   )
-  for (const name of names(1_000, 'missing')) known.failed(name, true, 1)
-  t.same(known.kept('hang2.test', 5), ['10.0.0.1'], 'names that do not exist take no place')
+  const again = ask('given-up.test')
+  await end('given-up.test', ['10.0.0.3'])
+  t.same(again.ended, ['10.0.0.3'])
+})
+
+t.test('whoever is told while another asks anew takes nothing from that one, at whatever moment', async t => {
+  for (let moments = 0; moments < 20; moments++) {
+    const { ask, end, hanging, zone } = stage({}, 1)
+    ask('a.test')
+    const ended = end('a.test', 'EAI_AGAIN')
+    for (let n = 0; n < moments; n++) await null
+    ask('hang.test')
+    const next = ask('a.test')
+    zone['a.test'] = ['10.0.0.1']
+    await ended
+    if (hanging.has('hang.test')) await end('hang.test', 'EAI_AGAIN')
+    t.not(next.ended, undefined, `after ${moments}`)
+  }
 })
 
 t.test('libuv looks up with half of its threads, rounded up', async t => {
   const sizes = [undefined, '4', '1', '2', '5', '16', '2000', '0', '', 'many', '-1']
   t.same(sizes.map(lookupThreads), [2, 2, 1, 1, 3, 8, 512, 1, 1, 1, 512])
+})
+
+t.test('without a stand-in the system is asked', async t => {
+  t.ok((await new Resolver().addressesOf('localhost', never())).length > 0)
 })
