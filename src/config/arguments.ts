@@ -24,20 +24,22 @@ export function fromArguments(command: CommandName, argv: readonly string[], fau
   const hasPlaces = places.length > 0
   let unknown = Number.NaN
   for (const { index, name, value } of split(argv, flags)) {
+    const written = argv[index] ?? ''
     const flag = name === null ? undefined : flags.get(name)
     if (flag) {
       const before = flag.isList && given.get(flag.key)
-      const text = value ?? flag.implied
+      // `--no-dead=true` could be taken for either.
+      const text = flag.implied === 'false' && value !== undefined ? written : (value ?? flag.implied)
       given.set(flag.key, { text: before ? `${before.text},${text}` : text, from: 'flag' })
     } else if (name !== null) {
-      faults.push(unknownFlag(command, argv[index] ?? '', [...flags.keys()]))
+      faults.push(unknownFlag(command, written, [...flags.keys()]))
       if (value === undefined) unknown = index
     } else {
       const key = places.shift()
-      if (key) given.set(key, { text: value ?? '', from: 'argument' })
+      if (key) given.set(key, { text: written, from: 'argument' })
       // What stands behind an unknown flag is its value rather than a second fault.
       else if (hasPlaces || index !== unknown + 1)
-        faults.push(`unexpected argument ${quote(value ?? '')}; ${quote(command)} takes no more of them`)
+        faults.push(`unexpected argument ${quote(written)}; ${quote(command)} takes no more of them`)
     }
   }
   return given

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { type Refuse, reads } from './reading.ts'
+import * as v from 'valibot'
+import { mapping, type Refuse, reads, required, type Schema } from './reading.ts'
 import { codeOf, quote } from './wording.ts'
 
 type Access = 'public' | 'secret'
@@ -27,6 +28,14 @@ export function fileOf<T>(
     if ('text' in content) return read(content.text, refuse, path)
     return refuse(`that only its owner may use ${quote(path)}, as after chmod 600`, `mode ${content.mode}`)
   })
+}
+
+/** What `file` makes of the path in `{ file: PATH }`. */
+export function fileField<T>(expected: string, file: Schema<T>) {
+  return v.pipe(
+    mapping(expected, { file: required(file) }),
+    v.transform(fields => fields.file),
+  )
 }
 
 /** A text; or why there is none: the system's code, or a mode that lets others at a secret. */

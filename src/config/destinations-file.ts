@@ -77,7 +77,7 @@ function ruleSchema(values: Values, defaults: DestinationSettings, folder: strin
       proxy: v.optional(proxySchema(folder)),
     }),
     together(({ match, tls }, complain) => {
-      if (String(match).startsWith('http://') && tls !== undefined)
+      if (typeof match === 'string' && match.startsWith('http://') && tls !== undefined)
         complain('tls', 'never used: there is no TLS over http:')
     }),
     v.transform(
@@ -133,8 +133,8 @@ function complainOfUnused({ dataset, addIssue }: v.RawCheckContext<readonly Dest
   const earlier = new Map<string, number>()
   for (const [key, value] of input.entries()) {
     // Other faults of a rule leave its pattern readable.
-    const match = String(value?.match)
-    if (canonicalPattern(match) !== match) continue
+    const match: unknown = value?.match
+    if (typeof match !== 'string' || canonicalPattern(match) !== match) continue
     const over = [...patternsOver(match)].find(pattern => earlier.has(pattern))
     if (over === undefined) earlier.set(match, key)
     else

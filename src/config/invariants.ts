@@ -39,16 +39,8 @@ const invariants: readonly {
     holds: v => v.ids.length > 0 !== v.dead,
     rule: 'exactly one of --id and --dead must be given, so that nothing is sent again by accident',
   },
-  {
-    of: ['url', 'dead'],
-    holds: v => v.url === null || v.dead,
-    rule: '--url narrows --dead and needs it',
-  },
-  {
-    of: ['since', 'dead'],
-    holds: v => v.since === null || v.dead,
-    rule: '--since narrows --dead and needs it',
-  },
+  { of: ['url', 'dead'], holds: v => v.url === null || v.dead, rule: '--url narrows --dead and needs it' },
+  { of: ['since', 'dead'], holds: v => v.since === null || v.dead, rule: '--since narrows --dead and needs it' },
 ]
 
 /** A rule is held only against values that could be read. */

@@ -34,6 +34,12 @@ interface Details {
   readonly argument?: 'required' | 'optional'
 }
 
+/** Which texts are accepted, and how to say so. */
+interface Accepted {
+  readonly accepts: (text: string) => boolean
+  readonly expected: string
+}
+
 /** Both in the unit of the value. */
 interface Range {
   readonly min: number
@@ -69,12 +75,6 @@ export function wholeNumber(range: Range) {
 
 function within({ min, max }: Range, value: number | null): number | null {
   return value !== null && value >= min && value <= max ? value : null
-}
-
-/** A text that a test accepts; `expected` says which. */
-interface Accepted {
-  readonly accepts: (text: string) => boolean
-  readonly expected: string
 }
 
 export function text<const D extends Details & Accepted & { readonly default: string | null }>(

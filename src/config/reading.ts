@@ -68,6 +68,11 @@ export function listOf<T>(item: Schema<T>, max: number) {
   )
 }
 
+/** A text by one schema, a list or a mapping by another. */
+export function textOr<T, U>(text: Schema<T>, other: Schema<U>): Schema<T | U> {
+  return v.lazy(input => (typeof input === 'object' && input !== null ? other : text))
+}
+
 /** A field that a mapping must have: without it, the schema is given nothing. */
 export function required<T>(schema: Schema<T>) {
   return v.optional(schema, null)

@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import * as v from 'valibot'
 import { type KeyReading, MAX_BYTES, MIN_BYTES, PREFIX, readKey } from '../receiver/keys.ts'
-import { fileOf } from './configured-file.ts'
-import { accepts, mapping, type Refuse, required } from './reading.ts'
+import { fileField, fileOf } from './configured-file.ts'
+import { accepts, type Refuse } from './reading.ts'
 import { quote } from './wording.ts'
 
 /** One, and a second while it takes the place of the first. */
@@ -21,11 +21,7 @@ export function signingKeysSchema(folder: string) {
     text => !text.includes(PREFIX),
     () => 'a key, which is not shown',
   )
-  const file = v.pipe(path, fileOf(folder, 'the key', 'secret', keysIn))
-  return v.pipe(
-    mapping('{ file: PATH }', { file: required(file) }),
-    v.transform(fields => fields.file),
-  )
+  return fileField('{ file: PATH }', v.pipe(path, fileOf(folder, 'the key', 'secret', keysIn)))
 }
 
 function keysIn(content: string, refuse: Refuse, path: string): readonly KeyObject[] | null {

@@ -2,7 +2,7 @@ import { createPrivateKey, KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureVersion } from 'node:tls'
 import * as v from 'valibot'
 import { fileOf } from './configured-file.ts'
-import { listOf, mapping, type Refuse, reads, together } from './reading.ts'
+import { listOf, mapping, type Refuse, reads, textOr, together } from './reading.ts'
 import { codeOf, quote } from './wording.ts'
 
 const MAX_FILES = 100
@@ -28,7 +28,7 @@ export function tlsSchema(folder: string) {
   )
   return v.pipe(
     mapping('{ ca: FILE, cert: FILE, key: FILE, min-version: 1.2 or 1.3 }', {
-      ca: v.optional(v.lazy(ca => (typeof ca === 'object' && ca !== null ? several : certificates))),
+      ca: v.optional(textOr(certificates, several)),
       cert: v.optional(certificates),
       key: v.optional(fileOf(folder, aKey, 'secret', privateKeyIn)),
       'min-version': v.optional(minVersion),

@@ -52,17 +52,17 @@ export function readYamlFile<T>(flag: string, file: string, schema: Schema<T>, f
     return `${name}, line ${Math.max(line, 1)}, column ${Math.max(col, 1)}`
   }
   const wrong = [...document.errors, ...document.warnings, ...wrongNodes(yaml, document)]
-  for (const { pos, message } of wrong.slice(0, MAX_SHOWN))
-    faults.push(`${at(pos[0])}: cannot be read as YAML: ${inPlainWords(message)}`)
-  if (wrong.length > MAX_SHOWN) faults.push(`${name}: ${wrong.length - MAX_SHOWN} more of this kind`)
-  if (wrong.length > 0) return null
-  const read = v.safeParse(schema, document.toJS({ maxAliasCount: -1 }))
-  if (read.success) return read.output
-  const found = read.issues.map(({ path = [], message }) => ({
-    offset: offsetOf(yaml, document, path),
-    fault: `${pathText(path)}${message}`,
-  }))
-  for (const { offset, fault } of found.sort((a, b) => a.offset - b.offset)) faults.push(`${at(offset)}: ${fault}`)
+  if (wrong.length > 0) {
+    for (const { pos, message } of wrong.slice(0, MAX_SHOWN))
+      faults.push(`${at(pos[0])}: cannot be read as YAML: ${inPlainWords(message)}`)
+    if (wrong.length > MAX_SHOWN) faults.push(`${name}: ${wrong.length - MAX_SHOWN} more of this kind`)
+    return null
+  }
+  const { success, output, issues } = v.safeParse(schema, document.toJS({ maxAliasCount: -1 }))
+  if (success) return output
+  const found = issues.map(({ path = [], message }) => ({ offset: offsetOf(yaml, document, path), path, message }))
+  for (const { offset, path, message } of found.sort((a, b) => a.offset - b.offset))
+    faults.push(`${at(offset)}: ${pathText(path)}${message}`)
   return null
 }
 

@@ -120,6 +120,9 @@ t.test('statements without names are asked for by --no-prepared or RINGBACK_PREP
   t.equal(parse('run', [], { RINGBACK_PREPARED: 'false' }).config.prepared, false)
   t.equal(parse('run', ['--prepared'], { RINGBACK_PREPARED: 'false' }).config.prepared, true)
   t.match(faultsOf('run', [], { RINGBACK_NO_PREPARED: 'true' }), [/write RINGBACK_PREPARED=false/])
+  t.match(faultsOf('run', ['--no-prepared=true']), [
+    /^--prepared \(flag\): expected true or false; got "--no-prepared=true"$/,
+  ])
   t.match(faultsOf('run', [], { RINGBACK_PREPARED: 'yes' }), [/expected true or false; got "yes"/])
 })
 

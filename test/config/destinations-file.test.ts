@@ -162,10 +162,12 @@ t.test('a rule is a mapping, in a list, in a mapping', async t => {
 t.test('a rule must say which origins it is for', async t => {
   const expected =
     'expected scheme://host[:port] without a path, such as https://crm.example, https://*.crm.example or https://crm.example:*; or "*" for any origin'
-  t.same(new File(t, 'origins:\n- rate: 1/s\n- match: https://crm.example/\n- match: [a]').faults(), [
+  const wrong = ['rate: 1/s', 'match: https://crm.example/', 'match: [a]', 'match: { toString: a }']
+  t.same(new File(t, `origins:${wrong.map(each => `\n- ${each}`).join('')}`).faults(), [
     `2:3 origins[0].match: ${expected}; got nothing`,
     `3:10 origins[1].match: ${expected}; got "https://crm.example/"`,
     `4:10 origins[2].match: ${expected}; got a list`,
+    `5:10 origins[3].match: ${expected}; got a mapping`,
   ])
 })
 
