@@ -10,17 +10,16 @@ import type { Destinations } from '../policy/destinations.ts'
 import { durationText } from './duration.ts'
 import { choice, duration, flag, integer, type Kind, moment, text, texts } from './kinds.ts'
 
+/** What each does, for the help. */
 export const commands = {
-  run: { summary: 'delivers: finds callbacks, POSTs them, records every attempt; until SIGTERM or SIGINT' },
-  migrate: { summary: 'creates the schema, or brings it up to date; safe to repeat and to run twice at once' },
-  status: { summary: 'says what is waiting, being sent, on hold and dead, and which relays share the work' },
-  doctor: {
-    summary:
-      'looks for what endangers delivery, in the server, the schema and the relays, and changes nothing; ends with 1 when there is a fault, with 0 when there are only warnings',
-  },
-  attempts: { summary: 'lists every POST of one callback, with outcome, status and answer' },
-  replay: { summary: 'sends callbacks again: some by id, or the dead ones by URL and time' },
-  keygen: { summary: 'makes a key to sign callbacks with, for `sign` in the file of `run --config`' },
+  run: 'delivers: finds callbacks, POSTs them, records every attempt; until SIGTERM or SIGINT',
+  migrate: 'creates the schema, or brings it up to date; safe to repeat and to run twice at once',
+  status: 'says what is waiting, being sent, on hold and dead, and which relays share the work',
+  doctor:
+    'looks for what endangers delivery, in the server, the schema and the relays, and changes nothing; ends with 1 when there is a fault, with 0 when there are only warnings',
+  attempts: 'lists every POST of one callback, with outcome, status and answer',
+  replay: 'sends callbacks again: some by id, or the dead ones by URL and time',
+  keygen: 'makes a key to sign callbacks with, for `sign` in the file of `run --config`',
 } as const
 
 export type CommandName = keyof typeof commands

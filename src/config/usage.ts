@@ -26,7 +26,7 @@ const exitCodes: readonly (readonly [string, string])[] = [
 
 /** `ringback --help`. Ends with a line break. */
 export function usage(): string {
-  const names = Object.entries(commands).map(([name, { summary }]) => [synopsis(name as CommandName), summary] as const)
+  const names = Object.entries(commands).map(([name, summary]) => [synopsis(name as CommandName), summary] as const)
   return text([
     ...wrap(
       'Ringback delivers HTTP callbacks from a transactional outbox: an INSERT in your own PostgreSQL transaction becomes a form POST, in order, tried again until it arrives or is dead, with every attempt on record.',
@@ -65,7 +65,7 @@ export function commandUsage(command: CommandName): string {
   return text([
     `Usage: ringback ${synopsis(command)}`,
     '',
-    ...wrap(`ringback ${command} ${commands[command].summary}.`, 0),
+    ...wrap(`ringback ${command} ${commands[command]}.`, 0),
     ...(given.length > 0 ? section('Arguments', given) : []),
     ...section('Options', [...described.filter(entry => !isArgument(entry)), ...everywhere]),
     '',
