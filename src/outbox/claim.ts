@@ -20,8 +20,7 @@ export const mine = (schema: string) => `
 
 /**
  * Order is asked of the database once more: an earlier unsettled row of the key refuses the claim, even one that memory has
- * not seen yet. Written as a row comparison, so that the index on (ordering_key, id) serves it alone; with `e.id < c.id`
- * the planner may walk the primary key instead.
+ * not seen yet. Why it compares rows: see `planning` in settings.ts.
  * SKIP LOCKED: a row that an operator holds in an open transaction is left for later; nothing here ever waits for a row.
  */
 const claimStatement: Statement = {

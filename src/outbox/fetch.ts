@@ -102,10 +102,7 @@ const freshStatement: Statement = {
     ) ${picked('place > $5::bigint')}`,
 }
 
-/**
- * The horizon is of `statement_timestamp()`: with the volatile `clock_timestamp()` the index would have no upper end, and
- * whenever fewer rows than the limit are due, every later and every parked one would be read.
- */
+/** Why the horizon is of `statement_timestamp()`: see `planning` in settings.ts. */
 const dueStatement: Statement = {
   name: 'ringback_due',
   text: schema => `

@@ -26,10 +26,7 @@ export interface Looked {
   readonly blockedBy: string | null
 }
 
-/**
- * The key is asked for by `>=` and not by `=`, here and in `fetch.ts`: with one key alone the order would be that of the ids,
- * and a plan made while the table was empty would walk through them all.
- */
+/** Why the key is asked for by `>=`: see `planning` in settings.ts. */
 const lookStatement: Statement = {
   name: 'ringback_look',
   text: schema => `

@@ -1,10 +1,6 @@
 /** Parts that several statements share. Those that name a table are functions of the schema. */
 
-/**
- * `c.id` equals `id`, in a way that nothing but the index on id can serve. A plan is kept for long, and may have been made
- * while the table was empty: a plain `=` between two tables is then planned as a walk through the whole index, which costs
- * nothing in an empty table, and a quarter of a second for each claim once a flood has come.
- */
+/** `c.id` equals `id`, in the form that only the index on id can serve; see `planning` in settings.ts. */
 export const isRow = (id: string) => `c.id = any (array[${id}])`
 
 /**
@@ -23,7 +19,7 @@ const origins = `array[c.origin, split_part(c.origin, '/', 1)]`
 
 /**
  * True for a callback `c` that no hold stops. An origin without holds pays one look into an index; with `offset 0` another's
- * `rest` is worked out once. `= any (array[...])`: of a plain `=` the planner may make a hash table of all holds, once a statement.
+ * `rest` is worked out once. Why `= any (array[...])`: see `planning` in settings.ts.
  */
 export const isFree = (schema: string) => `(
            exists (select from ${schema}.hold h where h.origin = any (${origins}))
