@@ -1,7 +1,6 @@
 import { Socket } from 'node:net'
 import pg from 'pg'
 import { StandbyError } from '../errors.ts'
-import { arrayLiteral } from './array-literal.ts'
 
 /** What a relay's session is for. */
 export type Purpose = 'claim' | 'record' | 'read' | 'keep' | 'listen'
@@ -128,8 +127,7 @@ export class Session {
    * @throws pg.DatabaseError when PostgreSQL refuses the statement and the session goes on; any other error has ended it.
    */
   async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
-    const parameters = values.map(value => (Array.isArray(value) ? arrayLiteral(value) : value))
-    return (await this.query({ ...this.#write(statement), values: parameters })).rows as Row[]
+    return (await this.query({ ...this.#write(statement), values: [...values] })).rows as Row[]
   }
 
   /** Runs a statement that has no name; throws as `rows` does. */
