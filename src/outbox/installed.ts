@@ -66,9 +66,3 @@ async function applied(session: Session): Promise<string[]> {
     throw error
   }
 }
-
-/** A table, a column or a function is not there. */
-export function isUndefined(error: unknown): boolean {
-  const code = (error as { readonly code?: unknown } | undefined)?.code
-  return ['42P01', '42703', '42883', '3F000'].some(undefinedCode => undefinedCode === code)
-}

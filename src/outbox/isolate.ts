@@ -1,4 +1,4 @@
-import { isRefusal } from './session.ts'
+import { isRefusal } from './database-errors.ts'
 
 /** What PostgreSQL does not do for one item, and why. */
 export interface Refused<Item> {

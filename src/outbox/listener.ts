@@ -5,7 +5,7 @@ import type pg from 'pg'
 import pgListen, { type Subscriber } from 'pg-listen'
 import { messageOf } from '../errors.ts'
 import { retryDelayMs } from '../policy/decision.ts'
-import { isLockTimeout } from './session.ts'
+import { isLockTimeout } from './database-errors.ts'
 import { listenOptions } from './settings.ts'
 
 export interface ListenerOptions {

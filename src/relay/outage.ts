@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, RingbackError, StandbyError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
-import { isTransient } from '../outbox/session.ts'
+import { isTransient } from '../outbox/database-errors.ts'
 import { retryDelayMs } from '../policy/decision.ts'
 
 /** A term that lasted this long, in milliseconds, was a good one. */

@@ -1,9 +1,10 @@
 import type { Log } from '../log/log.ts'
 import type { Attempt } from '../model.ts'
+import { isDataError, isRefusal } from '../outbox/database-errors.ts'
 import { isolate } from '../outbox/isolate.ts'
 import { lockedPauseMs, look } from '../outbox/look.ts'
 import { record } from '../outbox/record.ts'
-import { isDataError, isRefusal, type Session } from '../outbox/session.ts'
+import type { Session } from '../outbox/session.ts'
 import { Bell } from './bell.ts'
 import { ascii, asciiReason, Refusals } from './refusals.ts'
 

@@ -1,6 +1,7 @@
 import t from 'tap'
+import { isLockTimeout } from '../../src/outbox/database-errors.ts'
 import * as db from '../../src/outbox/lanes.ts'
-import { isLockTimeout, sessionName } from '../../src/outbox/session.ts'
+import { sessionName } from '../../src/outbox/session.ts'
 import type { RelayRow } from '../../src/policy/lanes.ts'
 import { allLanes, Stage, untilBlocked } from './stage.ts'
 
