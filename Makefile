@@ -10,10 +10,10 @@ BENCH_NODE := test/bench/node_modules/node/bin/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench faults soak build check clean node
+.PHONY: help demo test bench faults soak build check check-all clean node
 
 help: ## lists the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: dist/cli.js ## shows it all on this machine in forty seconds; ARGS=--keep leaves it running
 	@TSX_DISABLE_CACHE=1 node --import tsx test/demo/demo.ts $(ARGS)
@@ -32,8 +32,12 @@ soak: dist/cli.js ## faults of all kinds at random for MINUTES=10, then the book
 
 build: dist/cli.js ## compiles src to dist
 
-check: $(INSTALLED) ## lint, types and tests: what CI runs
+check: $(INSTALLED) ## lint, types and tests, some four minutes
 	@npm run --silent check
+
+check-all: dist/cli.js ## before an issue ends: check with 5,000 seeds, then every fault scenario in its short form
+	@SIMULATION_SEEDS=5000 npm run --silent check
+	@SHORT=1 node --import tsx test/faults/faults.ts
 
 clean: ## removes what was built
 	rm -rf dist .tap

@@ -1,12 +1,9 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { RingbackError } from '../src/errors.ts'
 import { version } from '../src/version.ts'
-import { ringback } from './fixtures/ringback.ts'
-
-const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
+import { cli, ringback } from './fixtures/ringback.ts'
 
 t.test('--version prints the version of package.json', async t => {
   const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
@@ -51,7 +48,7 @@ t.test('a database that does not answer ends with 1 and a plain sentence; with d
 })
 
 t.test('a reader who stops reading is no fault', async t => {
-  const child = spawn(process.execPath, ['--import', 'tsx', cli, 'run', '--help'], {
+  const child = spawn(process.execPath, [cli, 'run', '--help'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   child.stdout.destroy()

@@ -6,11 +6,11 @@ import { Stage } from '../fixtures/stage.ts'
 t.test(
   'a relay killed between claim and record: its row is unknown, sent again, and its key keeps its order',
   async t => {
-    const stage = await Stage.set(t)
+    const stage = await Stage.open(t)
     stage.receiver.answer = () => 'hang'
     const first = await stage.relay()
     const ids: string[] = []
-    for (const n of [1, 2, 3]) ids.push(await stage.insert({ n }, { key: 'k' }))
+    for (const n of [1, 2, 3]) ids.push(await stage.send({ n }, { key: 'k' }))
     await stage.receiver.until(arrivals => arrivals.length === 1)
     first.kill('SIGKILL')
     await first.exited
@@ -39,12 +39,12 @@ t.test(
 )
 
 t.test('SIGTERM with POSTs in flight: they finish, are recorded, the lanes are free, nothing new starts', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const held: ((status: number) => void)[] = []
   stage.receiver.answer = () => new Promise<number>(resolve => held.push(resolve))
   const relay = await stage.relay({ deadline: '10s', lease: '15s' })
-  const inFlight = await stage.insert({ n: 1 }, { key: 'k' })
-  const waiting = await stage.insert({ n: 2 }, { key: 'k' })
+  const inFlight = await stage.send({ n: 1 }, { key: 'k' })
+  const waiting = await stage.send({ n: 2 }, { key: 'k' })
   await stage.receiver.until(arrivals => arrivals.length === 1)
   relay.kill('SIGTERM')
   await relay.until('stopping')
@@ -58,10 +58,10 @@ t.test('SIGTERM with POSTs in flight: they finish, are recorded, the lanes are f
 })
 
 t.test('what the grace does not suffice for is aborted and recorded as unknown', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   stage.receiver.answer = () => 'hang'
   const relay = await stage.relay({ grace: '200ms', deadline: '10s', lease: '15s' })
-  const id = await stage.insert({})
+  const id = await stage.send({})
   await stage.receiver.until(arrivals => arrivals.length === 1)
   relay.kill('SIGTERM')
   t.same(await relay.exited, { code: 0, signal: null })
@@ -70,10 +70,10 @@ t.test('what the grace does not suffice for is aborted and recorded as unknown',
 })
 
 t.test('a stopped relay whose lease has run out starts nothing when it comes back', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   stage.receiver.answer = () => 'hang'
   const first = await stage.relay({ name: 'first' })
-  const id = await stage.insert({ n: 1 })
+  const id = await stage.send({ n: 1 })
   await stage.receiver.until(arrivals => arrivals.length === 1)
   first.kill('SIGSTOP')
   stage.receiver.answer = () => 200
@@ -82,7 +82,7 @@ t.test('a stopped relay whose lease has run out starts nothing when it comes bac
   await stage.becomes(id, 'delivered')
   first.kill('SIGCONT')
   await first.until('lease_lost')
-  await stage.becomes(await stage.insert({ n: 2 }), 'delivered')
+  await stage.becomes(await stage.send({ n: 2 }), 'delivered')
   // What the heir had to assume stays, beside what the first has seen itself.
   await eventually(async () =>
     assert.deepEqual(await stage.outcomes(id), [

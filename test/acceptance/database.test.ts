@@ -67,10 +67,10 @@ async function insert(connectionString: string, url: string): Promise<void> {
 const sessions = `select pid, application_name as name from pg_stat_activity where datname = current_database() and application_name like 'ringback %'`
 
 t.test('the relay uses five connections, and no transaction is open while it waits for a receiver', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   stage.receiver.answer = () => 'hang'
   await stage.relay()
-  await stage.insert({})
+  await stage.send({})
   await stage.receiver.until(arrivals => arrivals.length === 1)
   const { rows } = await stage.client.query(`${sessions} order by 2`)
   t.same(
@@ -88,7 +88,7 @@ t.test('the relay uses five connections, and no transaction is open while it wai
 })
 
 t.test('a cut listener is replaced, and nothing is lost meanwhile', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await stage.relay()
   const listener = async () =>
     (await stage.client.query<{ pid: number }>(`${sessions} and application_name like 'ringback listen %'`)).rows[0]
@@ -99,7 +99,7 @@ t.test('a cut listener is replaced, and nothing is lost meanwhile', async t => {
     return pid
   })
   await stage.client.query('select pg_terminate_backend($1)', [old])
-  await stage.becomes(await stage.insert({ n: 1 }), 'delivered')
+  await stage.becomes(await stage.send({ n: 1 }), 'delivered')
   await eventually(async () => {
     const pid = await listener()
     assert(pid !== undefined && pid !== old)
@@ -107,13 +107,13 @@ t.test('a cut listener is replaced, and nothing is lost meanwhile', async t => {
 })
 
 t.test('any of its sessions may be ended, again and again, and the relay goes on', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const relay = await stage.relay()
   for (const purpose of ['claim', 'record', 'read', 'keep', '%']) {
     await stage.client.query(
       `select pg_terminate_backend(pid) from (${sessions} and application_name like 'ringback ${purpose} %') s`,
     )
-    await stage.becomes(await stage.insert({ purpose }, { key: 'k' }), 'delivered')
+    await stage.becomes(await stage.send({ purpose }, { key: 'k' }), 'delivered')
   }
   t.equal(stage.receiver.arrivals.length, 5)
   relay.kill('SIGTERM')
@@ -121,21 +121,21 @@ t.test('any of its sessions may be ended, again and again, and the relay goes on
 })
 
 t.test('without the trigger the poll finds the rows', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await migrate({ connectionString: stage.database.url }, { schema: 'outbox', wake: 'poll' })
   await stage.relay({ poll: '200ms' })
-  await stage.becomes(await stage.insert({}), 'delivered')
+  await stage.becomes(await stage.send({}), 'delivered')
   t.equal((await stage.client.query(`${sessions} and application_name like 'ringback listen %'`)).rowCount, 0)
 })
 
 t.test('a missing schema is exit code 3, with what to run', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const relay = stage.start({ schema: 'elsewhere' })
   t.same(await relay.exited, { code: 3, signal: null })
 })
 
 t.test('another schema has its own channel, lanes and roles', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await migrate({ connectionString: stage.database.url }, { schema: 'x9_outbox_y', wake: 'keep' })
   await stage.relay({ schema: 'x9_outbox_y' })
   await stage.client.query('insert into x9_outbox_y.callback (url) values ($1)', [stage.receiver.url('/second')])
@@ -147,7 +147,7 @@ t.test('another schema has its own channel, lanes and roles', async t => {
 })
 
 t.test('the relay runs with no more than the rights of its role', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const role = `ringback_test_relay_${process.pid}`
   await stage.client.query(`create role ${role} login password 'x' in role outbox_relay`)
   t.teardown(async () => {
@@ -162,8 +162,8 @@ t.test('the relay runs with no more than the rights of its role', async t => {
   const relay = await stage.relay({}, { env: { DATABASE_URL: url.href } })
   let failures = 1
   stage.receiver.answer = () => (failures-- > 0 ? 500 : 200)
-  await stage.becomes(await stage.insert({}, { key: 'k' }), 'delivered')
-  await stage.becomes(await stage.insert({}, { expires_at: new Date(0) }), 'dead')
+  await stage.becomes(await stage.send({}, { key: 'k' }), 'delivered')
+  await stage.becomes(await stage.send({}, { expires_at: new Date(0) }), 'dead')
   relay.kill('SIGTERM')
   t.same(await relay.exited, { code: 0, signal: null })
   t.same(

@@ -8,10 +8,10 @@ import { Receiver } from '../fixtures/receiver.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 t.test('an insert arrives as a form POST with its headers, and is recorded', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await stage.relay()
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
-  const id = await stage.insert({ b: 1, a: ['x', 'y'], nothing: null, message: '失败 😀' }, { traceparent })
+  const id = await stage.send({ b: 1, a: ['x', 'y'], nothing: null, message: '失败 😀' }, { traceparent })
   const row = await stage.becomes(id, 'delivered')
   const [arrival] = stage.receiver.arrivals
   t.equal(stage.receiver.arrivals.length, 1)
@@ -30,30 +30,30 @@ t.test('an insert arrives as a form POST with its headers, and is recorded', asy
 })
 
 t.test('a receiver with settings of its own gets its headers and its deadline; the others do not', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const { origin } = new URL(stage.receiver.url('/'))
   const rule = { match: origin, deadline: '200ms', headers: { authorization: { file: 'token' }, 'x-tenant': 'a' } }
   const folder = t.testdir({ token: 'Bearer s3cret\n', 'ringback.json': JSON.stringify({ origins: [rule] }) })
   chmodSync(join(folder, 'token'), 0o600)
   stage.receiver.answer = ({ path }) => (path === '/slow' ? 'hang' : 200)
   await stage.relay({ config: join(folder, 'ringback.json') })
-  await stage.becomes(await stage.insert({ n: 1 }), 'delivered')
+  await stage.becomes(await stage.send({ n: 1 }), 'delivered')
   t.match(stage.receiver.arrivals[0]?.headers, { authorization: 'Bearer s3cret', 'x-tenant': 'a' })
-  const slow = await stage.insert({ n: 2 }, { path: '/slow', max_attempts: 1 })
+  const slow = await stage.send({ n: 2 }, { path: '/slow', max_attempts: 1 })
   t.match(await stage.becomes(slow, 'dead'), { last_error: 'no answer within 200 ms' })
   const other = await Receiver.start()
   t.teardown(() => other.close())
-  await stage.becomes(await stage.insert({ n: 3 }, { url: other.url() }), 'delivered')
+  await stage.becomes(await stage.send({ n: 3 }, { url: other.url() }), 'delivered')
   t.notOk(Object.keys(other.arrivals[0]?.headers ?? {}).some(name => /^(authorization|x-tenant)$/.test(name)))
 })
 
 t.test('a rolled back insert is never sent', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await stage.relay()
   await stage.client.query('begin')
-  await stage.insert({ n: 'rolled back' })
+  await stage.send({ n: 'rolled back' })
   await stage.client.query('rollback')
-  await stage.becomes(await stage.insert({ n: 'committed' }), 'delivered')
+  await stage.becomes(await stage.send({ n: 'committed' }), 'delivered')
   t.same(
     stage.receiver.arrivals.map(({ body }) => body.toString()),
     ['n=committed'],
@@ -61,7 +61,7 @@ t.test('a rolled back insert is never sent', async t => {
 })
 
 t.test('a row of a long transaction is sent once it commits, though younger rows went before', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await stage.relay()
   const other = await stage.database.connect()
   await other.query('begin')
@@ -69,19 +69,19 @@ t.test('a row of a long transaction is sent once it commits, though younger rows
     stage.receiver.url('/late'),
     '{"n": 1}',
   ])
-  await stage.becomes(await stage.insert({ n: 2 }), 'delivered')
+  await stage.becomes(await stage.send({ n: 2 }), 'delivered')
   await other.query('commit')
   await stage.receiver.until(arrivals => arrivals.some(({ path }) => path === '/late'))
   await stage.drained()
 })
 
 t.test('a failing head holds up its key only, and its key goes on in order', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   let failures = 2
   stage.receiver.answer = ({ path }) => (path === '/bad' && failures-- > 0 ? 503 : 200)
   await stage.relay()
-  for (const n of [1, 2, 3]) await stage.insert({ n }, { key: 'a', path: '/bad' })
-  const other = await stage.insert({ n: 9 }, { key: 'b' })
+  for (const n of [1, 2, 3]) await stage.send({ n }, { key: 'a', path: '/bad' })
+  const other = await stage.send({ n: 9 }, { key: 'b' })
   await stage.becomes(other, 'delivered')
   await stage.drained()
   const bad = stage.receiver.arrivals.filter(({ path }) => path === '/bad')
@@ -94,12 +94,12 @@ t.test('a failing head holds up its key only, and its key goes on in order', asy
 t.test(
   'what the receiver refuses for good is dead at once, what keeps failing after its attempts, each with the reason',
   async t => {
-    const stage = await Stage.set(t)
+    const stage = await Stage.open(t)
     stage.receiver.answer = ({ path }) => (path === '/gone' ? 404 : path === '/broken' ? 500 : 200)
     await stage.relay()
-    const refused = await stage.insert({}, { path: '/gone' })
-    const broken = await stage.insert({}, { path: '/broken', max_attempts: 3 })
-    const nowhere = await stage.insert({}, { url: 'http://127.0.0.1:1/', max_attempts: 2 })
+    const refused = await stage.send({}, { path: '/gone' })
+    const broken = await stage.send({}, { path: '/broken', max_attempts: 3 })
+    const nowhere = await stage.send({}, { url: 'http://127.0.0.1:1/', max_attempts: 2 })
     t.match(await stage.becomes(refused, 'dead'), { attempts: 1, last_error: /^rejected: HTTP 404/ })
     t.match(await stage.becomes(broken, 'dead'), {
       attempts: 3,
@@ -114,11 +114,11 @@ t.test(
 )
 
 t.test('a callback to an address that must not be reached is dead at once, the database among them', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await stage.relay()
   const { hostname, port } = new URL(stage.database.url)
-  const database = await stage.insert({}, { url: `http://${hostname}:${port}/` })
-  const metadata = await stage.insert({}, { url: 'http://[fd00:ec2::254]/' })
+  const database = await stage.send({}, { url: `http://${hostname}:${port}/` })
+  const metadata = await stage.send({}, { url: 'http://[fd00:ec2::254]/' })
   t.match(await stage.becomes(database, 'dead'), {
     attempts: 1,
     last_error: /^rejected: address refused: .* own database$/,
@@ -129,13 +129,13 @@ t.test('a callback to an address that must not be reached is dead at once, the d
 })
 
 t.test('due_at is not before, expires_at not after', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   stage.receiver.answer = ({ path }) => (path === '/down' ? 500 : 200)
   await stage.relay()
   const dueAt = new Date(Date.now() + 2_500)
-  const later = await stage.insert({ n: 'later' }, { due_at: dueAt })
-  const expired = await stage.insert({}, { expires_at: new Date(Date.now() - 1_000) })
-  const expiring = await stage.insert({}, { path: '/down', expires_at: new Date(Date.now() + 1_000) })
+  const later = await stage.send({ n: 'later' }, { due_at: dueAt })
+  const expired = await stage.send({}, { expires_at: new Date(Date.now() - 1_000) })
+  const expiring = await stage.send({}, { path: '/down', expires_at: new Date(Date.now() + 1_000) })
   t.match(await stage.becomes(expired, 'dead'), { attempts: 0, last_error: 'expired' })
   t.match((await stage.becomes(expiring, 'dead')).last_error, /^expired; last attempt: HTTP 500/)
   await stage.becomes(later, 'delivered')
@@ -147,11 +147,11 @@ t.test('due_at is not before, expires_at not after', async t => {
 })
 
 t.test('an operator replays, cancels and amends by SQL', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   let isFixed = false
   stage.receiver.answer = ({ path }) => (path === '/fragile' && !isFixed ? 404 : 200)
   await stage.relay({ 'retry-base': '1h', 'retry-cap': '1h' })
-  const dead = await stage.insert({ n: 'dead' }, { path: '/fragile' })
+  const dead = await stage.send({ n: 'dead' }, { path: '/fragile' })
   const before = await stage.becomes(dead, 'dead')
   isFixed = true
   await stage.client.query(`update outbox.callback set status = 'pending' where status = 'dead'`)
@@ -166,8 +166,8 @@ t.test('an operator replays, cancels and amends by SQL', async t => {
   )
 
   const due_at = new Date(Date.now() + 3_600_000)
-  const cancelled = await stage.insert({ n: 'cancelled' }, { due_at })
-  const amended = await stage.insert({ n: 'old' }, { url: 'http://127.0.0.1:1/' })
+  const cancelled = await stage.send({ n: 'cancelled' }, { due_at })
+  const amended = await stage.send({ n: 'old' }, { url: 'http://127.0.0.1:1/' })
   await eventually(async () => assert.deepEqual(await stage.outcomes(amended), [[1, 'not_sent']]))
   await stage.client.query(`update outbox.callback set status = 'cancelled' where id = $1`, [cancelled])
   await eventually(() =>
@@ -186,11 +186,11 @@ t.test('an operator replays, cancels and amends by SQL', async t => {
 })
 
 t.test('a cancelled head lets its key go on', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   stage.receiver.answer = ({ path }) => (path === '/bad' ? 500 : 200)
   await stage.relay({ 'retry-base': '1h', 'retry-cap': '1h' })
-  const head = await stage.insert({ n: 1 }, { key: 'k', path: '/bad' })
-  const next = await stage.insert({ n: 2 }, { key: 'k' })
+  const head = await stage.send({ n: 1 }, { key: 'k', path: '/bad' })
+  const next = await stage.send({ n: 2 }, { key: 'k' })
   await eventually(async () => assert.deepEqual(await stage.outcomes(head), [[1, 'failed']]))
   await stage.client.query(`update outbox.callback set status = 'cancelled' where id = $1`, [head])
   await stage.becomes(next, 'delivered')
@@ -198,14 +198,14 @@ t.test('a cancelled head lets its key go on', async t => {
 })
 
 t.test('a held prefix waits, and goes on in order when the hold is lifted', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await stage.relay()
   await stage.client.query('insert into outbox.hold (url_prefix, reason) values ($1, $2)', [
     stage.receiver.url('/held'),
     'maintenance',
   ])
-  for (const n of [1, 2, 3]) await stage.insert({ n }, { key: 'k', path: '/held' })
-  await stage.becomes(await stage.insert({ n: 9 }, { path: '/free' }), 'delivered')
+  for (const n of [1, 2, 3]) await stage.send({ n }, { key: 'k', path: '/held' })
+  await stage.becomes(await stage.send({ n: 9 }, { path: '/free' }), 'delivered')
   t.equal(stage.receiver.arrivals.filter(({ path }) => path === '/held').length, 0)
   await stage.client.query('delete from outbox.hold')
   await stage.drained()
@@ -216,13 +216,13 @@ t.test('a held prefix waits, and goes on in order when the hold is lifted', asyn
 })
 
 t.test('what was held starts slowly when the hold is lifted: one POST, and more when it went well', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await stage.relay()
   const prefix = stage.receiver.url('/held')
   await stage.client.query('insert into outbox.hold (url_prefix, reason) values ($1, $2)', [prefix, 'maintenance'])
   const held = 12
-  for (let n = 0; n < held; n += 1) await stage.insert({ n }, { path: '/held' })
-  await stage.becomes(await stage.insert({ n: 99 }, { path: '/free' }), 'delivered')
+  for (let n = 0; n < held; n += 1) await stage.send({ n }, { path: '/held' })
+  await stage.becomes(await stage.send({ n: 99 }, { path: '/free' }), 'delivered')
   await eventually(async () => {
     const { rowCount } = await stage.client.query(`select from outbox.callback where due_at = 'infinity'`)
     assert.equal(rowCount, held)
@@ -243,26 +243,26 @@ t.test('what was held starts slowly when the hold is lifted: one POST, and more 
 })
 
 t.test('an operator idle in a transaction stops the keys of his rows and nothing else', async t => {
-  const stage = await Stage.set(t)
-  const mine = await stage.insert({ n: 1 }, { key: 'mine' })
-  const behind = await stage.insert({ n: 2 }, { key: 'mine' })
+  const stage = await Stage.open(t)
+  const mine = await stage.send({ n: 1 }, { key: 'mine' })
+  const behind = await stage.send({ n: 2 }, { key: 'mine' })
   const operator = await stage.database.connect()
   await operator.query('begin')
   await operator.query('select from outbox.callback where id = $1 for update', [mine])
   await stage.relay()
-  for (const n of [1, 2, 3, 4, 5]) await stage.becomes(await stage.insert({ n }, { key: 'other' }), 'delivered')
+  for (const n of [1, 2, 3, 4, 5]) await stage.becomes(await stage.send({ n }, { key: 'other' }), 'delivered')
   t.equal((await stage.row(behind)).attempts, 0)
   await operator.query('rollback')
   await stage.becomes(behind, 'delivered')
 })
 
 t.test('a receiver that never answers costs its own attempts, and is recorded as unknown', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   stage.receiver.answer = ({ path }) => (path === '/hang' ? 'hang' : path === '/reset' ? 'reset' : 200)
   await stage.relay({ deadline: '500ms', 'connect-timeout': '500ms' })
-  const hangs = await stage.insert({}, { path: '/hang', max_attempts: 1 })
-  const resets = await stage.insert({}, { path: '/reset', max_attempts: 1 })
-  await stage.becomes(await stage.insert({}), 'delivered')
+  const hangs = await stage.send({}, { path: '/hang', max_attempts: 1 })
+  const resets = await stage.send({}, { path: '/reset', max_attempts: 1 })
+  await stage.becomes(await stage.send({}), 'delivered')
   t.match((await stage.becomes(hangs, 'dead')).last_error, /no answer within 500 ms/)
   t.match((await stage.becomes(resets, 'dead')).last_error, /reset/)
   t.same([await stage.outcomes(hangs), await stage.outcomes(resets)], [[[1, 'unknown']], [[1, 'unknown']]])

@@ -27,12 +27,12 @@ async function flood(stage: Stage, url: string): Promise<void> {
 }
 
 t.test('a flood to a dead endpoint does not hold up others, and its rows are written at most twice', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await stage.relay(options)
   const dead = await deadUrl()
   await flood(stage, dead)
   for (let n = 0; n < 50; n += 1) {
-    await stage.insert({ n }, { key: 'healthy' })
+    await stage.send({ n }, { key: 'healthy' })
     await stage.receiver.until(arrivals => arrivals.length === n + 1, 5_000)
   }
   const { rows: found } = await stage.client.query<{ waiting: number; most: string }>(
@@ -46,7 +46,7 @@ t.test('a flood to a dead endpoint does not hold up others, and its rows are wri
 t.test(
   'a flood arrives whole, each row once and in the order of its key, though memory holds a tenth of it',
   async t => {
-    const stage = await Stage.set(t)
+    const stage = await Stage.open(t)
     await stage.relay({ ...options, concurrency: 256, 'origin-concurrency': 128 })
     await flood(stage, stage.receiver.url('/flood'))
     await eventually(async () => assert.equal(stage.receiver.arrivals.length, rows), { deadlineMs: 120_000 })

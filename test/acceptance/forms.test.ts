@@ -63,7 +63,7 @@ t.test(
   'a receiver in another language reads exactly what was written',
   { skip: !hasPython && 'no python3 here' },
   async t => {
-    const stage = await Stage.set(t)
+    const stage = await Stage.open(t)
     await stage.relay()
     for (const [form] of forms) {
       await stage.client.query('insert into outbox.callback (url, form, ordering_key) values ($1, $2, $3)', [

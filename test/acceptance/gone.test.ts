@@ -11,19 +11,19 @@ interface Hold {
 }
 
 t.test('after a 410 the rows of that URL wait, those of others go on, and a release sends them in order', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   stage.receiver.answer = ({ path }) => (path === '/gone' ? 410 : 200)
   await stage.relay()
-  const told = await stage.insert({ n: 0 }, { path: '/gone', key: 'a' })
+  const told = await stage.send({ n: 0 }, { path: '/gone', key: 'a' })
   const row = await stage.becomes(told, 'dead')
   t.match(row, { last_http_status: 410, last_error: 'rejected: HTTP 410 Gone' })
   const { rows: holds } = await stage.client.query<Hold>('select url_prefix, reason, held_by from outbox.hold')
   t.same(holds, [{ url_prefix: stage.receiver.url('/gone'), reason: `410 Gone, callback ${told}`, held_by: 'relay' }])
 
   const waiting: string[] = []
-  for (const n of [1, 2, 3, 4]) waiting.push(await stage.insert({ n }, { path: '/gone', key: 'a' }))
-  const loose = await stage.insert({ n: 9 }, { path: '/gone' })
-  await stage.becomes(await stage.insert({ n: 10 }, { path: '/here' }), 'delivered')
+  for (const n of [1, 2, 3, 4]) waiting.push(await stage.send({ n }, { path: '/gone', key: 'a' }))
+  const loose = await stage.send({ n: 9 }, { path: '/gone' })
+  await stage.becomes(await stage.send({ n: 10 }, { path: '/here' }), 'delivered')
   // The first of the key and the one without are set aside; those behind may be, or wait in memory.
   await eventually(async () => {
     const { rows } = await stage.client.query(
@@ -32,7 +32,7 @@ t.test('after a 410 the rows of that URL wait, those of others go on, and a rele
     )
     assert.equal(rows.length, 2)
   })
-  await stage.becomes(await stage.insert({ n: 11 }, { path: '/here' }), 'delivered')
+  await stage.becomes(await stage.send({ n: 11 }, { path: '/here' }), 'delivered')
   t.equal(arrived(stage, '/gone').length, 1, 'nothing more was sent there')
   for (const id of [...waiting, loose]) t.match(await stage.row(id), { status: 'pending', attempts: 0 })
 
@@ -48,7 +48,7 @@ t.test('after a 410 the rows of that URL wait, those of others go on, and a rele
 })
 
 t.test('rows that memory holds already are stopped too, and none of them is dropped', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   let answered = 0
   stage.receiver.answer = () => (++answered === 1 ? 410 : 200)
   await stage.relay({ 'origin-concurrency': 1 })
@@ -72,15 +72,15 @@ t.test('rows that memory holds already are stopped too, and none of them is drop
 t.test(
   'where an origin is set to unknown: hold, what may have arrived is dead until an operator replays it',
   async t => {
-    const stage = await Stage.set(t)
+    const stage = await Stage.open(t)
     const rule = { match: new URL(stage.receiver.url('/')).origin, unknown: 'hold', retry: [404] }
     const folder = t.testdir({ 'ringback.json': JSON.stringify({ origins: [rule] }) })
     const answers = [404, 'hang', 200] as const
     let arrivals = 0
     stage.receiver.answer = () => answers[Math.min(arrivals++, 2)] ?? 200
     let relay = await stage.relay({ config: join(folder, 'ringback.json') })
-    const id = await stage.insert({ n: 1 }, { key: 'a' })
-    const next = await stage.insert({ n: 2 }, { key: 'a' })
+    const id = await stage.send({ n: 1 }, { key: 'a' })
+    const next = await stage.send({ n: 2 }, { key: 'a' })
     t.match(await stage.becomes(id, 'dead'), {
       attempts: 2,
       last_error: /^unknown: no answer within 2000 ms; not sent/,
@@ -95,7 +95,7 @@ t.test(
     ])
 
     stage.receiver.answer = () => 'hang'
-    const cut = await stage.insert({ n: 3 })
+    const cut = await stage.send({ n: 3 })
     await stage.receiver.until(() => arrived(stage, '/hook').includes('3'))
     relay.kill('SIGKILL')
     await relay.exited

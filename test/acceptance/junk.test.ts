@@ -19,21 +19,21 @@ const junk = [
 ]
 
 t.test('a role without any rights notifies whatever and however much it likes, and the relay goes on', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const relay = await stage.relay({ 'log-level': 'trace' })
   const stranger = await stage.database.connect()
   // Of PostgreSQL's own, and nothing to us: it may not even use the schema.
   await stranger.query('set role pg_signal_backend')
   await t.rejects(stranger.query('select from outbox.lane'), { code: '42501' })
-  await stage.becomes(await stage.insert({ n: 0 }), 'delivered')
+  await stage.becomes(await stage.send({ n: 0 }), 'delivered')
   for (const payload of junk) await stranger.query('select pg_notify($1, $2)', ['outbox', payload])
-  await stage.becomes(await stage.insert({ n: 1 }), 'delivered')
+  await stage.becomes(await stage.send({ n: 1 }), 'delivered')
   for (const channel of ['outbox', 'outbox_echo', 'ringback']) {
     await stranger.query(`select pg_notify($1, i || ' ' || repeat('x', i % 1000)) from generate_series(1, 10000) i`, [
       channel,
     ])
   }
-  await stage.becomes(await stage.insert({ n: 2 }), 'delivered')
+  await stage.becomes(await stage.send({ n: 2 }), 'delivered')
   t.equal(stage.receiver.arrivals.length, 3)
   await eventually(async () => {
     const { rows } = await stage.client.query(

@@ -11,9 +11,9 @@ import { Stage } from '../fixtures/stage.ts'
 const mounts = process.getuid?.() === 0 && process.platform === 'linux'
 
 t.test('a log on a full device holds up neither deliveries nor the end', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const relay = start(t, stage, 'exec "$@" >/dev/full 2>&1')
-  await stage.becomes(await stage.insert({ a: 1 }), 'delivered')
+  await stage.becomes(await stage.send({ a: 1 }), 'delivered')
   await stops(t, relay)
 })
 
@@ -21,7 +21,7 @@ t.test(
   'a relay starts and delivers while the disk of its log is full, and says once how many lines are missing',
   { skip: mounts ? false : 'only root on Linux can mount a small disk' },
   async t => {
-    const stage = await Stage.set(t)
+    const stage = await Stage.open(t)
     const disk = smallDisk(t)
     const log = join(disk, 'log')
     const ballast = join(disk, 'ballast')
@@ -33,7 +33,7 @@ t.test(
 
     rmSync(ballast)
     await eventually(() => assert(linesOf(readFileSync(log, 'utf8')).some(isDropped)))
-    await stage.becomes(await stage.insert({ a: 1 }), 'delivered')
+    await stage.becomes(await stage.send({ a: 1 }), 'delivered')
     await stops(t, relay)
     const lines = linesOf(readFileSync(log, 'utf8'))
     t.equal(lines.filter(isDropped).length, 1)
@@ -48,7 +48,7 @@ t.test(
 )
 
 t.test('a pipe that nobody reads holds up neither deliveries nor the end', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const { path } = pipe(t)
   const relay = start(t, stage, `exec "$@" >'${path}'`)
   await insertMany(stage, 500)
@@ -57,7 +57,7 @@ t.test('a pipe that nobody reads holds up neither deliveries nor the end', async
 })
 
 t.test('what a pipe that nobody reads cannot hold is dropped and counted, and said when it is read', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const { path, read } = pipe(t)
   const relay = start(t, stage, `exec "$@" >'${path}'`)
   await insertMany(stage, 2_500)
@@ -75,10 +75,10 @@ t.test('what a pipe that nobody reads cannot hold is dropped and counted, and sa
 })
 
 t.test('a reader of the log that goes away does not end the relay', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const { path, close } = pipe(t)
   const relay = start(t, stage, `exec "$@" >'${path}'`)
-  await stage.becomes(await stage.insert({ a: 1 }), 'delivered')
+  await stage.becomes(await stage.send({ a: 1 }), 'delivered')
   close()
   await insertMany(stage, 20)
   await stage.drained()
@@ -86,12 +86,12 @@ t.test('a reader of the log that goes away does not end the relay', async t => {
 })
 
 t.test('a low limit of open files is named at the start', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const relay = start(t, stage, 'ulimit -n 512; exec "$@"')
   const { level, limit, needed, reason } = await relay.until('few_open_files')
   t.same([level, limit, needed], ['warn', 512, 64 + 512 + 100])
   t.match(reason, /LimitNOFILE=.*--concurrency/)
-  await stage.becomes(await stage.insert({ a: 1 }), 'delivered')
+  await stage.becomes(await stage.send({ a: 1 }), 'delivered')
 })
 
 t.test('a limit of open files with which the program cannot be loaded is named, too', async t => {
@@ -101,7 +101,7 @@ t.test('a limit of open files with which the program cannot be loaded is named, 
 })
 
 t.test('a limit of open files that suffices is not named', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const relay = start(t, stage, 'ulimit -n 700; exec "$@"')
   await relay.until('lanes_taken')
   t.notOk(relay.logs.some(({ event }) => event === 'few_open_files'))

@@ -14,7 +14,7 @@ const others = 20
 /** Callbacks that nothing is wrong with. */
 async function insertOthers(stage: Stage): Promise<string[]> {
   const ids: string[] = []
-  for (let n = 0; n < others; n += 1) ids.push(await stage.insert({ n }))
+  for (let n = 0; n < others; n += 1) ids.push(await stage.send({ n }))
   return ids
 }
 
@@ -33,7 +33,7 @@ for (const { encoding, byte } of spellings) {
   t.test(
     `${encoding}: a byte that does not convert ends its own callback, with the reason; the others go on`,
     async t => {
-      const stage = await Stage.set(t, { encoding })
+      const stage = await Stage.open(t, { encoding })
       const odd = `convert_from('\\x${byte}', '${encoding}')`
       const { rows } = await stage.client.query<{ id: string }>(
         `insert into outbox.callback (url, form) values ($1, ('{"a":"' || ${odd} || '"}')::json) returning id`,
@@ -75,14 +75,14 @@ for (const { what, body, reason } of raising)
     t.test(
       `${what} as a row becomes ${status}: it waits, with the reason on the log, and the others go on`,
       async t => {
-        const stage = await Stage.set(t)
+        const stage = await Stage.open(t)
         await stage.client.query('create table audit ()')
         await plant(
           stage,
           `before update on outbox.callback for each row when (new.form::text ~ 'odd' and new.status = '${status}')`,
           body,
         )
-        const odd = await stage.insert({ odd: true })
+        const odd = await stage.send({ odd: true })
         const ids = await insertOthers(stage)
         const relay = await relayOfItsRole(stage)
         for (const id of ids) await stage.becomes(id, 'delivered')
@@ -104,9 +104,9 @@ for (const { what, body, reason } of raising)
 const relayOfItsRole = (stage: Stage) => stage.relay({}, { env: { PGOPTIONS: '-c role=outbox_relay' } })
 
 t.test('a statement that is refused whichever row it is for blames none of them', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const relay = await relayOfItsRole(stage)
-  await stage.becomes(await stage.insert({ n: 'first' }), 'delivered')
+  await stage.becomes(await stage.send({ n: 'first' }), 'delivered')
   await stage.client.query('revoke update (attempts) on outbox.callback from outbox_relay')
   const ids = await insertOthers(stage)
   await relay.until('database_refuses')
@@ -118,12 +118,12 @@ t.test('a statement that is refused whichever row it is for blames none of them'
 t.test(
   'LATIN1: an answer that its encoding cannot hold is recorded without its excerpt, with its reason, and is no alarm',
   async t => {
-    const stage = await Stage.set(t, { encoding: 'LATIN1' })
+    const stage = await Stage.open(t, { encoding: 'LATIN1' })
     stage.receiver.answer = ({ path }) =>
       path === '/odd' ? { status: 503, body: '失败' } : { status: 503, body: 'déjà' }
     const relay = await stage.relay()
-    const odd = await stage.insert({}, { path: '/odd', max_attempts: 1 })
-    const even = await stage.insert({}, { path: '/even', max_attempts: 1 })
+    const odd = await stage.send({}, { path: '/odd', max_attempts: 1 })
+    const even = await stage.send({}, { path: '/even', max_attempts: 1 })
     for (const id of [odd, even]) {
       const { last_error, last_http_status } = await stage.becomes(id, 'dead')
       t.equal(last_error, 'gave up after 1 of 1 attempts: HTTP 503 Service Unavailable')
@@ -144,12 +144,12 @@ t.test(
 )
 
 t.test('a row that is claimed under an epoch that no relay has had is recovered as unknown, and delivered', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const epochs = ['-7', '0', '1', '1000', '9223372036854775807']
   const ids: string[] = []
   await stage.client.query('set session_replication_role = replica')
   for (const epoch of epochs) {
-    const id = await stage.insert({ epoch })
+    const id = await stage.send({ epoch })
     await stage.client.query(
       `update outbox.callback set status = 'claimed', attempts = 1, claimed_at = $3, claimed_epoch = $2, rev = 1 where id = $1`,
       [id, epoch, epoch === '0' ? 'infinity' : '2020-01-01'],

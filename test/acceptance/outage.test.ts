@@ -16,7 +16,7 @@ async function connections({ client }: Stage): Promise<number> {
 }
 
 t.test('the database is back when work has been done, not when it can be connected to', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const relay = await stage.relay({}, { env: asRelay(stage) })
   const before = await connections(stage)
   await stage.client.query('revoke select on outbox.callback from outbox_relay')
@@ -28,13 +28,13 @@ t.test('the database is back when work has been done, not when it can be connect
   t.ok((await connections(stage)) - before < 50, `${(await connections(stage)) - before} connections`)
   await stage.client.query('grant select on outbox.callback to outbox_relay')
   await relay.until('database_back')
-  await stage.becomes(await stage.insert({}), 'delivered')
+  await stage.becomes(await stage.send({}), 'delivered')
   relay.kill('SIGTERM')
   t.same(await relay.exited, { code: 0, signal: null })
 })
 
 t.test('a schema that somebody drops ends the relay, which names it', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const relay = await stage.relay()
   await stage.client.query('drop schema outbox cascade')
   t.same(await relay.exited, { code: 3, signal: null })
@@ -43,7 +43,7 @@ t.test('a schema that somebody drops ends the relay, which names it', async t =>
 })
 
 t.test('a defect ends the relay with exit code 1, and it says so', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const relay = await stage.relay({ poll: '200ms' })
   // No lanes: nobody has thought of that.
   await stage.client.query('delete from outbox.lane')
@@ -74,7 +74,7 @@ t.test('what stays unrecorded at the end is counted, and is exit code 1', async 
 
 /** A relay that has lost its database, and has delivered a callback which it could not record. */
 async function withOneSent(t: Test, options: Record<string, string> = {}) {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const proxy = await FaultProxy.start(stage.database.url)
   t.teardown(() => proxy.close())
   let answer = () => {}
@@ -84,7 +84,7 @@ async function withOneSent(t: Test, options: Record<string, string> = {}) {
   stage.receiver.answer = () => answered
   const env = { DATABASE_URL: proxy.via(stage.database.url) }
   const relay = await stage.relay(options, { env })
-  const id = await stage.insert({})
+  const id = await stage.send({})
   await stage.receiver.until(arrivals => arrivals.length === 1)
   await proxy.down()
   await relay.until('database_away')

@@ -11,11 +11,11 @@ async function owners(stage: Stage): Promise<Record<string, number>> {
 }
 
 t.test('two relays share the lanes evenly, and neither sends what the other has', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await stage.relay({ name: 'a' })
   await stage.relay({ name: 'b' })
   await eventually(async () => assert.deepEqual(await owners(stage), { a: 32, b: 32 }))
-  for (let n = 0; n < 200; n += 1) await stage.insert({ n }, { key: `k${n % 20}` })
+  for (let n = 0; n < 200; n += 1) await stage.send({ n }, { key: `k${n % 20}` })
   await stage.drained()
   t.equal(stage.receiver.arrivals.length, 200)
   const { rows } = await stage.client.query(
@@ -28,11 +28,11 @@ t.test('two relays share the lanes evenly, and neither sends what the other has'
 })
 
 t.test('order per key holds while lanes change hands under load', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await stage.relay({ name: 'a' })
-  for (let n = 0; n < 600; n += 1) await stage.insert({ n, key: n % 30 }, { key: `k${n % 30}` })
+  for (let n = 0; n < 600; n += 1) await stage.send({ n, key: n % 30 }, { key: `k${n % 30}` })
   const b = await stage.relay({ name: 'b' })
-  for (let n = 600; n < 900; n += 1) await stage.insert({ n, key: n % 30 }, { key: `k${n % 30}` })
+  for (let n = 600; n < 900; n += 1) await stage.send({ n, key: n % 30 }, { key: `k${n % 30}` })
   b.kill('SIGTERM')
   await stage.drained()
   const last = new Map<string, number>()
@@ -46,13 +46,13 @@ t.test('order per key holds while lanes change hands under load', async t => {
 })
 
 t.test('the lanes of a killed relay are taken over after its lease, and of a stopped one at once', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const a = await stage.relay({ name: 'a' })
   const b = await stage.relay({ name: 'b' })
   await eventually(async () => assert.deepEqual(await owners(stage), { a: 32, b: 32 }))
   a.kill('SIGKILL')
   const ids: string[] = []
-  for (let n = 0; n < 20; n += 1) ids.push(await stage.insert({ n }))
+  for (let n = 0; n < 20; n += 1) ids.push(await stage.send({ n }))
   await b.until('relay_dead')
   await stage.drained(20_000)
   const c = await stage.relay({ name: 'c' })
@@ -66,7 +66,7 @@ t.test('the lanes of a killed relay are taken over after its lease, and of a sto
 })
 
 t.test('a second relay of the same name takes the name with -2', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await stage.relay({ name: 'same' })
   const second = await stage.relay({ name: 'same' }, { lanes: false })
   t.match(await second.until('enrolled'), { relay: 'same-2' })

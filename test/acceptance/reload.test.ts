@@ -21,7 +21,7 @@ class Signing {
   #signals = 0
 
   static async set(t: Test): Promise<Signing> {
-    return new Signing(await Stage.set(t), t.testdir())
+    return new Signing(await Stage.open(t), t.testdir())
   }
 
   private constructor(stage: Stage, folder: string) {
@@ -54,7 +54,7 @@ class Signing {
   /** Delivers another callback. */
   async arrival(): Promise<Arrival> {
     const count = this.stage.receiver.arrivals.length
-    await this.stage.becomes(await this.stage.insert({ n: count, message: 'a b é' }), 'delivered')
+    await this.stage.becomes(await this.stage.send({ n: count, message: 'a b é' }), 'delivered')
     return this.stage.receiver.arrivals[count]!
   }
 }
@@ -104,7 +104,7 @@ t.test('other settings than keys hold as well, for an origin that has rows waiti
   const signing = await Signing.set(t)
   signing.configure({ rate: '1/h' })
   const relay = await signing.stage.relay({ config: signing.config })
-  for (const n of [1, 2, 3]) await signing.stage.insert({ n })
+  for (const n of [1, 2, 3]) await signing.stage.send({ n })
   await signing.stage.receiver.until(arrivals => arrivals.length === 1)
   signing.configure({ headers: { 'x-tenant': 'a' } })
   await signing.reload(relay, 'config_reloaded')

@@ -26,7 +26,7 @@ const canaries = {
 type Place = keyof typeof canaries
 
 t.test('no secret is said, whatever becomes of callbacks and database', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const proxy = await FaultProxy.start(stage.database.url)
   t.teardown(() => proxy.close())
   const { databaseUrl, role } = await login(t, stage, proxy)
@@ -181,7 +181,7 @@ async function everyFate(t: Test, stage: Stage): Promise<string[]> {
     ids.push(rows[0].id)
   }
   ids.push(
-    await stage.insert({ ['n'.repeat(20_000)]: Array(99).fill(canaries.form) }, { url: urlOf(here, 'unsendable') }),
+    await stage.send({ ['n'.repeat(20_000)]: Array(99).fill(canaries.form) }, { url: urlOf(here, 'unsendable') }),
   )
   return ids
 }

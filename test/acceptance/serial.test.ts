@@ -8,7 +8,7 @@ const ROWS = 40
 t.test(
   'a receiver that handles one request at a time is not driven into collapse: hardly any row comes twice',
   async t => {
-    const stage = await Stage.set(t)
+    const stage = await Stage.open(t)
     let handled = Promise.resolve()
     stage.receiver.answer = async () => {
       handled = handled.then(() => new Promise(resolve => setTimeout(resolve, HANDLING_MS)))

@@ -6,7 +6,7 @@ import { ringback } from '../fixtures/ringback.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 t.test('hostile defaults of role and database: callbacks are delivered all the same', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const hostile = {
     array_nulls: 'off',
     default_transaction_read_only: 'on',
@@ -27,8 +27,8 @@ t.test('hostile defaults of role and database: callbacks are delivered all the s
   const relay = await stage.relay()
   let failures = 1
   stage.receiver.answer = () => (failures-- > 0 ? 500 : 200)
-  await stage.becomes(await stage.insert({ n: 1 }, { key: 'k' }), 'delivered')
-  await stage.becomes(await stage.insert({ n: 2 }, { max_attempts: 1 }), 'delivered')
+  await stage.becomes(await stage.send({ n: 1 }, { key: 'k' }), 'delivered')
+  await stage.becomes(await stage.send({ n: 2 }, { max_attempts: 1 }), 'delivered')
   relay.kill('SIGTERM')
   t.same(await relay.exited, { code: 0, signal: null })
   t.same(
@@ -46,7 +46,7 @@ async function serverVersion(client: pg.Client): Promise<number> {
 }
 
 t.test('row level security that would hide callbacks is refused at the start, with the remedy', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const login = `ringback_test_rls_${process.pid}`
   await stage.client.query(`create role ${login} login password 'x' in role outbox_relay`)
   t.teardown(async () => {
@@ -63,7 +63,7 @@ t.test('row level security that would hide callbacks is refused at the start, wi
   t.match(relay.errors(), `outbox.callback and would hide callbacks from role ${login}`)
   t.match(relay.errors(), 'ALTER TABLE outbox.callback DISABLE ROW LEVEL SECURITY;')
   await stage.relay()
-  await stage.becomes(await stage.insert({}), 'delivered')
+  await stage.becomes(await stage.send({}), 'delivered')
 })
 
 async function pooler(t: Pick<Test, 'teardown'>, databaseUrl: string, options: PoolerOptions): Promise<Pooler> {
@@ -84,7 +84,7 @@ async function leftIn(url: string): Promise<string[]> {
 }
 
 t.test('a pooler in transaction mode is named at the start, and its other clients keep their settings', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const between = await pooler(t, stage.database.url, { mode: 'transaction', size: 2 })
   const relay = stage.start({}, { DATABASE_URL: between.url })
   t.same(await relay.exited, { code: 2, signal: null })
@@ -93,9 +93,9 @@ t.test('a pooler in transaction mode is named at the start, and its other client
 })
 
 t.test('a command leaves nothing behind in a session that a pooler lends it', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   const between = await pooler(t, stage.database.url, { mode: 'transaction', size: 1 })
-  const id = await stage.insert({})
+  const id = await stage.send({})
   await stage.client.query(`update outbox.callback set status = 'cancelled'`)
   const env = { DATABASE_URL: between.url }
   for (const argv of [['status'], ['attempts', id], ['replay', '--id', id], ['doctor']]) {
@@ -105,11 +105,11 @@ t.test('a command leaves nothing behind in a session that a pooler lends it', as
 })
 
 t.test('a lock on the table: never more than five connections, and what was never sent does not die', async t => {
-  const stage = await Stage.set(t)
+  const stage = await Stage.open(t)
   await stage.relay()
   const locker = await stage.database.connect()
   for (const mode of ['share', 'access exclusive']) {
-    const id = await stage.insert({ mode }, { max_attempts: 1, due_at: new Date(Date.now() + 1_000) })
+    const id = await stage.send({ mode }, { max_attempts: 1, due_at: new Date(Date.now() + 1_000) })
     await locker.query(`begin; lock table outbox.callback in ${mode} mode`)
     const pids = new Set<number>()
     const most = await mostSessions(stage.client, async () => {

@@ -12,7 +12,7 @@ t.setTimeout((seconds * 4 + 120) * 1_000)
 t.test(
   'writers with long transactions, rollbacks and savepoints: nothing lost, nothing out of order, nothing twice',
   async t => {
-    const stage = await Stage.set(t)
+    const stage = await Stage.open(t)
     await stage.relay({ 'log-level': 'info' })
     const written = await traffic(stage, load)
     await stage.drained(120_000)
@@ -27,7 +27,7 @@ t.test(
 t.test(
   'the relay killed again and again meanwhile: nothing lost, nothing out of order, every duplicate explained',
   async t => {
-    const stage = await Stage.set(t)
+    const stage = await Stage.open(t)
     const kills = Math.max(4, Math.round(seconds / 3))
     let relay = await stage.relay({ 'log-level': 'info' })
     const writing = traffic(stage, { ...load, rate: 300 })

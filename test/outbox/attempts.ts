@@ -1,6 +1,6 @@
 import type { Attempt, Claim, Decision, Outcome, OutcomeKind, OwnedLane } from '../../src/model.ts'
 import { claim } from '../../src/outbox/claim.ts'
-import { type Columns, type Stage, waiting } from './stage.ts'
+import { type Columns, type Stage, waiting } from '../fixtures/stage.ts'
 
 export const delivered: Decision = { status: 'delivered' }
 export const dead = { status: 'dead', reason: 'gave up' } as const satisfies Decision

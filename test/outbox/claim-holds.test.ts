@@ -4,10 +4,10 @@ import { parkedStart, readParked } from '../../src/outbox/fetch.ts'
 import { look } from '../../src/outbox/look.ts'
 import { record } from '../../src/outbox/record.ts'
 import { park } from '../../src/outbox/settle.ts'
+import { Stage, waiting } from '../fixtures/stage.ts'
 import { attempt, claimNew, gone } from './attempts.ts'
-import { Stage, waiting } from './stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const lanes = await stage.takeAll()
 
 /** Those of these urls whose callbacks are not claimed; looking at them, and reading them back, must say the same. */

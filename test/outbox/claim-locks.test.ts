@@ -2,9 +2,9 @@ import t from 'tap'
 import type { OwnedLane } from '../../src/model.ts'
 import { claim } from '../../src/outbox/claim.ts'
 import { takeLanes } from '../../src/outbox/lanes.ts'
-import { Stage, untilBlocked, waiting } from './stage.ts'
+import { Stage, untilBlocked, waiting } from '../fixtures/stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const heir = await stage.another({ applicationName: 'ringback keep test' })
 let lanes = await stage.takeAll()
 

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { claim } from '../../src/outbox/claim.ts'
-import { Stage, waiting } from './stage.ts'
+import { Stage, waiting } from '../fixtures/stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const lanes = await stage.takeAll()
 
 async function claimed(ids: readonly string[]): Promise<string[]> {

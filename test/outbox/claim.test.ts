@@ -1,9 +1,9 @@
 import t from 'tap'
 import type { OwnedLane } from '../../src/model.ts'
 import { claim } from '../../src/outbox/claim.ts'
-import { Stage, waiting } from './stage.ts'
+import { Stage, waiting } from '../fixtures/stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const lanes = await stage.takeAll()
 
 /** Ids of those that were claimed. */

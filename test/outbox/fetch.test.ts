@@ -12,13 +12,13 @@ import {
   readKeys,
   readParked,
 } from '../../src/outbox/fetch.ts'
-import { allLanes, type Columns, Stage } from './stage.ts'
+import { allLanes, type Columns, Stage } from '../fixtures/stage.ts'
 
 const every = allLanes.map(({ lane }) => lane)
 const settled = `status = 'delivered', settled_at = now(), due_at = null`
 const claimedNow = `status = 'claimed', attempts = attempts + 1, claimed_epoch = 1, claimed_at = clock_timestamp() - interval '5 s'`
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 t.beforeEach(async () => {
   await stage.query('truncate outbox.callback restart identity')
 })

@@ -4,9 +4,9 @@ import t from 'tap'
 import type { Claim } from '../../src/model.ts'
 import { claim } from '../../src/outbox/claim.ts'
 import { isolate } from '../../src/outbox/isolate.ts'
-import { Stage, waiting } from './stage.ts'
+import { Stage, waiting } from '../fixtures/stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const lanes = await stage.takeAll()
 
 function refusalOf(code: string): pg.DatabaseError {

@@ -3,9 +3,9 @@ import { isLockTimeout } from '../../src/outbox/database-errors.ts'
 import * as db from '../../src/outbox/lanes.ts'
 import { sessionName } from '../../src/outbox/session.ts'
 import type { RelayRow } from '../../src/policy/lanes.ts'
-import { allLanes, Stage, untilBlocked } from './stage.ts'
+import { allLanes, Stage, untilBlocked } from '../fixtures/stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const peer = await stage.another()
 
 const identity = (name: string) => ({ name, leaseMs: 1_500, pid: 7, host: 'h', kernel: 'k', version: '1' })

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { look } from '../../src/outbox/look.ts'
-import { Stage } from './stage.ts'
+import { Stage } from '../fixtures/stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const standing = async (id: string) => (await look(stage.session, [id]))[0]
 
 t.test('a row that could start, and one that is not there', async t => {

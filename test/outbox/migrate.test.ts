@@ -5,8 +5,8 @@ import { type MigrateOptions, migrate } from '../../src/outbox/migrate.ts'
 import { wrongPrivileges } from '../../src/outbox/privileges.ts'
 import { migrationFiles } from '../../src/outbox/sql-files.ts'
 import { testDatabase } from '../fixtures/database.ts'
+import { openSession } from '../fixtures/stage.ts'
 import { catalog } from '../sql/catalog.ts'
-import { openSession } from './stage.ts'
 
 const options: MigrateOptions = { schema: 'outbox', wake: 'keep' }
 

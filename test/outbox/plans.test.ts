@@ -6,9 +6,9 @@ import { record } from '../../src/outbox/record.ts'
 import { type Session, type Statement, textIn } from '../../src/outbox/session.ts'
 import { expire, giveUp, park } from '../../src/outbox/settle.ts'
 import { nodesOf, type Plan } from '../fixtures/plan.ts'
-import { allLanes, Stage, waiting } from './stage.ts'
+import { allLanes, Stage, waiting } from '../fixtures/stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 // 50,000 settled rows; 5,000 unsettled ones, a third each never tried, due, parked.
 await stage.query(`
   insert into outbox.callback (url, ordering_key, status, settled_at, due_at, rev)

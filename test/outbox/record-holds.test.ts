@@ -1,10 +1,10 @@
 import t from 'tap'
 import type { Attempt } from '../../src/model.ts'
 import { record } from '../../src/outbox/record.ts'
+import { type Columns, Stage, untilBlocked } from '../fixtures/stage.ts'
 import { attempt, claimNew, dead, gone } from './attempts.ts'
-import { type Columns, Stage, untilBlocked } from './stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const lanes = await stage.takeAll()
 
 const claimOne = (columns: Columns = {}) => claimNew(stage, lanes, columns)

@@ -6,10 +6,10 @@ import { databaseOf } from '../../src/outbox/database.ts'
 import { readHistory } from '../../src/outbox/history.ts'
 import { look } from '../../src/outbox/look.ts'
 import { record } from '../../src/outbox/record.ts'
+import { type Columns, Stage, waiting } from '../fixtures/stage.ts'
 import { attempt, claimNew, dead, delivered, gone, retry, type Sent } from './attempts.ts'
-import { type Columns, Stage, waiting } from './stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const lanes = await stage.takeAll()
 
 const kinds: readonly OutcomeKind[] = ['delivered', 'rejected', 'failed', 'not_sent', 'unknown']

@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
 import { Session } from '../../src/outbox/session.ts'
 import { FaultProxy } from '../fixtures/fault-proxy.ts'
-import { openSession, Stage, untilBlocked } from './stage.ts'
+import { openSession, Stage, untilBlocked } from '../fixtures/stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const one = { name: 'one', text: 'select 1 as one' }
 const long = { name: 'long', text: 'select pg_sleep(60)' }
 

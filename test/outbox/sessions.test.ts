@@ -7,9 +7,9 @@ import { Sessions, type SessionsOptions } from '../../src/outbox/sessions.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { FaultProxy } from '../fixtures/fault-proxy.ts'
 import { Pooler, type PoolerOptions } from '../fixtures/pooler.ts'
-import { Stage } from './stage.ts'
+import { Stage } from '../fixtures/stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 
 async function open(
   t: Pick<Test, 'teardown'>,

@@ -2,9 +2,9 @@ import t from 'tap'
 import { claim } from '../../src/outbox/claim.ts'
 import { takeLanes } from '../../src/outbox/lanes.ts'
 import { expire, giveUp, park } from '../../src/outbox/settle.ts'
-import { allLanes, Stage, waiting } from './stage.ts'
+import { allLanes, Stage, waiting } from '../fixtures/stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const lanes = await stage.takeAll()
 
 t.test('a pending row past its expiry ends dead, without an attempt', async t => {

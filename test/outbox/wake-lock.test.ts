@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import t from 'tap'
 import { WakeLock } from '../../src/outbox/wake-lock.ts'
-import { Stage } from './stage.ts'
+import { Stage } from '../fixtures/stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const peer = new WakeLock(await stage.another())
 const lock = new WakeLock(stage.session)
 

@@ -10,9 +10,9 @@ import { Refusals } from '../../src/relay/refusals.ts'
 import { Sequencer } from '../../src/sequencer/sequencer.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { silentLog } from '../fixtures/silent-log.ts'
-import { Stage } from '../outbox/stage.ts'
+import { Stage } from '../fixtures/stage.ts'
 
-const stage = await Stage.open(t)
+const stage = await Stage.withSession(t)
 const owned = await stage.takeAll()
 const settings = { concurrency: 16, deadlineMs: 15_000, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
 const held = 'https://held.test'

@@ -4,7 +4,7 @@ import type { Sequencer } from '../../src/sequencer/sequencer.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { prove } from '../fixtures/proven.ts'
 import { reader } from '../fixtures/reader.ts'
-import { Stage } from '../outbox/stage.ts'
+import { Stage } from '../fixtures/stage.ts'
 
 const memoryRows = 4_000
 /** What of it one origin may hold before its new rows are left for later. */
@@ -21,7 +21,7 @@ const log = { error: t.fail } as never
 
 /** A relay that reads and sends nothing. It owns all lanes and sweeps only when a test says so. */
 async function reading() {
-  const stage = await Stage.open(t)
+  const stage = await Stage.withSession(t)
   const { session } = stage
   const lanes = await stage.takeAll()
   const { sequencer, fetcher } = reader({ session, lanes, log, settings, memoryRows, sweepMs: 3_600_000 })

@@ -9,13 +9,13 @@ import { isKnownDead, Keeper, kernel } from '../../src/relay/keeper.ts'
 import { Sequencer } from '../../src/sequencer/sequencer.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { silentLog } from '../fixtures/silent-log.ts'
-import { Stage } from '../outbox/stage.ts'
+import { Stage } from '../fixtures/stage.ts'
 
 const leaseMs = 3_000
 const settings = { concurrency: 1, deadlineMs: 15_000, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
 
 async function staged(t: Test, observeMs = 10) {
-  const stage = await Stage.open(t)
+  const stage = await Stage.withSession(t)
   const log = silentLog
   const lease = new Lease({ leaseMs, marginMs: 100 }, systemClocks)
   const holdings = new Holdings()

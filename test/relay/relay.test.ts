@@ -3,10 +3,10 @@ import { parse } from '../../src/config/config.ts'
 import { Sessions } from '../../src/outbox/sessions.ts'
 import { Relay } from '../../src/relay/relay.ts'
 import { silentLog } from '../fixtures/silent-log.ts'
-import { Stage } from '../outbox/stage.ts'
+import { Stage } from '../fixtures/stage.ts'
 
 t.test('what must not happen while delivering ends the relay, with its reason', async t => {
-  const stage = await Stage.open(t)
+  const stage = await Stage.withSession(t)
   const { config } = parse('run', ['--name=relay'], {})
   const relay = new Relay(config, silentLog, () => Promise.reject(new Error('out of luck')))
   const connection = { connectionString: stage.database.url }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { look } from '../../src/outbox/look.ts'
 import { migrate } from '../../src/outbox/migrate.ts'
 import { testDatabase } from '../fixtures/database.ts'
-import { openSession } from '../outbox/stage.ts'
+import { openSession } from '../fixtures/stage.ts'
 import { asRole } from './roles.ts'
 import { read, write, writeAs } from './rows.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Test } from 'tap'
 import type { Session, Statement } from '../../../src/outbox/session.ts'
-import { Stage } from '../../outbox/stage.ts'
+import { Stage } from '../../fixtures/stage.ts'
 import { epochMs } from '../clocks.ts'
 import { type AttemptRecord, Database, type Lane, type Row } from '../database.ts'
 import type { Flaws } from '../flaws.ts'
@@ -43,7 +43,7 @@ export class Twins {
    * @returns `begin`, which empties the database for a new world.
    */
   static async open(t: Pick<Test, 'teardown'>, relays: number): Promise<Opened> {
-    const stage = await Stage.open(t)
+    const stage = await Stage.withSession(t)
     const sessions = await Promise.all(Array.from({ length: relays }, () => stage.another()))
     for (const session of sessions) await session.run(`set time zone 'UTC'`)
     const begin = async (flaws: Flaws = {}): Promise<Twins> => {
