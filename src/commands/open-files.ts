@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { RunConfig } from '../config/config.ts'
-import { maxIdleConnections } from '../delivery/origins.ts'
 import type { Log } from '../log/log.ts'
+import { maxIdleConnections } from '../policy/tuning.ts'
 
 /** Sessions with PostgreSQL, names that are being looked up, files, and what Node itself opens. */
 const others = 100

@@ -11,8 +11,9 @@
  */
 import type { Socket } from 'node:net'
 import { buildConnector, Client, type Dispatcher } from 'undici'
+import { maxHeadBytes } from '../policy/tuning.ts'
 import type { Endpoint } from './address-policy.ts'
-import { HeadReader, MAX_HEAD_BYTES } from './head-reader.ts'
+import { HeadReader } from './head-reader.ts'
 
 /**
  * Opens a socket: undici's connector, or one that judges addresses first. Called for literal addresses too. An error ends
@@ -62,7 +63,7 @@ export class Connection {
       pipelining: 1,
       keepAliveTimeout: options.keepAliveMs,
       keepAliveMaxTimeout: options.keepAliveMs,
-      maxHeaderSize: MAX_HEAD_BYTES,
+      maxHeaderSize: maxHeadBytes,
       // Ours is one deadline over the whole attempt: undici's begin anew with each 1xx and each chunk.
       headersTimeout: 0,
       bodyTimeout: 0,

@@ -1,21 +1,13 @@
 import type { Dispatcher } from 'undici'
 import type { Claim, Outcome, OutcomeKind } from '../model.ts'
 import { outcomeOfStatus } from '../policy/answers.ts'
+import { answerBodyMs, maxAnswerBytes } from '../policy/tuning.ts'
 import type { Endpoint } from './address-policy.ts'
 import type { Connection } from './connection.ts'
 import { Excerpt } from './excerpt.ts'
 import type { Borrower, Origins } from './origins.ts'
 import { Aborted, AddressRefused, Late, Stopped, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
 import { retryAfterMs } from './retry-after.ts'
-
-/** Of an answer's body at most this much is read; a longer one costs the connection. Bytes. */
-const MAX_BODY_BYTES = 65_536
-
-/**
- * From the head of an answer to the end of its body, in milliseconds. The head has decided; what comes after is for a person to
- * read, and for the next request to find the connection free. A body that was cut short must not hold its key for longer.
- */
-const BODY_MS = 1_000
 
 export interface ExchangeOptions {
   /** Where connections come from; `origins.abort()` and `origins.close()` end what is under way. */
@@ -135,7 +127,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     if (this.#bodyBytes === 0) this.#withholdInner()
     this.#excerpt.add(chunk)
     this.#bodyBytes += chunk.length
-    if (this.#bodyBytes > MAX_BODY_BYTES) this.stop(new Stopped('', 'the body is longer than is read'))
+    if (this.#bodyBytes > maxAnswerBytes) this.stop(new Stopped('', 'the body is longer than is read'))
   }
 
   onResponseEnd(): void {
@@ -151,9 +143,9 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
 
   #boundBody(): void {
     const leftMs = this.#startedAtMs + this.#request.deadlineMs - performance.now()
-    if (leftMs <= BODY_MS) return
+    if (leftMs <= answerBodyMs) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(stopBody, BODY_MS, this)
+    this.#timer = setTimeout(stopBody, answerBodyMs, this)
   }
 
   #withholdInner(): void {
@@ -207,5 +199,5 @@ function stopAtDeadline(exchange: Exchange, deadlineMs: number): void {
 }
 
 function stopBody(exchange: Exchange): void {
-  exchange.stop(new Stopped('', `the body has not ended within ${BODY_MS} ms`))
+  exchange.stop(new Stopped('', `the body has not ended within ${answerBodyMs} ms`))
 }

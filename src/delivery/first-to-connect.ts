@@ -1,8 +1,6 @@
 import type { Socket } from 'node:net'
+import { headStartMs } from '../policy/tuning.ts'
 import { furthestOf } from './reason.ts'
-
-/** How long an address has to connect before the next one is tried beside it (RFC 8305), in milliseconds. */
-const HEAD_START_MS = 250
 
 /**
  * Connects to the addresses in turn and takes the one that is connected first. The next one starts when the one before has
@@ -52,7 +50,7 @@ export async function firstToConnect(
 
 /** Calls back when it is not connected after the head start; whether TLS takes long is another matter. */
 function hurry(opening: Socket, late: () => void): void {
-  const timeout = setTimeout(late, HEAD_START_MS)
+  const timeout = setTimeout(late, headStartMs)
   opening.once('connect', () => clearTimeout(timeout))
   opening.once('close', () => clearTimeout(timeout))
 }

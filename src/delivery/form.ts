@@ -4,15 +4,13 @@
  * The text is read token by token and never becomes a JavaScript number or object: a number would round
  * `9007199254740993`, an object would move integer-like keys to the front and keep one of two equal keys.
  */
+import { maxBodyBytes } from '../policy/tuning.ts'
 
 /** The form cannot be sent as it is written; sending it again later would not help. The message never quotes a value. */
 export class FormError extends Error {
   readonly code = 'RINGBACK_FORM'
   override readonly name = 'FormError'
 }
-
-/** Far above what 64 KiB of JSON can need (9 bytes a character) unless a repeated field repeats a long name. */
-const maxBodyBytes = 1_048_576
 
 /** Of a text that is known to be JSON: a string, a bracket, or what stands between others (a number or a word). */
 const token = /"(?:[^"\\]|\\.)*"|[[\]{}]|[^\s[\]{}:,"]+/g

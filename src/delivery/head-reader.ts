@@ -1,8 +1,6 @@
 import type { Socket } from 'node:net'
+import { maxHeadBytes } from '../policy/tuning.ts'
 import { headFor, mayBeHead } from './answer-head.ts'
-
-/** Longest head that is read to its end, in bytes. */
-export const MAX_HEAD_BYTES = 65_536
 
 const LF = 10
 const CR = 13
@@ -49,7 +47,7 @@ export class HeadReader {
     const before = this.#head.length
     const end = this.#endIn(chunk)
     this.#head += chunk.toString('latin1', 0, end ?? chunk.length)
-    const isShort = this.#head.length <= MAX_HEAD_BYTES
+    const isShort = this.#head.length <= maxHeadBytes
     if (end === null && isShort && (before >= 5 || mayBeHead(this.#head))) return null
     if (end !== null && end < chunk.length) this.#behind = chunk.subarray(end)
     const head = headFor(this.#head, end !== null && isShort)

@@ -1,8 +1,6 @@
+import { connectionLifetimeMs, keepAliveMs, maxIdleConnections, reuseLostMs } from '../policy/tuning.ts'
 import { type Connect, Connection, type ConnectionOptions, directConnect } from './connection.ts'
 import { Reuse } from './reuse.ts'
-
-/** Default of `maxIdle`. */
-export const maxIdleConnections = 512
 
 export interface OriginsOptions {
   /** Connections to this origin at the same time; who finds them all taken waits, within the attempt's deadline. Default 16. */
@@ -63,11 +61,11 @@ export class Origins {
   constructor(options: OriginsOptions = {}) {
     this.#connectionsOf = options.connectionsOf ?? (() => 16)
     this.#maxIdle = options.maxIdle ?? maxIdleConnections
-    this.#lifetimeMs = options.lifetimeMs ?? 60_000
-    this.#reuse = new Reuse(options.reuseLostForMs ?? 3_600_000, () => performance.now())
+    this.#lifetimeMs = options.lifetimeMs ?? connectionLifetimeMs
+    this.#reuse = new Reuse(options.reuseLostForMs ?? reuseLostMs, () => performance.now())
     this.#connectionOptions = {
       connect: options.connect ?? directConnect(options.connectTimeoutMs ?? 10_000),
-      keepAliveMs: options.keepAliveMs ?? 4_000,
+      keepAliveMs: options.keepAliveMs ?? keepAliveMs,
       closed: (connection, reason) => this.#socketClosed(connection, reason),
     }
   }

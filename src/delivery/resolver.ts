@@ -13,6 +13,7 @@
  */
 import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns/promises'
+import { knownNames, lookupPatienceMs, staleLookupMs } from '../policy/tuning.ts'
 import { NotResolved } from './reason.ts'
 
 /** `dns.promises.lookup`, or a stand-in. */
@@ -31,13 +32,6 @@ export interface ResolverOptions {
   readonly threads?: number
   readonly clock?: Clock
 }
-
-/** After this time without an answer the last one stands in, in milliseconds. */
-const PATIENCE_MS = 500
-/** The age up to which an answer may stand in, in milliseconds. getaddrinfo does not say how long an answer is good for. */
-const STALE_MS = 3_600_000
-/** Names whose last answer is kept; the one that was answered longest ago is forgotten first. */
-const MAX_NAMES = 10_000
 
 interface Answer {
   readonly addresses: readonly string[]
@@ -60,7 +54,7 @@ export class Resolver {
   readonly #lookup: Lookup
   readonly #clock: Clock
   readonly #questions = new Map<string, Question>()
-  /** By name, in the order in which they came. */
+  /** By name, in the order in which they came: the one that was answered longest ago is forgotten first. */
   readonly #answers = new Map<string, Answer>()
   /** Lookups under way of names without an answer, and how many there may be. */
   #unanswered = 0
@@ -89,7 +83,7 @@ export class Resolver {
     const addresses = new Promise<readonly string[]>((resolve, reject) => {
       const giveUp = () => reject(this.#notResolved(name, sinceMs))
       signal.addEventListener('abort', giveUp)
-      const patienceMs = Math.max(0, question.askedAtMs + PATIENCE_MS - sinceMs)
+      const patienceMs = Math.max(0, question.askedAtMs + lookupPatienceMs - sinceMs)
       const impatient = last && this.#clock.after(patienceMs, () => resolve(last))
       end = () => {
         impatient?.()
@@ -163,14 +157,14 @@ export class Resolver {
 
   #lastAnswer(name: string): readonly string[] | null {
     const answer = this.#answers.get(name)
-    return answer !== undefined && this.#clock.now() - answer.atMs <= STALE_MS ? answer.addresses : null
+    return answer !== undefined && this.#clock.now() - answer.atMs <= staleLookupMs ? answer.addresses : null
   }
 
   #remember(name: string, addresses: readonly string[]): void {
     this.#answers.delete(name)
     this.#answers.set(name, { addresses, atMs: this.#clock.now() })
     const [oldest] = this.#answers.keys()
-    if (this.#answers.size > MAX_NAMES && oldest !== undefined) this.#answers.delete(oldest)
+    if (this.#answers.size > knownNames && oldest !== undefined) this.#answers.delete(oldest)
   }
 }
 

@@ -1,5 +1,4 @@
-/** A receiver's wish is bounded: 30 days in milliseconds, so that neither a typo nor malice parks a callback for a century. */
-export const MAX_RETRY_AFTER_MS = 30 * 24 * 3_600_000
+import { maxRetryAfterMs } from '../policy/tuning.ts'
 
 // IMF-fixdate, RFC 850 and asctime all begin with a day's name; Date.parse alone would take far more for a date.
 const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d/
@@ -9,7 +8,7 @@ const BETWEEN = /,(?!\s*\d\d[ -][A-Za-z]{3})/
 
 /**
  * Milliseconds to wait according to a Retry-After header (RFC 9110 10.2.3): seconds, or a date in one of its three forms.
- * 0 for a date that has passed; at most `MAX_RETRY_AFTER_MS`; null when absent or not understood. Fractions of a second are
+ * 0 for a date that has passed; at most `maxRetryAfterMs`; null when absent or not understood. Fractions of a second are
  * read as well, and of a header that came more than once, by itself or joined by commas, the longest wait counts: servers and
  * the proxies before them do both.
  *
@@ -18,7 +17,7 @@ const BETWEEN = /,(?!\s*\d\d[ -][A-Za-z]{3})/
 export function retryAfterMs(value: string | readonly string[] | undefined, nowMs: number): number | null {
   const texts = [value ?? []].flat().flatMap(text => text.split(BETWEEN))
   const waits = texts.map(text => waitMs(text.trim(), nowMs)).filter(wait => wait !== null)
-  return waits.length === 0 ? null : Math.min(Math.max(...waits), MAX_RETRY_AFTER_MS)
+  return waits.length === 0 ? null : Math.min(Math.max(...waits), maxRetryAfterMs)
 }
 
 /** Not bounded above. */

@@ -1,5 +1,4 @@
-/** Origins remembered at once; beyond that the oldest mark gives way. */
-const MAX_MARKS = 10_000
+import { reuseLostOrigins } from '../policy/tuning.ts'
 
 /**
  * Which origins lost the reuse of connections, because a reused one died under a request there: each such death makes an
@@ -32,7 +31,7 @@ export class Reuse {
     // Deleted first, so that the newest mark stands last.
     this.#lostUntil.delete(origin)
     this.#lostUntil.set(origin, this.#now() + this.#lostForMs)
-    if (this.#lostUntil.size <= MAX_MARKS) return
+    if (this.#lostUntil.size <= reuseLostOrigins) return
     for (const oldest of this.#lostUntil.keys()) {
       this.#lostUntil.delete(oldest)
       return

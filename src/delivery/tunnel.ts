@@ -2,10 +2,8 @@ import { type ClientRequest, request as overTcp, type RequestOptions } from 'nod
 import { request as overTls } from 'node:https'
 import { isIP, type Socket } from 'node:net'
 import type { ProxySettings } from '../policy/destinations.ts'
+import { maxTunnelHeadBytes } from '../policy/tuning.ts'
 import { ProxyFailed, whyNoTunnel, whyTunnelRefused } from './reason.ts'
-
-/** Largest head of the proxy's answer, in bytes. */
-const MAX_HEADER_BYTES = 16_384
 
 /**
  * Has a proxy connect to `authority`, `host:port`, and resolves with what leads there (RFC 9110, 9.3.6).
@@ -49,7 +47,7 @@ function connectRequest(
     },
     agent: false,
     insecureHTTPParser: false,
-    maxHeaderSize: MAX_HEADER_BYTES,
+    maxHeaderSize: maxTunnelHeadBytes,
     signal,
   }
   if (url.protocol === 'http:') return overTcp(options)

@@ -1,4 +1,5 @@
 import type { WaitingCallback } from '../model.ts'
+import { claimedPageEntries } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
 import { isFree, keyOf, sentKey } from './sql.ts'
 
@@ -185,9 +186,6 @@ const byIdStatement: Statement = {
      where c.id = any ($1::bigint[]) and c.settled_at is null`,
 }
 
-/** Index entries walked at a time in search of claimed rows: some 20 ms. */
-const claimedPage = 20_000
-
 /** Before the first entry of each index, and behind the last id. */
 export const freshStart = '0'
 export const dueStart: DuePosition = { dueAt: '-infinity', id: '0' }
@@ -246,14 +244,14 @@ export async function readClaimed(
   place: ClaimedPlace,
 ): Promise<{ readonly rows: Listed[]; readonly next: ClaimedPlace | null }> {
   if ('fresh' in place) {
-    const values = [place.fresh, lanes, claimedPage]
+    const values = [place.fresh, lanes, claimedPageEntries]
     const { rows, reached, read: seen } = await read<string>(session, claimedFreshStatement, values)
-    const isEnd = reached === null || seen < claimedPage
+    const isEnd = reached === null || seen < claimedPageEntries
     return { rows, next: isEnd ? { due: dueStart } : { fresh: reached } }
   }
-  const values = [place.due.dueAt, lanes, claimedPage, place.due.id]
+  const values = [place.due.dueAt, lanes, claimedPageEntries, place.due.id]
   const { rows, reached, read: seen } = await read<DuePosition>(session, claimedDueStatement, values)
-  return { rows, next: reached === null || seen < claimedPage ? null : { due: reached } }
+  return { rows, next: reached === null || seen < claimedPageEntries ? null : { due: reached } }
 }
 
 /** The first unsettled rows of each key. */

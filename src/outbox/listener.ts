@@ -5,6 +5,7 @@ import type pg from 'pg'
 import pgListen, { type Subscriber } from 'pg-listen'
 import { messageOf } from '../errors.ts'
 import { retryDelayMs } from '../policy/decision.ts'
+import { connectMs, listenerPause, listenerSteadyMs } from '../policy/tuning.ts'
 import { isLockTimeout } from './database-errors.ts'
 import { listenOptions } from './settings.ts'
 
@@ -18,9 +19,6 @@ export interface ListenerOptions {
   /** How long a proof may take, in milliseconds. */
   readonly echoMs: number
 }
-
-/** Between two subscribers. */
-const pause = { baseMs: 100, capMs: 10_000 }
 
 /** A CommonJS module with a default export of its own: Node hands us the module. */
 const createSubscriber = pgListen.default
@@ -82,11 +80,11 @@ export class Listener {
       const startedAt = performance.now()
       const reason = await this.#listenOnce().catch((error: Error) => error)
       if (this.#stop.signal.aborted) return
-      if (performance.now() - startedAt > 60_000) failures = 0
+      if (performance.now() - startedAt > listenerSteadyMs) failures = 0
       this.#events.lost(reason, failures + 1)
-      await sleep(retryDelayMs(failures + 1, pause, Math.random), undefined, { signal: this.#stop.signal }).catch(
-        () => {},
-      )
+      await sleep(retryDelayMs(failures + 1, listenerPause, Math.random), undefined, {
+        signal: this.#stop.signal,
+      }).catch(() => {})
     }
   }
 
@@ -116,7 +114,7 @@ export class Listener {
     const config: pg.ClientConfig & { stream: () => Socket } = {
       ...(this.#isBare ? connection : withOptions(connection, listenOptions(echoMs))),
       application_name: applicationName,
-      connectionTimeoutMillis: 5_000,
+      connectionTimeoutMillis: connectMs,
       query_timeout: echoMs,
       stream: () => socket,
     }

@@ -2,12 +2,6 @@ import type { CallbackStatus } from '../model.ts'
 import type { Session, Statement } from './session.ts'
 import { isFree, isRow } from './sql.ts'
 
-/** A row that somebody holds in an open transaction is tried again after this, in milliseconds. */
-export const lockedPauseMs = 250
-
-/** One that is on hold and set aside already, with others behind it: it is read back as soon as it is let go. In milliseconds. */
-export const heldPauseMs = 60_000
-
 /** How a row stands that a claim or a record did not get. */
 export interface Looked {
   readonly id: string

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import pg from 'pg'
 import { StandbyError } from '../errors.ts'
+import { askAfterMs, closeMs, connectMs } from '../policy/tuning.ts'
 import { endsSession } from './database-errors.ts'
 
 /** What a relay's session is for. */
@@ -44,12 +45,6 @@ export interface Backend {
   /** Seconds since 1970, as PostgreSQL writes them; null where the session's role (`SET ROLE`) may not see its own session. */
   readonly since: string | null
 }
-
-/** To connect, and then for the first answer, in milliseconds. */
-const connectMs = 5_000
-
-/** An answer that takes longer than this, in milliseconds, is asked about. */
-const askAfterMs = 5_000
 
 /**
  * One connection. It is used until it fails for the first time and never again: `lost` then settles, and whoever opened it
@@ -189,7 +184,7 @@ export class Session {
   async close(): Promise<void> {
     if (!this.#open) return
     this.#open = false
-    const giveUp = setTimeout(() => this.#socket.destroy(), Math.min(this.#options.timeoutMs, 5_000))
+    const giveUp = setTimeout(() => this.#socket.destroy(), Math.min(this.#options.timeoutMs, closeMs))
     await this.#client.end().catch(() => {})
     clearTimeout(giveUp)
   }

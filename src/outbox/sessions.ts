@@ -1,4 +1,5 @@
 import { messageOf, PoolerError, RingbackError } from '../errors.ts'
+import { formerSessionsMs, idleSessionMs } from '../policy/tuning.ts'
 import { endAbandoned, standbysAwaited } from './backends.ts'
 import { type Backend, type Purpose, Session, type SessionOptions, type Statement, sessionName } from './session.ts'
 import { relaySettings, settle } from './settings.ts'
@@ -16,11 +17,6 @@ export interface SessionsOptions extends Pick<SessionOptions, 'connection' | 'sc
 }
 
 type Four = readonly [Session, Session, Session, Session]
-
-/** Sessions that were left end at once, but for their network. */
-const abandonedMs = 10_000
-
-const defaultIdleMs = 15_000
 
 const aliveStatement: Statement = { name: 'ringback_alive', text: 'select 1' }
 
@@ -62,7 +58,7 @@ export class Sessions {
       await Promise.all(
         purposes(four).map(([session, purpose]) => settle(session, relaySettings(purpose, options), 'session')),
       )
-      return new Sessions(four, options.idleMs ?? defaultIdleMs)
+      return new Sessions(four, options.idleMs ?? idleSessionMs)
     } catch (error) {
       for (const session of opened) session.destroy()
       throw error
@@ -117,7 +113,7 @@ function open(purpose: Purpose, options: SessionsOptions, isWaiting?: SessionOpt
 async function endFormer(keep: Session, options: SessionsOptions): Promise<void> {
   if (options.former.length === 0) return
   await settle(keep, relaySettings('keep', options), 'session')
-  await endAbandoned(keep, options.former, { awaited: options.standbyAwaited, withinMs: abandonedMs })
+  await endAbandoned(keep, options.former, { awaited: options.standbyAwaited, withinMs: formerSessionsMs })
 }
 
 /** Their commits may wait for a standby. Those of `keep` never do, so it can tell. */

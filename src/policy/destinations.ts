@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { SecureContext } from 'node:tls'
 import { patternsOver } from './pattern.ts'
+import { knownOrigins } from './tuning.ts'
 
 /** How callbacks go to one origin. */
 export interface DestinationSettings {
@@ -51,9 +52,6 @@ export interface DestinationRule {
   readonly settings: DestinationSettings
 }
 
-/** Origins remembered with their settings at once. */
-const MAX_KNOWN = 10_000
-
 /** The settings of every origin: those of the first rule that matches it, or else the defaults. */
 export class Destinations {
   readonly #defaults: DestinationSettings
@@ -79,7 +77,7 @@ export class Destinations {
 
   /** A full memory starts anew: finding out again costs microseconds, and no order of use has to be kept. */
   #learn(origin: string): DestinationSettings {
-    if (this.#known.size >= MAX_KNOWN) this.#known.clear()
+    if (this.#known.size >= knownOrigins) this.#known.clear()
     const settings = this.#find(origin)
     this.#known.set(origin, settings)
     return settings

@@ -2,17 +2,15 @@ import type { Claim, WaitingCallback } from '../model.ts'
 import { claim } from '../outbox/claim.ts'
 import { isLastingDataError } from '../outbox/database-errors.ts'
 import { isolate, type Refused } from '../outbox/isolate.ts'
-import { heldPauseMs, type Looked, lockedPauseMs, look } from '../outbox/look.ts'
+import { type Looked, look } from '../outbox/look.ts'
 import type { Session } from '../outbox/session.ts'
 import { expire, giveUp, park } from '../outbox/settle.ts'
+import { heldPauseMs, lockedPauseMs, loopIdleMs } from '../policy/tuning.ts'
 import type { Sequencer } from '../sequencer/sequencer.ts'
 import type { Bell } from './bell.ts'
 import type { Holdings } from './holdings.ts'
 import type { Intake } from './intake.ts'
 import { asciiReason } from './refusals.ts'
-
-/** The longest wait of the loop; everything that matters rings the bell. */
-const idleMs = 1_000
 
 export interface ClaimerParts {
   readonly session: Session
@@ -50,7 +48,7 @@ export class Claimer {
 
   #pauseMs(free: number): number {
     const dueAt = free > 0 ? this.#parts.sequencer.nextDueAt() : undefined
-    return dueAt === undefined ? idleMs : Math.min(idleMs, Math.max(1, dueAt - performance.now()))
+    return dueAt === undefined ? loopIdleMs : Math.min(loopIdleMs, Math.max(1, dueAt - performance.now()))
   }
 
   async #claimAll(ready: readonly WaitingCallback[]): Promise<void> {

@@ -1,7 +1,5 @@
 import type { Log } from '../log/log.ts'
-
-/** A clock may be off by this, in milliseconds. */
-const toleratedMs = 5_000
+import { clockToleranceMs } from '../policy/tuning.ts'
 
 /**
  * How far our clock is ahead of the database's, in milliseconds, at least; negative: behind it. The database's was read between
@@ -27,7 +25,7 @@ export class ClockWatch {
   /** As `aheadBy`. */
   see(beforeMs: number, databaseMs: number, afterMs: number): void {
     const aheadMs = Math.round(aheadBy(beforeMs, databaseMs, afterMs))
-    const isOff = Math.abs(aheadMs) > toleratedMs
+    const isOff = Math.abs(aheadMs) > clockToleranceMs
     if (isOff === this.#isOff) return
     this.#isOff = isOff
     if (isOff) this.#log.warn('clock_off', { ahead_ms: aheadMs })

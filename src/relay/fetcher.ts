@@ -12,6 +12,18 @@ import {
   readFreshEnd,
 } from '../outbox/fetch.ts'
 import type { Session } from '../outbox/session.ts'
+import {
+  duePauseMs,
+  floodEndRows,
+  keysAtOnce,
+  longestSweepPauseMs,
+  lookBackMs,
+  lookBackRows,
+  newRowsShare,
+  originShare,
+  pageRows,
+  sweepShare,
+} from '../policy/tuning.ts'
 import { compareIds, type Sequencer } from '../sequencer/sequencer.ts'
 import { isBehind } from './due-order.ts'
 import { Gap } from './gap.ts'
@@ -19,21 +31,6 @@ import type { Holdings } from './holdings.ts'
 import type { Intake } from './intake.ts'
 import { Overlap } from './overlap.ts'
 import { Parking, type ParkingParts } from './parking.ts'
-
-/** Rows read at a time. */
-const batch = 1_000
-
-/** Known ground read again at most. */
-const overlapRows = 2_000
-
-/** Between two reads of due rows while looks follow one another closely, in milliseconds. */
-const dueGapMs = 25
-
-/** Rows at the end of a flood that are read before the rest of it. */
-const lastRows = 200
-
-/** The longest time between two sweeps, in milliseconds: one in which the process stood still looks as if it had cost that much. */
-const longestRestMs = 60_000
 
 /** Pages of a gap read before new rows are looked for again. */
 const gapPages = 3
@@ -64,10 +61,10 @@ export class Fetcher {
   readonly #holdings: Holdings
   readonly #intake: Intake
   readonly #options: FetcherOptions
-  readonly #tip = new Overlap<string>(freshStart, { ms: 500, rows: overlapRows })
+  readonly #tip = new Overlap<string>(freshStart, { ms: lookBackMs, rows: lookBackRows })
   readonly #gap = new Gap()
   readonly #parking: Parking
-  readonly #due = new Overlap<DuePosition>(dueStart, { ms: 500, rows: overlapRows })
+  readonly #due = new Overlap<DuePosition>(dueStart, { ms: lookBackMs, rows: lookBackRows })
   /** Where the search for rows that a former owner has left claimed goes on; null: there are no more. */
   #claimed: ClaimedPlace | null = claimedStart
   #keys = new Set<string>()
@@ -123,18 +120,18 @@ export class Fetcher {
 
   /** Memory that rows waiting in line may take, new ones not counted. */
   get #backlogRoom(): number {
-    return Math.max(0, this.#sequencer.room - Math.ceil(this.#options.memoryRows / 4))
+    return Math.max(0, this.#sequencer.room - Math.ceil(this.#options.memoryRows * newRowsShare))
   }
 
   /** What one origin may hold of memory before its new rows are left for later. */
   get #share(): number {
-    return this.#options.memoryRows / 8
+    return this.#options.memoryRows * originShare
   }
 
   /** Many small reads cost more than a large one a little later: 0 while there is little room. */
   #limit(room: number): number {
-    const least = Math.min(batch, this.#share)
-    const limit = room < least ? 0 : Math.min(batch, room)
+    const least = Math.min(pageRows, this.#share)
+    const limit = room < least ? 0 : Math.min(pageRows, room)
     if (limit === 0) this.#more = true
     return limit
   }
@@ -165,7 +162,7 @@ export class Fetcher {
   /** Almost to the end: what lies between is for the gap. The last few may have come after the flood. */
   async #jump(): Promise<void> {
     const from = this.#tip.reached
-    const to = await readFreshEnd(this.#session, Math.min(lastRows, Math.floor(this.#share / 2)))
+    const to = await readFreshEnd(this.#session, Math.min(floodEndRows, Math.floor(this.#share / 2)))
     if (to === null || compareIds(to, from) <= 0) return
     this.#gap.open(from, to)
     this.#tip.jump(to)
@@ -192,7 +189,7 @@ export class Fetcher {
   /** Rows that became due, or will within the horizon; with `fromStart` all of them. */
   async #readDue(fromStart = false): Promise<number> {
     const now = performance.now()
-    this.#nextDueAt = now + dueGapMs
+    this.#nextDueAt = now + duePauseMs
     const room = this.#limit(this.#backlogRoom)
     if (room === 0 && !fromStart) return 0
     const { horizonMs } = this.#options
@@ -200,7 +197,7 @@ export class Fetcher {
     let after: DuePosition | null = fromStart ? dueStart : this.#due.from(now)
     while (after !== null) {
       const from: DuePosition = after
-      const limit = fromStart ? batch : room + overlapRows
+      const limit = fromStart ? pageRows : room + lookBackRows
       found += await this.#intake.takeIn(async () => {
         const { rows, reached, read } = await readDue(this.#session, this.#holdings.lanes, from, horizonMs, limit)
         const isNew = reached !== null && isBehind(this.#due.reached, reached)
@@ -216,7 +213,7 @@ export class Fetcher {
 
   async #readKeys(): Promise<number> {
     if (this.#keys.size === 0) return 0
-    const keys = [...this.#keys].slice(0, 100)
+    const keys = [...this.#keys].slice(0, keysAtOnce)
     for (const key of keys) this.#keys.delete(key)
     return this.#intake.readKeys(keys)
   }
@@ -226,7 +223,7 @@ export class Fetcher {
     const startedAt = performance.now()
     const found = await part()
     const now = performance.now()
-    const restMs = Math.max(this.#options.sweepMs, Math.min(longestRestMs, 20 * (now - startedAt)))
+    const restMs = Math.max(this.#options.sweepMs, Math.min(longestSweepPauseMs, (now - startedAt) / sweepShare))
     this.#nextSweepAt = Math.max(this.#nextSweepAt, now + restMs)
     return found
   }
@@ -255,8 +252,8 @@ export class Fetcher {
       after = null
       found += await this.#intake.takeIn(async () => {
         const range = { overlapFrom: from, after: from, upTo }
-        const { rows, reached, read } = await readFresh(this.#session, this.#holdings.lanes, range, batch)
-        const isFull = read === batch
+        const { rows, reached, read } = await readFresh(this.#session, this.#holdings.lanes, range, pageRows)
+        const isFull = read === pageRows
         const isNew = reached !== null && compareIds(reached, this.#tip.reached) > 0
         if (!isFull && isNew) this.#tip.advance(reached, read, performance.now())
         if (isFull && isNew) this.#more = true

@@ -4,15 +4,13 @@ import { type Listed, readIds, readKeys } from '../outbox/fetch.ts'
 import { look } from '../outbox/look.ts'
 import type { Session } from '../outbox/session.ts'
 import type { RetryPolicy } from '../policy/decision.ts'
+import { keyRows } from '../policy/tuning.ts'
 import type { Reading, Sequencer } from '../sequencer/sequencer.ts'
 import type { Bell } from './bell.ts'
 import type { Holdings } from './holdings.ts'
 import type { Recorder } from './recorder.ts'
 import { recover } from './recovery.ts'
 import { Refusals } from './refusals.ts'
-
-/** Rows of a key that are read at a time. */
-const keyRows = 20
 
 export interface IntakeParts {
   readonly session: Session

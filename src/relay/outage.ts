@@ -3,18 +3,7 @@ import { messageOf, RingbackError, StandbyError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import { isTransient } from '../outbox/database-errors.ts'
 import { retryDelayMs } from '../policy/decision.ts'
-
-/** A term that lasted this long, in milliseconds, was a good one. */
-const steadyMs = 10_000
-
-/** How often a lasting reason is mentioned again, in milliseconds. */
-const reminderMs = 60_000
-
-/** So many reasons are said within that time. */
-const mostReasons = 10
-
-/** Between two tries, in milliseconds. What passes by itself may be over at any moment; what an operator must cure may take hours. */
-const waits = { passing: { baseMs: 50, capMs: 1_000 }, refused: { baseMs: 50, capMs: 10_000 } }
+import { mostReasons, passingPause, refusingPause, reminderMs, steadyMs } from '../policy/tuning.ts'
 
 /**
  * The time without a database that does what the relay needs: how long to wait before the next try, and what is said of it.
@@ -45,7 +34,7 @@ export class Outage {
     this.#say(error, this.#since)
     this.#tries += 1
     const isPassing = isTransient(error) || error instanceof StandbyError
-    await this.#time.sleep(retryDelayMs(this.#tries, isPassing ? waits.passing : waits.refused, Math.random), stopping)
+    await this.#time.sleep(retryDelayMs(this.#tries, isPassing ? passingPause : refusingPause, Math.random), stopping)
   }
 
   /** The relay has renewed its lease, and nothing that it does has failed since it connected. */

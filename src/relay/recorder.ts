@@ -2,9 +2,10 @@ import type { Log } from '../log/log.ts'
 import type { Attempt } from '../model.ts'
 import { isDataError, isRefusal } from '../outbox/database-errors.ts'
 import { isolate } from '../outbox/isolate.ts'
-import { lockedPauseMs, look } from '../outbox/look.ts'
+import { look } from '../outbox/look.ts'
 import { record } from '../outbox/record.ts'
 import type { Session } from '../outbox/session.ts'
+import { lockedPauseMs, loopIdleMs, recordRows } from '../policy/tuning.ts'
 import { Bell } from './bell.ts'
 import { ascii, asciiReason, Refusals } from './refusals.ts'
 
@@ -68,7 +69,7 @@ export class Recorder {
   /** Records until `open` says no; then what is here waits for the next session. Throws when the session fails. */
   async run(session: Session, open: () => boolean): Promise<void> {
     while (open()) {
-      if (this.#waiting.length === 0) await this.#bell.wait(1_000)
+      if (this.#waiting.length === 0) await this.#bell.wait(loopIdleMs)
       else await this.flush(session)
     }
   }
@@ -90,12 +91,12 @@ export class Recorder {
     }
   }
 
-  /** At most 200, and one for each callback, since the statement changes a row once. */
+  /** At most `recordRows`, and one for each callback, since the statement changes a row once. */
   #nextBatch(): Map<string, Attempt> {
     const batch = new Map<string, Attempt>()
     const rest: Attempt[] = []
     for (const attempt of this.#waiting) {
-      if (batch.size < 200 && !batch.has(attempt.id)) batch.set(attempt.id, attempt)
+      if (batch.size < recordRows && !batch.has(attempt.id)) batch.set(attempt.id, attempt)
       else rest.push(attempt)
     }
     this.#waiting = rest

@@ -2,9 +2,7 @@ import { compareIds } from '../ids.ts'
 import type { Attempt, Decision, Outcome } from '../model.ts'
 import type { Claimed, Listed } from '../outbox/fetch.ts'
 import { decide, type RetryPolicy } from '../policy/decision.ts'
-
-/** A clock that is set, or runs a little slower than another, must not make a claim look older than the lane. In milliseconds. */
-const slackMs = 1_000
+import { claimSlackMs } from '../policy/tuning.ts'
 
 /** How this relay holds the lane of a row. */
 export interface Held {
@@ -63,7 +61,7 @@ function claimantOf({ epoch, laneEpoch, msAgo }: Claimed, held: Held): keyof typ
   const age = compareIds(epoch, held.epoch)
   if (age < 0) return 'predecessor'
   if (age > 0) return laneEpoch === held.epoch ? 'nobody' : 'heir'
-  return msAgo > held.ms + slackMs ? 'nobody' : 'us'
+  return msAgo > held.ms + claimSlackMs ? 'nobody' : 'us'
 }
 
 function atOnce(decision: Decision): Decision {

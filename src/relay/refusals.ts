@@ -1,15 +1,6 @@
 import { messageOf } from '../errors.ts'
 import type { Log, LogFields } from '../log/log.ts'
-
-/** The first rest of what PostgreSQL refuses; each further one is twice as long, up to the longest. In milliseconds. */
-const firstRestMs = 1_000
-const longestRestMs = 60_000
-
-/** Lines in a minute: a trigger may refuse a million rows. */
-const linesAMinute = 60
-
-/** Beyond these the longest known is forgotten, and begins anew. */
-const mostKnown = 20_000
+import { refusedLines, refusedPause, refusedRows } from '../policy/tuning.ts'
 
 /**
  * Callbacks that PostgreSQL refuses for a reason that need not be theirs: a user's trigger, a grant that it lacks. They rest
@@ -35,11 +26,11 @@ export class Refusals {
   /** @returns how long it rests now, in milliseconds. */
   refused(id: string, error: Error, now: number, fields: LogFields = {}): number {
     const tries = (this.#known.get(id)?.tries ?? 0) + 1
-    const restMs = Math.min(longestRestMs, firstRestMs * 2 ** (tries - 1))
+    const restMs = Math.min(refusedPause.capMs, refusedPause.baseMs * 2 ** (tries - 1))
     this.#known.delete(id)
     this.#known.set(id, { tries, until: now + restMs })
     const [oldest] = this.#known.keys()
-    if (this.#known.size > mostKnown && oldest !== undefined) this.#known.delete(oldest)
+    if (this.#known.size > refusedRows && oldest !== undefined) this.#known.delete(oldest)
     if (this.#mayWrite(now))
       this.#log.error(this.#event, { id, ...fields, becomes: 'pending', tries, retry_in_ms: restMs, err: error })
     return restMs
@@ -59,7 +50,7 @@ export class Refusals {
   #mayWrite(now: number): boolean {
     if (now - this.#lines.since >= 60_000) this.#lines = { since: now, count: 0 }
     this.#lines.count += 1
-    return this.#lines.count <= linesAMinute
+    return this.#lines.count <= refusedLines
   }
 }
 

@@ -9,6 +9,7 @@ import type { Attempt, Claim } from '../model.ts'
 import type { Sessions } from '../outbox/sessions.ts'
 import { decide, originSign, type RetryPolicy } from '../policy/decision.ts'
 import type { Destinations } from '../policy/destinations.ts'
+import { leaseCheckMs, leastHorizonMs, maxUnrecorded, sweepPauseMs } from '../policy/tuning.ts'
 import { Sequencer } from '../sequencer/sequencer.ts'
 import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
@@ -21,9 +22,6 @@ import { Recorder } from './recorder.ts'
 import { finish, handOver } from './shutdown.ts'
 import { type Listening, Term } from './term.ts'
 import type { WakeReason } from './wake.ts'
-
-/** Outcomes that may wait for their turn to be recorded before no more are made. */
-const maxUnrecorded = 1_000
 
 /**
  * The relay: reads rows, puts them in order, claims, delivers, records.
@@ -55,7 +53,7 @@ export class Relay {
   #isTaking = false
   #isStopping = false
   #hasStopped = false
-  readonly #watchdog = setInterval(() => this.#abortWithoutLease(), 250)
+  readonly #watchdog = setInterval(() => this.#abortWithoutLease(), leaseCheckMs)
   #wantKey: (key: string) => void = () => {}
   #break: (reason: DefectError) => void = () => {}
   /** Rejects with a defect, which ends the relay. */
@@ -72,7 +70,7 @@ export class Relay {
     this.#post = send
     const { memoryRows, leaseMs, leaseMarginMs, pollMs } = config
     const settingsOf = (origin: string) => this.#destinations.of(origin)
-    this.#horizonMs = Math.max(5_000, 3 * pollMs)
+    this.#horizonMs = Math.max(leastHorizonMs, 3 * pollMs)
     this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs: this.#horizonMs, drainMs: 15_000 })
     this.#lease = new Lease({ leaseMs, marginMs: leaseMarginMs }, systemClocks)
     this.#keeper = new Keeper(
@@ -196,7 +194,7 @@ export class Relay {
     const { memoryRows, pollMs } = this.#config
     return new Fetcher(
       { session: sessions.read, sequencer: this.#sequencer, holdings: this.#holdings, intake },
-      { horizonMs: this.#horizonMs, sweepMs: Math.min(1_000, pollMs), memoryRows },
+      { horizonMs: this.#horizonMs, sweepMs: Math.min(sweepPauseMs, pollMs), memoryRows },
     )
   }
 

@@ -1,11 +1,9 @@
 import type { Origins } from '../delivery/origins.ts'
 import type { Log } from '../log/log.ts'
 import { pause } from '../pause.ts'
+import { abortMs, lastRecordMs } from '../policy/tuning.ts'
 import type { Keeper } from './keeper.ts'
 import type { Term } from './term.ts'
-
-/** How long outcomes may take to be recorded when the grace is over, in milliseconds: another try to connect, and the statement. */
-const recordMs = 5_000
 
 /** What must end before a relay may. */
 export interface Work {
@@ -25,8 +23,8 @@ export async function finish(work: () => Work, origins: Pick<Origins, 'abort'>, 
   const graceEnd = performance.now() + graceMs
   await quiet(graceEnd, () => work().inFlight === 0 && !work().isTaking)
   origins.abort('shut down')
-  await quiet(performance.now() + 1_000, () => work().inFlight === 0)
-  await quiet(Math.max(graceEnd, performance.now() + recordMs), () => work().unrecorded === 0)
+  await quiet(performance.now() + abortMs, () => work().inFlight === 0)
+  await quiet(Math.max(graceEnd, performance.now() + lastRecordMs), () => work().unrecorded === 0)
 }
 
 /** Releases the lanes, so that another relay can go on at once. */

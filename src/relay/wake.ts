@@ -1,20 +1,8 @@
+import { calmBelow, streamAbove, streamPauseMs, writerPauseMs } from '../policy/tuning.ts'
 import { Bell } from './bell.ts'
-
-/** The longest pause between two looks while rows keep coming, in milliseconds: what one of a steady stream waits at most. */
-const lingerGapMs = 4
-
-/** The same while only some writer's open transaction keeps the relay awake, for hours perhaps. */
-const longestGapMs = 40
 
 /** Why it is time to look: a notification; a short pause while awake; the lock was got, look once more; the slow poll. */
 export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll'
-
-/**
- * Rows a second above which a relay that sleeps with the lock lets it go, and below which one that is awake tries to get it.
- * Up to there a notification for each row is quicker than a look now and then, and costs all sides less.
- */
-const busyAbove = 400
-const calmBelow = 200
 
 /**
  * When to look for new rows, without making producers pay for it.
@@ -64,11 +52,11 @@ export class Wake {
   async next(found: number, more: boolean, now: () => number): Promise<WakeReason> {
     const perSecond = this.#rate.add(found, now())
     if (found > 0) this.#gapMs = 0
-    if (this.#asleep && perSecond > busyAbove) await this.#rise()
+    if (this.#asleep && perSecond > streamAbove) await this.#rise()
     else if (this.#asleep && !more) return this.#sleep()
-    if (more) return found > 0 ? 'linger' : this.#pause(longestGapMs)
+    if (more) return found > 0 ? 'linger' : this.#pause(writerPauseMs)
     if (found > 0) return 'linger'
-    if (perSecond > calmBelow) return this.#pause(lingerGapMs)
+    if (perSecond > calmBelow) return this.#pause(streamPauseMs)
     return this.#tryToSleep()
   }
 
@@ -100,7 +88,7 @@ export class Wake {
       this.#asleep = true
       return 'checked'
     }
-    return this.#pause(longestGapMs)
+    return this.#pause(writerPauseMs)
   }
 
   async #rise(): Promise<void> {

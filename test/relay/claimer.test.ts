@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Claim, WaitingCallback } from '../../src/model.ts'
-import { heldPauseMs } from '../../src/outbox/look.ts'
 import type { Session, Statement } from '../../src/outbox/session.ts'
+import { heldPauseMs } from '../../src/policy/tuning.ts'
 import { Bell } from '../../src/relay/bell.ts'
 import { Claimer } from '../../src/relay/claimer.ts'
 import { Holdings } from '../../src/relay/holdings.ts'

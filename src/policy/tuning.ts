@@ -1,0 +1,149 @@
+/**
+ * Numbers that were chosen, and that no option changes: each with its unit and the reason for it. Those that only mean something
+ * inside one algorithm stand with that algorithm.
+ */
+
+/* Reading. */
+
+/** Rows of one page: so many that the round trip does not count. */
+export const pageRows = 1_000
+/** Index entries walked at a time in search of claimed rows, of which most pages hold none: some 20 ms. */
+export const claimedPageEntries = 20_000
+/** Rows of a key that are read at a time, when one that memory does not know blocks it. */
+export const keyRows = 20
+/** Keys whose rows are read in one statement. */
+export const keysAtOnce = 100
+/** How far the cursor looks back, in milliseconds: most transactions that insert commit within that time. A sweep finds the rest. */
+export const lookBackMs = 500
+/** Most rows that a look-back repeats. Without this limit a bulk insert would be read again at every look. */
+export const lookBackRows = 2_000
+/** Between two reads of due rows while looks follow one another closely, in milliseconds: most of them were read before. */
+export const duePauseMs = 25
+/** Rows at the end of a flood that are read before the rest of it: they may have been written after it. */
+export const floodEndRows = 200
+/** The part of memory that only new rows may take, so that a backlog never keeps them waiting. */
+export const newRowsShare = 1 / 4
+/** The part of memory that one origin's rows may take before its new ones are left in the table. */
+export const originShare = 1 / 8
+/** Due rows are read this far ahead, in milliseconds; or three polls, when that is more: each is known before it is due. */
+export const leastHorizonMs = 5_000
+/** The shortest time between two sweeps, in milliseconds; the poll's, when that is less. */
+export const sweepPauseMs = 1_000
+/** The longest one, in milliseconds. A sweep during which the process stood still looks as if it had cost that much. */
+export const longestSweepPauseMs = 60_000
+/** A sweep walks over dead index entries, too: it may take this part of the time. */
+export const sweepShare = 1 / 20
+
+/* Waking. */
+
+/** The longest pause between two looks while rows come in a stream, in milliseconds: what a row waits at most. */
+export const streamPauseMs = 4
+/** The same while only a writer's open transaction keeps the relay awake, in milliseconds: it may last for hours. */
+export const writerPauseMs = 40
+/** Rows a second above which a relay stays awake. Up to there a notification for each is quicker, and cheaper for all sides. */
+export const streamAbove = 400
+/** Rows a second below which it may sleep again: half as many, so that it does not turn back and forth. */
+export const calmBelow = 200
+
+/* Claiming. */
+
+/** The longest wait of the loops that claim and record, in milliseconds. All that matters ends it sooner. */
+export const loopIdleMs = 1_000
+/** How often the lease is looked at while POSTs are under way, in milliseconds. Without a lease they are aborted. */
+export const leaseCheckMs = 250
+/** A row that somebody's open transaction has locked is tried again after this, in milliseconds. */
+export const lockedPauseMs = 250
+/** A row on hold that is parked already, with others behind it, is looked at again after this, in milliseconds. */
+export const heldPauseMs = 60_000
+/** A claim may look older than the hold of its lane by this, in milliseconds: clocks are set, and run at different speeds. */
+export const claimSlackMs = 1_000
+/** The pause of a row that PostgreSQL refuses (a trigger, a lost grant), in milliseconds. It doubles with each refusal. */
+export const refusedPause = { baseMs: 1_000, capMs: 60_000 } as const
+/** Refused rows whose number of tries is known; of more the one refused longest ago begins anew. */
+export const refusedRows = 20_000
+/** Lines about refused rows in a minute: a trigger may refuse a million rows. */
+export const refusedLines = 60
+
+/* Recording. */
+
+/** Most outcomes in one statement. Those that come meanwhile wait until it has committed, and are the next batch. */
+export const recordRows = 200
+/** Outcomes that may wait to be recorded before no more POSTs start: after a crash, each of them is sent again. */
+export const maxUnrecorded = 1_000
+
+/* Connecting to the database. */
+
+/** To connect, and then for the first answer, in milliseconds. */
+export const connectMs = 5_000
+/** An answer that takes longer than this, in milliseconds, is asked about over another session. */
+export const askAfterMs = 5_000
+/** A session on which nothing has passed for so long is asked something, in milliseconds. Proxies end idle ones after 50 s perhaps. */
+export const idleSessionMs = 15_000
+/** A server may take this long to end a session in order, in milliseconds. Then its socket is closed. */
+export const closeMs = 5_000
+/** The sessions of before may take this long to end, in milliseconds. They end at once, unless their network is broken. */
+export const formerSessionsMs = 10_000
+/** Between two tries, in milliseconds: what passes by itself (a restart) may be over at any moment. */
+export const passingPause = { baseMs: 50, capMs: 1_000 } as const
+/** The same where the database refuses what the relay needs, in milliseconds: an operator must cure that, which may take hours. */
+export const refusingPause = { baseMs: 50, capMs: 10_000 } as const
+/** An outage within this time of the last one keeps its backoff and its log throttling, in milliseconds. */
+export const steadyMs = 10_000
+/** A lasting reason is logged again after this, in milliseconds. */
+export const reminderMs = 60_000
+/** Most different reasons that are logged within that time. */
+export const mostReasons = 10
+/** Between two connections of the listener, in milliseconds. The slow poll stands in meanwhile. */
+export const listenerPause = { baseMs: 100, capMs: 10_000 } as const
+/** A listener that lasted this long, in milliseconds, begins anew with the shortest pause. */
+export const listenerSteadyMs = 60_000
+/** The database's clock may be this far from ours, in milliseconds. Receivers refuse timestamps that are minutes off. */
+export const clockToleranceMs = 5_000
+
+/* Shutting down. */
+
+/** How long aborted POSTs may take to end when the grace is over, in milliseconds. */
+export const abortMs = 1_000
+/** How long outcomes may take to be recorded then, in milliseconds: another try to connect, and the statement. */
+export const lastRecordMs = 5_000
+
+/* Sending. */
+
+/** Largest body of a request, in bytes. 64 KiB of JSON need far less (9 bytes a character), unless a long name is repeated. */
+export const maxBodyBytes = 1_048_576
+/** An address has this long to connect before the next one is tried beside it, in milliseconds (RFC 8305). */
+export const headStartMs = 250
+/** Idle connections over all origins; of more the least recently used is closed. Each costs the process a file. */
+export const maxIdleConnections = 512
+/** How long a connection may be idle, in milliseconds. Common servers close theirs after 5,000, and a request sent then may be `unknown`. */
+export const keepAliveMs = 4_000
+/** How long a connection is used, in milliseconds, up to a quarter less at random. The next one looks the name up anew. */
+export const connectionLifetimeMs = 60_000
+/** How long an origin's connections carry one request each after a reused one died under a request, in milliseconds. */
+export const reuseLostMs = 3_600_000
+/** Origins that are remembered for that. */
+export const reuseLostOrigins = 10_000
+/** Origins whose settings are remembered. Finding them again takes microseconds. */
+export const knownOrigins = 10_000
+/** After this time without an answer a name's last one stands in, in milliseconds. */
+export const lookupPatienceMs = 500
+/** The age up to which it may, in milliseconds. getaddrinfo does not say how long an answer is good for. */
+export const staleLookupMs = 3_600_000
+/** Names whose last answer is kept. */
+export const knownNames = 10_000
+
+/* Answers. */
+
+/** Longest head of an answer that is read, in bytes: four times Node's own limit. */
+export const maxHeadBytes = 65_536
+/** Longest head of a proxy's answer to CONNECT, in bytes: Node's own limit. */
+export const maxTunnelHeadBytes = 16_384
+/** Most of an answer's body that is read, in bytes; a longer one costs the connection. */
+export const maxAnswerBytes = 65_536
+/**
+ * From the head of an answer to the end of its body, in milliseconds. The head has decided; the body is for a person to read, and
+ * for the next request to find the connection free. A body that was cut short must not hold its key for longer.
+ */
+export const answerBodyMs = 1_000
+/** Longest Retry-After that is believed, in milliseconds: neither a typo nor malice parks a callback for a century. */
+export const maxRetryAfterMs = 30 * 24 * 3_600_000
