@@ -11,7 +11,7 @@ const rows: readonly (readonly string[])[] = [
   ['operate'],
   ['relay'],
   ['config', 'membership'],
-  ['sequencer', 'outbox', 'delivery', 'receiver'],
+  ['backlog', 'sequencer', 'outbox', 'delivery', 'receiver'],
   ['policy', 'log'],
   ['model', 'errors', 'ids', 'pause', 'printable', 'version'],
 ]
@@ -32,7 +32,13 @@ const rooms: Readonly<Record<string, string>> = {
 }
 
 /** What decides: functions of their arguments, without I/O and without a clock of their own. */
-const pure = [/^policy\//, /^sequencer\//, /^membership\/lease\.ts$/, /^relay\/(overlap|recovery|wake|holdings)\.ts$/]
+const pure = [
+  /^backlog\//,
+  /^policy\//,
+  /^sequencer\//,
+  /^membership\/lease\.ts$/,
+  /^relay\/(overlap|recovery|wake|holdings)\.ts$/,
+]
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 

@@ -1,0 +1,84 @@
+import type { IndexPlace } from './index-place.ts'
+import type { Memory } from './memory.ts'
+import type { Candidate, CandidateState, OriginBacklog } from './origin-backlog.ts'
+import type { OriginRange } from './origin-range.ts'
+import type { Question, Questions } from './questions.ts'
+import type { Read } from './read.ts'
+
+/** All that a backlog knows, as plain values. */
+export interface Inspection {
+  readonly rows: readonly RowInspection[]
+  readonly origins: readonly OriginInspection[]
+  /** Not asked yet, or asked and not answered. */
+  readonly questions: readonly Question[]
+}
+
+export interface RowInspection {
+  readonly id: string
+  readonly orderingKey: string | null
+  readonly origin: string
+  readonly state: CandidateState
+  readonly restsUntil: number
+  /** The earliest other row of its key that was passed over. */
+  readonly passedOver: string | null
+  /** Its key is asked when it ends. */
+  readonly asks: boolean
+}
+
+export interface OriginInspection {
+  readonly name: string
+  readonly rows: number
+  readonly ready: number
+  readonly isInTurn: boolean
+  readonly isFull: boolean
+  readonly isBehind: boolean
+  readonly wantsPull: boolean
+  readonly fresh: RangeInspection
+  readonly due: RangeInspection
+}
+
+/** `cursor` null: dry. */
+export interface RangeInspection {
+  readonly cursor: IndexPlace | null
+  readonly again: IndexPlace | null
+  readonly isOut: boolean
+}
+
+export function inspect(memory: Memory, questions: Questions, read: Read): Inspection {
+  return {
+    rows: [...memory.all()].map(rowOf),
+    origins: [...memory.origins()].map(originOf),
+    questions: [...questions, ...read.unanswered.questions],
+  }
+}
+
+function rowOf({ id, orderingKey, origin, state, restsUntil, passedOver, asks }: Candidate): RowInspection {
+  return {
+    id,
+    orderingKey,
+    origin: origin.name,
+    state,
+    restsUntil,
+    passedOver: passedOver?.id ?? null,
+    asks,
+  }
+}
+
+function originOf(origin: OriginBacklog): OriginInspection {
+  const { name, rows, ready, turn, isFull, behind, pull, fresh, due } = origin
+  return {
+    name,
+    rows,
+    ready: ready.size,
+    isInTurn: turn !== undefined,
+    isFull,
+    isBehind: behind !== undefined,
+    wantsPull: pull !== undefined,
+    fresh: rangeOf(fresh),
+    due: rangeOf(due),
+  }
+}
+
+function rangeOf({ cursor, again, isOut }: OriginRange): RangeInspection {
+  return { cursor, again, isOut }
+}

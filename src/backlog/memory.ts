@@ -1,0 +1,157 @@
+import type { Behind } from './behind.ts'
+import { Fifo } from './fifo.ts'
+import { type Candidate, type CandidateState, OriginBacklog } from './origin-backlog.ts'
+import type { Rotation } from './rotation.ts'
+import { isLater, type ShownRow } from './shown-row.ts'
+
+/**
+ * The rows in memory: those that may go now, and those under way. At most one of a key, its occupant.
+ *
+ * A row stands among the ready of its origin, among the resting, or is under way; it has an age exactly while it is not.
+ * An origin is known exactly while it has a row here or is behind.
+ */
+export class Memory {
+  readonly #candidates = new Map<string, Candidate>()
+  readonly #occupants = new Map<string, Candidate>()
+  readonly #origins = new Map<string, OriginBacklog>()
+  readonly #waiting = new Fifo<Candidate>()
+  readonly #resting = new Fifo<Candidate>()
+  readonly #rotation: Rotation
+  readonly #behind: Behind
+
+  constructor(rotation: Rotation, behind: Behind) {
+    this.#rotation = rotation
+    this.#behind = behind
+  }
+
+  get size(): number {
+    return this.#candidates.size
+  }
+
+  get resting(): number {
+    return this.#resting.size
+  }
+
+  get(id: string): Candidate | undefined {
+    return this.#candidates.get(id)
+  }
+
+  all(): Iterable<Candidate> {
+    return this.#candidates.values()
+  }
+
+  /** The row of this key that is in memory. */
+  occupant(key: string | null): Candidate | undefined {
+    return key === null ? undefined : this.#occupants.get(key)
+  }
+
+  origin(name: string): OriginBacklog | undefined {
+    return this.#origins.get(name)
+  }
+
+  origins(): Iterable<OriginBacklog> {
+    return this.#origins.values()
+  }
+
+  /** An origin that gets a row or falls behind: `tidy` it if it does not after all. */
+  meet(name: string): OriginBacklog {
+    const origin = this.#origins.get(name) ?? new OriginBacklog(name)
+    this.#origins.set(name, origin)
+    return origin
+  }
+
+  /** Forgets an origin of which there is nothing to know. */
+  tidy(origin: OriginBacklog): void {
+    if (origin.rows === 0 && !origin.isBehind) this.#origins.delete(origin.name)
+  }
+
+  /** Those not under way, the least recently admitted first. */
+  waiting(): Iterable<Candidate> {
+    return this.#waiting
+  }
+
+  get oldest(): Candidate | undefined {
+    return this.#waiting.first
+  }
+
+  /** The one whose rest ends first. */
+  get firstResting(): Candidate | undefined {
+    return this.#resting.first
+  }
+
+  admit(row: ShownRow): void {
+    if (this.#candidates.has(row.id) || this.occupant(row.orderingKey))
+      throw new Error(`callback ${row.id} cannot be taken into memory: it or another of its key is there`)
+    const origin = this.meet(row.origin)
+    const candidate: Candidate = {
+      id: row.id,
+      orderingKey: row.orderingKey,
+      row,
+      origin,
+      state: 'ready',
+      newer: undefined,
+      passedOver: undefined,
+      asks: false,
+      restsUntil: 0,
+      seat: undefined,
+      age: undefined,
+    }
+    this.#candidates.set(row.id, candidate)
+    if (row.orderingKey !== null) this.#occupants.set(row.orderingKey, candidate)
+    origin.rows += 1
+    this.#stand(candidate)
+    this.#update(origin)
+  }
+
+  remove(candidate: Candidate): void {
+    this.#candidates.delete(candidate.id)
+    if (candidate.orderingKey !== null) this.#occupants.delete(candidate.orderingKey)
+    this.#rise(candidate)
+    candidate.origin.rows -= 1
+    this.#update(candidate.origin)
+  }
+
+  become(candidate: Candidate, state: CandidateState): void {
+    this.#rise(candidate)
+    candidate.state = state
+    this.#stand(candidate)
+    this.#update(candidate.origin)
+  }
+
+  /** The row as it was claimed, or stands now; an operator may have given it another origin. */
+  correct(candidate: Candidate, row: ShownRow): void {
+    candidate.row = row
+    if (candidate.newer && !isLater(candidate.newer, row)) candidate.newer = undefined
+    if (candidate.origin.name === row.origin) return
+    this.#rise(candidate)
+    const before = candidate.origin
+    before.rows -= 1
+    candidate.origin = this.meet(row.origin)
+    candidate.origin.rows += 1
+    this.#stand(candidate)
+    this.#update(before)
+    this.#update(candidate.origin)
+  }
+
+  /** Gives it the seats that its state asks for. */
+  #stand(candidate: Candidate): void {
+    const { state, origin } = candidate
+    if (state === 'ready') candidate.seat = origin.ready.push(candidate)
+    else if (state === 'resting') candidate.seat = this.#resting.push(candidate)
+    if (state !== 'under way') candidate.age = this.#waiting.push(candidate)
+  }
+
+  #rise(candidate: Candidate): void {
+    const { state, origin, seat, age } = candidate
+    if (seat) (state === 'ready' ? origin.ready : this.#resting).remove(seat)
+    if (age) this.#waiting.remove(age)
+    candidate.seat = undefined
+    candidate.age = undefined
+  }
+
+  #update(origin: OriginBacklog): void {
+    this.#rotation.update(origin)
+    this.#behind.update(origin)
+    this.tidy(origin)
+  }
+}

@@ -1,0 +1,49 @@
+import type { ShownRow } from './shown-row.ts'
+
+/** A row claimed under this relay's registration that is not under way here: its claim's reply was lost. */
+export interface Release {
+  readonly id: string
+  /** The release is for this claim alone. */
+  readonly rev: number
+}
+
+/** Hints to send to the other relays. */
+export interface Hints {
+  readonly ids: readonly string[]
+  /** There were too many to keep: the others are to sweep. */
+  readonly isSweep: boolean
+}
+
+/** What the relay is to send with its next statements: hints to peers, and claims to give back. Each once. */
+export class Messages {
+  readonly #hints = new Set<string>()
+  readonly #releases = new Map<string, number>()
+  readonly #mostHints: number
+  #isSweep = false
+
+  constructor(mostHints: number) {
+    this.#mostHints = mostHints
+  }
+
+  hint({ id }: ShownRow): void {
+    if (this.#hints.size < this.#mostHints) this.#hints.add(id)
+    else this.#isSweep = true
+  }
+
+  release({ id, rev }: ShownRow): void {
+    this.#releases.set(id, rev)
+  }
+
+  takeHints(): Hints {
+    const hints = { ids: [...this.#hints], isSweep: this.#isSweep }
+    this.#hints.clear()
+    this.#isSweep = false
+    return hints
+  }
+
+  takeReleases(): Release[] {
+    const releases = [...this.#releases].map(([id, rev]) => ({ id, rev }))
+    this.#releases.clear()
+    return releases
+  }
+}

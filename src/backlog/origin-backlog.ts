@@ -1,0 +1,69 @@
+import { Fifo, type Seat } from './fifo.ts'
+import { type IndexPlace, type RangeName, rangeOf } from './index-place.ts'
+import { OriginRange } from './origin-range.ts'
+import type { ShownRow } from './shown-row.ts'
+
+/**
+ * - `ready`: may be taken when the turn of its origin comes
+ * - `resting`: somebody else has it, or has the row before it; it is ready again at `restsUntil`
+ * - `under way`: taken, and not accounted for by `ended` or `refused` yet
+ */
+export type CandidateState = 'ready' | 'resting' | 'under way'
+
+/** A row in memory. `Memory` alone changes its state, its origin and its seats. */
+export interface Candidate {
+  readonly id: string
+  readonly orderingKey: string | null
+  /** As the newest read or the claim showed it. */
+  row: ShownRow
+  origin: OriginBacklog
+  state: CandidateState
+  /** While under way: what a read showed of it that is newer than the claim. The tip does not show it a second time. */
+  newer: ShownRow | undefined
+  /** While under way: the earliest other row of its key that a read showed. */
+  passedOver: ShownRow | undefined
+  /** While under way: its key is asked when it ends, whatever its end names. */
+  asks: boolean
+  restsUntil: number
+  /** Among the ready rows of its origin, or among all that rest. */
+  seat: Seat<Candidate> | undefined
+  /** Among all that are not under way, the least recently admitted first. */
+  age: Seat<Candidate> | undefined
+}
+
+/**
+ * What waits for one origin: its rows in memory, and what it has in the table beside them. It exists while it has either.
+ * Its seats say in which of the lists over all origins it stands; the list sets them.
+ */
+export class OriginBacklog {
+  readonly name: string
+  readonly fresh = new OriginRange('fresh')
+  readonly due = new OriginRange('due')
+  /** Rows in memory, whatever their state. */
+  rows = 0
+  readonly ready = new Fifo<Candidate>()
+  /** Among the origins that may start something. */
+  turn: Seat<OriginBacklog> | undefined
+  /** It had no slot left when its turn came, and stands in line again when one is freed. */
+  isFull = false
+  /** Slots left, as asked in the take of this number. */
+  slots = { take: 0, left: 0 }
+  /** Among the origins that are behind. */
+  behind: Seat<OriginBacklog> | undefined
+  /** Among those behind that have room for more rows. */
+  pull: Seat<OriginBacklog> | undefined
+  /** The range whose turn it is when there is room for one row only. */
+  turnOf: RangeName = 'fresh'
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  get isBehind(): boolean {
+    return this.fresh.isBehind || this.due.isBehind
+  }
+
+  rangeOf(place: IndexPlace): OriginRange {
+    return this[rangeOf(place)]
+  }
+}

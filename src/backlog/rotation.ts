@@ -1,0 +1,55 @@
+import { Fifo } from './fifo.ts'
+import type { Candidate, OriginBacklog } from './origin-backlog.ts'
+
+/**
+ * Whose turn it is: origins take turns, one row each, however many rows each has.
+ *
+ * An origin stands in line exactly while it has a ready row and is not known to be full. A full one is asked again only when
+ * it is freed, so that a thousand receivers that hang cost a take nothing.
+ */
+export class Rotation {
+  readonly #line = new Fifo<OriginBacklog>()
+  readonly #slots: (origin: string) => number
+  #take = 0
+
+  /** @param slots how many more rows of the origin may start now, beside those that were taken before this take. */
+  constructor(slots: (origin: string) => number) {
+    this.#slots = slots
+  }
+
+  /** Its ready rows have changed. */
+  update(origin: OriginBacklog): void {
+    if (origin.ready.size > 0 && !origin.isFull) origin.turn ??= this.#line.push(origin)
+    else this.#leave(origin)
+  }
+
+  /** It may have slots again. */
+  freed(origin: OriginBacklog): void {
+    origin.isFull = false
+    this.update(origin)
+  }
+
+  beginTake(): void {
+    this.#take += 1
+  }
+
+  /** The next row to start; undefined when nobody may. Its origin is in line again once its ready rows are updated. */
+  next(): Candidate | undefined {
+    for (let origin = this.#line.first; origin; origin = this.#line.first) {
+      this.#leave(origin)
+      if (origin.slots.take !== this.#take) origin.slots = { take: this.#take, left: this.#slots(origin.name) }
+      if (origin.slots.left <= 0) {
+        origin.isFull = true
+        continue
+      }
+      origin.slots.left -= 1
+      return origin.ready.first
+    }
+    return undefined
+  }
+
+  #leave(origin: OriginBacklog): void {
+    if (origin.turn) this.#line.remove(origin.turn)
+    origin.turn = undefined
+  }
+}

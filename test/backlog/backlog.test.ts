@@ -1,0 +1,184 @@
+import t from 'tap'
+import { Backlog, type BacklogOptions, type ShownRow } from '../../src/backlog/backlog.ts'
+
+function backlog(options: Partial<BacklogOptions> = {}): Backlog {
+  return new Backlog({ memoryRows: 100, room: () => 10, slots: () => 10, isMine: () => true, ...options })
+}
+
+function row(id: number, fields: Partial<ShownRow> = {}): ShownRow {
+  return { id: String(id), orderingKey: null, origin: 'http://a', dueUs: null, standing: 'due', rev: 0, ...fields }
+}
+
+function rows(from: number, to: number, fields: Partial<ShownRow> = {}): ShownRow[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => row(from + index, fields))
+}
+
+function shown(to: Backlog, shownRows: readonly ShownRow[]): void {
+  to.offer(shownRows, to.beginRead())
+}
+
+function taken(from: Backlog, count: number, now = 0): string[] {
+  return from.take(count, now).map(({ id }) => id)
+}
+
+t.test('origins take turns, however many rows each has', async t => {
+  const it = backlog()
+  shown(it, [...rows(1, 5), row(6, { origin: 'http://b' }), row(7, { origin: 'http://c' })])
+  t.same(taken(it, 4), ['1', '6', '7', '2'])
+  t.same(taken(it, 9), ['3', '4', '5'])
+})
+
+t.test('an origin gets as many as it has slots, and is asked again when one is freed', async t => {
+  let free = 2
+  let asked = 0
+  const slots = (origin: string) => {
+    if (origin !== 'http://a') return 10
+    asked += 1
+    return free
+  }
+  const it = backlog({ slots })
+  shown(it, [...rows(1, 5), ...rows(6, 8, { origin: 'http://b' })])
+  t.same(taken(it, 9), ['1', '6', '2', '7', '8'])
+  free = 0
+  for (let take = 0; take < 5; take += 1) t.same(taken(it, 9), [])
+  t.equal(asked, 1, 'it costs nothing while it is full')
+  free = 1
+  it.freed('http://a')
+  t.same(taken(it, 9), ['3'])
+})
+
+t.test('a slot is free again when the claim is refused, and when the attempt has ended', async t => {
+  const it = backlog({ slots: () => 1 })
+  shown(it, rows(1, 3))
+  t.same(taken(it, 9), ['1'])
+  it.refused('1', { why: 'gone' }, 0)
+  t.same(taken(it, 9), ['2'])
+  it.ended('2', 'settled', null)
+  t.same(taken(it, 9), ['3'])
+})
+
+t.test('rows of one key go one at a time, and the next is the one that the record names', async t => {
+  const it = backlog()
+  shown(it, rows(1, 3, { orderingKey: 'k' }))
+  t.same(taken(it, 9), ['1'])
+  it.ended('1', 'settled', row(3, { orderingKey: 'k' }))
+  t.same(taken(it, 9), ['3'])
+})
+
+t.test('a row that somebody else has is tried again when its rest is over', async t => {
+  const it = backlog({ restMs: 250 })
+  shown(it, [row(1)])
+  t.same(taken(it, 1, 1_000), ['1'])
+  it.refused('1', { why: 'occupied' }, 1_000)
+  t.equal(it.nextAt, 1_250)
+  t.same(taken(it, 1, 1_249), [])
+  t.same(taken(it, 1, 1_250), ['1'])
+})
+
+t.test(
+  'beyond its room an origin is behind: its rows are pulled when half of the room is free, others come from the tip',
+  async t => {
+    const it = backlog({ room: () => 4 })
+    shown(it, [...rows(1, 6), row(7, { origin: 'http://b' })])
+    t.equal(it.behind, 1)
+    t.same(taken(it, 9), ['1', '7', '2', '3', '4'])
+    it.ended('1', 'settled', null)
+    t.notOk(it.wantsPulls)
+    it.ended('2', 'settled', null)
+    t.ok(it.wantsPulls)
+    const read = it.beginRead({ pulls: 9 })
+    t.same(read.pulls, [{ origin: 'http://a', range: 'fresh', after: { dueUs: null, id: '4' }, room: 2 }])
+    const [pull] = read.pulls
+    if (!pull) throw new Error('There is no pull')
+    it.pulled(pull, rows(5, 6), { dueUs: null, id: '6' }, true, read)
+    t.equal(it.behind, 0)
+    t.same(taken(it, 9), ['5', '6'])
+  },
+)
+
+t.test('both ranges of an origin get their part of the room', async t => {
+  for (const [room, parts] of [
+    [7, { fresh: 4, due: 3 }],
+    [1, { fresh: 1 }],
+  ] as const) {
+    const it = backlog({ room: () => room })
+    it.rewind('http://a')
+    const { pulls } = it.beginRead({ pulls: 9 })
+    t.same(Object.fromEntries(pulls.map(pull => [pull.range, pull.room])), parts)
+  }
+})
+
+t.test('with room for one row the ranges take turns', async t => {
+  const it = backlog({ room: () => 1 })
+  it.rewind('http://a')
+  const ranges = [1, 2, 3, 4].map(() => it.beginRead({ pulls: 9 }).pulls.map(({ range }) => range))
+  t.same(ranges, [['fresh'], ['due'], ['fresh'], ['due']])
+})
+
+t.test('while memory is full of what cannot go, those are pulled that can start something', async t => {
+  const it = backlog({ memoryRows: 3, slots: origin => (origin === 'http://dead' ? 0 : 10) })
+  shown(it, rows(1, 3, { origin: 'http://dead' }))
+  it.rewind('http://dead')
+  it.rewind('http://well')
+  t.same(taken(it, 9), [])
+  t.ok(it.wantsPulls)
+  const read = it.beginRead({ pulls: 9 })
+  t.same([...new Set(read.pulls.map(({ origin }) => origin))], ['http://well'])
+  const [pull] = read.pulls
+  if (!pull) throw new Error('There is no pull')
+  it.pulled(pull, [row(9, { origin: 'http://well' })], { dueUs: null, id: '9' }, true, read)
+  t.equal(it.size, 3)
+  t.same(taken(it, 1), ['9'])
+  t.notOk(it.wantsPulls, 'the wire got all that it asked for')
+})
+
+t.test('a row that is settled while a read is out is not taken from it, unless it was replayed', async t => {
+  const it = backlog()
+  shown(it, [row(1), row(2)])
+  taken(it, 9)
+  const read = it.beginRead()
+  it.ended('1', 'settled', null)
+  it.ended('2', 'settled', null)
+  it.offer([row(1), row(2, { dueUs: 5 })], read)
+  t.same(taken(it, 9), ['2'])
+})
+
+t.test('a claim whose reply was lost is given back, and its row then comes with its new due time', async t => {
+  const it = backlog()
+  shown(it, [row(1)])
+  taken(it, 1)
+  it.refused('1', { why: 'claimed here', row: row(1, { standing: 'claimed here', rev: 7 }) }, 0)
+  t.same(it.takeReleases(), [{ id: '1', rev: 7 }])
+  shown(it, [row(1, { dueUs: 5, rev: 8 })])
+  t.same(taken(it, 9), [], 'the release is not answered yet')
+  it.ended('1', 'back', null)
+  t.same(taken(it, 9), ['1'])
+})
+
+t.test('the first row of a key is told to the relay that owns its origin', async t => {
+  const it = backlog({ isMine: origin => origin === 'http://a', hints: 1 })
+  shown(
+    it,
+    rows(1, 3).map((each, index) => ({ ...each, orderingKey: `k${index}` })),
+  )
+  taken(it, 9)
+  it.ended('1', 'settled', row(4, { orderingKey: 'k0', origin: 'http://b' }))
+  t.same(it.takeHints(), { ids: ['4'], isSweep: false })
+  t.same(it.takeHints(), { ids: [], isSweep: false })
+  it.ended('2', 'settled', row(5, { orderingKey: 'k1', origin: 'http://b' }))
+  it.ended('3', 'settled', row(6, { orderingKey: 'k2', origin: 'http://b' }))
+  t.same(it.takeHints(), { ids: ['5'], isSweep: true })
+})
+
+t.test('rows of an origin that goes are forgotten, but for those under way', async t => {
+  const it = backlog()
+  shown(it, rows(1, 2))
+  taken(it, 1)
+  it.beginSweep()
+  it.setView(() => false)
+  t.equal(it.size, 1)
+  t.ok(it.isUnderWay('1'))
+  t.ok(it.wantsSweep)
+  it.refused('1', { why: 'free', row: row(1) }, 0)
+  t.equal(it.size, 0)
+})

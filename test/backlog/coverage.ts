@@ -1,0 +1,155 @@
+import type { IndexPlace, ShownRow } from '../../src/backlog/backlog.ts'
+import type { Job, RelayTwin } from './relay.ts'
+import { isAfter, isUnsettled, rangeNameOf, type Table, type TableRow } from './table.ts'
+
+export interface Hint {
+  readonly to: number
+  /** The id of a row, `sweep`, or `hold` with an origin. */
+  readonly text: string
+}
+
+/** What the tests of coverage look at. */
+export interface Covered {
+  readonly table: Table
+  readonly relays: readonly RelayTwin[]
+  readonly hints: readonly Hint[]
+}
+
+/** Says which row nobody would ever deliver; null: all are covered. */
+export function uncovered(world: Covered): string | null {
+  const { table, relays } = world
+  for (const row of table.rows) {
+    if (!isUnsettled(row)) continue
+    if (row.status === 'claimed') {
+      const claimer = relays.find(({ epoch }) => epoch === row.by)
+      if (claimer && !isAccountedFor(claimer, row) && !isCovered(world, claimer, row))
+        return `row ${row.id} is claimed and not under way`
+    } else if (table.isDue(row) && !table.isHeld(row) && table.earlier(row).length === 0) {
+      const owners = relays.filter(relay => relay.isMine(row.origin))
+      if (owners.length > 0 && !owners.some(relay => isCovered(world, relay, row)))
+        return `row ${row.id} is not covered at relay ${owners.map(({ index }) => index)}`
+    }
+  }
+  return null
+}
+
+/** Under way at its claimer, or on its way back. */
+function isAccountedFor(relay: RelayTwin, row: TableRow): boolean {
+  const id = String(row.id)
+  return relay.attempts.has(id) || relay.toRelease.has(id)
+}
+
+function isCovered(world: Covered, relay: RelayTwin, row: TableRow): boolean {
+  return (
+    isInMemory(world, relay, row) ||
+    isInTable(relay, row) ||
+    isInReply(relay, row) ||
+    !relay.tips[rangeNameOf(row)].hasShown(row) ||
+    isOfKeyAsked(world, relay, row) ||
+    waitsForSweep(relay, row) ||
+    isHinted(world, relay, row)
+  )
+}
+
+/** (a) At its owner; or filed at another by an old reading, whose claim tells. */
+function isInMemory({ relays }: Covered, relay: RelayTwin, row: TableRow): boolean {
+  return relays.some(each => {
+    const known = each.inspection.rows.find(({ id }) => id === String(row.id))
+    if (!known) return false
+    if (each === relay) return known.origin === row.origin || known.state === 'under way'
+    return each.isMine(known.origin)
+  })
+}
+
+/** (b) After the cursor or `again` of its range. */
+function isInTable(relay: RelayTwin, row: TableRow): boolean {
+  const range = relay.inspection.origins.find(({ name }) => name === row.origin)?.[rangeNameOf(row)]
+  const isBehind = (place: IndexPlace | null | undefined) =>
+    place !== null && place !== undefined && isAfter(row, place)
+  return isBehind(range?.cursor) || isBehind(range?.again)
+}
+
+/** (b) and (e) In the tip or the pull that is out, as it stands now. */
+function isInReply(relay: RelayTwin, { id, origin, due, status }: TableRow): boolean {
+  const isOut = relay.inspection.origins.find(({ name }) => name === origin)?.[due === null ? 'fresh' : 'due'].isOut
+  return relay.jobs.some(({ shows }) =>
+    shows.some(
+      ({ row, as }) =>
+        row.id === String(id) &&
+        row.origin === origin &&
+        row.dueUs === due &&
+        status !== 'settled' &&
+        row.standing !== 'later' &&
+        (as === 'tip' || (as === 'pull' && isOut)),
+    ),
+  )
+}
+
+/** (d) Of a key that will be looked at: by whoever then tells the owner, or by the owner. */
+function isOfKeyAsked({ table, relays }: Covered, relay: RelayTwin, row: TableRow): boolean {
+  if (row.key === null) return false
+  return relays.some(each => {
+    const { inspection, jobs, attempts } = each
+    // Named before it expired: its claim will be refused, and the key asked.
+    const isExpiredSince = ({ id, orderingKey }: ShownRow) => orderingKey === row.key && table.row(id).isExpired
+    // Named by an expiry while it was under way: it is so no more, and the key is asked.
+    const hasEndedSince = ({ id, orderingKey, standing }: ShownRow, kind: Job['kind']) =>
+      orderingKey === row.key && standing === 'claimed here' && kind === 'expire' && !attempts.has(id)
+    const asks = inspection.questions.some(
+      ({ key, hint, isOwn }) =>
+        (each === relay || isOwn) && (key === row.key || (hint !== null && table.row(hint).key === row.key)),
+    )
+    const names = jobs.some(({ kind, shows }) =>
+      shows.some(
+        ({ row: shown, as, isOwn }) =>
+          (shown.id === String(row.id) || isExpiredSince(shown) || hasEndedSince(shown, kind)) &&
+          isNaming(as) &&
+          (each === relay || isOwn),
+      ),
+    )
+    const occupant = inspection.rows.find(({ orderingKey }) => orderingKey === row.key)
+    if (asks || names) return true
+    if (!occupant || occupant.id === String(row.id)) return false
+    const standing = table.row(occupant.id)
+    const attempt = attempts.get(occupant.id)
+    // Somebody has settled it, or it rests: its claim will be refused, and the key asked.
+    if (occupant.state === 'resting') return each === relay
+    if (occupant.state === 'ready')
+      return each === relay && standing.settledBy !== null && (standing.isExpired || standing.settledBy !== each.index)
+    const isNoted = occupant.asks || (occupant.passedOver !== null && Number(occupant.passedOver) <= row.id)
+    if (isNoted || attempt?.state === 'claiming') return isNoted || standing.status === 'settled'
+    // Its end is not by its own statement, unless the reply to the record that has ended it is still to come.
+    return !table.isClaimed(standing, each.epoch, attempt?.rev ?? -1) && !willBeTold(jobs, occupant.id)
+  })
+}
+
+function willBeTold(jobs: readonly Job[], id: string): boolean {
+  return jobs.some(({ kind, lose, unknown }) => kind === 'record' && lose && !unknown.includes(id))
+}
+
+function isNaming(as: 'tip' | 'pull' | 'answer' | 'named' | 'blocker'): boolean {
+  return as === 'answer' || as === 'named' || as === 'blocker'
+}
+
+/** (f) A sweep is wanted or under way, or what named the row was lost. */
+function waitsForSweep({ backlog, jobs, lost, walking }: RelayTwin, row: TableRow): boolean {
+  return (
+    backlog.wantsSweep ||
+    jobs.some(({ sees }) => sees.includes(row.id)) ||
+    (walking.sees.includes(row.id) && walking.origins.includes(row.origin)) ||
+    lost.origins.has(row.origin) ||
+    (row.key !== null && lost.hints.has(row.key))
+  )
+}
+
+/** (g) */
+function isHinted({ table, relays, hints }: Covered, relay: RelayTwin, row: TableRow): boolean {
+  const isOf = (text: string) =>
+    text === 'sweep' ||
+    text === `hold ${row.origin}` ||
+    (row.key !== null && /^\d+$/.test(text) && table.row(text).key === row.key)
+  return (
+    hints.some(({ to, text }) => to === relay.index && isOf(text)) ||
+    relays.some(each => each !== relay && each.hints.some(isOf))
+  )
+}

@@ -1,0 +1,27 @@
+import type { Limits } from './relay.ts'
+import type { WorldPlan } from './world.ts'
+
+const wide: Limits = { room: 1, memoryRows: 3, behindOrigins: 10, restingRows: 10, hints: 10 }
+
+/** Small, so that everything meets everything. */
+export const plans = {
+  /** One row of an origin at a time. */
+  narrow: { relays: 1, origins: ['a', 'b'], keys: ['k', 'l', '-'], rows: 5, limits: wide, fuel: {} },
+  roomy: { relays: 1, origins: ['a', 'b'], keys: ['k', '-'], rows: 6, limits: { ...wide, room: 2 }, fuel: {} },
+  pair: { relays: 2, origins: ['a', 'b'], keys: ['k', 'l'], rows: 4, limits: wide, fuel: {} },
+  /** Every bound is reached. */
+  tight: {
+    relays: 1,
+    origins: ['a', 'b', 'c'],
+    keys: ['k', 'l', '-'],
+    rows: 6,
+    limits: { room: 2, memoryRows: 2, behindOrigins: 1, restingRows: 1, hints: 1 },
+    fuel: {},
+  },
+} as const satisfies Record<string, WorldPlan>
+
+export type PlanName = keyof typeof plans
+export const planNames = Object.keys(plans) as PlanName[]
+
+/** Acts before the drain. */
+export const mostActs = 70

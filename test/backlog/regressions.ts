@@ -1,0 +1,30 @@
+import type { PlanName } from './plans.ts'
+
+/** Schedules that found a fault, each with what it was. */
+export const regressions: readonly (readonly [plan: PlanName, why: string, schedule: string])[] = [
+  [
+    'roomy',
+    'what a read showed of a row under way was not looked at when the row went to rest',
+    'insert k b now | sweep 0 | insert - a now | insert - a later | tick | commit 3 | reply 0 0 | tip 0 due | reply 0 0 | hold a | claim 0 | amend 3 b | tip 0 due | lock 3 | reply 0 0 | look 0 | reply 0 0 | reply 0 0',
+  ],
+  [
+    'roomy',
+    'a pull whose reply was lost stayed out until the next tip',
+    'insert k a later | commit 1 | tick | sweep 0 | reply 0 0 | tip 0 due | reply 0 0 | pull 0 | lose 0 0',
+  ],
+  [
+    'narrow',
+    'the reply of an expiry took a row away that had been replayed and claimed since',
+    'sweep 0 | reply 0 0 | insert l b now | insert k a now | commit 2 | tip 0 fresh | reply 0 0 | expire 0 2 | claim 0 | reply 0 1 | replay 2 | look 0 | reply 0 1 | claim 0 | reply 0 1 | reply 0 0',
+  ],
+  [
+    'roomy',
+    'a row that expired while the one before it was recorded was named by both, and the row behind it by none',
+    'sweep 0 | insert k b now | insert k b later | commit 2 | reply 0 0 | insert - b now | commit 1 | insert - a later | insert k b later | commit 5 | tip 0 fresh | reply 0 0 | tick | claim 0 | reply 0 0 | tip 0 due | post 0 1 dead | reply 0 0 | record 0 | expire 0 2 | reply 0 0 | reply 0 1 | reply 0 0',
+  ],
+  [
+    'narrow',
+    'a cancelled row that a tip still showed kept the next of its key out, since its key was asked and had none',
+    'sweep 0 | reply 0 0 | insert - b later | hold b | insert l a later | commit 2 | tick | tip 0 due | unhold b | cancel 2 | reply 0 0 | insert l a now | hint 1 | ask 0 | reply 0 0 | commit 3 | tip 0 fresh | reply 0 0',
+  ],
+]

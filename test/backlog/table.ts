@@ -1,0 +1,165 @@
+import type { IndexPlace, RangeName, Release, ShownRow } from '../../src/backlog/backlog.ts'
+
+/** A row of the table, with what the tests know of it. Times are microseconds, and no two looks at the clock are equal. */
+export interface TableRow {
+  readonly id: number
+  readonly key: string | null
+  origin: string
+  due: number | null
+  status: 'pending' | 'claimed' | 'settled'
+  /** The epoch that has claimed it. */
+  by: number | null
+  rev: number
+  attempts: number
+  /** `writing`: its transaction is open; `gone`: it was rolled back. */
+  existence: 'writing' | 'committed' | 'gone'
+  /** Somebody idles in a transaction that has locked it. */
+  isLocked: boolean
+  /** The relay whose statement settled it; null: an operator. */
+  settledBy: number | null
+  /** Settled without an attempt: the named next of its key may be such a row, where the statement that named it began before. */
+  isExpired: boolean
+  /** Rows of its key that had committed before it was inserted. */
+  readonly before: readonly TableRow[]
+}
+
+/** Index entries that a pull reads at most: few, so that it has to go on. */
+const entriesPerPull = 3
+
+/** A tick of the clock, in microseconds: a short retry. */
+export const tickUs = 1_000
+
+/** The table as the statements of the relay see it. */
+export class Table {
+  readonly rows: TableRow[] = []
+  readonly holds = new Set<string>()
+  #clock = 10 * tickUs
+
+  get now(): number {
+    return this.#clock
+  }
+
+  tick(): void {
+    this.#clock = (Math.floor(this.#clock / tickUs) + 1) * tickUs
+  }
+
+  clockTimestamp(): number {
+    this.#clock += 1
+    return this.#clock
+  }
+
+  insert(key: string | null, origin: string, isDelayed: boolean): void {
+    const id = this.rows.length + 1
+    const before = this.rows.filter(row => key !== null && row.key === key && row.existence === 'committed')
+    const due = isDelayed ? this.now + tickUs : null
+    const start = { status: 'pending', by: null, rev: 0, attempts: 0, existence: 'writing', isLocked: false } as const
+    this.rows.push({ id, key, origin, due, before, settledBy: null, isExpired: false, ...start })
+  }
+
+  row(id: number | string): TableRow {
+    const row = this.rows[Number(id) - 1]
+    if (!row) throw new Error(`There is no row ${id}`)
+    return row
+  }
+
+  isHeld(row: TableRow): boolean {
+    return this.holds.has(row.origin)
+  }
+
+  isDue({ due }: TableRow): boolean {
+    return due === null || due <= this.now
+  }
+
+  /** Unsettled rows of a key, by id. */
+  ofKey(key: string | null): TableRow[] {
+    return key === null ? [] : this.rows.filter(row => row.key === key && isUnsettled(row))
+  }
+
+  earlier(row: TableRow): TableRow[] {
+    return this.ofKey(row.key).filter(({ id }) => id < row.id)
+  }
+
+  /** How a read of this epoch shows the row. */
+  shown(row: TableRow, epoch: number): ShownRow {
+    const { id, key, origin, due, rev, status, by } = row
+    const standing =
+      status === 'claimed' ? (by === epoch ? 'claimed here' : 'claimed elsewhere') : this.isDue(row) ? 'due' : 'later'
+    return { id: String(id), orderingKey: key, origin, dueUs: due, standing, rev }
+  }
+
+  /** Entries of a range after a place, in its order, as far as they are due. */
+  entries(range: RangeName, after: IndexPlace): TableRow[] {
+    return this.rows
+      .filter(row => isUnsettled(row) && rangeNameOf(row) === range && this.isDue(row) && isAfter(row, after))
+      .sort((a, b) => (a.due ?? 0) - (b.due ?? 0) || a.id - b.id)
+  }
+
+  pull(origin: string, range: RangeName, after: IndexPlace, room: number, epoch: number) {
+    const entries = this.entries(range, after).filter(row => row.origin === origin)
+    const heads: TableRow[] = []
+    let read = 0
+    for (const row of entries) {
+      if (read === entriesPerPull || heads.length === room) break
+      read += 1
+      const isMine = row.status === 'claimed' && row.by === epoch
+      const isFree = row.status === 'pending' && !this.isHeld(row)
+      if (isMine || (isFree && this.earlier(row).length === 0)) heads.push(row)
+    }
+    const last = entries[read - 1]
+    return {
+      rows: heads.map(row => this.shown(row, epoch)),
+      reached: last ? placeOf(last) : after,
+      isShort: read === entries.length && read < entriesPerPull && heads.length < room,
+    }
+  }
+
+  /** Returns the rows that it got. */
+  claim(ids: readonly string[], epoch: number): TableRow[] {
+    const got = ids
+      .map(id => this.row(id))
+      .filter(row => row.status === 'pending' && row.existence === 'committed' && !row.isLocked && this.isDue(row))
+      .filter(row => !this.isHeld(row) && this.earlier(row).length === 0)
+    for (const row of got)
+      Object.assign(row, { status: 'claimed', by: epoch, rev: row.rev + 1, attempts: row.attempts + 1 })
+    return got
+  }
+
+  isClaimed(row: TableRow, epoch: number, rev: number): boolean {
+    return row.status === 'claimed' && row.by === epoch && row.rev === rev
+  }
+
+  /** Puts a claimed row back, due after so long. */
+  putBack(row: TableRow, afterUs: number): void {
+    const due = afterUs === 0 ? this.clockTimestamp() : this.now + afterUs
+    Object.assign(row, { status: 'pending', by: null, rev: row.rev + 1, due })
+  }
+
+  /** Returns those that it released. */
+  release(releases: readonly Release[], epoch: number): TableRow[] {
+    const released = releases
+      .filter(({ id, rev }) => this.isClaimed(this.row(id), epoch, rev))
+      .map(({ id }) => this.row(id))
+    for (const row of released) this.putBack(row, 0)
+    return released
+  }
+
+  settle(row: TableRow, settledBy: number | null): void {
+    Object.assign(row, { status: 'settled', due: null, settledBy, rev: row.rev + 1 })
+  }
+}
+
+export function isUnsettled({ existence, status }: TableRow): boolean {
+  return existence === 'committed' && status !== 'settled'
+}
+
+export function rangeNameOf({ due }: TableRow): RangeName {
+  return due === null ? 'fresh' : 'due'
+}
+
+export function placeOf({ id, due }: TableRow): IndexPlace {
+  return { dueUs: due, id: String(id) }
+}
+
+export function isAfter(row: TableRow, { dueUs, id }: IndexPlace): boolean {
+  return dueUs !== null && row.due !== dueUs ? (row.due ?? 0) > dueUs : row.id > Number(id)
+}
