@@ -190,7 +190,7 @@ export class Backlog {
   answered(question: Question, key: string | null, first: ShownRow | null, read: Read): void {
     read.unanswered.questions.delete(question)
     if (first && read.hasLeft(first)) this.#questions.askAgain(question)
-    else if (first) this.#offers.offerFirst(first, question.isOwn)
+    else if (first) this.#offers.offerFirst(first, question.key !== null)
     else this.#offers.noneOf(key)
   }
 

@@ -89,7 +89,7 @@ export class Ends {
     // The statement that ends the occupant may have begun before this one, and then names the row that is settled here.
     const occupant = memory.occupant(key)
     if (occupant?.state === 'under way') occupant.asks = true
-    else if (key !== null && next?.standing === 'claimed here') questions.ask(key, true)
+    else if (key !== null && next?.standing === 'claimed here') questions.ask(key)
     if (next) offers.offerFirst(next, true)
   }
 
@@ -127,7 +127,7 @@ export class Ends {
   #askAfter(candidate: Candidate): void {
     const { memory, questions, offers } = this.#parts
     memory.remove(candidate)
-    if (candidate.orderingKey !== null) questions.ask(candidate.orderingKey, true)
+    if (candidate.orderingKey !== null) questions.ask(candidate.orderingKey)
     offers.offerNewer(candidate)
   }
 }

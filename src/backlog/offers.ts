@@ -106,7 +106,7 @@ export class Offers {
   /** An earlier row of its key was passed over while it was under way, or its key is to be looked at anyway. */
   askForEarlier(candidate: Candidate): void {
     const { orderingKey, passedOver, asks } = candidate
-    if ((passedOver || asks) && orderingKey !== null) this.#parts.questions.ask(orderingKey, true)
+    if ((passedOver || asks) && orderingKey !== null) this.#parts.questions.ask(orderingKey)
     candidate.passedOver = undefined
     candidate.asks = false
   }
@@ -118,7 +118,7 @@ export class Offers {
   #offerNew(row: ShownRow, kind: OfferKind): void {
     const { memory, isMine } = this.#parts
     const occupant = memory.occupant(row.orderingKey)
-    // Before whose the row is: if the occupant goes back unsettled, only this note tells that an earlier row waits.
+    // Before whose the row is: its owner may not know yet that it is, and hears of it when the occupant ends.
     if (occupant?.state === 'under way') noteEarliest(occupant, row)
     else if (isMine(row.origin) && (!occupant || this.#displaces(row, kind, occupant))) this.#takeIn(row, kind)
   }
@@ -130,7 +130,7 @@ export class Offers {
       return true
     }
     // By the pull the occupant is not the first of the key any more. What a tip shows may well stand behind it.
-    if (kind === 'head' && row.orderingKey !== null) this.#parts.questions.ask(row.orderingKey, false)
+    if (kind === 'head' && row.orderingKey !== null) this.#parts.questions.ask(row.orderingKey)
     return false
   }
 

@@ -143,6 +143,32 @@ t.test('a row that is settled while a read is out is not taken from it, unless i
   t.same(taken(it, 9), ['2'])
 })
 
+t.test('a row that the tip shows waits behind those of its range that wait in the table', async t => {
+  const it = backlog({ room: () => 2 })
+  shown(it, rows(1, 3))
+  taken(it, 9)
+  it.ended('1', 'settled', null)
+  shown(it, [row(4)])
+  t.same(taken(it, 9), [])
+  shown(it, [row(5, { dueUs: 5 })])
+  t.same(taken(it, 9), ['5'], 'the other range is dry')
+})
+
+t.test('a key is asked again when the row that is named was settled meanwhile', async t => {
+  const it = backlog()
+  shown(it, [row(1, { orderingKey: 'k' })])
+  taken(it, 1)
+  it.hinted('1')
+  const read = it.beginRead({ questions: 9 })
+  const [question] = read.questions
+  if (!question) throw new Error('There is no question')
+  it.ended('1', 'settled', null)
+  t.notOk(it.wantsAnswers)
+  it.answered(question, 'k', row(1, { orderingKey: 'k' }), read)
+  t.equal(it.size, 0)
+  t.ok(it.wantsAnswers)
+})
+
 t.test('a claim whose reply was lost is given back, and its row then comes with its new due time', async t => {
   const it = backlog()
   shown(it, [row(1)])

@@ -96,8 +96,7 @@ function isOfKeyAsked({ table, relays }: Covered, relay: RelayTwin, row: TableRo
     const hasEndedSince = ({ id, orderingKey, standing }: ShownRow, kind: Job['kind']) =>
       orderingKey === row.key && standing === 'claimed here' && kind === 'expire' && !attempts.has(id)
     const asks = inspection.questions.some(
-      ({ key, hint, isOwn }) =>
-        (each === relay || isOwn) && (key === row.key || (hint !== null && table.row(hint).key === row.key)),
+      ({ key, hint }) => key === row.key || (each === relay && hint !== null && table.row(hint).key === row.key),
     )
     const names = jobs.some(({ kind, shows }) =>
       shows.some(

@@ -8,6 +8,16 @@ export const plans = {
   /** One row of an origin at a time. */
   narrow: { relays: 1, origins: ['a', 'b'], keys: ['k', 'l', '-'], rows: 5, limits: wide, fuel: {} },
   roomy: { relays: 1, origins: ['a', 'b'], keys: ['k', '-'], rows: 6, limits: { ...wide, room: 2 }, fuel: {} },
+  /** All of one key. */
+  keyed: {
+    relays: 1,
+    origins: ['a', 'b'],
+    keys: ['k'],
+    rows: 4,
+    limits: { ...wide, restingRows: 1 },
+    fuel: { lock: 3 },
+  },
+  duo: { relays: 2, origins: ['a', 'b'], keys: ['k'], rows: 3, limits: { ...wide, room: 2 }, fuel: { view: 4 } },
   pair: { relays: 2, origins: ['a', 'b'], keys: ['k', 'l'], rows: 4, limits: wide, fuel: {} },
   /** Every bound is reached. */
   tight: {
@@ -16,7 +26,7 @@ export const plans = {
     keys: ['k', 'l', '-'],
     rows: 6,
     limits: { room: 2, memoryRows: 2, behindOrigins: 1, restingRows: 1, hints: 1 },
-    fuel: {},
+    fuel: { lock: 2 },
   },
 } as const satisfies Record<string, WorldPlan>
 

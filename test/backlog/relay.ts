@@ -187,7 +187,7 @@ export class RelayTwin {
     const read = this.backlog.beginRead({ questions: most })
     const answers = read.questions.map(question => ({ question, ...this.#answer(question) }))
     const shows = answers.flatMap(({ question, first }) =>
-      first ? [{ row: first, as: 'answer' as const, isOwn: question.isOwn }] : [],
+      first ? [{ row: first, as: 'answer' as const, isOwn: question.key !== null }] : [],
     )
     this.#send(
       'ask',
@@ -278,6 +278,11 @@ export class RelayTwin {
   release(): void {
     const releases = [...this.toRelease.values()]
     this.toRelease.clear()
+    // One that an older read asked for comes too late for a newer claim: `rev` tells.
+    for (const { id, rev } of releases) {
+      const attempt = this.attempts.get(id)
+      assert.ok(attempt?.rev !== rev || attempt.state === 'claiming', `row ${id} is given back while it is on the wire`)
+    }
     const released = new Set(this.#table.release(releases, this.epoch).map(({ id }) => String(id)))
     const isDoubtful = (id: string) => this.attempts.get(id)?.state === 'claiming'
     this.#send(

@@ -29,7 +29,7 @@ const fullFuel: Fuel = {
   view: 2,
   restart: 1,
   fail: 3,
-  lost: 2,
+  lost: 3,
   lock: 1,
 }
 
@@ -55,7 +55,7 @@ const weights: Readonly<Record<string, number>> = {
   view: 0.5,
   restart: 0.1,
   loses: 0.2,
-  lose: 0.5,
+  lose: 0.8,
   claimLate: 0.3,
   late: 0.5,
   recover: 1,

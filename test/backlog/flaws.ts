@@ -1,0 +1,545 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { PlanName } from './plans.ts'
+import type { BacklogClass } from './relay.ts'
+
+/** A rule left out: in this file of the backlog the text, which stands there once, is replaced. */
+export interface Flaw {
+  readonly rule: string
+  readonly file: string
+  readonly text: string
+  readonly by: string
+  /** That finds it, where chance takes more than a few dozen worlds. */
+  readonly schedule?: readonly [plan: PlanName, acts: string]
+}
+
+/** Each must be found by the worlds. */
+export const flaws: readonly Flaw[] = [
+  {
+    rule: 'a place at or before the cursor is kept for the next walk',
+    file: 'origin-range.ts',
+    text: 'else if (this.#isOut || comparePlaces(row, this.#cursor) <= 0) this.#goAgainAt(row)',
+    by: '',
+    schedule: [
+      'tight',
+      'sweep 0 | insert - c now | insert - b later | insert k c now | commit 3 | insert k b now | insert - a now | commit 5 | insert - a now | reply 0 0 | tip 0 fresh | reply 0 0 | commit 6 | tip 0 fresh | claim 0 | lose 0 1 | reply 0 0 | pull 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'what is passed over while a pull is out is kept for the next walk',
+    file: 'origin-range.ts',
+    text: 'this.#isOut || comparePlaces(row',
+    by: 'comparePlaces(row',
+    schedule: [
+      'tight',
+      'sweep 0 | insert - c now | insert - b later | insert k c now | commit 3 | insert k b now | insert - a now | commit 5 | insert - a now | reply 0 0 | tip 0 fresh | reply 0 0 | commit 6 | tip 0 fresh | claim 0 | lose 0 1 | reply 0 0 | pull 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'the earliest place is kept',
+    file: 'origin-range.ts',
+    text: 'this.#again === null || comparePlaces(row, this.#again) <= 0',
+    by: 'true',
+    schedule: [
+      'tight',
+      'insert l a later | insert l a later | commit 1 | insert k b now | insert - c now | insert - b now | commit 3 | commit 2 | insert - a later | commit 6 | commit 5 | tip 0 fresh | tick | reply 0 0 | expire 0 1 | claim 0 | reply 0 0 | pull 0 | reply 0 1 | sweep 0 | reply 0 0 | reply 0 0 | tip 0 due | reply 0 0',
+    ],
+  },
+  {
+    rule: 'at the end of a walk the next one begins',
+    file: 'origin-range.ts',
+    text: 'this.#cursor = again',
+    by: 'this.#cursor = null',
+    schedule: [
+      'tight',
+      'insert k b later | insert - a later | insert k b later | insert k c now | insert l b later | insert - c now | commit 4 | commit 6 | commit 1 | tip 0 fresh | reply 0 0 | claim 0 | commit 5 | lose 0 0 | tick | look 0 | reply 0 0 | claim 0 | reply 0 0 | release 0 | restart 0 | tip 0 due | reply 0 0 | claim 0 | recover 0 1 back | reply 0 1 | reply 0 0 | post 0 5 ok | tip 0 due | record 0 | reply 0 0 | reply 0 0 | pull 0 | reply 0 1 | sweep 0 | reply 0 1 | pull 0 | reply 0 1 | reply 0 0 | pull 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'a rewind goes to the start of a range that is behind',
+    file: 'origin-range.ts',
+    text: 'else if (this.#isOut || comparePlaces(this.#cursor, start) > 0) this.#again = start',
+    by: '',
+    schedule: [
+      'tight',
+      'insert - a later | insert - b later | commit 1 | insert - c now | insert - c now | insert k a later | commit 3 | amend 3 b | sweep 0 | insert l a now | commit 2 | reply 0 0 | walk 0 | commit 6 | pull 0 | commit 5 | tick | reply 0 0 | tip 0 fresh | reply 0 0 | claim 0 | tip 0 due | reply 0 1 | reply 0 0 | sweep 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'a rewind of a dry range makes it behind',
+    file: 'origin-range.ts',
+    text: 'if (this.#cursor === null) this.#cursor = start\n    else',
+    by: '',
+  },
+  {
+    rule: 'a cursor stands before the row that was passed over',
+    file: 'origin-range.ts',
+    text: 'this.#cursor = justBefore(row)',
+    by: 'this.#cursor = { dueUs: row.dueUs, id: row.id }',
+  },
+  {
+    rule: 'a row under way that is shown anew is kept',
+    file: 'offers.ts',
+    text: 'if (isLater(row, known.newer ?? known.row)) known.newer = row',
+    by: '',
+  },
+  {
+    rule: 'a known row with another origin is taken in anew',
+    file: 'offers.ts',
+    text: 'known?.origin.name === row.origin',
+    by: 'known',
+    schedule: [
+      'duo',
+      'view 0 a | view 0 a | insert k a later | tick | view 0 a | view 0 a | commit 1 | sweep 0 | reply 0 0 | pull 0 | reply 0 0 | amend 1 b | tip 0 due | reply 0 0 | claim 0',
+    ],
+  },
+  {
+    rule: 'an earlier row is noted while another of its key is under way',
+    file: 'offers.ts',
+    text: 'if (!noted || compareIds(row.id, noted.id) <= 0) occupant.passedOver = row',
+    by: '',
+    schedule: [
+      'tight',
+      'insert - a now | insert k b now | insert k b now | insert k a later | insert k a now | sweep 0 | reply 0 0 | commit 5 | commit 3 | amend 5 b | tip 0 fresh | commit 2 | reply 0 0 | tip 0 fresh | reply 0 0 | tip 0 due | reply 0 0 | pull 0 | claim 0 | reply 0 0 | lose 0 0 | pull 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'the earliest row is noted',
+    file: 'offers.ts',
+    text: '!noted || compareIds(row.id, noted.id) <= 0',
+    by: 'true',
+    schedule: [
+      'pair',
+      'insert l b now | sweep 0 | commit 1 | reply 0 0 | amend 1 a | insert l a now | insert l a now | commit 3 | commit 2 | amend 2 b | tick | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | tip 0 due | reply 0 0',
+    ],
+  },
+  {
+    rule: 'a row of another relay is not taken in',
+    file: 'offers.ts',
+    text: 'else if (isMine(row.origin) && (',
+    by: 'else if (true && (',
+  },
+  {
+    rule: 'an earlier row displaces a later one',
+    file: 'offers.ts',
+    text: ' || compareIds(row.id, occupant.id) < 0',
+    by: '',
+    schedule: [
+      'keyed',
+      'sweep 0 | insert k b later | reply 0 0 | commit 1 | insert k a now | commit 2 | postpone 2 | tick | postpone 1 | tick | tip 0 due | reply 0 0',
+    ],
+  },
+  {
+    rule: 'the first of a key displaces another',
+    file: 'offers.ts',
+    text: "kind === 'first' || ",
+    by: '',
+    schedule: [
+      'roomy',
+      'insert k b later | sweep 0 | reply 0 0 | insert k b later | insert k a later | commit 3 | commit 1 | tick | tip 0 due | cancel 1 | reply 0 0 | hint 0 | ask 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'a row without room is passed over',
+    file: 'offers.ts',
+    text: ') this.passOver(row)\n    else memory.admit',
+    by: ') return\n    else memory.admit',
+  },
+  { rule: 'memory has a bound', file: 'offers.ts', text: 'if (memory.size < mostRows) return true', by: 'return true' },
+  {
+    rule: 'what is put out of memory is passed over',
+    file: 'offers.ts',
+    text: 'if (memory.oldest) this.leave(memory.oldest)',
+    by: 'if (memory.oldest) memory.remove(memory.oldest)',
+  },
+  {
+    rule: 'a first row of another relay is told to it',
+    file: 'offers.ts',
+    text: 'else if (!mine && isOwn) messages.hint(row)',
+    by: '',
+    schedule: [
+      'pair',
+      'view 1 b | insert l b now | commit 1 | amend 1 a | insert l a now | view 1 b | commit 2 | amend 2 b | sweep 1 | reply 1 0 | walk 1 | tip 1 due | reply 1 0 | pull 1 | tip 0 due | reply 0 0 | claim 0 | reply 0 0 | reply 1 0 | post 0 1 ok | pull 1 | reply 1 0 | record 0 | reply 0 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'a hint never causes another',
+    file: 'offers.ts',
+    text: '!mine && isOwn',
+    by: '!mine',
+    schedule: [
+      'pair',
+      'sweep 1 | insert k a later | sweep 0 | insert k b later | reply 1 0 | hold a | unhold a | commit 1 | tick | lose 0 0 | tick | insert l b now | tip 1 due | sweep 0 | lose 1 0 | hint 0 | tick | tip 1 due | tick | reply 1 0 | view 1 b | commit 2 | hint 0 | sweep 1 | reply 1 0 | reply 0 0 | walk 1 | tip 1 due | tip 0 due | reply 0 0 | pull 0 | reply 0 0 | pull 0 | reply 0 0 | reply 1 0 | sweep 0 | reply 0 0 | walk 0 | claim 0 | reply 0 0 | post 0 1 ok | record 0 | reply 0 0 | reply 0 0 | pull 0 | reply 0 0 | pull 0 | send 0 | hint 0 | ask 1 | reply 1 0 | reply 0 0 | send 1 | hint 0 | pull 0 | reply 0 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1 | reply 1 0 | send 1 | hint 0 | ask 0 | reply 0 0 | send 0 | hint 0 | ask 1',
+    ],
+  },
+  {
+    rule: 'a claim of this relay that is not under way is given back',
+    file: 'offers.ts',
+    text: "else if (row.standing === 'claimed here') messages.release(row)",
+    by: "else if (row.standing === 'claimed here') void 0",
+    schedule: [
+      'tight',
+      'insert k b now | sweep 0 | insert - b now | insert k c now | insert l c later | commit 1 | insert l b later | commit 2 | insert l a now | commit 4 | reply 0 0 | tick | tip 0 due | reply 0 0 | claimLate 0 | look 0 | late 0 | reply 0 0 | tip 0 fresh | reply 0 0 | pull 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'when no row of a key is left, the one in memory leaves',
+    file: 'offers.ts',
+    text: "if (occupant && occupant.state !== 'under way') this.leave(occupant)",
+    by: '',
+  },
+  {
+    rule: 'the end of a row asks the key, when another was named first meanwhile',
+    file: 'offers.ts',
+    text: "if (occupant?.state === 'under way') occupant.asks = true",
+    by: '',
+    schedule: [
+      'roomy',
+      'sweep 0 | reply 0 0 | insert k a now | insert k b now | insert k a now | insert - b now | insert - b now | commit 1 | commit 2 | commit 3 | commit 4 | commit 5 | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | post 0 1 ok | record 0 | cancel 2 | reply 0 0 | hint 0 | ask 0 | reply 0 1 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'what leaves unsettled is passed over',
+    file: 'offers.ts',
+    text: 'if (isMine(row.origin)) this.passOver(row)',
+    by: '',
+  },
+  {
+    rule: 'what goes back is offered as a read has shown it',
+    file: 'offers.ts',
+    text: '    this.askForEarlier(candidate)\n    this.offerNewer(candidate)',
+    by: '    this.askForEarlier(candidate)',
+  },
+  {
+    rule: 'what goes back asks for an earlier row',
+    file: 'offers.ts',
+    text: '    this.askForEarlier(candidate)\n    this.offerNewer(candidate)',
+    by: '    this.offerNewer(candidate)',
+    schedule: [
+      'keyed',
+      'sweep 0 | insert k a now | insert k b now | insert k a now | commit 3 | commit 2 | reply 0 0 | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | post 0 2 retry | record 0 | reply 0 0 | expire 0 2 | reply 0 1 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'what stays is as the newest read has shown it',
+    file: 'offers.ts',
+    text: 'if (candidate.newer) memory.correct(candidate, candidate.newer)',
+    by: '',
+  },
+  {
+    rule: 'what stays asks for an earlier row',
+    file: 'offers.ts',
+    text: '      memory.become(candidate, state)\n      this.askForEarlier(candidate)',
+    by: '      memory.become(candidate, state)',
+    schedule: [
+      'roomy',
+      'sweep 0 | reply 0 0 | insert k a now | insert k b now | commit 2 | tip 0 fresh | reply 0 0 | lock 2 | claim 0 | reply 0 0 | unlock 2 | look 0 | commit 1 | tip 0 fresh | reply 0 1 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'what stays is of an origin that is still mine',
+    file: 'offers.ts',
+    text: 'if (isMine(candidate.origin.name)) {',
+    by: 'if (true) {',
+    schedule: [
+      'duo',
+      'insert k a now | commit 1 | lock 1 | tip 0 fresh | reply 0 0 | claim 0 | view 0 a | lose 0 0 | look 0 | reply 0 0 | tick | claim 0',
+    ],
+  },
+  {
+    rule: 'a row that is gone, or ended by nobody knows whom, asks the key',
+    file: 'ends.ts',
+    text: 'if (candidate.orderingKey !== null) questions.ask(candidate.orderingKey)',
+    by: '',
+    schedule: [
+      'duo',
+      'insert k b later | commit 1 | insert k a later | amend 1 a | commit 2 | sweep 0 | reply 0 0 | tick | pull 0 | reply 0 0 | pull 0 | expire 1 1 | reply 0 0 | reply 1 0 | claim 0 | reply 0 0 | send 1 | hint 0 | ask 0 | look 0 | reply 0 0 | tip 0 due | reply 0 1 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'the next of the key is offered',
+    file: 'ends.ts',
+    text: '    if (first) offers.offerFirst(first, true)\n',
+    by: '',
+  },
+  {
+    rule: 'an earlier one than the named is asked for',
+    file: 'ends.ts',
+    text: ' || (noted !== undefined && compareIds(noted.id, first.id) < 0)',
+    by: '',
+    schedule: [
+      'roomy',
+      'sweep 0 | reply 0 0 | insert k a now | insert k b now | insert k b now | commit 2 | commit 3 | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | post 0 2 ok | record 0 | commit 1 | tip 0 fresh | reply 0 1 | reply 0 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'when none is named the noted one is asked for',
+    file: 'ends.ts',
+    text: "first?.standing !== 'due' ||",
+    by: "first !== null && first.standing !== 'due' ||",
+    schedule: [
+      'pair',
+      'insert k b now | commit 1 | insert l a later | insert l b later | postpone 1 | tick | insert k b later | tip 1 due | reply 1 0 | tick | claim 1 | commit 4 | reply 1 0 | post 1 1 ok | tip 1 due | expire 0 4 | reply 1 0 | record 1 | reply 1 0 | reply 1 0',
+    ],
+  },
+  {
+    rule: 'the next of one that expired is offered',
+    file: 'ends.ts',
+    text: '    if (next) offers.offerFirst(next, true)',
+    by: '',
+    schedule: [
+      'keyed',
+      'sweep 0 | reply 0 0 | insert k a later | hold b | tick | commit 1 | tip 0 due | reply 0 0 | unhold b | insert k a now | commit 2 | tip 0 fresh | reply 0 0 | expire 0 1 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'the reply of an expiry leaves what is under way',
+    file: 'ends.ts',
+    text: "candidate && candidate.state !== 'under way'",
+    by: 'candidate',
+  },
+  {
+    rule: 'what somebody else has is not forgotten',
+    file: 'ends.ts',
+    text: "offers.stay(candidate, 'resting')",
+    by: 'offers.leaveUntilDue(candidate)',
+  },
+  {
+    rule: 'a held row leaves memory',
+    file: 'ends.ts',
+    text: "=== 'held') offers.leave(candidate)",
+    by: "=== 'held') offers.stay(candidate, 'ready')",
+    schedule: [
+      'roomy',
+      'tick | sweep 0 | insert - b now | insert - a now | insert - a now | commit 2 | tick | lock 2 | unlock 2 | reply 0 0 | insert k b now | tick | insert k b later | hold a | hold b | unhold b | tick | tick | hint 0 | pull 0 | reply 0 0 | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'a row that is not due leaves memory',
+    file: 'ends.ts',
+    text: "=== 'later') offers.leaveUntilDue(candidate)",
+    by: "=== 'later') offers.stay(candidate, 'ready')",
+    schedule: [
+      'pair',
+      'view 0 b | tick | tick | tick | sweep 0 | view 1 a | reply 0 0 | sweep 1 | reply 1 0 | insert k a now | insert k b now | insert l a now | insert l b now | commit 4 | commit 2 | hold a | tick | unhold a | hint 0 | open 0 a | tip 1 fresh | commit 3 | close 0 a | postpone 4 | commit 1 | tick | pull 0 | cancel 4 | cancel 2 | reply 1 0 | hint 3 | reply 0 0 | claim 0 | tick | reply 0 0 | post 0 1 dead | ask 0 | tip 1 fresh | reply 1 0 | record 0 | lock 3 | claim 1 | unlock 3 | hint 2 | hint 0 | reply 0 0 | tip 0 fresh | reply 1 0 | reply 0 1 | hint 1 | reply 0 0 | ask 1 | reply 1 0 | look 1 | hint 0 | reply 0 0 | pull 0 | reply 0 0 | ask 0 | reply 1 0 | pull 1 | claim 1 | lose 1 0 | reply 0 0 | pull 1 | overlap 1 fresh | claim 0 | reply 0 0 | reply 1 0 | post 1 3 retry | record 1 | reply 1 1 | reply 1 0 | look 0 | reply 0 0 | ask 1 | reply 1 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | reply 1 0 | claim 0 | reply 0 0 | look 0 | pull 1 | reply 0 0 | reply 1 0 | pull 1 | claim 0 | reply 1 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0',
+    ],
+  },
+  {
+    rule: 'a row behind another leaves memory, and that one is offered',
+    file: 'ends.ts',
+    text: '      offers.leave(candidate)\n      offers.offerFirst(refusal.first, false)',
+    by: "      offers.stay(candidate, 'ready')",
+    schedule: [
+      'roomy',
+      'hold b | tick | insert k b now | insert k a later | insert k a later | insert k a now | insert - a now | commit 3 | tick | sweep 0 | lock 3 | unhold b | commit 2 | commit 1 | amend 2 b | tick | reply 0 0 | tick | commit 5 | open 0 a | tip 0 fresh | commit 4 | reply 0 0 | tick | tip 0 due | hint 0 | reply 0 0 | close 0 a | tip 0 fresh | reply 0 0 | pull 0 | overlap 0 fresh | claim 0 | reply 0 1 | post 0 1 ok | record 0 | reply 0 1 | reply 0 0 | pull 0 | reply 0 0 | lose 0 0 | pull 0 | claim 0 | lose 0 0 | pull 0 | reply 0 0 | reply 0 0 | post 0 2 long | post 0 5 retry | record 0 | reply 0 0 | pull 0 | overlap 0 due | reply 0 0 | reply 0 0 | pull 0 | lose 0 0 | restart 0 | tip 0 due | reply 0 0 | claim 0 | reply 0 0 | sweep 0 | reply 0 0 | look 0 | reply 0 0 | pull 0 | walk 0 | reply 0 0 | pull 0 | reply 0 0 | tip 0 fresh | reply 0 0 | pull 0 | reply 0 0 | unlock 3 | tick | tip 0 due | reply 0 0 | claim 0 | reply 0 0 | look 0 | post 0 5 ok | reply 0 0 | claim 0 | record 0 | reply 0 1 | reply 0 1 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'a claim whose reply was lost is given back',
+    file: 'ends.ts',
+    text: 'messages.release(refusal.row)',
+    by: 'void 0',
+  },
+  {
+    rule: 'a row beyond the bound of those that rest wants a sweep',
+    file: 'ends.ts',
+    text: '      wantSweep()\n',
+    by: '',
+    schedule: [
+      'tight',
+      'sweep 0 | reply 0 0 | insert - a now | insert - b now | commit 1 | commit 2 | tip 0 fresh | reply 0 0 | lock 1 | lock 2 | claim 0 | reply 0 0 | look 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'the noted copy of the named row is the one offered',
+    file: 'ends.ts',
+    text: 'noted && noted.id === next?.id ? noted : next',
+    by: 'next',
+    schedule: [
+      'roomy',
+      'sweep 0 | reply 0 0 | insert k a now | insert k a now | commit 1 | commit 2 | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | post 0 1 ok | record 0 | amend 2 b | tip 0 due | reply 0 1 | reply 0 0 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'an expiry asks the key when the occupant ends',
+    file: 'ends.ts',
+    text: "if (occupant?.state === 'under way') occupant.asks = true\n    else",
+    by: "if (occupant?.state === 'under way') void 0\n    else",
+    schedule: [
+      'roomy',
+      'sweep 0 | reply 0 0 | insert k a now | insert k b now | insert - b now | insert - b now | insert k a now | commit 1 | commit 2 | commit 3 | commit 4 | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | post 0 1 ok | record 0 | reply 0 0 | expire 0 2 | reply 0 1 | commit 5 | tip 0 fresh | reply 0 1 | reply 0 0',
+    ],
+  },
+  {
+    rule: 'an expiry asks the key when the occupant has ended',
+    file: 'ends.ts',
+    text: "else if (key !== null && next?.standing === 'claimed here') questions.ask(key)",
+    by: '',
+  },
+  {
+    rule: 'a question beyond the bound wants a sweep',
+    file: 'questions.ts',
+    text: 'else if (!to.has(item)) this.#dropped()',
+    by: '',
+    schedule: [
+      'tight',
+      'sweep 0 | reply 0 0 | insert k a now | insert l b now | insert l c now | commit 1 | commit 2 | commit 3 | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | post 0 1 ok | post 0 2 ok | record 0 | reply 0 0 | lose 0 0 | record 0 | reply 0 0 | reply 0 0',
+    ],
+  },
+  { rule: 'a dropped origin wants a sweep', file: 'behind.ts', text: 'this.#options.dropped(oldest)', by: 'void 0' },
+  {
+    rule: 'origins behind have a bound',
+    file: 'behind.ts',
+    text: 'this.#origins.size > this.#options.most',
+    by: 'false',
+  },
+  {
+    rule: 'a question that was not answered is asked again',
+    file: 'backlog.ts',
+    text: 'this.#questions.askAgain(question)\n    this.#read',
+    by: 'void 0\n    this.#read',
+    schedule: [
+      'keyed',
+      'insert k b now | sweep 0 | reply 0 0 | open 0 b | commit 1 | tip 0 fresh | hold a | unhold a | reply 0 0 | claim 0 | insert k a now | cancel 1 | commit 2 | tip 0 fresh | hint 1 | lose 0 0 | reply 0 0 | hint 0 | pull 0 | claim 0 | reply 0 0 | ask 0 | reply 0 0 | lose 0 0',
+    ],
+  },
+  {
+    rule: 'a pull that was not answered is sent again',
+    file: 'backlog.ts',
+    text: 'for (const pull of this.#read.unanswered.pulls) this.#lost(pull)',
+    by: '',
+  },
+  {
+    rule: 'a slot is free again when a claim is refused',
+    file: 'backlog.ts',
+    text: "if (candidate?.state === 'under way') this.freed(candidate.origin.name)",
+    by: '',
+    schedule: [
+      'pair',
+      'sweep 0 | sweep 1 | reply 0 0 | open 1 b | hold a | unhold a | tick | view 0 b | hint 1 | hint 0 | insert l a later | insert k b now | rollback 1 | sweep 0 | lose 1 0 | sweep 1 | tick | insert l b later | open 0 a | insert k b now | lose 0 0 | close 0 a | view 1 a | lose 1 0 | commit 4 | sweep 1 | lock 4 | reply 1 0 | tip 0 fresh | tip 1 fresh | reply 1 0 | commit 3 | close 1 b | unlock 4 | tick | pull 1 | tick | reply 0 0 | pull 0 | amend 3 a | postpone 4 | amend 4 a | reply 1 0 | claim 1 | commit 2 | reply 0 0 | tip 0 due | tick | claim 0 | reply 0 1 | overlap 1 fresh | tick | reply 0 0 | tip 1 fresh | expire 0 2 | reply 1 1 | tip 1 due | reply 1 1 | look 0 | reply 1 0 | reply 0 0 | look 1 | restart 0 | overlap 1 due | expire 0 3 | reply 1 0 | claim 1 | pull 1 | reply 0 0 | tip 0 due | reply 1 0 | reply 0 0 | reply 1 0 | sweep 1 | reply 1 0 | look 1 | pull 1 | sweep 0 | reply 0 0 | reply 1 0 | claim 1 | reply 1 1 | claim 1 | reply 1 1 | claim 1 | reply 1 1 | claim 1 | claim 0 | reply 1 0 | reply 1 0 | claim 1 | reply 1 0 | ask 1 | claim 1 | reply 0 0 | post 0 4 ok | reply 1 0 | reply 1 0 | claim 1 | record 0 | reply 0 0 | reply 0 0 | pull 0 | reply 0 0 | pull 0 | reply 1 0 | reply 0 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0 | claim 1 | reply 1 0',
+    ],
+  },
+  {
+    rule: 'a gain wants a sweep',
+    file: 'backlog.ts',
+    text: '      this.#memory.tidy(origin)\n    }\n    this.wantSweep()',
+    by: '      this.#memory.tidy(origin)\n    }',
+    schedule: [
+      'pair',
+      'view 0 a | sweep 0 | insert k b now | insert k b now | insert k a later | tick | reply 0 0 | commit 3 | tip 0 due | reply 0 0 | view 0 a',
+    ],
+  },
+  {
+    rule: 'rows of a lost origin are forgotten',
+    file: 'backlog.ts',
+    text: 'if (!isMine(candidate.origin.name)) this.#memory.remove(candidate)',
+    by: '',
+    schedule: ['duo', 'insert k a later | commit 1 | tick | tip 0 due | reply 0 0 | view 0 a | claim 0'],
+  },
+  {
+    rule: 'a row is claimed under the origin that it has',
+    file: 'memory.ts',
+    text: 'if (candidate.origin.name === row.origin) return',
+    by: 'return',
+  },
+  {
+    rule: 'what is known of a row is what is newest',
+    file: 'memory.ts',
+    text: 'candidate.row = row\n    if',
+    by: 'if',
+    schedule: [
+      'tight',
+      'sweep 0 | reply 0 0 | insert - a now | commit 1 | tip 0 fresh | reply 0 0 | postpone 1 | tick | tip 0 due | reply 0 0 | insert - b now | insert - c now | commit 2 | commit 3 | tip 0 fresh | reply 0 0',
+    ],
+  },
+]
+
+/** The worlds cannot tell these rules from their absence. Each says why it stands all the same. */
+export const unnoticed: readonly (Flaw & { readonly why: string })[] = [
+  {
+    rule: 'what is displaced is passed over',
+    file: 'offers.ts',
+    text: '      this.leave(occupant)\n      return true',
+    by: '      this.#parts.memory.remove(occupant)\n      return true',
+    why: 'it is behind an earlier row of its key, whose end names it; only memory that is full puts out other rows',
+  },
+  {
+    rule: 'it is passed over where the newest read has shown it',
+    file: 'offers.ts',
+    text: 'const row = candidate.newer ?? candidate.row',
+    by: 'const row = candidate.row',
+    why: 'only a held row leaves so, and the end of the hold rewinds its origin',
+  },
+  {
+    rule: 'an earlier row is noted before it is asked whose it is',
+    file: 'offers.ts',
+    text: "if (occupant?.state === 'under way') noteEarliest(occupant, row)",
+    by: "if (occupant?.state === 'under way' && isMine(row.origin)) noteEarliest(occupant, row)",
+    why: 'the tip of its owner shows it, too; the note helps while two relays disagree',
+  },
+  {
+    rule: 'a head that is not the occupant asks the key',
+    file: 'offers.ts',
+    text: "if (kind === 'head' && row.orderingKey !== null) this.#parts.questions.ask(row.orderingKey)",
+    by: '',
+    why: 'the claim of the occupant is refused and asks the key, a little later',
+  },
+  {
+    rule: 'what somebody else has rests',
+    file: 'ends.ts',
+    text: "offers.stay(candidate, 'resting')",
+    by: "offers.stay(candidate, 'ready')",
+    why: 'it is delivered as well, after many refused claims; backlog.test.ts',
+  },
+  {
+    rule: 'what is settled while a read is out is not taken from it',
+    file: 'backlog.ts',
+    text: "if (!read.hasLeft(row)) this.#offers.offer(row, 'tip')",
+    by: "this.#offers.offer(row, 'tip')",
+    why: 'it costs a refused claim; backlog.test.ts',
+  },
+  {
+    rule: 'a tip row waits behind those in the table',
+    file: 'offers.ts',
+    text: "kind === 'tip' && origin.rangeOf(row).isBehind",
+    by: 'false',
+    why: 'it is a matter of whose turn it is; backlog.test.ts',
+  },
+  {
+    rule: 'a question is asked again when its answer is settled',
+    file: 'backlog.ts',
+    text: 'if (first && read.hasLeft(first)) this.#questions.askAgain(question)',
+    by: 'if (first && read.hasLeft(first)) return',
+    why: 'it costs a refused claim; backlog.test.ts',
+  },
+  {
+    rule: 'with memory full of what cannot go, others are pulled',
+    file: 'backlog.ts',
+    text: '(!this.#isFull || this.#isHungry)',
+    by: '!this.#isFull',
+    why: 'in the drain all can go; backlog.test.ts',
+  },
+]
+
+/** The backlog with a flaw: a copy of its source with the text replaced, which is removed when it is loaded. */
+export async function flawed({ file, text, by }: Flaw): Promise<BacklogClass> {
+  const folder = await mkdtemp(join(tmpdir(), 'ringback-backlog-'))
+  try {
+    const source = fileURLToPath(new URL('../../src', import.meta.url))
+    await cp(join(source, 'backlog'), join(folder, 'backlog'), { recursive: true })
+    await cp(join(source, 'ids.ts'), join(folder, 'ids.ts'))
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+    const path = join(folder, 'backlog', file)
+    const parts = (await readFile(path, 'utf8')).split(text)
+    if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${text}`)
+    await writeFile(path, parts.join(by))
+    const { Backlog } = (await import(pathToFileURL(join(folder, 'backlog', 'backlog.ts')).href)) as {
+      Backlog: BacklogClass
+    }
+    return Backlog
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
