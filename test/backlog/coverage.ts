@@ -90,18 +90,21 @@ function isOfKeyAsked({ table, relays }: Covered, relay: RelayTwin, row: TableRo
   if (row.key === null) return false
   return relays.some(each => {
     const { inspection, jobs, attempts } = each
-    // Named before it expired: its claim will be refused, and the key asked.
-    const isExpiredSince = ({ id, orderingKey }: ShownRow) => orderingKey === row.key && table.row(id).isExpired
-    // Named by an expiry while it was under way: it is so no more, and the key is asked.
+    // Named before it was settled without an attempt: its claim will be refused, and the key asked.
+    const isSettledSince = ({ id, orderingKey }: ShownRow) => orderingKey === row.key && table.row(id).isUnclaimed
+    // Named by an expiry or a recovery while it was under way: it is so no more, and the key is asked.
     const hasEndedSince = ({ id, orderingKey, standing }: ShownRow, kind: Job['kind']) =>
-      orderingKey === row.key && standing === 'claimed here' && kind === 'expire' && !attempts.has(id)
+      orderingKey === row.key &&
+      standing === 'claimed here' &&
+      (kind === 'expire' || kind === 'recover') &&
+      !attempts.has(id)
     const asks = inspection.questions.some(
       ({ key, hint }) => key === row.key || (each === relay && hint !== null && table.row(hint).key === row.key),
     )
     const names = jobs.some(({ kind, shows }) =>
       shows.some(
         ({ row: shown, as, isOwn }) =>
-          (shown.id === String(row.id) || isExpiredSince(shown) || hasEndedSince(shown, kind)) &&
+          (shown.id === String(row.id) || isSettledSince(shown) || hasEndedSince(shown, kind)) &&
           isNaming(as) &&
           (each === relay || isOwn),
       ),
@@ -114,7 +117,9 @@ function isOfKeyAsked({ table, relays }: Covered, relay: RelayTwin, row: TableRo
     // Somebody has settled it, or it rests: its claim will be refused, and the key asked.
     if (occupant.state === 'resting') return each === relay
     if (occupant.state === 'ready')
-      return each === relay && standing.settledBy !== null && (standing.isExpired || standing.settledBy !== each.index)
+      return (
+        each === relay && standing.settledBy !== null && (standing.isUnclaimed || standing.settledBy !== each.index)
+      )
     const isNoted = occupant.asks || (occupant.passedOver !== null && Number(occupant.passedOver) <= row.id)
     if (isNoted || attempt?.state === 'claiming') return isNoted || standing.status === 'settled'
     // Its end is not by its own statement, unless the reply to the record that has ended it is still to come.

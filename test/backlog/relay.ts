@@ -323,7 +323,7 @@ export class RelayTwin {
     )
     const settled = isLast ? rows.map(row => ({ id: String(row.id), key: row.key, next: this.#nextOf(row) })) : []
     for (const row of rows) {
-      if (isLast) this.#table.settle(row, this.index)
+      if (isLast) this.#table.settle(row, this.index, true)
       else this.#table.putBack(row, 0)
     }
     this.#send('recover', 'read', namedRows(settled), () => {
@@ -334,8 +334,7 @@ export class RelayTwin {
   expire(id: string): void {
     const row = this.#table.row(id)
     const next = this.#nextOf(row)
-    this.#table.settle(row, this.index)
-    row.isExpired = true
+    this.#table.settle(row, this.index, true)
     this.#send('expire', 'read', namedRows([{ next }]), () => this.backlog.settledUnclaimed(id, row.key, next))
   }
 

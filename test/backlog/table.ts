@@ -17,8 +17,8 @@ export interface TableRow {
   isLocked: boolean
   /** The relay whose statement settled it; null: an operator. */
   settledBy: number | null
-  /** Settled without an attempt: the named next of its key may be such a row, where the statement that named it began before. */
-  isExpired: boolean
+  /** It expired, or was recovered for the last time. A statement that began before may still name it as the next of its key. */
+  isUnclaimed: boolean
   /** Rows of its key that had committed before it was inserted. */
   readonly before: readonly TableRow[]
 }
@@ -53,7 +53,7 @@ export class Table {
     const before = this.rows.filter(row => key !== null && row.key === key && row.existence === 'committed')
     const due = isDelayed ? this.now + tickUs : null
     const start = { status: 'pending', by: null, rev: 0, attempts: 0, existence: 'writing', isLocked: false } as const
-    this.rows.push({ id, key, origin, due, before, settledBy: null, isExpired: false, ...start })
+    this.rows.push({ id, key, origin, due, before, settledBy: null, isUnclaimed: false, ...start })
   }
 
   row(id: number | string): TableRow {
@@ -143,8 +143,8 @@ export class Table {
     return released
   }
 
-  settle(row: TableRow, settledBy: number | null): void {
-    Object.assign(row, { status: 'settled', due: null, settledBy, rev: row.rev + 1 })
+  settle(row: TableRow, settledBy: number | null, isUnclaimed = false): void {
+    Object.assign(row, { status: 'settled', due: null, settledBy, isUnclaimed, rev: row.rev + 1 })
   }
 }
 

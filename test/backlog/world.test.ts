@@ -9,9 +9,11 @@ import { replay, run, shrink } from './schedule.ts'
 /** More of them, for an hour: `BACKLOG_RUNS=1000000 node --import tsx test/backlog/world.test.ts`. */
 const runs = Number(process.env.BACKLOG_RUNS ?? 1_500)
 
+t.setTimeout(0)
+
 t.test('every row is covered after every act, and delivered in the end', async () => {
   fc.assert(
-    fc.property(fc.constantFrom(...planNames), fc.integer(), (name, seed) => {
+    fc.property(fc.constantFrom(...planNames), fc.noBias(fc.integer()), (name, seed) => {
       const failure = run(plans[name], Backlog, seed, mostActs)
       if (!failure) return
       const { message, acts } = shrink(plans[name], Backlog, failure)

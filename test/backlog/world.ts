@@ -109,6 +109,27 @@ export class World {
     this.#check()
   }
 
+  /** Two worlds with the same text go on alike. */
+  fingerprint(): string {
+    const relays = this.relays.map(relay => [
+      relay.epoch,
+      relay.inspection,
+      relay.backlog.wantsSweep,
+      [...relay.attempts.values()],
+      relay.jobs.map(({ kind, shows, lose }) => [kind, shows, lose !== undefined]),
+      [...relay.toLook],
+      [...relay.toRelease],
+      relay.late,
+      relay.hints,
+      relay.walking,
+      [...relay.mine],
+      [...relay.lost.hints],
+      this.table.rows.map(row => [relay.tips.fresh.hasShown(row), relay.tips.due.hasShown(row)]),
+    ])
+    const rows = this.table.rows.map(({ before, ...row }) => row)
+    return JSON.stringify([rows, this.table.now, [...this.table.holds], this.hints, this.#fuel, relays])
+  }
+
   /** Accidents are over, relays go on until all is delivered. `choose` picks among so many. */
   drain(choose: (count: number) => number): void {
     this.#endAccidents()
@@ -308,7 +329,7 @@ export class World {
         status: 'pending',
         by: null,
         settledBy: null,
-        isExpired: false,
+        isUnclaimed: false,
         due: this.table.clockTimestamp(),
       })
     else {
