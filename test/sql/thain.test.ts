@@ -98,8 +98,8 @@ t.test('a flow or job without a url writes nothing', async t => {
   t.same(await scheduler.written(), [])
 })
 
-t.test('the scheduler reads and changes nothing in the outbox', async t => {
-  await t.rejects(scheduler.change('select from outbox.callback', []), { code: '42501' })
+t.test('the scheduler reads no content and changes nothing in the outbox', async t => {
+  await t.rejects(scheduler.change('select url from outbox.callback', []), { code: '42501' })
   await t.rejects(scheduler.change(`update outbox.callback set status = 'cancelled'`, []), { code: '42501' })
 })
 
