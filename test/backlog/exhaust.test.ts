@@ -6,7 +6,7 @@ import type { Limits } from './relay.ts'
 import { type Act, type Fuel, World, type WorldPlan } from './world.ts'
 
 /** More of them: `BACKLOG_STATES=1000000 node --import tsx test/backlog/exhaust.test.ts`. */
-const mostStates = Number(process.env.BACKLOG_STATES ?? 1_500)
+const mostStates = Number(process.env.BACKLOG_STATES ?? 800)
 
 t.setTimeout(0)
 

@@ -523,23 +523,26 @@ export const unnoticed: readonly (Flaw & { readonly why: string })[] = [
   },
 ]
 
+const source = fileURLToPath(new URL('../../src', import.meta.url))
+
 /** The backlog with a flaw: a copy of its source with the text replaced, which is removed when it is loaded. */
-export async function flawed({ file, text, by }: Flaw): Promise<BacklogClass> {
+export async function flawed(flaw: Flaw): Promise<BacklogClass> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-backlog-'))
   try {
-    const source = fileURLToPath(new URL('../../src', import.meta.url))
     await cp(join(source, 'backlog'), join(folder, 'backlog'), { recursive: true })
     await cp(join(source, 'ids.ts'), join(folder, 'ids.ts'))
     await writeFile(join(folder, 'package.json'), '{"type":"module"}')
-    const path = join(folder, 'backlog', file)
-    const parts = (await readFile(path, 'utf8')).split(text)
-    if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${text}`)
-    await writeFile(path, parts.join(by))
-    const { Backlog } = (await import(pathToFileURL(join(folder, 'backlog', 'backlog.ts')).href)) as {
-      Backlog: BacklogClass
-    }
-    return Backlog
+    await writeFile(join(folder, 'backlog', flaw.file), await flawedText(flaw))
+    const door = pathToFileURL(join(folder, 'backlog', 'backlog.ts')).href
+    return ((await import(door)) as { Backlog: BacklogClass }).Backlog
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** @throws {Error} when the text does not stand there once. */
+export async function flawedText({ file, text, by }: Flaw): Promise<string> {
+  const parts = (await readFile(join(source, 'backlog', file), 'utf8')).split(text)
+  if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${text}`)
+  return parts.join(by)
 }
