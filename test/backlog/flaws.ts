@@ -1,7 +1,8 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import type { PlanName } from './plans.ts'
 import type { BacklogClass } from './relay.ts'
 
@@ -523,17 +524,18 @@ export const unnoticed: readonly (Flaw & { readonly why: string })[] = [
   },
 ]
 
-const source = fileURLToPath(new URL('../../src', import.meta.url))
+const source = new URL('../../src/backlog/', import.meta.url)
 
-/** The backlog with a flaw: a copy of its source with the text replaced, which is removed when it is loaded. */
+/** The backlog with a flaw: copies of the file, with the text replaced, and of those that load it. They are removed when loaded. */
 export async function flawed(flaw: Flaw): Promise<BacklogClass> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-backlog-'))
   try {
-    await cp(join(source, 'backlog'), join(folder, 'backlog'), { recursive: true })
-    await cp(join(source, 'ids.ts'), join(folder, 'ids.ts'))
     await writeFile(join(folder, 'package.json'), '{"type":"module"}')
-    await writeFile(join(folder, 'backlog', flaw.file), await flawedText(flaw))
-    const door = pathToFileURL(join(folder, 'backlog', 'backlog.ts')).href
+    const texts = new Map((await readdir(source)).map(file => [file, readFileSync(new URL(file, source), 'utf8')]))
+    texts.set(flaw.file, await flawedText(flaw))
+    const copied = loadersOf(flaw.file, texts)
+    for (const file of copied) await writeFile(join(folder, file), outside(copied, texts.get(file) ?? ''))
+    const door = pathToFileURL(join(folder, 'backlog.ts')).href
     return ((await import(door)) as { Backlog: BacklogClass }).Backlog
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -542,7 +544,23 @@ export async function flawed(flaw: Flaw): Promise<BacklogClass> {
 
 /** @throws {Error} when the text does not stand there once. */
 export async function flawedText({ file, text, by }: Flaw): Promise<string> {
-  const parts = (await readFile(join(source, 'backlog', file), 'utf8')).split(text)
+  const parts = (await readFile(new URL(file, source), 'utf8')).split(text)
   if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${text}`)
   return parts.join(by)
+}
+
+/** The file, and all that import more than types from it, and so on. */
+function loadersOf(file: string, texts: ReadonlyMap<string, string>): Set<string> {
+  const found = new Set([file])
+  for (const each of found)
+    for (const [other, text] of texts)
+      if (new RegExp(`^import (?!type).* from './${each}'`, 'm').test(text)) found.add(other)
+  return found
+}
+
+/** Imports of what is not copied go to the source. */
+function outside(copied: ReadonlySet<string>, text: string): string {
+  return text.replace(/ from '(\.{1,2}\/.*)'/g, (whole, path: string) =>
+    copied.has(path.slice(2)) ? whole : ` from '${new URL(path, source).href}'`,
+  )
 }
