@@ -255,12 +255,15 @@ export class Backlog {
     return this.#messages.takeHints()
   }
 
-  /** Claims to give back. Each is told again by the next read that shows it, unless its release has ended it. */
+  /** Claims to give back; they are not kept. Where the release or its reply is lost, rows that are under way are looked at again. */
   takeReleases(): readonly Release[] {
     return this.#messages.takeReleases()
   }
 
-  /** A hold on it was released, or a sweep has found unsettled rows of it: all of it is read anew. */
+  /**
+   * A hold on it was released, or a sweep has found unsettled rows of it: all of it is read anew. A sweep rewinds a few
+   * origins at a time, with pulls between: beyond `behindOrigins` each puts out the one that fell behind first.
+   */
   rewind(name: string): void {
     if (this.#isMine(name)) this.#behind.rewind(this.#memory.meet(name))
   }
