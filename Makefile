@@ -40,7 +40,7 @@ check-all: dist/cli.js ## before an issue ends: check with 5,000 seeds, then eve
 	@SHORT=1 node --import tsx test/faults/faults.ts
 
 clean: ## removes what was built
-	rm -rf dist .tap
+	rm -rf dist
 
 node:
 	@command -v node > /dev/null || { echo "Node $(NODE_WANTED) or newer is needed, and no node is on the PATH." >&2; exit 1; }

@@ -44,7 +44,7 @@ const matrix = `
    group by place, name, kind, object
    order by place, kind, object collate "C"`
 
-t.test('each role has the privileges of the golden file and no other (renew it with --snapshot)', async t => {
+t.test('each role has the privileges of the golden file and no other (TAP_SNAPSHOT=1 renews it)', async t => {
   const { rows } = await client.query<{ line: string }>(matrix, [roles])
   const found = rows.map(row => `${row.line}\n`).join('')
   if (process.env.TAP_SNAPSHOT === '1') await writeFile(golden, found)
