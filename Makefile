@@ -32,7 +32,7 @@ soak: dist/cli.js ## faults of all kinds at random for MINUTES=10, then the book
 
 build: dist/cli.js ## compiles src to dist
 
-check: $(INSTALLED) ## lint, types and tests, some four minutes
+check: $(INSTALLED) ## lint, types and tests
 	@npm run --silent check
 
 check-all: dist/cli.js ## before an issue ends: check with 5,000 seeds, then every fault scenario in its short form
