@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts'
 import type { Log, LogFields } from '../log/log.ts'
+import { retryDelayMs } from '../policy/decision.ts'
 import { refusedLines, refusedPause, refusedRows } from '../policy/tuning.ts'
 
 /**
@@ -26,7 +27,7 @@ export class Refusals {
   /** @returns how long it rests now, in milliseconds. */
   refused(id: string, error: Error, now: number, fields: LogFields = {}): number {
     const tries = (this.#known.get(id)?.tries ?? 0) + 1
-    const restMs = Math.min(refusedPause.capMs, refusedPause.baseMs * 2 ** (tries - 1))
+    const restMs = retryDelayMs(tries, refusedPause, () => 1)
     this.#known.delete(id)
     this.#known.set(id, { tries, until: now + restMs })
     const [oldest] = this.#known.keys()
