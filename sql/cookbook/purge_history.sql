@@ -1,5 +1,5 @@
 -- Delete callbacks that were delivered more than 30 days ago, and those that became dead or cancelled more than 90 days ago,
--- together with their attempts.
+-- together with their attempts. The relay does so by itself (--keep-delivered, --keep-dead); this is for other ages, or without one.
 -- Run as: outbox_operator
 --
 -- An argument that is left out deletes nothing of its kind. Dead callbacks can be replayed for as long as they are kept.

@@ -3,7 +3,7 @@
 -- Run by `ringback migrate`, which replaces the word "outbox" where another schema is configured; runs under psql as it is.
 -- Idea of the storage: one wide row a callback, and three partial indexes (fresh, due, key) that list what is not settled
 -- and nothing else. Nothing that a claim changes is in an index, so a claim is a HOT update; recording the end of a
--- callback takes it out of the three indexes. History can grow for ever without being read.
+-- callback takes it out of the three indexes, and into a fourth by which history is deleted. History can grow without being read.
 
 -- Names are looked up when something is created, and in functions again when they are called, in the search_path of whoever
 -- creates or calls: what anybody has put there under the same name, or with better fitting types, would be used instead. So
@@ -322,6 +322,8 @@ create index callback_due on outbox.callback (due_at, id) where due_at is not nu
 create index callback_key on outbox.callback (ordering_key, id) where settled_at is null and ordering_key is not null;
 create index callback_parked on outbox.callback (origin, id) where due_at = 'infinity';
 create index callback_dead on outbox.callback (dead_at) where dead_at is not null;
+-- For what deletes history, which goes along it from the oldest.
+create index callback_settled on outbox.callback (settled_at, id) where settled_at is not null;
 create unique index callback_dedupe_key on outbox.callback (dedupe_key) where dedupe_key is not null;
 
 comment on table outbox.callback is 'One row is one callback. A producer inserts it in its own transaction; the relay delivers it; an operator replays, cancels or amends it by UPDATE.';
@@ -422,6 +424,40 @@ comment on column outbox.relay.pid is 'Process id on its host.';
 comment on column outbox.relay.host is 'Host the process runs on.';
 comment on column outbox.relay.kernel is 'Boot id of the host''s kernel, PID namespace, and start of the process: with these and the pid a relay can know that its predecessor is dead.';
 comment on column outbox.relay.version is 'Version of Ringback.';
+
+-- Retention -----------------------------------------------------------------------------------------------------------------
+
+create table outbox.janitor_run (
+  id               bigint generated always as identity,
+  started_at       timestamptz not null default clock_timestamp(),
+  ended_at         timestamptz,
+  delivered_before timestamptz,
+  dead_before      timestamptz,
+  reached_at       timestamptz not null default '-infinity',
+  reached_id       bigint not null default 0,
+  deleted          bigint not null default 0,
+  keep_delivered   interval,
+  keep_dead        interval,
+  busy             interval not null default '0',
+  relay            text not null,
+  error            text,
+  constraint janitor_run_pkey primary key (id)
+);
+
+comment on table outbox.janitor_run is 'One row is one walk of the janitor along the settled callbacks, which deletes those that are older than what is kept. Rows of the last seven days are kept.';
+comment on column outbox.janitor_run.id is 'Order of the runs.';
+comment on column outbox.janitor_run.started_at is 'When the run began.';
+comment on column outbox.janitor_run.ended_at is 'When it came to its end, or failed; null: it goes on, with a relay that takes it up where the last one left it.';
+comment on column outbox.janitor_run.delivered_before is 'Callbacks delivered before this are deleted; null: none.';
+comment on column outbox.janitor_run.dead_before is 'Callbacks that became dead or cancelled before this are deleted; null: none.';
+comment on column outbox.janitor_run.reached_at is 'The place of the run: settled_at of the last callback that it has looked at.';
+comment on column outbox.janitor_run.reached_id is 'The place of the run: id of that callback.';
+comment on column outbox.janitor_run.deleted is 'Callbacks deleted so far.';
+comment on column outbox.janitor_run.keep_delivered is '--keep-delivered of the relay that began the run; null: never deleted.';
+comment on column outbox.janitor_run.keep_dead is '--keep-dead of the relay that began the run; null: never deleted.';
+comment on column outbox.janitor_run.busy is 'How long its statements have taken, without their commits.';
+comment on column outbox.janitor_run.relay is 'Name of the relay that runs it, or has ended it.';
+comment on column outbox.janitor_run.error is 'Why it failed; null: it has not.';
 
 -- Holds ---------------------------------------------------------------------------------------------------------------------
 
@@ -593,11 +629,12 @@ returns bigint language plpgsql security definer set search_path = pg_catalog, p
 declare
   page_size constant integer := 5000;
   nothing_before constant timestamptz := greatest(delivered_before, dead_before);
-  reached   bigint := 0;
-  last_id   bigint;
-  oldest    timestamptz;
-  deleted   bigint;
-  purged    bigint := 0;
+  reached_at timestamptz := '-infinity';
+  reached_id bigint := 0;
+  last_at    timestamptz;
+  last_id    bigint;
+  deleted    bigint;
+  purged     bigint := 0;
 begin
   if purge.id is not null then
     delete from outbox.callback c where c.id = purge.id;
@@ -608,16 +645,18 @@ begin
   end if;
   loop
     exit when nothing_before is null or purged >= at_most;
-    select max(p.id), min(p.created_at) into last_id, oldest
-      from (select c.id, c.created_at from outbox.callback c where c.id > reached order by c.id limit page_size) p;
-    -- Ids and times of creation rise together, and nothing is settled before it is created.
-    exit when oldest is null or oldest >= nothing_before;
+    select p.settled_at, p.id into last_at, last_id
+      from (select c.settled_at, c.id from outbox.callback c
+             where c.settled_at is not null and c.settled_at < nothing_before and (c.settled_at, c.id) > (reached_at, reached_id)
+             order by c.settled_at, c.id limit page_size) p
+     order by p.settled_at desc, p.id desc limit 1;
+    exit when not found;
     with old as materialized (
       select c.id
         from outbox.callback c
-       where c.id > reached and c.id <= last_id
+       where c.settled_at is not null and (c.settled_at, c.id) > (reached_at, reached_id) and (c.settled_at, c.id) <= (last_at, last_id)
          and (c.status = 'delivered' and c.settled_at < delivered_before or c.status in ('dead', 'cancelled') and c.settled_at < dead_before)
-       order by c.id
+       order by c.settled_at, c.id
        limit at_most - purged
          for update skip locked
     ), gone as (
@@ -627,7 +666,8 @@ begin
     )
     select count(*) into deleted from gone;
     purged := purged + deleted;
-    reached := last_id;
+    reached_at := last_at;
+    reached_id := last_id;
   end loop;
   return purged;
 end
@@ -715,7 +755,7 @@ comment on function outbox.job_execution_changed(text, bigint, bigint, text, tex
 -- The least each needs. No role below can create, alter or drop anything. `ringback migrate` runs this part each time, since
 -- a restore may have lost it, and `ringback doctor` reads it: GRANT and REVOKE alone, each object by its name.
 
-revoke all on outbox.callback, outbox.attempt, outbox.lane, outbox.relay, outbox.hold from public;
+revoke all on outbox.callback, outbox.attempt, outbox.lane, outbox.relay, outbox.hold, outbox.janitor_run from public;
 -- For triggers, for other functions or for a role.
 revoke execute on function
   outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.operator_change(), outbox.refuse_delete(),
@@ -737,13 +777,15 @@ grant insert (url, form, ordering_key, dedupe_key, due_at, expires_at, max_attem
 -- What an INSERT may return.
 grant select (id, message_id, created_at) on outbox.callback to outbox_producer;
 
-grant select on outbox.callback, outbox.attempt, outbox.lane, outbox.relay, outbox.hold to outbox_relay, outbox_operator, outbox_reader;
+grant select on outbox.callback, outbox.attempt, outbox.lane, outbox.relay, outbox.hold, outbox.janitor_run to outbox_relay, outbox_operator, outbox_reader;
 
 grant update (status, attempts, claimed_at, claimed_epoch, rev, due_at, settled_at, dead_at, last_http_status, last_error) on outbox.callback to outbox_relay;
-grant insert on outbox.attempt to outbox_relay;
+grant delete on outbox.callback to outbox_relay;
+grant insert, delete on outbox.attempt to outbox_relay;
 grant update on outbox.lane to outbox_relay;
 grant insert, update, delete on outbox.relay to outbox_relay;
 grant insert on outbox.hold to outbox_relay;
+grant insert, update, delete on outbox.janitor_run to outbox_relay;
 grant execute on function outbox.hold_gone(text, text, text) to outbox_relay;
 
 grant update (status, url, form, max_attempts, expires_at) on outbox.callback to outbox_operator;

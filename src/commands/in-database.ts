@@ -8,8 +8,8 @@ import { commandSettings, settle } from '../outbox/settings.ts'
 /** Which database, and whose tables in it. */
 export type Place = Pick<Values, 'databaseUrl' | 'schema'> & Partial<Pick<Values, 'databaseUrlFile'>>
 
-/** For one statement: a replay may be of millions of rows. */
-const timeoutMs = 3_600_000
+/** For one statement, in milliseconds: a replay may be of millions of rows. */
+export const timeoutMs = 3_600_000
 
 /**
  * Runs `use` in a session and a transaction of its own, on a schema that was found to fit this binary. What it relies on is
@@ -18,14 +18,17 @@ const timeoutMs = 3_600_000
  * @throws SchemaError, StandbyError, or what pg throws when it cannot connect.
  */
 export async function inDatabase<T>(config: Place, command: string, use: (db: Database) => Promise<T>): Promise<T> {
-  return inSession(config, command, { timeoutMs }, async session => {
-    await session.run('begin isolation level read committed read write')
-    await settle(session, commandSettings(timeoutMs), 'transaction')
-    await checkSchema(session, config.schema)
-    const result = await use(databaseOf(session))
-    await session.run('commit')
-    return result
-  })
+  return inSession(config, command, { timeoutMs }, session => inTransaction(session, () => use(databaseOf(session))))
+}
+
+/** The same for one of several transactions, in a session that `inSession` gave. A statement that fails ends the session. */
+export async function inTransaction<T>(session: Session, use: () => Promise<T>): Promise<T> {
+  await session.run('begin isolation level read committed read write')
+  await settle(session, commandSettings(timeoutMs), 'transaction')
+  await checkSchema(session, session.schema)
+  const result = await use()
+  await session.run('commit')
+  return result
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { StatusConfig } from '../config/config.ts'
-import { type RelayStatus, readStatus, type Status } from '../outbox/status.ts'
+import { type JanitorStatus, type RelayStatus, readStatus, type Status } from '../outbox/status.ts'
 import { printable, printableJson } from '../printable.ts'
 import { inDatabase } from './in-database.ts'
 
-/** `ringback status`: what waits, what is on hold, what is dead, who delivers. */
+/** `ringback status`: what waits, what is on hold, what is dead, who delivers, what is deleted. */
 export async function status(config: StatusConfig): Promise<number> {
   const found = await inDatabase(config, 'status', readStatus)
   const { schema } = config
@@ -11,7 +11,7 @@ export async function status(config: StatusConfig): Promise<number> {
   return 0
 }
 
-function written(schema: string, { callbacks, holds, relays, lanesWithoutOwner }: Status): string {
+function written(schema: string, { callbacks, holds, relays, lanesWithoutOwner, janitor }: Status): string {
   const { due, later, parked, claimed, dead, oldestWaitingSeconds } = callbacks
   const oldest = oldestWaitingSeconds === null ? '' : `; the oldest was written ${seconds(oldestWaitingSeconds)} ago`
   return [
@@ -25,6 +25,7 @@ function written(schema: string, { callbacks, holds, relays, lanesWithoutOwner }
     ),
     ...relays.map(relayLine),
     lanesWithoutOwner === 0 ? '' : `${lanesWithoutOwner} of 64 lanes have no owner: their callbacks wait for a relay`,
+    janitor === null ? '' : janitorLine(janitor),
   ]
     .filter(line => line !== '')
     .map(line => `${printable(line)}\n`)
@@ -34,6 +35,18 @@ function written(schema: string, { callbacks, holds, relays, lanesWithoutOwner }
 function relayLine({ name, host, pid, version, lanes, leaseSeconds, renewedSecondsAgo }: RelayStatus): string {
   const late = renewedSecondsAgo > leaseSeconds ? `, though its lease is ${seconds(leaseSeconds)}: is it running?` : ''
   return `relay ${name}: ${lanes} of 64 lanes, renewed ${seconds(renewedSecondsAgo)} ago${late} (pid ${pid} on ${host}, version ${version})`
+}
+
+function janitorLine({ relay, deleted, error, doneSecondsAgo, ...times }: JanitorStatus): string {
+  const { startedSecondsAgo, endedSecondsAgo } = times
+  const tookSeconds = startedSecondsAgo - (endedSecondsAgo ?? 0)
+  const run =
+    endedSecondsAgo === null
+      ? `a run of relay ${relay} goes on for ${seconds(tookSeconds)}`
+      : `the last run, of relay ${relay}, ${error === null ? 'ended' : 'failed'} ${seconds(endedSecondsAgo)} ago after ${seconds(tookSeconds)}`
+  const done =
+    doneSecondsAgo === null ? 'none has come to its end yet' : `what was too old ${seconds(doneSecondsAgo)} ago is gone`
+  return `history: ${run}, ${deleted} callbacks deleted${error === null ? '' : `: ${error}`}; ${done}`
 }
 
 function seconds(count: number): string {

@@ -1,8 +1,8 @@
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** `500ms`, `15s`, `5m`, `1h` in milliseconds; null for anything else, a bare number included. */
+/** `500ms`, `15s`, `5m`, `1h`, `30d` in milliseconds; null for anything else, a bare number included. */
 export function durationMs(text: string): number | null {
-  const [, digits, unit = ''] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
+  const [, digits, unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? []
   const factor = unitMs[unit]
   return factor === undefined ? null : Number(digits) * factor
 }

@@ -39,6 +39,11 @@ const invariants: readonly {
     holds: v => v.ids.length > 0 !== v.dead,
     rule: 'exactly one of --id and --dead must be given, so that nothing is sent again by accident',
   },
+  {
+    of: ['purgeId', 'deliveredBefore', 'deadBefore'],
+    holds: v => v.purgeId === null || (v.deliveredBefore === null && v.deadBefore === null),
+    rule: '--id names one callback, and --delivered-before and --dead-before name many; give the one or the others',
+  },
   { of: ['url', 'dead'], holds: v => v.url === null || v.dead, rule: '--url narrows --dead and needs it' },
   { of: ['since', 'dead'], holds: v => v.since === null || v.dead, rule: '--since narrows --dead and needs it' },
 ]

@@ -54,12 +54,21 @@ function described<const K>(kind: K): { help(text: string): K & { readonly help:
 /** All in milliseconds. */
 export function duration(name: string, range: Range & { readonly default: number }) {
   const limits = `${durationText(range.min)} to ${durationText(range.max)}`
-  const expected = `a duration from ${limits} with its unit (ms, s, m or h)`
+  const expected = `a duration from ${limits} with its unit (ms, s, m, h or d)`
   const schema = reads(
     text => (/^\d+$/.test(text) ? `${expected}, such as ${text}s or ${text}ms, not a bare number` : expected),
     text => within(range, durationMs(text)),
   )
   return described({ name, value: 'DURATION', schema, ...range, limits: `Range: ${limits}.` })
+}
+
+/** An age in milliseconds, or `never`: Infinity. */
+export function ageOrNever(name: string, range: Range & { readonly default: number }) {
+  const limits = `${durationText(range.min)} to ${durationText(range.max)}`
+  const schema = reads(`never, or a duration from ${limits} with its unit, such as 30d`, text =>
+    text === 'never' ? Number.POSITIVE_INFINITY : within(range, durationMs(text)),
+  )
+  return described({ name, value: 'DURATION', schema, ...range, limits: `Range: ${limits}, or never.` })
 }
 
 export function integer(name: string, unit: string, range: Range & { readonly default: number }) {

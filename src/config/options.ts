@@ -8,7 +8,7 @@ import type * as v from 'valibot'
 import { addressRule, addressRuleForms } from '../delivery/address-rule.ts'
 import type { Destinations } from '../policy/destinations.ts'
 import { durationText } from './duration.ts'
-import { choice, duration, flag, integer, type Kind, moment, text, texts } from './kinds.ts'
+import { ageOrNever, choice, duration, flag, integer, type Kind, moment, text, texts } from './kinds.ts'
 
 /** What each does, for the help. */
 export const commands = {
@@ -19,16 +19,18 @@ export const commands = {
     'looks for what endangers delivery, in the server, the schema and the relays, and changes nothing; ends with 1 when there is a fault, with 0 when there are only warnings',
   attempts: 'lists every POST of one callback, with outcome, status and answer',
   replay: 'sends callbacks again: some by id, or the dead ones by URL and time',
+  purge: 'deletes settled callbacks with their attempts: those older than what is kept, or one by id',
   keygen: 'makes a key to sign callbacks with, for `sign` in the file of `run --config`',
 } as const
 
 export type CommandName = keyof typeof commands
 
-const onDatabase = ['run', 'migrate', 'status', 'doctor', 'attempts', 'replay'] as const
+const onDatabase = ['run', 'migrate', 'status', 'doctor', 'attempts', 'replay', 'purge'] as const
 
 const second = 1_000
 const minute = 60 * second
 const hour = 60 * minute
+const day = 24 * hour
 
 const file = { default: null, accepts: (path: string) => path !== '' } as const
 const id = {
@@ -137,7 +139,16 @@ export const options = {
     excerptBytes: integer('excerpt', 'bytes', { default: 1_024, min: 0, max: 65_536 }).help(
       'How much of an answer is kept in attempt.response_excerpt; of one from a private address only where --allow names it. 0 keeps nothing, for receivers whose answers hold personal data.',
     ),
-
+  }),
+  ...of(['run', 'purge'], {
+    keepDeliveredMs: ageOrNever('keep-delivered', { default: 30 * day, min: minute, max: 36_500 * day }).help(
+      'How long delivered callbacks are kept, for SQL and replay; then they are deleted with their attempts, minutes later, in small batches. never: they are kept for ever. A dedupe_key protects as long as its row is kept.',
+    ),
+    keepDeadMs: ageOrNever('keep-dead', { default: 90 * day, min: minute, max: 36_500 * day }).help(
+      'The same of dead and cancelled callbacks.',
+    ),
+  }),
+  ...of(['run'], {
     // Which addresses callbacks may go to.
     allow: texts('allow', 'WHERE', {
       ...address,
@@ -191,7 +202,19 @@ export const options = {
     ),
   }),
 
-  ...of(['migrate', 'replay'], {
+  ...of(['purge'], {
+    purgeId: text('id', 'ID', { ...id, default: null, otherwise: 'none' }).help(
+      'One settled callback to delete, whatever its age, and nothing else.',
+    ),
+    deliveredBefore: moment('delivered-before', '--keep-delivered ago, unless --dead-before is given').help(
+      'Deletes the callbacks delivered before this moment: 2026-03-01T12:00:00Z, 2026-03-01 (midnight UTC), or a duration ago such as 30d. Without --dead-before nothing else.',
+    ),
+    deadBefore: moment('dead-before', '--keep-dead ago, unless --delivered-before is given').help(
+      'Deletes the callbacks that became dead or cancelled before this moment. Without --delivered-before nothing else.',
+    ),
+  }),
+
+  ...of(['migrate', 'replay', 'purge'], {
     dryRun: flag('dry-run', false).help('Says what would be done, and changes nothing.'),
   }),
   ...of(['status', 'doctor'], {

@@ -70,7 +70,7 @@ export function commandUsage(command: CommandName): string {
     ...section('Options', [...described.filter(entry => !isArgument(entry)), ...everywhere]),
     '',
     ...wrap(
-      'A duration has a unit: 500ms, 15s, 5m, 1h. A flag wins over its environment variable. All faults of a configuration are named at once, with exit code 2.',
+      'A duration has a unit: 500ms, 15s, 5m, 1h, 30d. A flag wins over its environment variable. All faults of a configuration are named at once, with exit code 2.',
       0,
     ),
   ])

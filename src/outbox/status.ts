@@ -1,13 +1,15 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from './database.ts'
 
-/** What waits, what is on hold, what is dead, who delivers. Seconds are of the database's clock. */
+/** What waits, what is on hold, what is dead, who delivers, what is deleted. Seconds are of the database's clock. */
 export interface Status {
   readonly callbacks: Counts
   readonly holds: readonly Hold[]
   readonly relays: readonly RelayStatus[]
   /** Of 64: no relay owns these, so their callbacks wait. */
   readonly lanesWithoutOwner: number
+  /** null: no relay has begun to delete history yet. */
+  readonly janitor: JanitorStatus | null
 }
 
 export interface Counts {
@@ -43,12 +45,28 @@ export interface RelayStatus {
   readonly renewedSecondsAgo: number
 }
 
+/** The newest run of what deletes history. */
+export interface JanitorStatus {
+  readonly relay: string
+  readonly deleted: number
+  readonly startedSecondsAgo: number
+  /** null: it goes on. */
+  readonly endedSecondsAgo: number | null
+  /** What its statements have taken. */
+  readonly busySeconds: number
+  /** Why it failed; null: it has not. */
+  readonly error: string | null
+  /** What was too old at that time is deleted: since the newest run began that has come to its end; null: none has. */
+  readonly doneSecondsAgo: number | null
+}
+
 export async function readStatus(db: Database): Promise<Status> {
   return {
     callbacks: await readCounts(db),
     holds: await readHolds(db),
     relays: await readRelays(db),
     lanesWithoutOwner: await countUnowned(db),
+    janitor: (await readJanitor(db)) ?? null,
   }
 }
 
@@ -108,6 +126,29 @@ export function readRelays(db: Database): Promise<RelayStatus[]> {
     ])
     .orderBy('relay.name')
     .execute()
+}
+
+/** undefined: no relay has run of late. */
+export function readJanitor(db: Database): Promise<JanitorStatus | undefined> {
+  return db
+    .selectFrom('janitor_run')
+    .select(eb => [
+      'relay',
+      'error',
+      sql<number>`deleted::float8`.as('deleted'),
+      secondsSince(sql.ref('started_at')).as('startedSecondsAgo'),
+      secondsSince<number | null>(sql.ref('ended_at')).as('endedSecondsAgo'),
+      sql<number>`extract(epoch from busy)::float8`.as('busySeconds'),
+      eb
+        .selectFrom('janitor_run as done')
+        .where('done.ended_at', 'is not', null)
+        .where('done.error', 'is', null)
+        .select(secondsSince<number | null>(sql`max(done.started_at)`).as('seconds'))
+        .as('doneSecondsAgo'),
+    ])
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
 }
 
 /** Of 64. */

@@ -64,6 +64,22 @@ export interface Tables {
     kernel: ReadOnly<string>
     version: ReadOnly<string>
   }
+  janitor_run: {
+    id: ReadOnly<string>
+    started_at: ReadOnly<Date>
+    ended_at: ReadOnly<Date | null>
+    delivered_before: ReadOnly<Date | null>
+    dead_before: ReadOnly<Date | null>
+    /** -Infinity: the run has just begun. */
+    reached_at: ReadOnly<Date | number>
+    reached_id: ReadOnly<string>
+    deleted: ReadOnly<string>
+    keep_delivered: ReadOnly<unknown>
+    keep_dead: ReadOnly<unknown>
+    busy: ReadOnly<unknown>
+    relay: ReadOnly<string>
+    error: ReadOnly<string | null>
+  }
   hold: {
     id: GeneratedAlways<string>
     held_at: ReadOnly<Date>

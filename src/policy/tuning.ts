@@ -71,6 +71,27 @@ export const recordRows = 200
 /** Outcomes that may wait to be recorded before no more POSTs start: after a crash, each of them is sent again. */
 export const maxUnrecorded = 1_000
 
+/* Retention. */
+
+/** Most settled callbacks that the janitor looks at in one statement: above that the fixed cost of a statement does not count. */
+export const janitorRows = 1_000
+/** The least: of rows that cost so much (a foreign key without an index, perhaps) no fewer are taken at once. */
+export const janitorLeastRows = 20
+/** A statement of the janitor should take this long, in milliseconds: a read that is wanted meanwhile waits for its end. */
+export const janitorStepMs = 20
+/** The part of the time that the janitor's statements may take. What it deletes has been there for weeks. */
+export const janitorShare = 1 / 5
+/** From connecting to its first look, in milliseconds: a relay that starts has other things to do. */
+export const janitorStartMs = 1_000
+/** Until a relay asks again whether another is still the janitor, in milliseconds. */
+export const janitorAskMs = 30_000
+/** From the end of one run to the next, in milliseconds. What is kept for days is deleted minutes late; a run without work costs a millisecond. */
+export const janitorPauseMs = 5 * 60_000
+/** The longest such pause, in milliseconds. */
+export const longestJanitorPauseMs = 3_600_000
+/** A run walks over what is kept longer, too: runs take this part of the time, up to the longest pause. */
+export const janitorRunShare = 1 / 20
+
 /* Connecting to the database. */
 
 /** To connect, and then for the first answer, in milliseconds. */

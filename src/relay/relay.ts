@@ -16,6 +16,7 @@ import { Claimer } from './claimer.ts'
 import { Fetcher } from './fetcher.ts'
 import { Holdings } from './holdings.ts'
 import { Intake } from './intake.ts'
+import { Janitor } from './janitor.ts'
 import { Keeper } from './keeper.ts'
 import { posting } from './posting.ts'
 import { Recorder } from './recorder.ts'
@@ -211,11 +212,12 @@ export class Relay {
       fetcher.wantKey(key)
       term.wake.hint()
     }
+    const janitor = new Janitor(term.sessions.read, this.#config, { relay: () => this.#keeper.name, log: this.#log })
     let why: WakeReason = 'checked'
     while (term.isWorking) {
       const { found, fresh, more } = await fetcher.look(why === 'linger')
       if (why === 'poll' && fresh > 0) term.listening?.distrust()
-      why = await term.wake.next(found, more, () => performance.now())
+      why = await janitor.meanwhile(term.wake.next(found, more, () => performance.now()))
     }
   }
 

@@ -7,7 +7,9 @@ const env = { DATABASE_URL: url }
 const status = (...argv: string[]) => ringback(['status', ...argv], env)
 
 t.beforeEach(async () => {
-  await client.query('truncate outbox.callback, outbox.hold, outbox.relay; update outbox.lane set owner = null')
+  await client.query(
+    'truncate outbox.callback, outbox.hold, outbox.relay, outbox.janitor_run; update outbox.lane set owner = null',
+  )
 })
 
 /** Two due, one later, one parked, two being sent, one dead; the rest is history. */
@@ -35,6 +37,7 @@ t.test('nothing at all', async t => {
     holds: [],
     relays: [],
     lanesWithoutOwner: 64,
+    janitor: null,
   })
 })
 
@@ -72,6 +75,41 @@ t.test('holds and relays: who, since when, how many lanes, and which is most lik
   t.match(out, /relay a: 40 of 64 lanes, renewed \d+ s ago \(pid 7 on h, version 1\.2\)\n/)
   t.match(out, /relay b: 20 of 64 lanes, renewed \d+ s ago, though its lease is 3 s: is it running\? \(pid 8/)
   t.match(out, /4 of 64 lanes have no owner/)
+})
+
+t.test('what deletes history: the newest run, and up to when all is deleted', async t => {
+  const run = (begun: string, ended: string | null, error: string | null = null) =>
+    client.query(
+      `insert into outbox.janitor_run (relay, deleted, busy, started_at, ended_at, error)
+       values ('a', 7, '2.5 s', now() - $1::interval, now() - $2::interval, $3)`,
+      [begun, ended, error],
+    )
+  const line = async () => (await status()).out.split('\n').at(-2)
+  await run('1 min', null)
+  t.match(
+    await line(),
+    /^history: a run of relay a goes on for 6\d s, 7 callbacks deleted; none has come to its end yet$/,
+  )
+  await client.query(`update outbox.janitor_run set ended_at = now() - interval '50 s'`)
+  t.match(
+    await line(),
+    /^history: the last run, of relay a, ended 5\d s ago after 1\d s, 7 callbacks deleted; what was too old \d\d s ago is gone$/,
+  )
+  await run('40 s', '30 s', 'no\u001bright')
+  t.match(
+    await line(),
+    /^history: the last run, of relay a, failed 3\d s ago after 10 s, 7 callbacks deleted: no\\u001bright; what was too old \d\d s ago is gone$/,
+  )
+  const { janitor } = JSON.parse((await status('--json')).out)
+  t.match(janitor, {
+    relay: 'a',
+    deleted: 7,
+    busySeconds: 2.5,
+    error: 'no\u001bright',
+    startedSecondsAgo: Number,
+    endedSecondsAgo: Number,
+    doneSecondsAgo: Number,
+  })
 })
 
 t.test('whatever the reason of a hold is, it does not steer the terminal', async t => {

@@ -64,14 +64,14 @@ t.test(
   'all faults are named at once, one line each, with where it came from, what was expected and what came',
   async t => {
     const argv = ['--conccurency', '8', '--deadline', '30', '--max-attempts=none', '--log-level', 'inof', 'extra']
-    const faults = faultsOf('run', argv, { RINGBACK_LEAES: '5s', RINGBACK_POLL: '1d' })
+    const faults = faultsOf('run', argv, { RINGBACK_LEAES: '5s', RINGBACK_POLL: '1w' })
     t.same(faults, [
       'RINGBACK_LEAES: unknown environment variable; did you mean RINGBACK_LEASE?',
       '--conccurency: unknown option; did you mean --concurrency?',
       'unexpected argument "extra"; "run" takes no more of them',
-      '--deadline (flag): expected a duration from 10ms to 10m with its unit (ms, s, m or h), such as 30s or 30ms, not a bare number; got "30"',
+      '--deadline (flag): expected a duration from 10ms to 10m with its unit (ms, s, m, h or d), such as 30s or 30ms, not a bare number; got "30"',
       '--max-attempts (flag): expected a whole number from 1 to 10000; got "none"',
-      '--poll (environment variable RINGBACK_POLL): expected a duration from 10ms to 1h with its unit (ms, s, m or h); got "1d"',
+      '--poll (environment variable RINGBACK_POLL): expected a duration from 10ms to 1h with its unit (ms, s, m, h or d); got "1w"',
       '--log-level (flag): expected trace, debug, info, warn, error, fatal; did you mean "info"?; got "inof"',
     ])
   },
@@ -164,6 +164,22 @@ t.test('an entry of a list that is none is named, with what was expected', async
   t.match(faultsOf('run', [], { RINGBACK_ALLOW: 'https://crm.example' }), [
     /RINGBACK_ALLOW.*got "https:\/\/crm\.example"$/,
   ])
+})
+
+t.test('how long callbacks are kept is an age, or never', async t => {
+  const { keepDeliveredMs, keepDeadMs } = parse('run', ['--keep-delivered', '7d'], {
+    RINGBACK_KEEP_DEAD: 'never',
+  }).config
+  t.same([keepDeliveredMs, keepDeadMs], [7 * 86_400_000, Number.POSITIVE_INFINITY])
+  t.match(faultsOf('run', ['--keep-dead', '90']), [
+    '--keep-dead (flag): expected never, or a duration from 1m to 36500d with its unit, such as 30d; got "90"',
+  ])
+})
+
+t.test('purge takes an id or times, and not both', async t => {
+  const { purgeId, deliveredBefore } = parse('purge', ['--delivered-before', '1d'], {}, Date.UTC(2026, 2, 2)).config
+  t.same([purgeId, deliveredBefore], [null, '2026-03-01T00:00:00.000Z'])
+  t.match(faultsOf('purge', ['--id', '7', '--dead-before', '1d']), [/give the one or the others$/])
 })
 
 t.test('replay narrows by --url and --since only with --dead', async t => {
@@ -265,13 +281,13 @@ t.test('a URL in the wrong place is repeated without what may be a password', as
 t.test('durations read back as written, and a bare number is none', async t => {
   fc.assert(fc.property(fc.integer({ min: 0, max: 10 ** 12 }), ms => durationMs(durationText(ms)) === ms))
   fc.assert(
-    fc.property(fc.nat(), fc.constantFrom('ms', 's', 'm', 'h'), (count, unit) => {
-      const factor = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit]
+    fc.property(fc.nat(), fc.constantFrom('ms', 's', 'm', 'h', 'd'), (count, unit) => {
+      const factor = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit]
       return durationMs(`${count}${unit}`) === count * (factor ?? Number.NaN)
     }),
   )
   fc.assert(fc.property(fc.nat(), count => durationMs(String(count)) === null))
-  for (const text of ['', 's', '1.5s', '-1s', '1 s', '1S', '1d', '1s ', '1e3ms']) t.equal(durationMs(text), null, text)
+  for (const text of ['', 's', '1.5s', '-1s', '1 s', '1S', '1w', '1s ', '1e3ms']) t.equal(durationMs(text), null, text)
 })
 
 t.test('whatever is typed ends in a config or a usage error, never in another one', async () => {

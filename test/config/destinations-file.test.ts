@@ -110,7 +110,7 @@ t.test('every misspelt field is named, also one that every object of JavaScript 
 })
 
 t.test('a value of the wrong kind is a fault with what was expected and what came', async t => {
-  const duration = 'with its unit (ms, s, m or h)'
+  const duration = 'with its unit (ms, s, m, h or d)'
   const { min, max } = options.breakerPauseMs
   const pauses = `from ${durationText(min)} to ${durationText(max)}`
   const rate = 'expected N/s, N/m or N/h with N from 1 to 999999, such as 50/s'

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { claim } from '../../src/outbox/claim.ts'
 import { noEnd, readDue, readFresh, readIds, readKeys, readParked } from '../../src/outbox/fetch.ts'
+import { deleteBatch } from '../../src/outbox/janitor.ts'
 import { look } from '../../src/outbox/look.ts'
 import { record } from '../../src/outbox/record.ts'
 import { type Session, type Statement, textIn } from '../../src/outbox/session.ts'
@@ -20,6 +21,14 @@ await stage.query('vacuum analyze outbox.callback')
 const lanes = allLanes.map(({ lane }) => lane)
 const unsettled = await stage.query<{ id: string }>('select id from outbox.callback where settled_at is null limit 64')
 const ids = unsettled.map(({ id }) => id)
+
+const janitorRun = {
+  id: '1',
+  deliveredBefore: '2026-03-01 12:00:00+00',
+  deadBefore: '2026-02-01 12:00:00+00',
+  reachedAt: '-infinity',
+  reachedId: '0',
+}
 
 /** The plan of the statement that `run` sends, under the settings of a relay's session. */
 async function planOf(run: (session: Session) => Promise<unknown>, cache: string): Promise<Plan[]> {
@@ -79,6 +88,10 @@ const statements: Readonly<
     indexes: ['callback_parked'],
   },
   'rows by key': { run: session => readKeys(session, ['key 6', 'key 7'], 20), indexes: ['callback_key'] },
+  janitor: {
+    run: session => deleteBatch(session, janitorRun, 1_000),
+    indexes: ['callback_pkey', 'callback_settled'],
+  },
   'rows by id': { run: session => readIds(session, ids), indexes: ['callback_pkey'] },
 }
 
@@ -109,6 +122,14 @@ t.test('the order check and the due rows are bounded by their index at both ends
   const [due] = (await planOf(statements['due rows']!.run, 'force_generic_plan')).filter(by('callback_due'))
   t.match(due?.['Index Cond'], /due_at <= /, 'or every later and every parked row would be read')
   t.match(due?.['Index Cond'], /ROW\(due_at, id\) > ROW/)
+})
+
+t.test('a batch of the janitor begins at its place', async t => {
+  for (const cache of ['force_custom_plan', 'force_generic_plan']) {
+    const [walk] = (await planOf(statements.janitor!.run, cache)).filter(by('callback_settled'))
+    t.match(walk?.['Index Cond'], /ROW\(settled_at, id\) > ROW/)
+    t.match(walk?.['Index Cond'], /settled_at < /)
+  }
 })
 
 t.test('holds are looked for by the origin of each row, by an index, however many there are', async t => {

@@ -16,6 +16,7 @@ import { pooler, readAnswers } from './checks/pooler.ts'
 import { preparedTransactions } from './checks/prepared-transactions.ts'
 import { privileges } from './checks/privileges.ts'
 import { lanesWithoutOwner, lateRelays, noRelay, versions } from './checks/relays.ts'
+import { retention } from './checks/retention.ts'
 import { rowSecurity } from './checks/row-security.ts'
 import { sequenceCache } from './checks/sequence-cache.ts'
 import { slotsAndStandbys } from './checks/slots-and-standbys.ts'
@@ -72,6 +73,7 @@ const checks: readonly Examination[] = [
   versions,
   overdue,
   oldHolds,
+  retention,
   dead,
 ]
 

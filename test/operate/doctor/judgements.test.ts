@@ -11,6 +11,7 @@ import { overdue } from '../../../src/operate/doctor/checks/overdue.ts'
 import { pooler } from '../../../src/operate/doctor/checks/pooler.ts'
 import { preparedTransactions } from '../../../src/operate/doctor/checks/prepared-transactions.ts'
 import { lateRelays, noRelay } from '../../../src/operate/doctor/checks/relays.ts'
+import { retention } from '../../../src/operate/doctor/checks/retention.ts'
 import { rowSecurity } from '../../../src/operate/doctor/checks/row-security.ts'
 import { slotsAndStandbys } from '../../../src/operate/doctor/checks/slots-and-standbys.ts'
 import { stalled } from '../../../src/operate/doctor/checks/stalled.ts'
@@ -123,6 +124,20 @@ t.test('what is older than its limit is named with its age', async t => {
   t.equal(told(overdue, 900), undefined)
   t.match(told(overdue, 901), /^warning: .* due for 15 min$/)
 })
+
+t.test(
+  'history that is not deleted: a run that failed, or none for a day though there is something to delete',
+  async t => {
+    t.equal(told(retention, { error: null, behindSeconds: null, hasOld: true }), undefined, 'no relay has run yet')
+    t.equal(told(retention, { error: null, behindSeconds: 86_400, hasOld: true }), undefined)
+    t.equal(told(retention, { error: null, behindSeconds: 200_000, hasOld: false }), undefined)
+    t.match(told(retention, { error: null, behindSeconds: 200_000, hasOld: true }), /^warning: .* for 2 days no run/)
+    t.match(
+      told(retention, { error: 'foreign key', behindSeconds: 1, hasOld: false }),
+      /^warning: .* failed: foreign key$/,
+    )
+  },
+)
 
 t.test('nobody delivers: a warning before the first callback, a fault when callbacks wait', async t => {
   t.match(told(noRelay, { relays: 0, overdueSeconds: null }), /^warning: no relay runs here$/)

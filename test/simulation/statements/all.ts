@@ -33,4 +33,5 @@ export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_sleep: keeping.sleep,
   ringback_share: keeping.share,
   ringback_wake: keeping.wake,
+  ringback_janitor_lock: keeping.janitorLock,
 }

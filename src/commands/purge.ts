@@ -1,0 +1,67 @@
+import type { PurgeConfig } from '../config/config.ts'
+import type { CallbackStatus } from '../model.ts'
+import { databaseOf } from '../outbox/database.ts'
+import { countOld, type Purged, purgeOld, purgeOne } from '../outbox/purge.ts'
+import { standingOf } from '../outbox/replay.ts'
+import type { Session } from '../outbox/session.ts'
+import { inSession, inTransaction, timeoutMs } from './in-database.ts'
+
+/** Callbacks of one transaction: a second's work. */
+const batch = 10_000
+
+/** `ringback purge`: 1 when the callback that was named could not be deleted. It can be stopped at any time and run again. */
+export async function purge(config: PurgeConfig): Promise<number> {
+  const { purgeId } = config
+  return inSession(config, 'purge', { timeoutMs }, session =>
+    purgeId === null ? deleteOld(session, config) : deleteNamed(session, purgeId, config.dryRun),
+  )
+}
+
+async function deleteOld(session: Session, config: PurgeConfig): Promise<number> {
+  const old = wanted(config)
+  if (config.dryRun) {
+    say(await inTransaction(session, () => countOld(session, old)), true)
+    return 0
+  }
+  let deleted = 0n
+  for (let last = BigInt(batch); last === BigInt(batch); deleted += last)
+    last = await inTransaction(session, () => purgeOld(session, old, batch))
+  say(deleted, false)
+  return 0
+}
+
+async function deleteNamed(session: Session, id: string, dryRun: boolean): Promise<number> {
+  const [status, isDeleted] = await inTransaction(session, async () => {
+    const status = (await standingOf(databaseOf(session), [id])).get(id)
+    return [status, isSettled(status) && (dryRun || (await purgeOne(session, id)))]
+  })
+  if (isDeleted) say(1n, dryRun)
+  else process.stderr.write(`callback ${id} ${reason(id, status, session.schema)}\n`)
+  return isDeleted ? 0 : 1
+}
+
+/** As what is kept says, unless a time is given: then nothing of the other kind, which may be kept for ever. */
+function wanted({ deliveredBefore, deadBefore, keepDeliveredMs, keepDeadMs }: PurgeConfig): Purged {
+  if (deliveredBefore !== null || deadBefore !== null) return { deliveredBefore, deadBefore }
+  return { deliveredBefore: ago(keepDeliveredMs), deadBefore: ago(keepDeadMs) }
+}
+
+function ago(ms: number): string | null {
+  return Number.isFinite(ms) ? new Date(Date.now() - ms).toISOString() : null
+}
+
+function isSettled(status: CallbackStatus | undefined): boolean {
+  return status === 'delivered' || status === 'dead' || status === 'cancelled'
+}
+
+function reason(id: string, status: CallbackStatus | undefined, schema: string): string {
+  if (status === 'claimed') return 'is being sent and was not deleted; repeat this when it is settled'
+  if (status === 'pending')
+    return `is pending, would be lost, and was not deleted; cancel it first: UPDATE ${schema}.callback SET status = 'cancelled' WHERE id = ${id}`
+  return `does not exist in schema "${schema}"`
+}
+
+function say(count: bigint, dryRun: boolean): void {
+  const callbacks = count === 1n ? '1 callback' : `${count} callbacks`
+  process.stdout.write(dryRun ? `would delete ${callbacks}\n` : `${callbacks} deleted\n`)
+}

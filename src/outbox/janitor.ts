@@ -1,0 +1,187 @@
+import type { Session, Statement } from './session.ts'
+import { isRow } from './sql.ts'
+
+/** How long settled callbacks are kept, in milliseconds; null: for ever. */
+export interface Kept {
+  readonly deliveredMs: number | null
+  /** Of the cancelled, too. */
+  readonly deadMs: number | null
+}
+
+/** Place in the index of settled callbacks. */
+export interface SettledPlace {
+  /** As PostgreSQL writes it, to the microsecond. */
+  readonly reachedAt: string
+  readonly reachedId: string
+}
+
+/** A run that goes on: which callbacks it deletes, and how far it has come. Times are as PostgreSQL writes them. */
+export interface JanitorRun extends SettledPlace {
+  readonly id: string
+  readonly deliveredBefore: string | null
+  readonly deadBefore: string | null
+}
+
+/** The newest run. */
+export interface NewestRun extends JanitorRun {
+  /** It was begun for the same ages as are kept now. */
+  readonly isSame: boolean
+  /** null: it goes on. */
+  readonly endedMsAgo: number | null
+  readonly busyMs: number
+}
+
+/** What one batch did. */
+export interface JanitorBatch extends SettledPlace {
+  /** Index entries walked. */
+  readonly walked: number
+  readonly deleted: number
+  /** Nothing is left of the run. */
+  readonly isEnd: boolean
+}
+
+/** Runs are remembered for this long. */
+const remembered = `interval '7 days'`
+/**
+ * Where one of the ages is `never`, a run begins so long before where the last one ended: what was locked then, or was
+ * committed late, is found.
+ */
+const lookBack = `interval '1 day'`
+
+const lockStatement: Statement = {
+  name: 'ringback_janitor_lock',
+  text: schema => `select pg_try_advisory_lock(hashtextextended('ringback janitor ${schema}', 0)) as got`,
+}
+
+const place = `r.reached_at::text as "reachedAt", r.reached_id as "reachedId"`
+const run = `r.id, r.delivered_before::text as "deliveredBefore", r.dead_before::text as "deadBefore", ${place}`
+const age = (ms: string) => `${ms}::float8 * interval '1 ms'`
+
+const newestStatement: Statement = {
+  name: 'ringback_janitor_newest',
+  text: schema => `
+    select ${run}, (r.keep_delivered, r.keep_dead) is not distinct from (${age('$1')}, ${age('$2')}) as "isSame",
+           (extract(epoch from clock_timestamp() - r.ended_at) * 1000)::float8 as "endedMsAgo", (extract(epoch from r.busy) * 1000)::float8 as "busyMs"
+      from ${schema}.janitor_run r
+     order by r.id desc
+     limit 1`,
+}
+
+const takeUpStatement: Statement = {
+  name: 'ringback_janitor_take_up',
+  text: schema => `update ${schema}.janitor_run r set relay = $2 where r.id = $1`,
+}
+
+/**
+ * From the oldest on; a run passes over what is kept longer, which is little, since only the dead and the cancelled are.
+ * Where one kind is kept for ever, that would be all of history, so a run goes on from where the last one of these ages has ended.
+ */
+const beginStatement: Statement = {
+  name: 'ringback_janitor_begin',
+  text: schema => `
+    with forgotten as (
+      delete from ${schema}.janitor_run where started_at < clock_timestamp() - ${remembered}
+    ), abandoned as (
+      update ${schema}.janitor_run set ended_at = clock_timestamp(), error = 'given up for a run with other ages' where ended_at is null
+    ), former as (
+      select greatest(r.delivered_before, r.dead_before) - ${lookBack} as reached_at
+        from ${schema}.janitor_run r
+       where r.ended_at is not null and r.error is null and num_nulls($2::float8, $3::float8) = 1
+         and (r.keep_delivered, r.keep_dead) is not distinct from (${age('$2')}, ${age('$3')})
+       order by r.id desc
+       limit 1
+    )
+    insert into ${schema}.janitor_run as r (relay, keep_delivered, keep_dead, delivered_before, dead_before, reached_at)
+    select $1, ${age('$2')}, ${age('$3')}, clock_timestamp() - ${age('$2')}, clock_timestamp() - ${age('$3')},
+           coalesce((select reached_at from former), '-infinity')
+    returning ${run}`,
+}
+
+/**
+ * One batch, its own transaction, with the place of the run. Bounds come as parameters, which one walk along the index can
+ * serve. Nothing waits for a lock: what an operator has changed and not committed is left for the next run.
+ */
+const batchStatement: Statement = {
+  name: 'ringback_janitor_batch',
+  text: schema => `
+    with walked as materialized (
+      select c.id, c.settled_at, c.status = 'delivered' and c.settled_at < $4::timestamptz or c.status <> 'delivered' and c.settled_at < $5::timestamptz as is_old
+        from ${schema}.callback c
+       where c.settled_at is not null and (c.settled_at, c.id) > ($2::timestamptz, $3::bigint)
+         and c.settled_at < greatest($4::timestamptz, $5::timestamptz)
+       order by c.settled_at, c.id
+       limit $6
+    ), free as materialized (
+      -- A replay may have committed since the walk: asked again of the row that is locked.
+      select c.id
+        from walked w join ${schema}.callback c on ${isRow('w.id')}
+       where w.is_old and c.settled_at = w.settled_at
+         for update of c skip locked
+    ), gone as (
+      delete from ${schema}.callback c using free where ${isRow('free.id')} returning c.id
+    ), forgotten as (
+      delete from ${schema}.attempt a where a.callback_id = any (array(select id from gone))
+    ), counted as materialized (
+      select (select count(*)::integer from walked) as walked, (select count(*)::integer from gone) as deleted
+    )
+    update ${schema}.janitor_run r
+       set reached_at = coalesce(last.settled_at, r.reached_at), reached_id = coalesce(last.id, r.reached_id), deleted = r.deleted + counted.deleted,
+           busy = r.busy + (clock_timestamp() - statement_timestamp()), ended_at = case when counted.walked < $6 then clock_timestamp() end
+      from counted left join (select id, settled_at from walked order by settled_at desc, id desc limit 1) last on true
+     where r.id = $1
+    returning counted.walked, counted.deleted, r.ended_at is not null as "isEnd", ${place}`,
+}
+
+const failStatement: Statement = {
+  name: 'ringback_janitor_fail',
+  text: schema =>
+    `update ${schema}.janitor_run set ended_at = clock_timestamp(), error = $2 where id = $1 and ended_at is null`,
+}
+
+/** From now on this session's relay, and no other, is the janitor; false: another is. Never waits. */
+export async function lockJanitor(session: Session): Promise<boolean> {
+  const [row] = await session.rows<{ got: boolean }>(lockStatement)
+  return row?.got === true
+}
+
+/** undefined: there was none of late. */
+export async function newestRun(session: Session, kept: Kept): Promise<NewestRun | undefined> {
+  const [row] = await session.rows<NewestRun>(newestStatement, [kept.deliveredMs, kept.deadMs])
+  return row
+}
+
+/** Goes on with a run that another relay, or another process of this name, has left. */
+export async function takeUpRun(session: Session, id: string, relay: string): Promise<void> {
+  await session.rows(takeUpStatement, [id, relay])
+}
+
+/** A run that has not ended is given up. */
+export async function beginRun(session: Session, relay: string, kept: Kept): Promise<JanitorRun> {
+  const [row] = await session.rows<JanitorRun>(beginStatement, [relay, kept.deliveredMs, kept.deadMs])
+  if (!row) throw new Error('beginning a run returned nothing')
+  return row
+}
+
+/**
+ * Deletes what is old among the next settled callbacks, with their attempts.
+ *
+ * @param limit index entries to walk.
+ * @returns undefined: somebody has deleted the row of the run.
+ */
+export async function deleteBatch(session: Session, run: JanitorRun, limit: number): Promise<JanitorBatch | undefined> {
+  const { id, reachedAt, reachedId, deliveredBefore, deadBefore } = run
+  const [row] = await session.rows<JanitorBatch>(batchStatement, [
+    id,
+    reachedAt,
+    reachedId,
+    deliveredBefore,
+    deadBefore,
+    limit,
+  ])
+  return row
+}
+
+/** Ends a run, for this reason. */
+export async function failRun(session: Session, id: string, reason: string): Promise<void> {
+  await session.rows(failStatement, [id, reason])
+}

@@ -1,0 +1,47 @@
+import type { Session, Statement } from './session.ts'
+
+/** Which settled callbacks are deleted; null: none of that kind. Times are ISO 8601. */
+export interface Purged {
+  readonly deliveredBefore: string | null
+  /** Of the cancelled, too. */
+  readonly deadBefore: string | null
+}
+
+const purgeStatement: Statement = {
+  name: 'ringback_purge',
+  text: schema => `select ${schema}.purge(delivered_before => $1, dead_before => $2, at_most => $3) as purged`,
+}
+
+const purgeOneStatement: Statement = {
+  name: 'ringback_purge_one',
+  text: schema => `select ${schema}.purge(id => $1) as purged`,
+}
+
+const countStatement: Statement = {
+  name: 'ringback_purgeable',
+  text: schema => `
+    select count(*) as purged
+      from ${schema}.callback c
+     where c.settled_at is not null and c.settled_at < greatest($1::timestamptz, $2::timestamptz)
+       and (c.status = 'delivered' and c.settled_at < $1::timestamptz or c.status <> 'delivered' and c.settled_at < $2::timestamptz)`,
+}
+
+/** Deletes so many at most, with their attempts; rows that somebody has locked are left. @returns how many it has deleted. */
+export function purgeOld(session: Session, { deliveredBefore, deadBefore }: Purged, atMost: number): Promise<bigint> {
+  return count(session, purgeStatement, [deliveredBefore, deadBefore, atMost])
+}
+
+/** Deletes one settled callback with its attempts. @returns false: there is none. @throws when it is not settled. */
+export async function purgeOne(session: Session, id: string): Promise<boolean> {
+  return (await count(session, purgeOneStatement, [id])) > 0n
+}
+
+/** @returns how many callbacks `purgeOld` would delete. */
+export function countOld(session: Session, { deliveredBefore, deadBefore }: Purged): Promise<bigint> {
+  return count(session, countStatement, [deliveredBefore, deadBefore])
+}
+
+async function count(session: Session, statement: Statement, values: readonly unknown[]): Promise<bigint> {
+  const [row] = await session.rows<{ purged: string }>(statement, values)
+  return BigInt(row?.purged ?? 0)
+}

@@ -1,0 +1,148 @@
+import type { RunConfig } from '../config/config.ts'
+import { messageOf } from '../errors.ts'
+import type { Log } from '../log/log.ts'
+import { endsSession } from '../outbox/database-errors.ts'
+import {
+  beginRun,
+  deleteBatch,
+  failRun,
+  type JanitorRun,
+  type Kept,
+  lockJanitor,
+  newestRun,
+  takeUpRun,
+} from '../outbox/janitor.ts'
+import type { Session } from '../outbox/session.ts'
+import {
+  janitorAskMs,
+  janitorLeastRows,
+  janitorPauseMs,
+  janitorRows,
+  janitorRunShare,
+  janitorShare,
+  janitorStartMs,
+  janitorStepMs,
+  longestJanitorPauseMs,
+} from '../policy/tuning.ts'
+import { Bell } from './bell.ts'
+
+/**
+ * Deletes settled callbacks that are older than what is kept, with their attempts, in short statements between the reads of
+ * the relay.
+ *
+ * One relay of a schema is the janitor: it holds an advisory lock as long as its session lasts; the others ask for it now and
+ * then, and never wait. A run walks once along the settled callbacks, from the oldest on, and its place is committed with each
+ * batch, so the next janitor goes on there. A janitor never keeps the relay awake, and a row that somebody has locked is left
+ * for the next run.
+ */
+export class Janitor {
+  readonly #session: Session
+  readonly #kept: Kept
+  readonly #relay: () => string
+  readonly #log: Log
+  #isJanitor = false
+  #run: JanitorRun | null = null
+  #rows = janitorRows
+  #nextAt = performance.now() + janitorStartMs
+
+  /** @param session the one that reads; nothing else is asked of it while `meanwhile` has not returned. */
+  constructor(session: Session, config: KeepOptions, { relay, log }: { relay: () => string; log: Log }) {
+    this.#session = session
+    this.#kept = { deliveredMs: msOrNull(config.keepDeliveredMs), deadMs: msOrNull(config.keepDeadMs) }
+    this.#relay = relay
+    this.#log = log
+  }
+
+  /** When the next step may be made, as `performance.now()` shows it. */
+  get nextAt(): number {
+    return this.#nextAt
+  }
+
+  /**
+   * Works until `waiting` has settled; one step when that is so at once, since the time between the reads of a busy relay
+   * consists of such moments.
+   *
+   * @returns what `waiting` resolves with, at most one step later.
+   */
+  async meanwhile<T>(waiting: Promise<T>): Promise<T> {
+    const bell = new Bell()
+    let isOver = false
+    const over = () => {
+      isOver = true
+      bell.ring()
+    }
+    waiting.then(over, over)
+    do {
+      await bell.wait(this.#nextAt - performance.now())
+      if (performance.now() >= this.#nextAt) await this.step()
+    } while (!isOver)
+    return waiting
+  }
+
+  /** One short statement or two, after which it rests so long that its share of the time is kept. */
+  async step(): Promise<void> {
+    const startedAt = performance.now()
+    let restMs = 0
+    try {
+      restMs = await this.#act()
+    } catch (error) {
+      if (endsSession(error)) throw error
+      restMs = await this.#failed(error)
+    }
+    const endedAt = performance.now()
+    this.#nextAt = endedAt + Math.max(restMs, (endedAt - startedAt) * (1 / janitorShare - 1))
+  }
+
+  /** Does what comes next, and says how long it may wait for what follows, in milliseconds. */
+  async #act(): Promise<number> {
+    if (!this.#isJanitor) this.#isJanitor = await lockJanitor(this.#session)
+    if (!this.#isJanitor) return janitorAskMs
+    return this.#run === null ? this.#begin() : this.#delete(this.#run)
+  }
+
+  async #begin(): Promise<number> {
+    const newest = await newestRun(this.#session, this.#kept)
+    if (newest && newest.endedMsAgo === null && newest.isSame) {
+      await takeUpRun(this.#session, newest.id, this.#relay())
+      this.#run = newest
+      return 0
+    }
+    const restMs = newest?.isSame && newest.endedMsAgo !== null ? pauseAfter(newest.busyMs) - newest.endedMsAgo : 0
+    if (restMs > 0) return restMs
+    this.#run = await beginRun(this.#session, this.#relay(), this.#kept)
+    return 0
+  }
+
+  async #delete(run: JanitorRun): Promise<number> {
+    const startedAt = performance.now()
+    const batch = await deleteBatch(this.#session, run, this.#rows)
+    const tookMs = performance.now() - startedAt
+    if (tookMs > janitorStepMs) this.#rows = Math.max(janitorLeastRows, Math.ceil(this.#rows / 2))
+    else if (tookMs < janitorStepMs / 4) this.#rows = Math.min(janitorRows, this.#rows * 2)
+    this.#run = batch && !batch.isEnd ? { ...run, ...batch } : null
+    return 0
+  }
+
+  /** A trigger or a foreign key forbids it, a right is missing. The next run tries again. */
+  async #failed(error: unknown): Promise<number> {
+    this.#log.warn('janitor_failed', { err: error as Error })
+    const run = this.#run
+    this.#run = null
+    if (run)
+      await failRun(this.#session, run.id, messageOf(error)).catch((second: unknown) => {
+        if (endsSession(second)) throw second
+      })
+    return janitorPauseMs
+  }
+}
+
+export type KeepOptions = Pick<RunConfig, 'keepDeliveredMs' | 'keepDeadMs'>
+
+function msOrNull(ms: number): number | null {
+  return Number.isFinite(ms) ? ms : null
+}
+
+/** From the end of a run to the next, in milliseconds. */
+function pauseAfter(busyMs: number): number {
+  return Math.min(longestJanitorPauseMs, Math.max(janitorPauseMs, busyMs / janitorRunShare))
+}

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import t from 'tap'
+import { eventually } from '../fixtures/eventually.ts'
+import { Stage } from '../fixtures/stage.ts'
+
+const stage = await Stage.open(t)
+
+/** Settled callbacks of this age. */
+async function settled(status: string, days: number, count: number): Promise<void> {
+  await stage.query(
+    `insert into outbox.callback (url, status, settled_at, dead_at, rev)
+     select 'https://receiver.test/a', $1, now() - $2 * interval '1 day', case $1 when 'dead' then now() - $2 * interval '1 day' end, 1
+       from generate_series(1, $3)`,
+    [status, days, count],
+  )
+}
+
+async function count(): Promise<number> {
+  const [row] = await stage.query<{ count: number }>('select count(*)::integer as count from outbox.callback')
+  return row?.count ?? 0
+}
+
+t.test('a relay that nothing wakes deletes what is old; when it is killed, another goes on with its run', async t => {
+  await settled('delivered', 8, 30_000)
+  await settled('dead', 8, 10)
+  await settled('delivered', 6, 10)
+  const options = { 'keep-delivered': '7d', 'keep-dead': 'never' }
+  const first = await stage.relay({ name: 'first', ...options })
+  await eventually(async () => assert.ok((await count()) < 30_000))
+  first.kill('SIGKILL')
+  await first.exited
+  const second = await stage.relay({ name: 'second', ...options })
+  await eventually(async () => assert.equal(await count(), 20), { deadlineMs: 60_000 })
+  const runs = await eventually(async () => {
+    const rows = await stage.query<{ ended: boolean; deleted: string; error: string | null }>(
+      'select ended_at is not null as ended, deleted, error from outbox.janitor_run',
+    )
+    assert.ok(rows.every(row => row.ended))
+    return rows
+  })
+  t.same(runs, [{ ended: true, deleted: '30000', error: null }], 'one run, by two relays')
+  second.kill()
+  t.same(await second.exited, { code: 0, signal: null })
+})
