@@ -264,34 +264,42 @@ return encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
 comment on function outbox.message_id() is 'A new message_id, which begins with the time: a version 7 UUID.';
 
 -- Callbacks -----------------------------------------------------------------------------------------------------------
--- Columns by alignment: 8 bytes, 4, 2, then the variable ones. fillfactor 50 leaves room for the claim's HOT update.
+-- Columns by alignment: 8 bytes, 4, 2, then the variable ones; of these what the relay writes comes first, since an UPDATE writes
+-- to the log whatever lies between its first and its last changed byte. fillfactor 50 leaves room for the claim's HOT update.
 
 create table outbox.callback (
-  id               bigint generated always as identity,
-  created_at       timestamptz not null default clock_timestamp(),
-  due_at           timestamptz,
-  expires_at       timestamptz,
-  claimed_at       timestamptz,
-  settled_at       timestamptz,
-  dead_at          timestamptz,
-  claimed_epoch    bigint,
-  rev              bigint not null default 0,
-  attempts         integer not null default 0,
-  budget_from      integer not null default 0,
-  max_attempts     integer,
-  last_http_status integer,
-  lane             smallint not null generated always as (
-                     ((case when ordering_key is null then hashint8extended(id, 0) else hashtextextended(ordering_key, 0) end) & 63)::smallint
-                   ) stored,
-  message_id       uuid not null default outbox.message_id(),
-  status           text collate "C" not null default 'pending',
-  ordering_key     outbox.ordering_key,
-  dedupe_key       outbox.dedupe_key,
-  traceparent      outbox.traceparent,
-  url              outbox.url not null,
-  origin           text collate "C" not null generated always as (outbox.origin_of(url)) stored,
-  form             outbox.form not null default '{}',
-  last_error       text,
+  id                 bigint generated always as identity,
+  created_at         timestamptz not null default clock_timestamp(),
+  due_at             timestamptz,
+  expires_at         timestamptz,
+  claimed_at         timestamptz,
+  settled_at         timestamptz,
+  dead_at            timestamptz,
+  claimed_epoch      bigint,
+  rev                bigint not null default 0,
+  last_started_at    timestamptz,
+  last_finished_at   timestamptz,
+  last_epoch         bigint,
+  attempts           integer not null default 0,
+  budget_from        integer not null default 0,
+  max_attempts       integer,
+  last_http_status   integer,
+  lane               smallint not null generated always as (
+                       ((case when ordering_key is null then hashint8extended(id, 0) else hashtextextended(ordering_key, 0) end) & 63)::smallint
+                     ) stored,
+  message_id         uuid not null default outbox.message_id(),
+  status             text collate "C" not null default 'pending',
+  last_outcome       text collate "C",
+  last_relay         text,
+  last_error         text,
+  last_attempt_error text,
+  last_excerpt       text,
+  ordering_key       outbox.ordering_key,
+  dedupe_key         outbox.dedupe_key,
+  traceparent        outbox.traceparent,
+  url                outbox.url not null,
+  origin             text collate "C" not null generated always as (outbox.origin_of(url)) stored,
+  form               outbox.form not null default '{}',
   constraint callback_pkey primary key (id),
   constraint callback_status_is_known check (status in ('pending', 'claimed', 'delivered', 'dead', 'cancelled')),
   -- Without them nobody could say what became of the attempt; a dump that is restored, or an owner, could write such a row.
@@ -305,6 +313,12 @@ create table outbox.callback (
   constraint callback_due_at_is_finite check (
     due_at is null or isfinite(due_at) or rev > 0
     or outbox.refuse(format('due_at is %s', due_at), 'due_at takes a finite time; null means at once')
+  ),
+  constraint callback_last_outcome_is_known check (last_outcome in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown')),
+  -- The newest attempt of a row that goes on waiting is in outbox.attempt_log.
+  constraint callback_carries_an_attempt_once_settled check (
+    (last_started_at, last_finished_at, last_epoch, last_outcome, last_relay) is null
+    or settled_at is not null and (last_started_at, last_finished_at, last_epoch, last_outcome, last_relay) is not null
   ),
   constraint callback_budget_within_attempts check (budget_from between 0 and attempts),
   constraint callback_max_attempts_is_positive check (
@@ -342,6 +356,13 @@ comment on column outbox.callback.attempts is 'Attempts started so far; only gro
 comment on column outbox.callback.budget_from is 'Value of attempts when the row was last replayed: the retry budget counts from here.';
 comment on column outbox.callback.last_http_status is 'Status of the newest attempt''s answer; null: no answer.';
 comment on column outbox.callback.last_error is 'What went wrong with the newest attempt, or why the row is dead; null: nothing.';
+comment on column outbox.callback.last_started_at is 'When the POST of the newest attempt started, by the database''s clock; null: there was none, or it stands in outbox.attempt_log.';
+comment on column outbox.callback.last_finished_at is 'When its outcome was known; null as last_started_at.';
+comment on column outbox.callback.last_epoch is 'Epoch under which it was written down; null as last_started_at.';
+comment on column outbox.callback.last_outcome is 'How it ended, see outbox.attempt; null as last_started_at.';
+comment on column outbox.callback.last_attempt_error is 'What went wrong with it, while last_error says why the row is dead; null: nothing, or as last_started_at.';
+comment on column outbox.callback.last_excerpt is 'The beginning of its answer''s body, unless that was a 2xx.';
+comment on column outbox.callback.last_relay is 'Name of the relay that wrote it down; null as last_started_at.';
 comment on column outbox.callback.created_at is 'When the row was inserted (not when its transaction committed).';
 comment on column outbox.callback.claimed_at is 'When the newest attempt was claimed.';
 comment on column outbox.callback.settled_at is 'When the row became delivered, dead or cancelled; null: it has not.';
@@ -352,8 +373,11 @@ comment on column outbox.callback.lane is 'Which of the 64 lanes the row is in, 
 comment on column outbox.callback.origin is 'Scheme, host and port of the url in one spelling; concurrency is capped for each.';
 
 -- Attempts --------------------------------------------------------------------------------------------------------------
+-- Most callbacks are delivered at once, and a second row for that attempt would cost as much again as the record. So an attempt
+-- that settles its callback stands in the callback's own row. The log holds the others: those after which the callback went on
+-- waiting, what a relay saw of a callback that was not its own any more, and what a replay has taken from the row.
 
-create table outbox.attempt (
+create table outbox.attempt_log (
   callback_id      bigint not null,
   message_id       uuid not null,
   epoch            bigint not null,
@@ -365,11 +389,39 @@ create table outbox.attempt (
   error            text,
   response_excerpt text,
   relay            text not null,
-  constraint attempt_pkey primary key (callback_id, message_id, attempt, epoch),
-  constraint attempt_outcome_is_known check (outcome in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown'))
+  constraint attempt_log_pkey primary key (callback_id, message_id, attempt, epoch),
+  constraint attempt_log_outcome_is_known check (outcome in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown'))
 ) with (autovacuum_vacuum_insert_scale_factor = 0.1);
 
-comment on table outbox.attempt is 'One row is one POST; rows are only ever added. No foreign key: it would cost every record, and history may be deleted on its own.';
+comment on table outbox.attempt_log is 'Attempts that are not in their callback''s row; to be read through outbox.attempt. Rows are only ever added. No foreign key: it would cost every record.';
+comment on column outbox.attempt_log.callback_id is 'As in outbox.attempt.';
+comment on column outbox.attempt_log.message_id is 'As in outbox.attempt.';
+comment on column outbox.attempt_log.attempt is 'As in outbox.attempt.';
+comment on column outbox.attempt_log.epoch is 'As in outbox.attempt.';
+comment on column outbox.attempt_log.started_at is 'As in outbox.attempt.';
+comment on column outbox.attempt_log.finished_at is 'As in outbox.attempt.';
+comment on column outbox.attempt_log.outcome is 'As in outbox.attempt.';
+comment on column outbox.attempt_log.http_status is 'As in outbox.attempt.';
+comment on column outbox.attempt_log.error is 'As in outbox.attempt.';
+comment on column outbox.attempt_log.response_excerpt is 'As in outbox.attempt.';
+comment on column outbox.attempt_log.relay is 'As in outbox.attempt.';
+
+-- An attempt can be in both: its callback was locked when it was to be recorded, so it went into the log as a fact, and was
+-- recorded once the lock was gone. It shows once, as its callback has it.
+-- Ids as constants or parameters, also as `= any (...)`, reach the indexes of both; a join on callback_id reads both to their end.
+create view outbox.attempt as
+select c.id as callback_id, c.message_id, c.attempts as attempt, c.last_started_at as started_at, c.last_finished_at as finished_at,
+       c.last_outcome as outcome, c.last_http_status as http_status, c.last_attempt_error as error, c.last_excerpt as response_excerpt,
+       c.last_relay as relay, c.last_epoch as epoch
+  from outbox.callback c
+ where c.last_started_at is not null
+union all
+select l.callback_id, l.message_id, l.attempt, l.started_at, l.finished_at, l.outcome, l.http_status, l.error, l.response_excerpt, l.relay, l.epoch
+  from outbox.attempt_log l
+ where not exists (select from outbox.callback c
+                    where c.id = l.callback_id and c.message_id = l.message_id and c.attempts = l.attempt and c.last_epoch = l.epoch);
+
+comment on view outbox.attempt is 'One row is one POST. A join on callback_id reads all of it: give ids by = or = any (...), or ask in a lateral subquery.';
 comment on column outbox.attempt.callback_id is 'The callback that was sent.';
 comment on column outbox.attempt.message_id is 'The callback''s message_id: it tells the rows of an id that was given twice (TRUNCATE ... RESTART IDENTITY, a failover).';
 comment on column outbox.attempt.attempt is '1 for the first attempt; sent as webhook-attempt.';
@@ -379,7 +431,7 @@ comment on column outbox.attempt.finished_at is 'When its outcome was known, by 
 comment on column outbox.attempt.outcome is 'delivered: a 2xx was seen. rejected: the receiver said never again. failed: answered, but not with 2xx. not_sent: provably no byte left. unknown: it may have arrived (timeout, reset, relay died).';
 comment on column outbox.attempt.http_status is 'Status of the answer; null: no answer.';
 comment on column outbox.attempt.error is 'What went wrong; null: nothing.';
-comment on column outbox.attempt.response_excerpt is 'The beginning of the answer''s body.';
+comment on column outbox.attempt.response_excerpt is 'The beginning of the answer''s body; null: it was empty, or a 2xx.';
 comment on column outbox.attempt.relay is 'Name of the relay that made the attempt, or that recorded it for a dead one.';
 
 -- Ownership ---------------------------------------------------------------------------------------------------------------
@@ -568,7 +620,10 @@ begin
     when new.last_error is distinct from old.last_error then 'last_error'
     when new.claimed_epoch is distinct from old.claimed_epoch then 'claimed_epoch'
     when (new.created_at, new.claimed_at, new.settled_at, new.dead_at) is distinct from
-         (old.created_at, old.claimed_at, old.settled_at, old.dead_at) then 'the history' end;
+         (old.created_at, old.claimed_at, old.settled_at, old.dead_at)
+      or (new.last_started_at, new.last_finished_at, new.last_epoch, new.last_outcome, new.last_attempt_error, new.last_excerpt, new.last_relay) is distinct from
+         (old.last_started_at, old.last_finished_at, old.last_epoch, old.last_outcome, old.last_attempt_error, old.last_excerpt, old.last_relay)
+      then 'the history' end;
   if frozen is not null then
     raise exception using errcode = 'check_violation',
       message = format('%s of callback %s cannot be changed; nothing was changed', frozen, old.id),
@@ -609,6 +664,30 @@ comment on function outbox.operator_change() is 'Validates and completes an UPDA
 create trigger operator_change before update on outbox.callback for each row
   when (old.rev = new.rev) execute function outbox.operator_change();
 
+-- SECURITY DEFINER, since an operator could write what he likes into the history if he could insert there.
+create function outbox.save_attempt() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into outbox.attempt_log (callback_id, message_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
+  values (old.id, old.message_id, old.attempts, old.last_epoch, old.last_started_at, old.last_finished_at, old.last_outcome,
+          old.last_http_status, old.last_attempt_error, old.last_excerpt, old.last_relay)
+      on conflict do nothing;
+  new.last_started_at := null;
+  new.last_finished_at := null;
+  new.last_epoch := null;
+  new.last_outcome := null;
+  new.last_attempt_error := null;
+  new.last_excerpt := null;
+  new.last_relay := null;
+  return new;
+end
+$$;
+comment on function outbox.save_attempt() is 'At a replay: moves the attempt in the row into outbox.attempt_log, since the row will have another.';
+
+-- Triggers run in the order of their names, so operator_change has let this pass.
+create trigger save_attempt before update on outbox.callback for each row
+  when (old.rev = new.rev and old.last_started_at is not null and new.status = 'pending') execute function outbox.save_attempt();
+
 create function outbox.refuse_delete() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -639,7 +718,7 @@ begin
   if purge.id is not null then
     delete from outbox.callback c where c.id = purge.id;
     if found then
-      delete from outbox.attempt a where a.callback_id = purge.id;
+      delete from outbox.attempt_log a where a.callback_id = purge.id;
       purged := 1;
     end if;
   end if;
@@ -662,7 +741,7 @@ begin
     ), gone as (
       delete from outbox.callback c where c.id = any (array(select o.id from old o)) returning c.id
     ), forgotten as (
-      delete from outbox.attempt a where a.callback_id = any (array(select g.id from gone g))
+      delete from outbox.attempt_log a where a.callback_id = any (array(select g.id from gone g))
     )
     select count(*) into deleted from gone;
     purged := purged + deleted;
@@ -755,10 +834,10 @@ comment on function outbox.job_execution_changed(text, bigint, bigint, text, tex
 -- The least each needs. No role below can create, alter or drop anything. `ringback migrate` runs this part each time, since
 -- a restore may have lost it, and `ringback doctor` reads it: GRANT and REVOKE alone, each object by its name.
 
-revoke all on outbox.callback, outbox.attempt, outbox.lane, outbox.relay, outbox.hold, outbox.janitor_run from public;
+revoke all on outbox.callback, outbox.attempt, outbox.attempt_log, outbox.lane, outbox.relay, outbox.hold, outbox.janitor_run from public;
 -- For triggers, for other functions or for a role.
 revoke execute on function
-  outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.operator_change(), outbox.refuse_delete(),
+  outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.operator_change(), outbox.save_attempt(), outbox.refuse_delete(),
   outbox.purge(timestamptz, timestamptz, bigint, bigint), outbox.code_of(text, text, text[], integer[]), outbox.required(text, bigint),
   outbox.execution_form(bigint, bigint, integer, text), outbox.write_callback(text, text, json), outbox.flow_modified(text, bigint, text),
   outbox.flow_execution_changed(text, bigint, bigint, text, text), outbox.job_execution_changed(text, bigint, bigint, text, text) from public;
@@ -779,9 +858,10 @@ grant select (id, message_id, created_at) on outbox.callback to outbox_producer;
 
 grant select on outbox.callback, outbox.attempt, outbox.lane, outbox.relay, outbox.hold, outbox.janitor_run to outbox_relay, outbox_operator, outbox_reader;
 
-grant update (status, attempts, claimed_at, claimed_epoch, rev, due_at, settled_at, dead_at, last_http_status, last_error) on outbox.callback to outbox_relay;
+grant update (status, attempts, claimed_at, claimed_epoch, rev, due_at, settled_at, dead_at, last_http_status, last_error, last_started_at,
+  last_finished_at, last_epoch, last_outcome, last_attempt_error, last_excerpt, last_relay) on outbox.callback to outbox_relay;
 grant delete on outbox.callback to outbox_relay;
-grant insert, delete on outbox.attempt to outbox_relay;
+grant select (callback_id), insert, delete on outbox.attempt_log to outbox_relay;
 grant update on outbox.lane to outbox_relay;
 grant insert, update, delete on outbox.relay to outbox_relay;
 grant insert on outbox.hold to outbox_relay;

@@ -28,7 +28,7 @@ export interface OwnedLane {
   readonly epoch: string
 }
 
-/** One attempt's name: the row, its number, and the epoch under which it was claimed. Primary key of `outbox.attempt`. */
+/** One attempt's name: the row, its number, and the epoch under which it was claimed. */
 export interface AttemptKey {
   readonly id: string
   /** Tells the row from another that was given the same id (a failover, TRUNCATE ... RESTART IDENTITY). */

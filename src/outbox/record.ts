@@ -3,8 +3,9 @@ import type { Session, Statement } from './session.ts'
 import { isRow } from './sql.ts'
 
 /**
- * Two facts of each attempt, which may come apart: what was seen is written down in any case, and the row is changed if it is
- * still this attempt's. ON CONFLICT and the fence make the statement idempotent: when its reply was lost it is sent again.
+ * Two facts of each attempt, which may come apart: the row is changed if it is still this attempt's, and what was seen is
+ * written down in any case. It stands in the row that it settles, else in the log (`outbox.attempt` shows both). ON CONFLICT
+ * and the fence make the statement idempotent: when its reply was lost it is sent again.
  *
  * Arrays and not one JSON document, which PostgreSQL takes a sixth longer to read for 200 attempts.
  */
@@ -22,26 +23,40 @@ const recordStatement: Statement = {
     ), free as materialized (
       -- The fence: claimed by this very attempt. A 2xx also settles a row that an heir has released and nobody has claimed since.
       -- All of r is carried along: joined to r once more, two hundred attempts would be compared with one another.
-      select r.*
+      select r.*, r.status <> 'pending' as settles
         from r join ${schema}.callback c on ${isRow('r.id')}
        where c.attempts = r.attempt and c.claimed_epoch = r.epoch and c.message_id = r.message_id
          and (c.status = 'claimed' or c.status = 'pending' and r.status = 'delivered')
          for no key update of c skip locked
-    ), written as (
-      -- Not where a failover has lost the row and given its id, even its epoch, to another, as message_id tells: the attempt
-      -- would stand in the other's history, in the place of its own.
-      insert into ${schema}.attempt (callback_id, message_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
+    ), logged as (
+      insert into ${schema}.attempt_log (callback_id, message_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
       select id, message_id, attempt, written_epoch, clock_timestamp() - started_ms * interval '1 ms', clock_timestamp() - finished_ms * interval '1 ms',
              outcome, http_status, error, excerpt, $16
         from r
-       where id in (select id from free) or not exists (select from ${schema}.callback c where ${isRow('r.id')} and c.message_id <> r.message_id)
+       where case when id in (select id from free) then status = 'pending'
+                  -- What an heir had to assume comes with its row or not at all.
+                  else written_epoch = epoch and not exists (
+                         select from ${schema}.callback c
+                          where ${isRow('r.id')}
+                            -- A failover has lost the row and given its id, even its epoch, to another, as message_id tells: the
+                            -- attempt would stand in the other's history, in the place of its own.
+                            and (c.message_id <> r.message_id
+                              -- Recorded before, and the reply was lost.
+                              or c.attempts = r.attempt and c.last_epoch = r.written_epoch)) end
           on conflict do nothing
     ), done as (
       update ${schema}.callback c
          set status = free.status, rev = c.rev + 1, last_http_status = free.http_status, last_error = free.reason,
-             due_at = case free.status when 'pending' then least(clock_timestamp() + free.retry_ms * interval '1 ms', c.expires_at) end,
-             settled_at = case free.status when 'pending' then null else clock_timestamp() end,
-             dead_at = case free.status when 'dead' then clock_timestamp() end
+             due_at = case when not settles then least(clock_timestamp() + free.retry_ms * interval '1 ms', c.expires_at) end,
+             settled_at = case when settles then clock_timestamp() end,
+             dead_at = case free.status when 'dead' then clock_timestamp() end,
+             last_started_at = case when settles then clock_timestamp() - started_ms * interval '1 ms' end,
+             last_finished_at = case when settles then clock_timestamp() - finished_ms * interval '1 ms' end,
+             last_epoch = case when settles then written_epoch end,
+             last_outcome = case when settles then outcome end,
+             last_attempt_error = case when settles then error end,
+             last_excerpt = case when settles then excerpt end,
+             last_relay = case when settles then $16 end
         from free
        where ${isRow('free.id')}
       returning c.id, c.url, free.holds_url

@@ -18,6 +18,9 @@ export interface Tables {
     dead_at: ReadOnly<Date | null>
     claimed_epoch: ReadOnly<string | null>
     rev: ReadOnly<string>
+    last_started_at: ReadOnly<Date | null>
+    last_finished_at: ReadOnly<Date | null>
+    last_epoch: ReadOnly<string | null>
     attempts: ReadOnly<number>
     budget_from: ReadOnly<number>
     max_attempts: number | null
@@ -33,7 +36,12 @@ export interface Tables {
     /** pg parses json, which rounds long numbers and moves fields: to read it as written, select `form::text`. */
     form: ColumnType<unknown, string | undefined, string>
     last_error: ReadOnly<string | null>
+    last_outcome: ReadOnly<OutcomeKind | null>
+    last_attempt_error: ReadOnly<string | null>
+    last_excerpt: ReadOnly<string | null>
+    last_relay: ReadOnly<string | null>
   }
+  /** A view. */
   attempt: {
     callback_id: ReadOnly<string>
     message_id: ReadOnly<string>

@@ -13,7 +13,7 @@ export interface Index {
 
 /** What the schema itself puts on its tables. A test holds this list against a freshly migrated database. */
 export const ownIndexes: readonly string[] = [
-  'attempt_pkey',
+  'attempt_log_pkey',
   'callback_dead',
   'callback_dedupe_key',
   'callback_due',

@@ -13,6 +13,7 @@ export interface Act {
 export const ownTriggers: readonly string[] = [
   'callback.operator_change',
   'callback.refuse_delete',
+  'callback.save_attempt',
   'callback.wake',
   'hold.wake',
 ]
