@@ -124,8 +124,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#bodyBytes === 0) this.#withholdInner()
-    this.#excerpt.add(chunk)
+    if (this.#status !== null && this.#status > 299) this.#keep(chunk)
     this.#bodyBytes += chunk.length
     if (this.#bodyBytes > maxAnswerBytes) this.stop(new Stopped('', 'the body is longer than is read'))
   }
@@ -146,6 +145,12 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     if (leftMs <= answerBodyMs) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(stopBody, answerBodyMs, this)
+  }
+
+  /** What a receiver says that took the callback tells nobody anything, and would make every row wider. */
+  #keep(chunk: Buffer): void {
+    if (this.#bodyBytes === 0) this.#withholdInner()
+    this.#excerpt.add(chunk)
   }
 
   #withholdInner(): void {

@@ -123,7 +123,7 @@ t.test('a 100 Continue that nobody asked for is read over, wherever the packets 
   for (const answer of [CONTINUE + ACCEPTED, CONTINUE.repeat(3) + ACCEPTED])
     for (const cut of cutsOf(answer)) {
       const outcome = await outcomeOf(answer.slice(0, cut), answer.slice(cut))
-      t.match(outcome, { kind: 'delivered', httpStatus: 202, responseExcerpt: 'ok' }, `cut at ${cut}`)
+      t.match(outcome, { kind: 'delivered', httpStatus: 202 }, `cut at ${cut}`)
     }
 })
 
@@ -142,7 +142,7 @@ t.test('a 100 Continue ends no reuse', async t => {
 t.test('every 1xx but 101 is read over, with whatever headers, in one packet a byte', async t => {
   const outcomeOf = await answering(t)
   const answer = `HTTP/1.1 103 Hints\r\nlink: </a>\r\n\r\n${CONTINUE}HTTP/1.1 102\nx : y\n\nHTTP/1.1 199 \r\n\r\n${ACCEPTED}`
-  t.match(await outcomeOf(...answer), { kind: 'delivered', httpStatus: 202, responseExcerpt: 'ok' })
+  t.match(await outcomeOf(...answer), { kind: 'delivered', httpStatus: 202 })
 })
 
 t.test('a 101 that nobody asked for is a fault, and the reason says so', async t => {
@@ -172,7 +172,7 @@ t.test('odd heads are read alike, wherever the packets end', async t => {
 t.test('a length that is right, of two, or next to chunked, does not keep the body from being read', async t => {
   const outcomeOf = await answering(t)
   const excerptOf = async (headers: string, body: string): Promise<string | null> =>
-    (await outcomeOf(`HTTP/1.1 200 OK\r\n${headers}\r\n${body}`)).responseExcerpt
+    (await outcomeOf(`HTTP/1.1 500 Oops\r\n${headers}\r\n${body}`)).responseExcerpt
   t.equal(await excerptOf('content-length: 2\r\ncontent-length: 2\r\n', 'okHTTP/1.1'), 'ok')
   t.equal(await excerptOf('content-length: 9\r\ntransfer-encoding: chunked\r\n', '2\r\nok\r\n0\r\n\r\nmore'), 'ok')
   t.equal(await excerptOf('content-length : 2\r\n', 'okHTTP/1.1'), 'ok')

@@ -91,7 +91,7 @@ t.test('a receiver that closes after each answer gets a connection for each', as
     line.socket.end('HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nbye')
   })
   const { post } = stage(t)
-  for (let n = 0; n < 3; n++) t.match(await post(server.url), { kind: 'delivered', responseExcerpt: 'bye' })
+  for (let n = 0; n < 3; n++) t.equal((await post(server.url)).kind, 'delivered')
   t.equal(server.lines.length, 3)
   await server.quiet()
 })

@@ -1,6 +1,6 @@
 import type { Row } from './database.ts'
 
-/** What the trigger for operators makes of an UPDATE of a row that is not claimed: see `operator_change` in schema.sql. */
+/** What the trigger for operators makes of an UPDATE of a row that is not claimed: see `operator_change` and `save_attempt` in schema.sql. */
 
 /** `set status = 'cancelled'`, of a pending row. */
 export function cancelled(now: number): Partial<Row> {
@@ -10,8 +10,15 @@ export function cancelled(now: number): Partial<Row> {
 /** `set status = 'pending'`, of a settled row. */
 export function replayed({ attempts, expiresAt }: Row, now: number): Partial<Row> {
   const isExpired = expiresAt !== null && expiresAt <= now
-  const fresh = { status: 'pending', dueAt: now, settledAt: null, budgetFrom: attempts, claimedEpoch: null } as const
-  return isExpired ? { ...fresh, expiresAt: null } : fresh
+  return {
+    status: 'pending',
+    dueAt: now,
+    settledAt: null,
+    budgetFrom: attempts,
+    claimedEpoch: null,
+    last: null,
+    ...(isExpired ? { expiresAt: null } : {}),
+  }
 }
 
 /** `set url = ...` or `set form = ...`, of a pending row. */

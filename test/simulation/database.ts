@@ -24,6 +24,8 @@ export interface Row {
   claimedEpoch: number | null
   settledAt: number | null
   lastError: string | null
+  /** Its newest attempt, if that settled it. */
+  last: AttemptRecord | null
   /** The open transaction that has locked it. */
   lockedBy: object | null
 }
@@ -56,6 +58,10 @@ export interface RelayRecord {
   renewals: number
 }
 
+function keyOf({ callbackId, messageId, attempt, epoch }: AttemptRecord): string {
+  return `${callbackId} ${messageId} ${attempt} ${epoch}`
+}
+
 /** As `new URL()` has it; a lone scheme is everything of that scheme. */
 function placeOf(url: string): { readonly origin: string; readonly rest: string } {
   if (/^https?:\/\/$/i.test(url)) return { origin: url.toLowerCase().slice(0, -2), rest: '/' }
@@ -85,7 +91,8 @@ function isUnder(url: string, prefix: string, isExact: boolean): boolean {
 /** What has been committed, and who has locked what. Open transactions keep what they have written to themselves. */
 export class Database {
   readonly rows = new Map<number, Row>()
-  readonly attempts = new Map<string, AttemptRecord>()
+  /** `outbox.attempt_log`, by its key. */
+  readonly #log = new Map<string, AttemptRecord>()
   readonly lanes: Lane[] = Array.from({ length: 64 }, () => ({ epoch: 0, owner: null, sharedBy: new Set<object>() }))
   readonly relays = new Map<string, RelayRecord>()
   /** What is on hold, and whether that URL alone is. */
@@ -130,6 +137,30 @@ export class Database {
   commit(row: Row): void {
     this.rows.set(row.id, row)
     if (this.flaws.losesLateCommits && row.id < this.readUpTo) this.lost.add(row.id)
+  }
+
+  /** An UPDATE of an operator. As the trigger has it, what a replay takes from the row goes into the log. */
+  change(row: Row, values: Partial<Row>): void {
+    if (values.last === null && row.last) this.log(row.last)
+    Object.assign(row, values)
+  }
+
+  /** ON CONFLICT DO NOTHING. */
+  log(attempt: AttemptRecord): void {
+    const key = keyOf(attempt)
+    if (!this.#log.has(key)) this.#log.set(key, attempt)
+  }
+
+  /** Keys of `outbox.attempt_log`. */
+  get logged(): string[] {
+    return [...this.#log.keys()].sort()
+  }
+
+  /** `outbox.attempt`. */
+  get attempts(): AttemptRecord[] {
+    const all = new Map(this.#log)
+    for (const { last } of this.rows.values()) if (last) all.set(keyOf(last), last)
+    return [...all.values()]
   }
 
   /** Unsettled rows by id. */

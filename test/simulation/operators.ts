@@ -92,7 +92,7 @@ export class Operators {
   }
 
   #commit(row: Row, { values, act }: Change): void {
-    Object.assign(row, values)
+    this.#db.change(row, values)
     if (values.form !== undefined) this.#written[row.id - 1]?.bodies.push(encodeForm(values.form))
     if (act !== null) this.acts.push({ messageId: row.messageId, act, attempts: row.attempts })
     this.trace?.(`operator: ${act ?? 'amend'} ${row.id} ${JSON.stringify(values)}`)

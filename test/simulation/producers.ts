@@ -102,6 +102,7 @@ export class Producers {
       claimedEpoch: null,
       settledAt: null,
       lastError: null,
+      last: null,
       lockedBy: null,
     }
     const { messageId } = row

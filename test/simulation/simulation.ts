@@ -120,7 +120,7 @@ function judge({ timeline, db, producers, operators, receivers }: World): Run {
     acts: operators.acts,
     arrivals: receivers.arrivals,
     callbacks: [...db.rows.values()].map(row => ({ ...row, id: String(row.id) })),
-    attempts: [...db.attempts.values()],
+    attempts: db.attempts,
   }
   const verdict = check(history, { drained: true })
   const { strays } = receivers

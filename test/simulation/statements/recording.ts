@@ -1,5 +1,5 @@
 import type { OutcomeKind } from '../../../src/model.ts'
-import { type Database, isSamePlace, type Row } from '../database.ts'
+import { type AttemptRecord, type Database, isSamePlace, type Row } from '../database.ts'
 import { type Answer, atOnce, pauseOnServer } from './statement.ts'
 
 interface Recorded {
@@ -22,8 +22,8 @@ export function* record(db: Database, values: readonly unknown[]): Answer {
   const wanted = recordedOf(values)
   const seen = wanted.filter(each => isFenced(db, each))
   yield pauseOnServer
-  for (const each of wanted) if (!isOfAnother(db, each)) writeDown(db, each)
   const done = seen.filter(each => db.rows.get(each.id)?.lockedBy === null && isFenced(db, each))
+  for (const each of wanted) if (!done.includes(each) && isFact(db, each)) log(db, each)
   for (const each of done) {
     const row = db.rows.get(each.id)!
     become(db, row, each)
@@ -53,10 +53,14 @@ function recordedOf(values: readonly unknown[]): Recorded[] {
   }))
 }
 
-/** Its id was given to another row after a failover. */
-function isOfAnother(db: Database, { id, messageId }: Recorded): boolean {
+/**
+ * Of a row that it does not change: what an heir had to assume is none; nor is what was recorded before; nor what concerns
+ * another row, to which a failover has given the id.
+ */
+function isFact(db: Database, { id, messageId, attempt, epoch, writtenEpoch }: Recorded): boolean {
   const row = db.rows.get(id)
-  return row !== undefined && row.messageId !== messageId
+  if (writtenEpoch !== epoch || (row && row.messageId !== messageId)) return false
+  return row?.attempts !== attempt || row.last?.epoch !== writtenEpoch
 }
 
 function isFenced(db: Database, { id, messageId, attempt, epoch, status }: Recorded): boolean {
@@ -67,21 +71,27 @@ function isFenced(db: Database, { id, messageId, attempt, epoch, status }: Recor
   return row.status === 'claimed' || (row.status === 'pending' && status === 'delivered')
 }
 
-/** ON CONFLICT DO NOTHING. */
-function writeDown(db: Database, each: Recorded): void {
-  const name = `${each.id} ${each.messageId} ${each.attempt} ${each.writtenEpoch}`
-  if (db.attempts.has(name) || (db.flaws.forgetsRecords && each.id % 5 === 0)) return
-  const [startedAt, finishedAt] = [db.now - each.startedMs, db.now - each.finishedMs]
-  const { id, messageId, attempt, writtenEpoch: epoch, outcome, httpStatus } = each
-  db.attempts.set(name, { callbackId: id, messageId, attempt, epoch, startedAt, finishedAt, outcome, httpStatus })
+function log(db: Database, each: Recorded): void {
+  const attempt = attemptOf(db, each)
+  if (attempt) db.log(attempt)
 }
 
-function become(db: Database, row: Row, { status, retryMs, reason }: Recorded): void {
+function attemptOf(db: Database, each: Recorded): AttemptRecord | null {
+  if (db.flaws.forgetsRecords && each.id % 5 === 0) return null
+  const [startedAt, finishedAt] = [db.now - each.startedMs, db.now - each.finishedMs]
+  const { id, messageId, attempt, writtenEpoch: epoch, outcome, httpStatus } = each
+  return { callbackId: id, messageId, attempt, epoch, startedAt, finishedAt, outcome, httpStatus }
+}
+
+function become(db: Database, row: Row, each: Recorded): void {
+  const { status, retryMs, reason } = each
   const isAgain = status === 'pending' || (db.flaws.forgetsSettling === true && row.id % 7 === 0 && row.attempts === 1)
   row.status = isAgain ? 'pending' : status
   row.lastError = reason
   row.dueAt = isAgain ? Math.min(db.now + (retryMs ?? 0), row.expiresAt ?? Infinity) : null
   row.settledAt = isAgain ? null : db.now
+  if (isAgain) log(db, each)
+  else row.last = attemptOf(db, each)
 }
 
 export const look = atOnce((db, values) => {

@@ -76,7 +76,7 @@ export class ProducersAndOperators {
     const values = this.#dice.chance(0.5) ? await this.#changed(this.#other, row) : null
     if (values) isSilent(db, token)
     else await this.#other.query('select from outbox.callback where id = $1 for update', [row.id])
-    this.#open = { token, row, commit: () => Object.assign(row, values) }
+    this.#open = { token, row, commit: () => db.change(row, values ?? {}) }
   }
 
   /** Ends the transaction that is open. */
@@ -93,7 +93,8 @@ export class ProducersAndOperators {
 
   async #change(): Promise<void> {
     const row = this.#anyRow()
-    if (row?.lockedBy === null) Object.assign(row, await this.#changed(this.#twins.stage.database.client, row))
+    const { db, stage } = this.#twins
+    if (row?.lockedBy === null) db.change(row, (await this.#changed(stage.database.client, row)) ?? {})
   }
 
   /** Replays, cancels or amends a row in PostgreSQL. @returns what that makes of it; null: it is claimed, nothing was done. */

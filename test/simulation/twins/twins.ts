@@ -47,7 +47,9 @@ export class Twins {
     const sessions = await Promise.all(Array.from({ length: relays }, () => stage.another()))
     for (const session of sessions) await session.run(`set time zone 'UTC'`)
     const begin = async (flaws: Flaws = {}): Promise<Twins> => {
-      await stage.query('truncate outbox.callback, outbox.attempt, outbox.hold, outbox.relay restart identity cascade')
+      await stage.query(
+        'truncate outbox.callback, outbox.attempt_log, outbox.hold, outbox.relay restart identity cascade',
+      )
       await stage.query('update outbox.lane set epoch = 0, owner = null')
       for (const session of sessions) await session.run('select pg_advisory_unlock_all()')
       return new Twins(stage, sessions, flaws)
@@ -127,7 +129,7 @@ function shown(value: unknown): string {
   return JSON.stringify(value) ?? 'nothing'
 }
 
-type StoredRow = Omit<Row, 'lockedBy' | 'createdAt'>
+type StoredRow = Omit<Row, 'lockedBy' | 'createdAt' | 'last'>
 
 interface StoredRelay {
   readonly name: string
@@ -139,6 +141,7 @@ interface StoredRelay {
 interface Stored {
   readonly callbacks: readonly StoredRow[]
   readonly attempts: readonly AttemptRecord[]
+  readonly logged: readonly string[]
   readonly lanes: readonly Pick<Lane, 'epoch' | 'owner'>[]
   readonly relays: readonly Omit<StoredRelay, 'incarnation'>[]
   readonly holds: readonly string[]
@@ -160,6 +163,9 @@ async function stored(stage: Stage): Promise<{ readonly shown: Stored; readonly 
     select callback_id::integer as "callbackId", message_id as "messageId", attempt, epoch::integer, ${ms('started_at')} as "startedAt",
            ${ms('finished_at')} as "finishedAt", outcome, http_status as "httpStatus"
       from outbox.attempt order by callback_id, attempt, epoch`)
+  const log = await stage.query<{ key: string }>(
+    `select concat_ws(' ', callback_id, message_id, attempt, epoch) as key from outbox.attempt_log`,
+  )
   const lanes = await stage.query<Lane>('select epoch::integer, owner from outbox.lane order by id')
   const relays = await stage.query<StoredRelay>(
     `select name, incarnation, renewals::integer, ${ms('lease')} as "leaseMs" from outbox.relay order by name`,
@@ -171,6 +177,7 @@ async function stored(stage: Stage): Promise<{ readonly shown: Stored; readonly 
     shown: {
       callbacks: callbacks.map(storedRow),
       attempts,
+      logged: log.map(({ key }) => key).sort(),
       lanes,
       relays: relays.map(storedRelay),
       holds: holds.map(({ prefix }) => prefix).sort(),
@@ -180,10 +187,11 @@ async function stored(stage: Stage): Promise<{ readonly shown: Stored; readonly 
 }
 
 function storedInModel(db: Database): Stored {
-  const attempts = [...db.attempts.values()]
+  const { attempts, logged } = db
   return {
     callbacks: [...db.rows.values()].sort((a, b) => a.id - b.id).map(storedRow),
     attempts: attempts.sort((a, b) => a.callbackId - b.callbackId || a.attempt - b.attempt || a.epoch - b.epoch),
+    logged,
     lanes: db.lanes.map(({ epoch, owner }) => ({ epoch, owner })),
     relays: [...db.relays].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, relay]) => storedRelay({ ...relay, name })),
     holds: [...db.holds].map(([prefix, { isExact }]) => prefix + (isExact ? ' exact' : '')).sort(),
@@ -191,7 +199,7 @@ function storedInModel(db: Database): Stored {
 }
 
 function storedRow(row: Row): StoredRow {
-  const { lockedBy, createdAt, ...rest } = row
+  const { lockedBy, createdAt, last, ...rest } = row
   return rest
 }
 
