@@ -120,7 +120,7 @@ const batchStatement: Statement = {
     ), gone as (
       delete from ${schema}.callback c using free where ${isRow('free.id')} returning c.id
     ), forgotten as (
-      delete from ${schema}.attempt a where a.callback_id = any (array(select id from gone))
+      delete from ${schema}.attempt_log a where a.callback_id = any (array(select id from gone))
     ), counted as materialized (
       select (select count(*)::integer from walked) as walked, (select count(*)::integer from gone) as deleted
     )

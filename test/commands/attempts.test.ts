@@ -20,7 +20,7 @@ function made(id: string, rows: readonly (readonly unknown[])[]) {
   return Promise.all(
     rows.map(row =>
       client.query(
-        `insert into outbox.attempt (callback_id, message_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
+        `insert into outbox.attempt_log (callback_id, message_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
          values ($1, coalesce((select message_id from outbox.callback where id = $1), gen_random_uuid()), $2, $3, $4::timestamptz, $4::timestamptz + $5::interval, $6, $7, $8, $9, $10)`,
         [id, ...row],
       ),

@@ -7,7 +7,7 @@ const env = { DATABASE_URL: url, PGOPTIONS: '-c role=outbox_operator' }
 const purge = (...argv: string[]) => ringback(['purge', ...argv], env)
 const deleted = (count: string) => ({ code: 0, out: `${count} deleted\n`, err: '' })
 
-t.beforeEach(() => client.query('truncate outbox.callback, outbox.attempt restart identity'))
+t.beforeEach(() => client.query('truncate outbox.callback, outbox.attempt_log restart identity'))
 
 /** @param days since it was settled; null: it is not. */
 async function insert(status: string, days: number | null, count = 1): Promise<void> {
@@ -66,12 +66,12 @@ t.test('more than one transaction holds', async t => {
 t.test('one, whatever its age, with its attempts', async t => {
   await fill()
   await client.query(`
-    insert into outbox.attempt (callback_id, message_id, attempt, epoch, outcome, started_at, finished_at, relay)
+    insert into outbox.attempt_log (callback_id, message_id, attempt, epoch, outcome, started_at, finished_at, relay)
     select id, message_id, 1, 1, 'delivered', now(), now(), 'a' from outbox.callback where id = 5`)
   t.same(await purge('--id', '5', '--dry-run'), { code: 0, out: 'would delete 1 callback\n', err: '' })
   t.same(await purge('--id', '5'), deleted('1 callback'))
   t.equal(await left(), '1 2 3 4 6')
-  t.equal((await client.query('select from outbox.attempt')).rowCount, 0)
+  t.equal((await client.query('select from outbox.attempt_log')).rowCount, 0)
 })
 
 t.test('one that cannot be deleted ends with 1, and says what to do', async t => {

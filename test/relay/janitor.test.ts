@@ -15,7 +15,7 @@ const never = Number.POSITIVE_INFINITY
 const monthAndQuarter = { keepDeliveredMs: 30 * day, keepDeadMs: 90 * day }
 
 t.beforeEach(async () => {
-  await stage.query('truncate outbox.callback, outbox.attempt, outbox.janitor_run restart identity')
+  await stage.query('truncate outbox.callback, outbox.attempt_log, outbox.janitor_run restart identity')
   await stage.session.run('select pg_advisory_unlock_all()')
 })
 
@@ -50,7 +50,7 @@ async function write(status: string, days: number | null, count = 1): Promise<st
               case $1 when 'dead' then now() - $2 * interval '1 day' end, 2 from generate_series(1, $3)
        returning id, message_id
      ), attempts as (
-       insert into outbox.attempt (callback_id, message_id, attempt, epoch, outcome, started_at, finished_at, relay)
+       insert into outbox.attempt_log (callback_id, message_id, attempt, epoch, outcome, started_at, finished_at, relay)
        select id, message_id, attempt, 1, 'failed', now(), now(), 'a' from written, generate_series(1, 2) attempt
      )
      select max(id) as id from written`,
@@ -62,7 +62,7 @@ async function write(status: string, days: number | null, count = 1): Promise<st
 /** Status and age in days of each callback that is left. Each must have its attempts, and no others may be there. */
 async function left(): Promise<string[]> {
   const odd = await stage.query(
-    `select from outbox.attempt a full join outbox.callback c on c.id = a.callback_id and c.message_id = a.message_id
+    `select from outbox.attempt_log a full join outbox.callback c on c.id = a.callback_id and c.message_id = a.message_id
       where a.callback_id is null or c.id is null`,
   )
   assert.equal(odd.length, 0, 'callbacks without attempts, or attempts without callbacks')

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 
 /**
- * All that a schema is made of, a line each and sorted: relations, columns, constraints, indexes, triggers, functions,
+ * All that a schema is made of, a line each and sorted: relations, what views show, columns, constraints, indexes, triggers, functions,
  * domains, comments and grants. Without the books of the migration.
  */
 export async function catalog(client: pg.Client, schema: string): Promise<string[]> {
@@ -18,6 +18,8 @@ const text = `
     select format('schema %s', nspacl) as line from home
     union all
     select format('relation %s %s %s %s %s', relkind, relname, relpersistence, reloptions, relacl) from relation
+    union all
+    select format('view %s as %s', relname, pg_get_viewdef(oid)) from relation where relkind = 'v'
     union all
     select format('column %s.%s %s %s null %s identity "%s" generated "%s" default %s collation %s acl %s', relname, attname, attnum,
                   format_type(atttypid, atttypmod), not attnotnull, attidentity, attgenerated, pg_get_expr(adbin, adrelid),

@@ -3,7 +3,7 @@ import type pg from 'pg'
 import t from 'tap'
 import { testDatabase } from '../fixtures/database.ts'
 import { asRole, sqlFile } from './roles.ts'
-import { read, readAll, record, write, writeAs } from './rows.ts'
+import { claim, read, readAll, record, write, writeAs } from './rows.ts'
 
 const { client, connect } = await testDatabase(t)
 
@@ -31,7 +31,7 @@ async function theOne(status: 'pending' | 'dead'): Promise<string> {
 async function attempts(...rows: [id: string, attempt: number, epoch: number, outcome: string][]): Promise<void> {
   for (const row of rows) {
     await client.query(
-      `insert into outbox.attempt (callback_id, message_id, attempt, epoch, outcome, started_at, finished_at, relay, http_status, response_excerpt)
+      `insert into outbox.attempt_log (callback_id, message_id, attempt, epoch, outcome, started_at, finished_at, relay, http_status, response_excerpt)
        values ($1, coalesce((select message_id from outbox.callback where id = $1), gen_random_uuid()), $2, $3, $4,
                clock_timestamp() - interval '2 s', clock_timestamp(), 'relay-1', 500, format('excerpt %s%s', $2::integer, $3::bigint))`,
       row,
@@ -155,21 +155,30 @@ const cookbook: Record<string, (t: Tap) => Promise<void>> = {
   },
 
   async 'why_is_it_dead.sql'(t) {
-    const old = await writeAs(client, 'dead')
-    await age(old, '2026-01-31')
+    const expired = [await write(client), await write(client)]
+    await client.query(
+      `update outbox.callback set status = 'dead', last_error = 'expired', settled_at = now(), dead_at = now(), rev = rev + 1`,
+    )
+    await attempts([expired[0] ?? '', 1, 1, 'unknown'], [expired[0] ?? '', 2, 1, 'not_sent'])
+    await age(expired[0] ?? '', '2026-01-31')
+    await age(expired[1] ?? '', '2026-01-30')
     const id = await writeAs(client, 'dead')
     await writeAs(client, 'delivered')
-    await attempts([id, 1, 1, 'unknown'], [id, 2, 1, 'failed'])
     const [rows] = await run('why_is_it_dead.sql')
     t.match(rows, [
-      { id, reason: 'HTTP 500', last_outcome: 'failed', http_status: 500, response_excerpt: 'excerpt 21' },
-      { id: old, last_outcome: null },
+      { id, reason: 'HTTP 500', last_outcome: 'failed', http_status: 500, response_excerpt: 'oops' },
+      { id: expired[0], reason: 'expired', last_outcome: 'not_sent', response_excerpt: 'excerpt 21' },
+      { id: expired[1], reason: 'expired', last_outcome: null },
     ])
   },
 
   async 'attempts_of_a_callback.sql'(t) {
-    const id = await theOne('dead')
-    await attempts([id, 2, 3, 'failed'], [id, 1, 2, 'delivered'], [id, 1, 1, 'unknown'], ['41', 1, 1, 'failed'])
+    const id = await theOne('pending')
+    await claim(client, id)
+    await record(client, id, 'pending')
+    await claim(client, id)
+    await record(client, id, 'dead')
+    await attempts([id, 1, 2, 'delivered'], [id, 1, 1, 'unknown'], ['41', 1, 1, 'failed'])
     const [rows] = await run('attempts_of_a_callback.sql')
     t.match(rows, [
       { attempt: 1, outcome: 'unknown', took: { seconds: 2 } },
@@ -259,7 +268,7 @@ t.test('every file of the cookbook is tried here', async t => {
 
 for (const [file, proof] of Object.entries(cookbook)) {
   t.test(`cookbook/${file} does what it says, with the privileges it names`, async t => {
-    await client.query('truncate outbox.callback, outbox.attempt, outbox.hold restart identity')
+    await client.query('truncate outbox.callback, outbox.attempt_log, outbox.hold restart identity')
     await proof(t)
   })
 }

@@ -10,18 +10,22 @@ import { nodesOf, type Plan } from '../fixtures/plan.ts'
 import { asRole, sqlFile } from './roles.ts'
 
 const { client } = await testDatabase(t)
-// 60,000 settled rows with an attempt each, 1 in 100 of them dead; 300 that wait: never tried, due, parked.
+// 60,000 settled rows, 1 in 100 of them dead, each with one attempt in its row and one in the log; 300 that wait: never tried,
+// due, parked.
 await client.query(`
-  insert into outbox.callback (url, ordering_key, status, settled_at, dead_at, due_at, rev)
+  insert into outbox.callback (url, ordering_key, status, settled_at, dead_at, due_at, rev, attempts,
+                               last_started_at, last_finished_at, last_epoch, last_outcome, last_relay)
   select 'https://crm.example/v1/' || n % 50, case when n % 2 = 0 then 'invoice ' || n % 500 end,
          case when n > 60000 then 'pending' when n % 100 = 0 then 'dead' else 'delivered' end,
          case when n <= 60000 then '2026-01-31 09:00+00'::timestamptz end,
          case when n <= 60000 and n % 100 = 0 then '2026-01-31 09:00+00'::timestamptz end,
-         case when n <= 60000 or n % 3 = 0 then null when n % 3 = 1 then now() + interval '1 h' else 'infinity' end, 1
+         case when n <= 60000 or n % 3 = 0 then null when n % 3 = 1 then now() + interval '1 h' else 'infinity' end, 1, 2,
+         case when n <= 60000 then now() end, case when n <= 60000 then now() end, case when n <= 60000 then 1 end,
+         case when n <= 60000 then 'delivered' end, case when n <= 60000 then 'relay-a' end
     from generate_series(1, 60300) n;
-  insert into outbox.attempt (callback_id, message_id, attempt, epoch, outcome, started_at, finished_at, relay)
-  select id, message_id, 1, 1, 'delivered', now(), now(), 'relay-a' from outbox.callback where id <= 60000`)
-await client.query('vacuum analyze outbox.callback, outbox.attempt')
+  insert into outbox.attempt_log (callback_id, message_id, attempt, epoch, outcome, started_at, finished_at, relay)
+  select id, message_id, 1, 1, 'failed', now(), now(), 'relay-a' from outbox.callback where id <= 60000`)
+await client.query('vacuum analyze outbox.callback, outbox.attempt_log')
 
 /** Files whose statements are not held to an index, and why. */
 const exceptions: Readonly<Record<string, string>> = {
@@ -35,7 +39,7 @@ const exceptions: Readonly<Record<string, string>> = {
 /** What reads more than it must: a whole table, or the primary key from end to end. */
 function walks(nodes: readonly Plan[]): string[] {
   return nodes
-    .filter(({ 'Relation Name': table, Operation: writes }) => /^(callback|attempt)$/.test(table ?? '') && !writes)
+    .filter(({ 'Relation Name': table, Operation: writes }) => /^(callback|attempt_log)$/.test(table ?? '') && !writes)
     .filter(
       node =>
         node['Node Type'] === 'Seq Scan' ||
@@ -56,6 +60,19 @@ t.test('a whole table and the whole primary key are told from an index', async t
     1,
   )
   t.same(walks(await explain('select from outbox.callback where id = 7')), [])
+})
+
+t.test('attempts of some callbacks are read by the indexes of rows and log', async t => {
+  for (const some of [
+    `= any ('{7,60001}')`,
+    '= any (array(select id from outbox.callback where dead_at > now()))',
+    '= 7',
+  ]) {
+    const nodes = await explain(`select * from outbox.attempt where callback_id ${some}`)
+    t.same(walks(nodes), [], some)
+    const indexes = nodes.flatMap(node => node['Index Name'] ?? [])
+    t.ok(indexes.includes('callback_pkey') && indexes.includes('attempt_log_pkey'), some)
+  }
 })
 
 const files = await readdir(new URL('../../sql/cookbook/', import.meta.url))

@@ -60,19 +60,29 @@ t.test('the roles cannot log in and stand above nothing', async t => {
   t.same(rows, [])
 })
 
-t.test('no role owns anything, and only the vocabulary and purge run with their owner’s privileges', async t => {
-  const owned = await client.query(
-    `select relname from pg_class where relnamespace = 'outbox'::regnamespace and relowner::regrole::text = any ($1)`,
-    [roles],
-  )
-  t.same(owned.rows, [])
-  const { rows } = await client.query(`
+t.test(
+  'no role owns anything, and only the vocabulary, purge and what saves an attempt run with their owner’s privileges',
+  async t => {
+    const owned = await client.query(
+      `select relname from pg_class where relnamespace = 'outbox'::regnamespace and relowner::regrole::text = any ($1)`,
+      [roles],
+    )
+    t.same(owned.rows, [])
+    const { rows } = await client.query(`
     select proname, proconfig::text as settings from pg_proc
      where pronamespace = 'outbox'::regnamespace and prosecdef order by proname collate "C"`)
-  const settings = '{"search_path=pg_catalog, pg_temp"}'
-  const names = ['flow_execution_changed', 'flow_modified', 'job_execution_changed', 'purge', 'write_callback']
-  t.same(
-    rows,
-    names.map(proname => ({ proname, settings })),
-  )
-})
+    const settings = '{"search_path=pg_catalog, pg_temp"}'
+    const names = [
+      'flow_execution_changed',
+      'flow_modified',
+      'job_execution_changed',
+      'purge',
+      'save_attempt',
+      'write_callback',
+    ]
+    t.same(
+      rows,
+      names.map(proname => ({ proname, settings })),
+    )
+  },
+)

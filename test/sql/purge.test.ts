@@ -25,7 +25,7 @@ async function writeAll(days: number): Promise<void> {
     [days],
   )
   await client.query(`
-    insert into outbox.attempt (callback_id, message_id, attempt, epoch, outcome, started_at, finished_at, relay)
+    insert into outbox.attempt_log (callback_id, message_id, attempt, epoch, outcome, started_at, finished_at, relay)
     select id, message_id, attempt, 1, 'failed', now(), now(), 'relay-a'
       from outbox.callback, generate_series(1, 2) attempt where id > (select max(id) - 5 from outbox.callback)`)
 }
@@ -33,14 +33,14 @@ async function writeAll(days: number): Promise<void> {
 /** The rows that are left, oldest first. Each must have its attempts, and no others may be there. */
 async function left(): Promise<string> {
   const { rows } = await client.query<{ count: string }>(`
-    select count(*) from outbox.attempt a full join outbox.callback c on c.id = a.callback_id and c.message_id = a.message_id
+    select count(*) from outbox.attempt_log a full join outbox.callback c on c.id = a.callback_id and c.message_id = a.message_id
      where a.callback_id is null or c.id is null`)
   if (rows[0]?.count !== '0')
     throw new Error(`${rows[0]?.count} callbacks without attempts, or attempts without callbacks`)
   return (await readAll(client)).map(row => row.status).join(' ')
 }
 
-t.beforeEach(() => client.query('truncate outbox.callback, outbox.attempt restart identity'))
+t.beforeEach(() => client.query('truncate outbox.callback, outbox.attempt_log restart identity'))
 
 t.test('settled callbacks are purged by kind and age, with their attempts, and counted', async t => {
   for (const [args, purged, gone] of [
@@ -57,7 +57,7 @@ t.test('settled callbacks are purged by kind and age, with their attempts, and c
     ['null, null, null', 0, []],
     ['id => 77', 0, []],
   ] as const) {
-    await client.query('truncate outbox.callback, outbox.attempt restart identity')
+    await client.query('truncate outbox.callback, outbox.attempt_log restart identity')
     await writeAll(40)
     await writeAll(20)
     t.equal(await purge(args), purged, args)

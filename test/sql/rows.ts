@@ -55,14 +55,22 @@ export async function claim(client: pg.Client, id: string): Promise<void> {
   )
 }
 
-/** What the relay writes when an attempt has ended. */
+/** What the relay writes when an attempt has ended; of one that is not the last, but for its entry in the log. */
 export async function record(client: pg.Client, id: string, status: 'delivered' | 'dead' | 'pending'): Promise<void> {
   await client.query(
     `update outbox.callback
         set status = $2, rev = rev + 1, last_error = case $2 when 'delivered' then null else 'HTTP 500' end,
             due_at = case $2 when 'pending' then clock_timestamp() + interval '1 hour' end,
             settled_at = case $2 when 'pending' then null else clock_timestamp() end,
-            dead_at = case $2 when 'dead' then clock_timestamp() end
+            dead_at = case $2 when 'dead' then clock_timestamp() end,
+            last_http_status = case $2 when 'delivered' then 200 else 500 end,
+            last_started_at = case when $2 <> 'pending' then clock_timestamp() - interval '2 s' end,
+            last_finished_at = case when $2 <> 'pending' then clock_timestamp() end,
+            last_epoch = case when $2 <> 'pending' then 1 end,
+            last_outcome = case $2 when 'delivered' then 'delivered' when 'dead' then 'failed' end,
+            last_attempt_error = case $2 when 'dead' then 'HTTP 500' end,
+            last_excerpt = case $2 when 'dead' then 'oops' end,
+            last_relay = case when $2 <> 'pending' then 'relay-1' end
       where id = $1`,
     [id, status],
   )

@@ -168,6 +168,8 @@ t.test('identity and history cannot be changed, even by the owner of the table',
     ['claimed_epoch = 9', 'claimed_epoch'],
     ['created_at = now()', 'the history'],
     ['dead_at = null', 'the history'],
+    ['last_started_at = now()', 'the history'],
+    [`last_outcome = 'delivered'`, 'the history'],
   ]
   for (const [change, name] of changes) {
     const update = client.query(`update outbox.callback set status = 'pending', ${change} where id = $1`, [id])

@@ -107,16 +107,31 @@ function withHistory(rows: number): Contestant {
     async load(database, load) {
       const { client } = database
       await migrate(database)
-      await client.query('alter table outbox.callback alter column settled_at set default now()')
-      await client.query(`alter table outbox.callback alter column status set default 'delivered'`)
+      const defaults = (of: Readonly<Record<string, string>>) =>
+        client.query(
+          `alter table outbox.callback ${Object.entries(of).map(([column, value]) => `alter column ${column} set default ${value}`)}`,
+        )
+      await defaults(asDelivered)
       await insert(database, { ...load, rows })
-      await client.query('alter table outbox.callback alter column settled_at drop default')
-      await client.query(`alter table outbox.callback alter column status set default 'pending'`)
-      await client.query(`insert into outbox.attempt (callback_id, message_id, epoch, attempt, started_at, finished_at, outcome, relay)
-                          select id, message_id, 1, 1, now(), now(), 'delivered', 'old' from outbox.callback order by id`)
+      await defaults({ ...noneOf(asDelivered), status: `'pending'`, attempts: '0' })
       await insert(database, load)
     },
   }
+}
+
+const asDelivered = {
+  status: `'delivered'`,
+  attempts: '1',
+  settled_at: 'now()',
+  last_started_at: 'now()',
+  last_finished_at: 'now()',
+  last_epoch: '1',
+  last_outcome: `'delivered'`,
+  last_relay: `'old'`,
+}
+
+function noneOf(columns: object): Record<string, string> {
+  return Object.fromEntries(Object.keys(columns).map(column => [column, 'null']))
 }
 
 /** A report, a dump: it sees the table as it was, so nothing that changes from now on can be cleaned away. */

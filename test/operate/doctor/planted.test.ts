@@ -121,7 +121,7 @@ t.test('a foreign index on what a claim changes, in its key, its predicate, an e
 })
 
 t.test('a foreign index that merely costs, on any of the tables', async t => {
-  for (const on of ['callback (created_at)', 'attempt (relay)']) {
+  for (const on of ['callback (created_at)', 'attempt_log (relay)']) {
     const expected = { check: 'foreign-indexes', severity: 'warning', found: /\.foreign_one$/ }
     await planted(t, `create index foreign_one on outbox.${on}`, 'drop index outbox.foreign_one', expected)
   }
@@ -130,9 +130,9 @@ t.test('a foreign index that merely costs, on any of the tables', async t => {
 t.test('foreign triggers and rules', async t => {
   await planted(
     t,
-    'create trigger wake after insert on outbox.attempt for each statement execute function outbox.wake_after_change()',
-    'drop trigger wake on outbox.attempt',
-    { check: 'foreign-triggers', severity: 'warning', found: /trigger attempt\.wake$/ },
+    'create trigger wake after insert on outbox.attempt_log for each statement execute function outbox.wake_after_change()',
+    'drop trigger wake on outbox.attempt_log',
+    { check: 'foreign-triggers', severity: 'warning', found: /trigger attempt_log\.wake$/ },
   )
   await planted(
     t,
