@@ -393,7 +393,7 @@ create table outbox.attempt_log (
   constraint attempt_log_outcome_is_known check (outcome in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown'))
 ) with (autovacuum_vacuum_insert_scale_factor = 0.1);
 
-comment on table outbox.attempt_log is 'Attempts that are not in their callback''s row; to be read through outbox.attempt. Rows are only ever added. No foreign key: it would cost every record.';
+comment on table outbox.attempt_log is 'Attempts that are not in their callback''s row; to be read through outbox.attempt. Rows are only ever added, and go with their callback. No foreign key: it would cost every record.';
 comment on column outbox.attempt_log.callback_id is 'As in outbox.attempt.';
 comment on column outbox.attempt_log.message_id is 'As in outbox.attempt.';
 comment on column outbox.attempt_log.attempt is 'As in outbox.attempt.';
