@@ -77,8 +77,8 @@ export const maxUnrecorded = 1_000
 export const janitorRows = 1_000
 /** The least: of rows that cost so much (a foreign key without an index, perhaps) no fewer are taken at once. */
 export const janitorLeastRows = 20
-/** A statement of the janitor should take this long, in milliseconds: a read that is wanted meanwhile waits for its end. */
-export const janitorStepMs = 20
+/** A statement of the janitor should take this long at most, in milliseconds: a read that is wanted meanwhile waits for its end. */
+export const janitorStepMs = 10
 /** The part of the time that the janitor's statements may take. What it deletes has been there for weeks. */
 export const janitorShare = 1 / 5
 /** From connecting to its first look, in milliseconds: a relay that starts has other things to do. */
