@@ -36,6 +36,8 @@ export interface JanitorBatch extends SettledPlace {
   /** Index entries walked. */
   readonly walked: number
   readonly deleted: number
+  /** What the server has worked, without the commit and the way there and back, in milliseconds. */
+  readonly workMs: number
   /** Nothing is left of the run. */
   readonly isEnd: boolean
 }
@@ -129,7 +131,7 @@ const batchStatement: Statement = {
            busy = r.busy + (clock_timestamp() - statement_timestamp()), ended_at = case when counted.walked < $6 then clock_timestamp() end
       from counted left join (select id, settled_at from walked order by settled_at desc, id desc limit 1) last on true
      where r.id = $1
-    returning counted.walked, counted.deleted, r.ended_at is not null as "isEnd", ${place}`,
+    returning counted.walked, counted.deleted, (extract(epoch from clock_timestamp() - statement_timestamp()) * 1000)::float8 as "workMs", r.ended_at is not null as "isEnd", ${place}`,
 }
 
 const failStatement: Statement = {

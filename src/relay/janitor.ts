@@ -114,13 +114,16 @@ export class Janitor {
   }
 
   async #delete(run: JanitorRun): Promise<number> {
-    const startedAt = performance.now()
     const batch = await deleteBatch(this.#session, run, this.#rows)
-    const tookMs = performance.now() - startedAt
-    if (tookMs > janitorStepMs) this.#rows = Math.max(janitorLeastRows, Math.ceil(this.#rows / 2))
-    else if (tookMs < janitorStepMs / 4) this.#rows = Math.min(janitorRows, this.#rows * 2)
+    if (batch) this.#adapt(batch.workMs)
     this.#run = batch && !batch.isEnd ? { ...run, ...batch } : null
     return 0
+  }
+
+  /** By what the rows cost: fewer of them would not make a slow commit quicker. */
+  #adapt(workMs: number): void {
+    if (workMs > janitorStepMs) this.#rows = Math.max(janitorLeastRows, Math.ceil(this.#rows / 2))
+    else if (workMs < janitorStepMs / 4) this.#rows = Math.min(janitorRows, this.#rows * 2)
   }
 
   /** A trigger or a foreign key forbids it, a right is missing. The next run tries again. */

@@ -297,7 +297,7 @@ function slow(tookMs: () => number) {
     underWay -= 1
     if (name === 'ringback_janitor_lock') return [{ got: true }]
     if (name === 'ringback_janitor_newest') return []
-    return [{ id: '1', reachedAt: 'x', reachedId: '1', walked: 1, deleted: 1, isEnd: false }]
+    return [{ id: '1', reachedAt: 'x', reachedId: '1', walked: 1, deleted: 1, workMs: tookMs(), isEnd: false }]
   }
   return { limits, session: { rows } as unknown as Session }
 }
