@@ -4,8 +4,8 @@ import { isRow } from './sql.ts'
 
 /**
  * Two facts of each attempt, which may come apart: the row is changed if it is still this attempt's, and what was seen is
- * written down in any case. It stands in the row that it settles, else in the log (`outbox.attempt` shows both). ON CONFLICT
- * and the fence make the statement idempotent: when its reply was lost it is sent again.
+ * written down as long as there is the row. It stands in the row that it settles, else in the log; `outbox.attempt` shows both.
+ * ON CONFLICT and the fence make the statement idempotent: when its reply was lost it is sent again.
  *
  * Arrays and not one JSON document, which PostgreSQL takes a sixth longer to read for 200 attempts.
  */
@@ -34,15 +34,15 @@ const recordStatement: Statement = {
              outcome, http_status, error, excerpt, $16
         from r
        where case when id in (select id from free) then status = 'pending'
-                  -- What an heir had to assume comes with its row or not at all.
-                  else written_epoch = epoch and not exists (
+                  -- Of a row that it does not change, the log does not get
+                  -- - what an heir had to assume: that comes with the row, or not at all;
+                  -- - what the row carries already: the reply was lost;
+                  -- - what concerns no row, as nothing would delete it, or another row, to which a failover has given the id and
+                  --   even the epoch, as message_id tells.
+                  else written_epoch = epoch and exists (
                          select from ${schema}.callback c
-                          where ${isRow('r.id')}
-                            -- A failover has lost the row and given its id, even its epoch, to another, as message_id tells: the
-                            -- attempt would stand in the other's history, in the place of its own.
-                            and (c.message_id <> r.message_id
-                              -- Recorded before, and the reply was lost.
-                              or c.attempts = r.attempt and c.last_epoch = r.written_epoch)) end
+                          where ${isRow('r.id')} and c.message_id = r.message_id
+                            and (c.attempts, c.last_epoch) is distinct from (r.attempt, r.written_epoch)) end
           on conflict do nothing
     ), done as (
       update ${schema}.callback c

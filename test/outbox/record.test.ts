@@ -82,10 +82,10 @@ t.test('an attempt of another epoch or number is written down and changes nothin
   }
 })
 
-t.test('an attempt of a callback that was deleted is written down', async t => {
+t.test('an attempt of a callback that was deleted is not written down: nothing would ever delete it', async t => {
   const key = { id: '9223372036854775807', messageId: randomUUID(), attempt: 1, epoch: '1' }
   t.equal((await write(attempt(key, delivered, 'delivered'))).size, 0)
-  t.equal((await history(key.id)).length, 1)
+  t.same(await history(key.id), [])
 })
 
 /** A row of relay-a that its heir has released: what relay-a saw was unknown to it. */

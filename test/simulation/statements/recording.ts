@@ -55,12 +55,12 @@ function recordedOf(values: readonly unknown[]): Recorded[] {
 
 /**
  * Of a row that it does not change: what an heir had to assume is none; nor is what was recorded before; nor what concerns
- * another row, to which a failover has given the id.
+ * a row that is deleted, or another one, to which a failover has given the id.
  */
 function isFact(db: Database, { id, messageId, attempt, epoch, writtenEpoch }: Recorded): boolean {
   const row = db.rows.get(id)
-  if (writtenEpoch !== epoch || (row && row.messageId !== messageId)) return false
-  return row?.attempts !== attempt || row.last?.epoch !== writtenEpoch
+  if (writtenEpoch !== epoch || row?.messageId !== messageId) return false
+  return row.attempts !== attempt || row.last?.epoch !== writtenEpoch
 }
 
 function isFenced(db: Database, { id, messageId, attempt, epoch, status }: Recorded): boolean {
