@@ -692,15 +692,15 @@ create function outbox.refuse_delete() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using errcode = 'check_violation',
-    message = format('callback %s is %s and would be lost, nothing deleted', old.id, old.status),
-    hint = case old.status when 'claimed' then 'It is being sent: repeat the statement when the attempt is recorded and the callback settled.'
-                           else 'Cancel it first: UPDATE outbox.callback SET status = ''cancelled'' WHERE ...' end;
+    message = format('callback %s is pending and would be lost, nothing deleted', old.id),
+    hint = 'Cancel it first: UPDATE outbox.callback SET status = ''cancelled'' WHERE ...';
 end
 $$;
-comment on function outbox.refuse_delete() is 'Only settled callbacks can be deleted.';
+comment on function outbox.refuse_delete() is 'A callback that waits can not be deleted.';
 
+-- Not of one that is claimed: with --keep-delivered 0 its record deletes it. Nobody else may delete but outbox.purge, which asks.
 create trigger refuse_delete before delete on outbox.callback for each row
-  when (old.settled_at is null) execute function outbox.refuse_delete();
+  when (old.status = 'pending') execute function outbox.refuse_delete();
 
 -- Operators have no DELETE on the table, since it would let them LOCK it, and nothing would be claimed or written meanwhile.
 create function outbox.purge(delivered_before timestamptz default null, dead_before timestamptz default null, id bigint default null, at_most bigint default null)
@@ -716,8 +716,12 @@ declare
   purged     bigint := 0;
 begin
   if purge.id is not null then
-    delete from outbox.callback c where c.id = purge.id;
-    if found then
+    delete from outbox.callback c where c.id = purge.id and c.status <> 'claimed';
+    if not found and exists (select from outbox.callback c where c.id = purge.id) then
+      raise exception using errcode = 'check_violation',
+        message = format('callback %s is claimed and would be lost, nothing deleted', purge.id),
+        hint = 'It is being sent: repeat the statement when the attempt is recorded and the callback settled.';
+    elsif found then
       delete from outbox.attempt_log a where a.callback_id = purge.id;
       purged := 1;
     end if;

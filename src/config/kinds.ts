@@ -62,13 +62,24 @@ export function duration(name: string, range: Range & { readonly default: number
   return described({ name, value: 'DURATION', schema, ...range, limits: `Range: ${limits}.` })
 }
 
-/** An age in milliseconds, or `never`: Infinity. */
-export function ageOrNever(name: string, range: Range & { readonly default: number }) {
+/** An age in milliseconds; `never` is Infinity. Where 0 has a meaning, it may be written without a unit. */
+export function ageOrNever(
+  name: string,
+  { zero = false, ...range }: Range & { readonly default: number; readonly zero?: boolean },
+) {
   const limits = `${durationText(range.min)} to ${durationText(range.max)}`
-  const schema = reads(`never, or a duration from ${limits} with its unit, such as 30d`, text =>
-    text === 'never' ? Number.POSITIVE_INFINITY : within(range, durationMs(text)),
-  )
-  return described({ name, value: 'DURATION', schema, ...range, limits: `Range: ${limits}, or never.` })
+  const expected = `${zero ? 'never, 0' : 'never'} or a duration from ${limits} with its unit, such as 30d`
+  const schema = reads(expected, text => {
+    if (text === 'never') return Number.POSITIVE_INFINITY
+    return zero && /^0(ms|s|m|h|d)?$/.test(text) ? 0 : within(range, durationMs(text))
+  })
+  return described({
+    name,
+    value: 'DURATION',
+    schema,
+    ...range,
+    limits: `Range: ${limits}, ${zero ? '0 or never' : 'or never'}.`,
+  })
 }
 
 export function integer(name: string, unit: string, range: Range & { readonly default: number }) {

@@ -141,8 +141,13 @@ export const options = {
     ),
   }),
   ...of(['run', 'purge'], {
-    keepDeliveredMs: ageOrNever('keep-delivered', { default: 30 * day, min: minute, max: 36_500 * day }).help(
-      'How long delivered callbacks are kept, for SQL and replay; then they are deleted with their attempts, minutes later, in small batches. never: they are kept for ever. A dedupe_key protects as long as its row is kept.',
+    keepDeliveredMs: ageOrNever('keep-delivered', {
+      default: 30 * day,
+      min: minute,
+      max: 36_500 * day,
+      zero: true,
+    }).help(
+      'How long delivered callbacks are kept, for SQL and replay; then they are deleted with their attempts, minutes later, in small batches. never: they are kept for ever. 0: they are deleted as they are recorded, which costs the database least; then there is no record of what was delivered, and no replay. A dedupe_key protects as long as its row is kept.',
     ),
     keepDeadMs: ageOrNever('keep-dead', { default: 90 * day, min: minute, max: 36_500 * day }).help(
       'The same of dead and cancelled callbacks.',

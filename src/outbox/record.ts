@@ -8,9 +8,12 @@ import { isRow } from './sql.ts'
  * ON CONFLICT and the fence make the statement idempotent: when its reply was lost it is sent again.
  *
  * Arrays and not one JSON document, which PostgreSQL takes a sixth longer to read for 200 attempts.
+ *
+ * @param deletes what is delivered is deleted instead of updated, with what the log has of it: only where there was an earlier
+ * attempt. A row that was not claimed any more when its 2xx came is updated; the janitor deletes it.
  */
-const recordStatement: Statement = {
-  name: 'ringback_record',
+const recording = (deletes: boolean): Statement => ({
+  name: deletes ? 'ringback_record_deleting' : 'ringback_record',
   text: schema => `
     with r as materialized (
       -- Ages in milliseconds, so that the database's clock alone says when.
@@ -23,26 +26,32 @@ const recordStatement: Statement = {
     ), free as materialized (
       -- The fence: claimed by this very attempt. A 2xx also settles a row that an heir has released and nobody has claimed since.
       -- All of r is carried along: joined to r once more, two hundred attempts would be compared with one another.
-      select r.*, r.status <> 'pending' as settles
+      select r.*, r.status <> 'pending' as settles, ${deletes ? `c.status = 'claimed' and r.status = 'delivered'` : 'false'} as leaves
         from r join ${schema}.callback c on ${isRow('r.id')}
        where c.attempts = r.attempt and c.claimed_epoch = r.epoch and c.message_id = r.message_id
          and (c.status = 'claimed' or c.status = 'pending' and r.status = 'delivered')
-         for no key update of c skip locked
+         for ${deletes ? 'update' : 'no key update'} of c skip locked
+    ), fact as materialized (
+      -- What was seen of a row that has gone on without this attempt. The lock sees to it that nobody deletes the row meanwhile:
+      -- the log would keep the fact for ever.
+      select r.id
+        from r join ${schema}.callback c on ${isRow('r.id')}
+       where r.id not in (select id from free)
+         -- What an heir had to assume comes with its row or not at all.
+         and r.written_epoch = r.epoch
+         -- A failover has lost the row and given its id, even its epoch, to another, as message_id tells: the attempt would
+         -- stand in the other's history, in the place of its own.
+         and c.message_id = r.message_id
+         -- Recorded before, and the reply was lost.
+         and (c.attempts, c.last_epoch) is distinct from (r.attempt, r.written_epoch)
+         ${deletes ? waitsForRecord : ''}
+         for key share of c skip locked
     ), logged as (
       insert into ${schema}.attempt_log (callback_id, message_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
       select id, message_id, attempt, written_epoch, clock_timestamp() - started_ms * interval '1 ms', clock_timestamp() - finished_ms * interval '1 ms',
              outcome, http_status, error, excerpt, $16
         from r
-       where case when id in (select id from free) then status = 'pending'
-                  -- Of a row that it does not change, the log does not get
-                  -- - what an heir had to assume: that comes with the row, or not at all;
-                  -- - what the row carries already: the reply was lost;
-                  -- - what concerns no row, as nothing would delete it, or another row, to which a failover has given the id and
-                  --   even the epoch, as message_id tells.
-                  else written_epoch = epoch and exists (
-                         select from ${schema}.callback c
-                          where ${isRow('r.id')} and c.message_id = r.message_id
-                            and (c.attempts, c.last_epoch) is distinct from (r.attempt, r.written_epoch)) end
+       where id in (select id from free where status = 'pending') or id in (select id from fact)
           on conflict do nothing
     ), done as (
       update ${schema}.callback c
@@ -58,19 +67,35 @@ const recordStatement: Statement = {
              last_excerpt = case when settles then excerpt end,
              last_relay = case when settles then $16 end
         from free
-       where ${isRow('free.id')}
+       where ${isRow('free.id')} and not leaves
       returning c.id, c.url, free.holds_url
-    )
+    )${
+      deletes
+        ? `, gone as (
+      delete from ${schema}.callback c using free where ${isRow('free.id')} and leaves returning c.id
+    ), forgotten as (
+      delete from ${schema}.attempt_log l where l.callback_id = any (array(select id from free where leaves and attempt > 1))
+    )`
+        : ''
+    }
     -- The hold comes with the row that found its url gone: once, though the statement be sent again, and never by a zombie.
     -- No unique index sees to it: the statement would wait for an operator's open transaction with the same prefix. The
     -- function sees what another relay has just committed, as this statement's snapshot may not.
-    select id, case when holds_url then ${schema}.hold_gone(url, '410 Gone, callback ' || id, $16) end as held from done order by id`,
-}
+    select id, case when holds_url then ${schema}.hold_gone(url, '410 Gone, callback ' || id, $16) end as held from done
+    ${deletes ? 'union all select id, null from gone' : ''} order by id`,
+})
+
+/** Of what will be deleted once nobody locks it, the log must have nothing: it is not looked for after a first attempt. */
+const waitsForRecord = `and not (r.status = 'delivered' and c.status = 'claimed' and c.attempts = r.attempt and c.claimed_epoch = r.epoch)`
+
+const recordStatement = recording(false)
+const deletingStatement = recording(true)
 
 /**
  * Records attempts, at most one for each callback.
  *
  * @param now `performance.now()`, the clock of the outcomes.
+ * @param deletes rows that are delivered are deleted: `--keep-delivered 0`.
  * @returns ids of the rows that became what was decided; `look` tells about the others.
  */
 export async function record(
@@ -78,8 +103,9 @@ export async function record(
   attempts: readonly Attempt[],
   relay: string,
   now: number,
+  deletes = false,
 ): Promise<Set<string>> {
-  const rows = await session.rows<{ id: string }>(recordStatement, [
+  const rows = await session.rows<{ id: string }>(deletes ? deletingStatement : recordStatement, [
     attempts.map(a => a.id),
     attempts.map(a => a.messageId),
     attempts.map(a => a.attempt),

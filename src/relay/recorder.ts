@@ -27,6 +27,7 @@ export interface RecorderEvents {
  */
 export class Recorder {
   readonly #relay: () => string
+  readonly #deletes: boolean
   readonly #events: RecorderEvents
   readonly #log: Log
   readonly #refusals: Refusals
@@ -38,8 +39,13 @@ export class Recorder {
   /** Attempts that come again after a pause. */
   #resting = 0
 
-  constructor(options: { readonly relay: () => string; readonly log: Log }, events: RecorderEvents) {
+  /** @param options.deletes what is delivered is deleted as it is recorded; default false. */
+  constructor(
+    options: { readonly relay: () => string; readonly log: Log; readonly deletes?: boolean },
+    events: RecorderEvents,
+  ) {
     this.#relay = options.relay
+    this.#deletes = options.deletes ?? false
     this.#log = options.log
     this.#refusals = new Refusals(options.log, 'record_refused')
     this.#events = events
@@ -110,7 +116,7 @@ export class Recorder {
   }
 
   async #recordNow(session: Session, batch: readonly Attempt[]): Promise<void> {
-    const done = await record(session, batch, this.#relay(), performance.now())
+    const done = await record(session, batch, this.#relay(), performance.now(), this.#deletes)
     const missed: Attempt[] = []
     for (const attempt of batch) {
       if (done.has(attempt.id)) this.#end(attempt, this.#events.recorded)
@@ -121,7 +127,7 @@ export class Recorder {
 
   /**
    * A row that was not changed is locked by somebody's open transaction; or it was changed before, and the reply was lost;
-   * or it is not ours any more; or not even the same.
+   * or it is not ours any more; or not even the same. One that is not there counts as settled.
    */
   async #account(session: Session, missed: readonly Attempt[]): Promise<void> {
     const ids = missed.map(({ id }) => id)
@@ -130,6 +136,10 @@ export class Recorder {
       const row = standings.get(attempt.id)
       if (row !== undefined && row.messageId !== attempt.messageId) {
         this.#end(attempt, this.#events.lost)
+        continue
+      }
+      if (row === undefined && attempt.decision.status === 'delivered') {
+        this.#end(attempt, this.#events.recorded)
         continue
       }
       const isSame = row?.attempts === attempt.attempt && row.claimedEpoch === attempt.epoch

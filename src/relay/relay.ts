@@ -79,7 +79,7 @@ export class Relay {
       { name: config.name, leaseMs, observeMs: pollMs },
     )
     this.#recorder = new Recorder(
-      { relay: () => this.#keeper.name, log },
+      { relay: () => this.#keeper.name, log, deletes: config.keepDeliveredMs === 0 },
       { recorded: this.#recorded, overtaken: this.#overtaken, lost: this.#lost },
     )
     this.#policy = {

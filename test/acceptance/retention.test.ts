@@ -42,3 +42,22 @@ t.test('a relay that nothing wakes deletes what is old; when it is killed, anoth
   second.kill()
   t.same(await second.exited, { code: 0, signal: null })
 })
+
+t.test(
+  'with --keep-delivered 0 what is delivered leaves nothing behind, tried again or not; the dead stay',
+  async t => {
+    await stage.query('truncate outbox.callback, outbox.attempt_log')
+    stage.receiver.answer = ({ path, headers }) =>
+      path === '/never' ? 404 : path === '/again' && headers['webhook-attempt'] === '1' ? 503 : 200
+    for (let n = 0; n < 200; n += 1) await stage.send({ n }, { key: `k${n % 7}` })
+    await stage.send({ n: 'again' }, { path: '/again' })
+    const dead = await stage.send({ n: 'never' }, { path: '/never' })
+    const relay = await stage.relay({ name: 'first', 'keep-delivered': '0' })
+    await stage.drained()
+    relay.kill()
+    t.equal((await relay.exited).code, 0)
+    t.same(await stage.query('select id, status from outbox.callback'), [{ id: dead, status: 'dead' }])
+    t.equal((await stage.query('select from outbox.attempt_log')).length, 0)
+    t.equal(stage.receiver.arrivals.length, 203)
+  },
+)

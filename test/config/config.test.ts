@@ -171,8 +171,11 @@ t.test('how long callbacks are kept is an age, or never', async t => {
     RINGBACK_KEEP_DEAD: 'never',
   }).config
   t.same([keepDeliveredMs, keepDeadMs], [7 * 86_400_000, Number.POSITIVE_INFINITY])
+  t.equal(parse('run', ['--keep-delivered', '0'], {}).config.keepDeliveredMs, 0)
+  t.match(faultsOf('run', ['--keep-delivered', '0.5']), [/expected never, 0 or a duration/])
+  t.equal(faultsOf('run', ['--keep-dead', '0']).length, 1)
   t.match(faultsOf('run', ['--keep-dead', '90']), [
-    '--keep-dead (flag): expected never, or a duration from 1m to 36500d with its unit, such as 30d; got "90"',
+    '--keep-dead (flag): expected never or a duration from 1m to 36500d with its unit, such as 30d; got "90"',
   ])
 })
 

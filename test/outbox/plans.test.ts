@@ -59,6 +59,10 @@ const statements: Readonly<
     run: session => record(session, ids.map(attempt), 'relay-a', 0),
     indexes: ['callback_pkey'],
   },
+  'record that deletes': {
+    run: session => record(session, ids.map(attempt), 'relay-a', 0, true),
+    indexes: ['callback_pkey'],
+  },
   look: { run: session => look(session, ids), indexes: ['callback_key', 'callback_pkey'] },
   expire: { run: session => expire(session, ids, allLanes), indexes: ['callback_pkey'] },
   park: { run: session => park(session, ids, allLanes), indexes: ['callback_pkey'] },

@@ -103,7 +103,7 @@ t.test('what could be recorded only when its row was not locked any more shows o
   const made = attempt(await claimOne(), dead)
   const other = await stage.database.connect()
   await other.query('begin')
-  await other.query('select from outbox.callback where id = $1 for update', [made.id])
+  await other.query('select from outbox.callback where id = $1 for no key update', [made.id])
   t.equal((await write(made)).size, 0)
   t.same(await shown(made.id), ['1 1 failed'], 'while it is locked')
   await other.query('rollback')
@@ -111,6 +111,26 @@ t.test('what could be recorded only when its row was not locked any more shows o
   t.same(await shown(made.id), ['1 1 failed'], 'as the row has it')
   await operator(`status = 'pending'`, made.id)
   t.same(await shown(made.id), ['1 1 failed'], 'as the log has it')
+})
+
+t.test('of a row that is just being deleted nothing is written, whoever is first', async t => {
+  const [key, other] = [await claimOne(), await stage.database.connect()]
+  t.equal((await write(assumed(key, dead))).size, 1)
+  await other.query('begin')
+  await other.query('delete from outbox.callback where id = $1', [key.id])
+  t.equal((await write(attempt(key, delivered, 'delivered'))).size, 0)
+  await other.query('commit')
+  t.same(await logged(key.id), [])
+
+  const again = await claimOne()
+  t.equal((await write(assumed(again, dead))).size, 1)
+  await stage.session.run('begin')
+  t.equal((await write(attempt(again, delivered, 'delivered'))).size, 0)
+  await other.query(`begin; set local lock_timeout = '1ms'`)
+  await t.rejects(other.query('delete from outbox.callback where id = $1', [again.id]), { code: '55P03' })
+  await other.query('rollback')
+  await stage.session.run('commit')
+  t.same(await logged(again.id), [1])
 })
 
 t.test('what a relay saw shows beside what its heir had to assume', async t => {

@@ -117,14 +117,15 @@ t.test('when the reply was lost it is sent again; what has ended is not called o
   t.equal(recorder.backlog, 0)
 })
 
-t.test('a row that has gone on without us is overtaken, and so is one that is not there any more', async t => {
+t.test('a row that has gone on without us is overtaken; one that is not there counts as settled', async t => {
   const { stand, recorder, told } = staged(0)
   stand.claimed('1', 2)
   stand.claimed('2', 1, '10')
   stand.rows.set('3', { status: 'cancelled', attempts: 1, claimedEpoch: '9' })
   for (const id of ['1', '2', '3', '4']) recorder.add(attemptOf(id))
+  recorder.add(attemptOf('5', { status: 'pending', retryInMs: 0, reason: 'HTTP 503' }))
   await recorder.flush(stand.session)
-  t.same(told, ['overtaken 1', 'overtaken 2', 'overtaken 3', 'overtaken 4'])
+  t.same(told, ['overtaken 1', 'overtaken 2', 'overtaken 3', 'recorded 4', 'overtaken 5'])
 })
 
 t.test('a row with the same id and another message_id is not ours, however alike: ours was lost', async t => {
