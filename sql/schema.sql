@@ -1,9 +1,9 @@
 -- The outbox: callbacks that a scheduler writes inside its own transactions, and the record of every attempt to deliver them.
 --
 -- Run by `ringback migrate`, which replaces the word "outbox" where another schema is configured; runs under psql as it is.
--- Idea of the storage: one wide row a callback, and three partial indexes (fresh, due, key) that list what is not settled
--- and nothing else. Nothing that a claim changes is in an index, so a claim is a HOT update; recording the end of a
--- callback takes it out of the three indexes, and into a fourth by which history is deleted. History can grow without being read.
+-- Idea of the storage: one wide row a callback, and partial indexes that list what is not settled and nothing else. Nothing
+-- that a claim changes is in an index, so a claim is a HOT update; recording the end of a callback takes it out of them, and
+-- into one by which history is deleted. History can grow without being read.
 
 -- Names are looked up when something is created, and in functions again when they are called, in the search_path of whoever
 -- creates or calls: what anybody has put there under the same name, or with better fitting types, would be used instead. So
@@ -248,6 +248,13 @@ create domain outbox.dedupe_key as text collate "C"
   );
 comment on domain outbox.dedupe_key is 'A second callback with the same key is refused by the unique index; at most 512 bytes.';
 
+create domain outbox.supersede_key as text collate "C"
+  constraint supersede_key_at_most_512_bytes check (
+    value is null or octet_length(value) <= 512
+    or outbox.refuse(format('supersede_key has %s bytes: %s...', octet_length(value), left(value, 60)), 'supersede_key takes at most 512 bytes; null means that the callback is sent whatever comes after it')
+  );
+comment on domain outbox.supersede_key is 'Of the waiting callbacks of one ordering key with the same supersede key only the newest is sent; at most 512 bytes.';
+
 create domain outbox.traceparent as text
   constraint traceparent_is_one_header_value check (
     value is null or value ~ '^[!-~]{1,128}$'
@@ -264,7 +271,7 @@ return encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
 comment on function outbox.message_id() is 'A new message_id, which begins with the time: a version 7 UUID.';
 
 -- Callbacks -----------------------------------------------------------------------------------------------------------
--- Columns by alignment: 8 bytes, 4, 2, then the variable ones; of these what the relay writes comes first, since an UPDATE writes
+-- Columns by alignment: 8 bytes, 4, then the variable ones; of these what the relay writes comes first, since an UPDATE writes
 -- to the log whatever lies between its first and its last changed byte. fillfactor 50 leaves room for the claim's HOT update.
 
 create table outbox.callback (
@@ -284,9 +291,6 @@ create table outbox.callback (
   budget_from        integer not null default 0,
   max_attempts       integer,
   last_http_status   integer,
-  lane               smallint not null generated always as (
-                       ((case when ordering_key is null then hashint8extended(id, 0) else hashtextextended(ordering_key, 0) end) & 63)::smallint
-                     ) stored,
   message_id         uuid not null default outbox.message_id(),
   status             text collate "C" not null default 'pending',
   last_outcome       text collate "C",
@@ -296,6 +300,7 @@ create table outbox.callback (
   last_excerpt       text,
   ordering_key       outbox.ordering_key,
   dedupe_key         outbox.dedupe_key,
+  supersede_key      outbox.supersede_key,
   traceparent        outbox.traceparent,
   url                outbox.url not null,
   origin             text collate "C" not null generated always as (outbox.origin_of(url)) stored,
@@ -309,9 +314,8 @@ create table outbox.callback (
   constraint callback_settled_has_its_time check ((settled_at is not null) = (status in ('delivered', 'dead', 'cancelled'))),
   constraint callback_dead_has_its_time check ((dead_at is not null) = (status = 'dead')),
   constraint callback_due_only_while_unsettled check (due_at is null or status in ('pending', 'claimed')),
-  -- Infinity marks a parked row, and only the relay parks.
   constraint callback_due_at_is_finite check (
-    due_at is null or isfinite(due_at) or rev > 0
+    due_at is null or isfinite(due_at)
     or outbox.refuse(format('due_at is %s', due_at), 'due_at takes a finite time; null means at once')
   ),
   constraint callback_last_outcome_is_known check (last_outcome in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown')),
@@ -319,6 +323,10 @@ create table outbox.callback (
   constraint callback_carries_an_attempt_once_settled check (
     (last_started_at, last_finished_at, last_epoch, last_outcome, last_relay) is null
     or settled_at is not null and (last_started_at, last_finished_at, last_epoch, last_outcome, last_relay) is not null
+  ),
+  constraint callback_supersede_key_needs_a_key check (
+    supersede_key is null or ordering_key is not null
+    or outbox.refuse(format('supersede_key %s is given without ordering_key', left(supersede_key, 60)), 'supersede_key takes effect among the callbacks of one ordering_key')
   ),
   constraint callback_budget_within_attempts check (budget_from between 0 and attempts),
   constraint callback_max_attempts_is_positive check (
@@ -331,10 +339,19 @@ create table outbox.callback (
   autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_vacuum_cost_delay = 0
 );
 
+-- Never tried, due at once: in the order of their ids.
 create index callback_fresh on outbox.callback (id) where settled_at is null and due_at is null;
-create index callback_due on outbox.callback (due_at, id) where due_at is not null;
+-- Delayed, retried, replayed: by their due time, which is never before they were written. Schedulers write planned times, and
+-- the now() of a long transaction, which lie before what the relay has read already.
+create index callback_due on outbox.callback (greatest(due_at, created_at), id) where due_at is not null;
+-- The order within a key.
 create index callback_key on outbox.callback (ordering_key, id) where settled_at is null and ordering_key is not null;
-create index callback_parked on outbox.callback (origin, id) where due_at = 'infinity';
+-- What waits for one origin: first what has a due time, then what is fresh.
+create index callback_waiting on outbox.callback (
+  hashtextextended(origin, 0), (case when due_at is not null then greatest(due_at, created_at) end), id) where settled_at is null;
+-- Whether a newer one has come; nothing for callbacks without a supersede_key.
+create index callback_supersede on outbox.callback (ordering_key, supersede_key, id) where settled_at is null and supersede_key is not null;
+create index callback_expires on outbox.callback (expires_at, id) where settled_at is null and expires_at is not null;
 create index callback_dead on outbox.callback (dead_at) where dead_at is not null;
 -- For what deletes history, which goes along it from the oldest.
 create index callback_settled on outbox.callback (settled_at, id) where settled_at is not null;
@@ -347,11 +364,12 @@ comment on column outbox.callback.url is 'Where to POST.';
 comment on column outbox.callback.form is 'The fields to send, in the order written.';
 comment on column outbox.callback.ordering_key is 'Rows with the same key are delivered one at a time, in the order written; null: no order.';
 comment on column outbox.callback.dedupe_key is 'A second row with the same key is refused; null: no deduplication.';
-comment on column outbox.callback.due_at is 'Not before; null: at once. Set by the relay for a retry; infinity: set aside by the relay until its key or endpoint can go on.';
+comment on column outbox.callback.supersede_key is 'Of the waiting rows of one ordering key with the same supersede key only the newest is sent; older ones become cancelled when their turn comes. null: never.';
+comment on column outbox.callback.due_at is 'Not before; null: at once. Set by the relay for a retry.';
 comment on column outbox.callback.expires_at is 'After this no attempt starts and the row ends dead, reason "expired"; null: never.';
 comment on column outbox.callback.max_attempts is 'Attempts before the row ends dead, counted since it was written or replayed; null: the relay''s default.';
 comment on column outbox.callback.traceparent is 'W3C Trace Context to forward; null: none.';
-comment on column outbox.callback.status is 'pending: waits for an attempt -> claimed, cancelled, dead. claimed: an attempt is under way -> delivered, pending, dead. delivered: a 2xx was seen -> pending (replay). dead: given up, see last_error -> pending (replay). cancelled: by an operator -> pending (replay).';
+comment on column outbox.callback.status is 'pending: waits for an attempt -> claimed, cancelled (by an operator, or superseded), dead. claimed: an attempt is under way -> delivered, pending, dead. delivered: a 2xx was seen -> pending (replay). dead: given up, see last_error -> pending (replay). cancelled: by an operator, or superseded by a newer row, see last_error -> pending (replay).';
 comment on column outbox.callback.attempts is 'Attempts started so far; only grows.';
 comment on column outbox.callback.budget_from is 'Value of attempts when the row was last replayed: the retry budget counts from here.';
 comment on column outbox.callback.last_http_status is 'Status of the newest attempt''s answer; null: no answer.';
@@ -367,9 +385,8 @@ comment on column outbox.callback.created_at is 'When the row was inserted (not 
 comment on column outbox.callback.claimed_at is 'When the newest attempt was claimed.';
 comment on column outbox.callback.settled_at is 'When the row became delivered, dead or cancelled; null: it has not.';
 comment on column outbox.callback.dead_at is 'When the row became dead; null: it is not.';
-comment on column outbox.callback.claimed_epoch is 'Epoch of the lane under which the newest attempt was claimed; a relay with another epoch cannot record it.';
+comment on column outbox.callback.claimed_epoch is 'Epoch of the relay''s registration under which the newest attempt was claimed; a relay with another epoch cannot record it.';
 comment on column outbox.callback.rev is 'Raised by every statement of the relay, which tells it apart from an operator''s.';
-comment on column outbox.callback.lane is 'Which of the 64 lanes the row is in, from its ordering key or else its id; the lane''s owner delivers it.';
 comment on column outbox.callback.origin is 'Scheme, host and port of the url in one spelling; concurrency is capped for each.';
 
 -- Attempts --------------------------------------------------------------------------------------------------------------
@@ -425,7 +442,7 @@ comment on view outbox.attempt is 'One row is one POST. A join on callback_id re
 comment on column outbox.attempt.callback_id is 'The callback that was sent.';
 comment on column outbox.attempt.message_id is 'The callback''s message_id: it tells the rows of an id that was given twice (TRUNCATE ... RESTART IDENTITY, a failover).';
 comment on column outbox.attempt.attempt is '1 for the first attempt; sent as webhook-attempt.';
-comment on column outbox.attempt.epoch is 'Epoch of the lane under which the relay that wrote the row owned it. Two rows for one attempt: what that relay had seen after all, and, under a later epoch, what its heir had to assume.';
+comment on column outbox.attempt.epoch is 'Epoch of the registration under which the row was written. Two rows for one attempt: what the relay that made it had seen after all, and, under another epoch, what its heir had to assume.';
 comment on column outbox.attempt.started_at is 'When the POST started, by the database''s clock.';
 comment on column outbox.attempt.finished_at is 'When its outcome was known, by the database''s clock.';
 comment on column outbox.attempt.outcome is 'delivered: a 2xx was seen. rejected: the receiver said never again. failed: answered, but not with 2xx. not_sent: provably no byte left. unknown: it may have arrived (timeout, reset, relay died).';
@@ -436,46 +453,70 @@ comment on column outbox.attempt.relay is 'Name of the relay that made the attem
 
 -- Ownership ---------------------------------------------------------------------------------------------------------------
 
-create table outbox.lane (
-  id    smallint not null,
-  epoch bigint not null default 0,
-  owner text collate "C",
-  constraint lane_pkey primary key (id),
-  -- With this a change of epoch conflicts with a claim's FOR KEY SHARE: a takeover waits for a claim that is under way.
-  constraint lane_id_epoch unique (id, epoch)
-);
-insert into outbox.lane (id) select generate_series(0, 63);
-
-comment on table outbox.lane is 'Sixty-four shares of the work. One relay owns them all; several share them evenly.';
-comment on column outbox.lane.id is '0 to 63.';
-comment on column outbox.lane.epoch is 'Raised by every change of owner: the fence against an owner who does not know yet.';
-comment on column outbox.lane.owner is 'Name of the relay that owns the lane; null: released, free to take at once.';
+-- Which relay serves which origin is a hint that each works out for itself; the database decides. A claim locks the
+-- registration under which it is made, and whoever buries a relay deletes that row: so the burial waits for a claim that is
+-- under way, and after it there are no more.
 
 create table outbox.relay (
-  started_at  timestamptz not null default clock_timestamp(),
-  renewed_at  timestamptz not null default clock_timestamp(),
-  renewals    bigint not null default 0,
-  lease       interval not null,
-  pid         integer not null,
-  incarnation uuid not null default gen_random_uuid(),
-  name        text collate "C" not null,
-  host        text not null,
-  kernel      text not null,
-  version     text not null,
-  constraint relay_pkey primary key (name)
+  epoch         bigint not null,
+  -- A registration is good for the server that it was made on, as long as it runs: what was promoted or restored may not know
+  -- of the last claims and records.
+  server        timestamptz not null default pg_postmaster_start_time(),
+  registered_at timestamptz not null default clock_timestamp(),
+  lease         interval not null,
+  pid           integer not null,
+  node          uuid not null,
+  process       uuid not null,
+  name          text collate "C" not null,
+  host          text not null,
+  kernel        text not null,
+  version       text not null,
+  constraint relay_pkey primary key (epoch)
 );
 
-comment on table outbox.relay is 'The relays that run here; a row goes when its relay stops or is found dead. A lease is a count that moves: who wants a lane watches renewals, no clock decides.';
-comment on column outbox.relay.name is 'Stable name: --name, else the host''s name; with -2 and so on when that runs already.';
-comment on column outbox.relay.incarnation is 'New each time a process takes the name: its predecessor cannot renew any more.';
+comment on table outbox.relay is 'The relays that are registered here; a row goes when its relay leaves or is buried, and is never changed: claims lock it.';
+comment on column outbox.relay.epoch is 'A random number, new with each registration. What is claimed bears it.';
+comment on column outbox.relay.server is 'When the server was started that the relay registered with; void on any other.';
+comment on column outbox.relay.registered_at is 'When.';
 comment on column outbox.relay.lease is 'How long the relay may rely on a renewal; unchanged renewals for this long mean that it is dead.';
-comment on column outbox.relay.renewals is 'Raised at a third of the lease.';
-comment on column outbox.relay.started_at is 'When this incarnation started.';
-comment on column outbox.relay.renewed_at is 'When the lease was last renewed; for people, nothing decides by it.';
 comment on column outbox.relay.pid is 'Process id on its host.';
+comment on column outbox.relay.node is 'Of one relay, however often it registers: its share of the origins goes by it.';
+comment on column outbox.relay.process is 'Of one process.';
+comment on column outbox.relay.name is 'For people: --name, else the host''s name.';
 comment on column outbox.relay.host is 'Host the process runs on.';
-comment on column outbox.relay.kernel is 'Boot id of the host''s kernel, PID namespace, and start of the process: with these and the pid a relay can know that its predecessor is dead.';
+comment on column outbox.relay.kernel is 'Boot id of the host''s kernel, PID namespace, and start of the process: with these and the pid a relay can know that another is dead.';
 comment on column outbox.relay.version is 'Version of Ringback.';
+
+create table outbox.pulse (
+  epoch      bigint not null,
+  renewals   bigint not null default 0,
+  renewed_at timestamptz not null default clock_timestamp(),
+  started_at timestamptz not null,
+  origins    integer not null default 0,
+  serving    boolean not null,
+  digest     text collate "C" not null,
+  settings   json not null,
+  standby    text,
+  constraint pulse_pkey primary key (epoch)
+) with (fillfactor = 50);
+
+comment on table outbox.pulse is 'What each registered relay says once a second. Apart from its registration: a row that is changed so often would cost each claim that locks it.';
+comment on column outbox.pulse.epoch is 'Its registration.';
+comment on column outbox.pulse.renewals is 'A count that moves: whoever watches it stand still for a lease knows that the relay is dead. No clock decides.';
+comment on column outbox.pulse.renewed_at is 'When it last moved; for people, nothing decides by it.';
+comment on column outbox.pulse.started_at is 'When the relay was started, by its own clock: of as many relays with one kind of settings as with another, those of the eldest hold.';
+comment on column outbox.pulse.origins is 'Origins of which it has callbacks in memory or knows of some in the table.';
+comment on column outbox.pulse.serving is 'It takes its share of the origins.';
+comment on column outbox.pulse.digest is 'Of its settings. Relays with other settings than most stand by.';
+comment on column outbox.pulse.settings is 'By name, what the digest is made of; secrets as an HMAC.';
+comment on column outbox.pulse.standby is 'Why it does not serve; null: it does, or leaves.';
+
+create table outbox.salt (
+  salt bytea not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
+);
+insert into outbox.salt default values;
+comment on table outbox.salt is 'One row. Relays compare their settings without telling the secrets among them: by an HMAC under this.';
+comment on column outbox.salt.salt is 'Random.';
 
 -- Retention -----------------------------------------------------------------------------------------------------------------
 
@@ -585,12 +626,37 @@ begin
   return null;
 end
 $$;
-comment on function outbox.wake_after_change() is 'The trigger that wakes the relay after an INSERT, and after a hold was lifted.';
+comment on function outbox.wake_after_change() is 'The trigger that wakes the relay after an INSERT.';
 
 create trigger wake after insert on outbox.callback for each statement execute function outbox.wake_after_change();
-create trigger wake after delete on outbox.hold for each statement execute function outbox.wake_after_change();
+
+create function outbox.tell_of_holds() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pg_notify('outbox', 'hold');
+  return null;
+end
+$$;
+comment on function outbox.tell_of_holds() is 'The trigger by which relays hear that holds have changed. Seldom, so it notifies always.';
+
+create trigger tell_of_holds after insert or update or delete on outbox.hold for each statement execute function outbox.tell_of_holds();
 
 -- What an operator may change ------------------------------------------------------------------------------------------------
+
+create function outbox.hint(id bigint) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  hints integer := coalesce(nullif(current_setting('ringback.hints', true), ''), '0')::integer + 1;
+begin
+  if hints <= 100 then
+    perform pg_notify('outbox', id::text);
+  elsif hints = 101 then
+    perform pg_notify('outbox', 'sweep');
+  end if;
+  perform set_config('ringback.hints', hints::text, true);
+end
+$$;
+comment on function outbox.hint(bigint) is 'Names a row to the relays that was the first of its key, perhaps; after a hundred in one transaction they are to look at everything.';
 
 create function outbox.operator_change() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -600,7 +666,7 @@ begin
   if old.status = 'claimed' then
     raise exception using errcode = 'object_in_use',
       message = format('callback %s is claimed (it is being sent since %s); nothing was changed', old.id, old.claimed_at),
-      hint = 'Repeat the statement when the attempt is recorded; rows of a relay that died are released when another takes them over.';
+      hint = 'Repeat the statement when the attempt is recorded; rows of a relay that died are released within a minute.';
   end if;
   if new.status <> old.status and new.status <> 'pending' and not (new.status = 'cancelled' and old.status = 'pending') then
     raise exception using errcode = 'check_violation',
@@ -612,8 +678,8 @@ begin
     when new.message_id <> old.message_id then 'message_id'
     when new.ordering_key is distinct from old.ordering_key then 'ordering_key'
     when new.dedupe_key is distinct from old.dedupe_key then 'dedupe_key'
+    when new.supersede_key is distinct from old.supersede_key then 'supersede_key'
     when new.traceparent is distinct from old.traceparent then 'traceparent'
-    when new.due_at is distinct from old.due_at then 'due_at'
     when new.attempts <> old.attempts then 'attempts'
     when new.budget_from <> old.budget_from then 'budget_from'
     when new.last_http_status is distinct from old.last_http_status then 'last_http_status'
@@ -627,7 +693,7 @@ begin
   if frozen is not null then
     raise exception using errcode = 'check_violation',
       message = format('%s of callback %s cannot be changed; nothing was changed', frozen, old.id),
-      hint = 'An operator may change status, url, form, max_attempts and expires_at.';
+      hint = 'An operator may change status, due_at, url, form, max_attempts and expires_at.';
   end if;
   if new.status = old.status and old.status <> 'pending' then
     raise exception using errcode = 'check_violation',
@@ -642,6 +708,9 @@ begin
   if new.status = 'cancelled' then
     new.due_at := null;
     new.settled_at := clock_timestamp();
+    if old.ordering_key is not null then
+      perform outbox.hint(old.id);
+    end if;
   elsif old.status <> 'pending' then
     new.due_at := clock_timestamp();
     new.settled_at := null;
@@ -650,9 +719,16 @@ begin
     if new.expires_at <= clock_timestamp() then
       new.expires_at := null;
     end if;
-  -- A retry or a parked row goes out at once to its new url; what a producer has delayed keeps its time.
-  elsif new.url is distinct from old.url and (old.due_at = 'infinity' or old.due_at is not null and old.attempts > old.budget_from) then
+  elsif new.due_at is distinct from old.due_at then
+    new.due_at := greatest(new.due_at, clock_timestamp());
+  -- At once to its new url, and as a row that comes anew: whoever serves the new origin has not seen it. What a producer has
+  -- delayed keeps its time.
+  elsif new.url <> old.url and (old.attempts > old.budget_from or greatest(old.due_at, '-infinity') <= clock_timestamp()) then
     new.due_at := clock_timestamp();
+  end if;
+  -- Its due time may lie long before its commit, where no relay looks any more.
+  if clock_timestamp() > now() + interval '1 s' then
+    perform pg_notify('outbox', 'sweep');
   end if;
   perform outbox.wake();
   return new;
@@ -838,10 +914,10 @@ comment on function outbox.job_execution_changed(text, bigint, bigint, text, tex
 -- The least each needs. No role below can create, alter or drop anything. `ringback migrate` runs this part each time, since
 -- a restore may have lost it, and `ringback doctor` reads it: GRANT and REVOKE alone, each object by its name.
 
-revoke all on outbox.callback, outbox.attempt, outbox.attempt_log, outbox.lane, outbox.relay, outbox.hold, outbox.janitor_run from public;
+revoke all on outbox.callback, outbox.attempt, outbox.attempt_log, outbox.relay, outbox.pulse, outbox.salt, outbox.hold, outbox.janitor_run from public;
 -- For triggers, for other functions or for a role.
 revoke execute on function
-  outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.operator_change(), outbox.save_attempt(), outbox.refuse_delete(),
+  outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.tell_of_holds(), outbox.hint(bigint), outbox.operator_change(), outbox.save_attempt(), outbox.refuse_delete(),
   outbox.purge(timestamptz, timestamptz, bigint, bigint), outbox.code_of(text, text, text[], integer[]), outbox.required(text, bigint),
   outbox.execution_form(bigint, bigint, integer, text), outbox.write_callback(text, text, json), outbox.flow_modified(text, bigint, text),
   outbox.flow_execution_changed(text, bigint, bigint, text, text), outbox.job_execution_changed(text, bigint, bigint, text, text) from public;
@@ -856,22 +932,27 @@ grant execute on function
   outbox.flow_modified(text, bigint, text),
   outbox.flow_execution_changed(text, bigint, bigint, text, text),
   outbox.job_execution_changed(text, bigint, bigint, text, text) to outbox_producer;
-grant insert (url, form, ordering_key, dedupe_key, due_at, expires_at, max_attempts, traceparent) on outbox.callback to outbox_producer;
+grant insert (url, form, ordering_key, dedupe_key, supersede_key, due_at, expires_at, max_attempts, traceparent) on outbox.callback to outbox_producer;
 -- What an INSERT may return.
 grant select (id, message_id, created_at) on outbox.callback to outbox_producer;
 
-grant select on outbox.callback, outbox.attempt, outbox.lane, outbox.relay, outbox.hold, outbox.janitor_run to outbox_relay, outbox_operator, outbox_reader;
+grant select on outbox.callback, outbox.attempt, outbox.relay, outbox.pulse, outbox.hold, outbox.janitor_run to outbox_relay, outbox_operator, outbox_reader;
+-- What the relay reads ends at the last id given.
+grant select on outbox.callback_id_seq to outbox_relay;
+grant select on outbox.salt to outbox_relay;
 
 grant update (status, attempts, claimed_at, claimed_epoch, rev, due_at, settled_at, dead_at, last_http_status, last_error, last_started_at,
   last_finished_at, last_epoch, last_outcome, last_attempt_error, last_excerpt, last_relay) on outbox.callback to outbox_relay;
 grant delete on outbox.callback to outbox_relay;
 grant select (callback_id), insert, delete on outbox.attempt_log to outbox_relay;
-grant update on outbox.lane to outbox_relay;
-grant insert, update, delete on outbox.relay to outbox_relay;
+-- A registration is never changed; UPDATE of a column, since nobody may lock a row without.
+grant insert, update (epoch), delete on outbox.relay to outbox_relay;
+grant insert, update (renewals, renewed_at, serving, origins, digest, settings, standby), delete on outbox.pulse to outbox_relay;
 grant insert on outbox.hold to outbox_relay;
 grant insert, update, delete on outbox.janitor_run to outbox_relay;
 grant execute on function outbox.hold_gone(text, text, text) to outbox_relay;
 
-grant update (status, url, form, max_attempts, expires_at) on outbox.callback to outbox_operator;
+grant update (status, due_at, url, form, max_attempts, expires_at) on outbox.callback to outbox_operator;
+grant execute on function outbox.hint(bigint) to outbox_operator;
 grant insert, update, delete on outbox.hold to outbox_operator;
 grant execute on function outbox.purge(timestamptz, timestamptz, bigint, bigint) to outbox_operator;

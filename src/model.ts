@@ -1,5 +1,5 @@
 /**
- * The nouns of the relay, each defined once. They carry no behaviour: `sequencer` and `decision` decide about them,
+ * The nouns of the relay, each defined once. They carry no behaviour: `backlog` and `decision` decide about them,
  * `outbox/` moves them to and from the database, `delivery/` over the wire.
  *
  * Ids are PostgreSQL `bigint`s and stay decimal strings: a JavaScript number would round the large ones.
@@ -8,24 +8,45 @@
 /** A row's state; `schema.sql` says which may follow which. */
 export type CallbackStatus = 'pending' | 'claimed' | 'delivered' | 'dead' | 'cancelled'
 
-/** What the relay keeps in memory of an unsettled callback; the body stays in the database until the claim. */
-export interface WaitingCallback {
+/**
+ * How a row stands in the snapshot of a read:
+ * - `due`: pending, and may start as far as its due time goes
+ * - `later`: pending, and not due yet
+ * - `claimed here`: claimed under this relay's own registration
+ * - `claimed elsewhere`: claimed by another relay, living or dead
+ */
+export type RowStanding = 'due' | 'later' | 'claimed here' | 'claimed elsewhere'
+
+/**
+ * A row that a read shows: not settled in the snapshot of that read. The body stays in the database until the claim. Tips and
+ * pulls show `due` rows and those `claimed here`; answers to a key question, looks and records name the first row of a key
+ * however it stands.
+ */
+export interface ShownRow {
+  /** Decimal text of a bigint above 0. */
   readonly id: string
-  /** 0..63; who owns the lane may claim the callback. */
-  readonly lane: number
+  /** null: it has no order. */
   readonly orderingKey: string | null
-  /** scheme://host[:port], lower case; concurrency is capped for each. */
+  /** The column `origin`. */
   readonly origin: string
-  /** Milliseconds from now until it may start; 0 or less when it may start at once. */
-  readonly dueInMs: number
-  /** It came from the due index: a retry, a replay, delayed or parked. Never-tried rows go first. */
-  readonly late: boolean
+  /**
+   * Due time (never before `created_at`) in microseconds of Unix time, exact until the year 2255. null: never tried and due
+   * at once; such a row stands in the fresh range, all others in the due range.
+   */
+  readonly dueUs: number | null
+  readonly standing: RowStanding
+  /** The column `rev`, by which a release is fenced. */
+  readonly rev: number
 }
 
-/** A lane that this relay owns. Whoever takes a lane raises its epoch, so an old epoch proves an old owner. */
-export interface OwnedLane {
-  readonly lane: number
-  readonly epoch: string
+/** The two ranges in which unsettled rows stand: those never tried, by id; those with a due time, by it and then by id. */
+export type RangeName = 'fresh' | 'due'
+
+/** A place in a range. Reads go on behind it: the entry at the place itself is not read. */
+export interface IndexPlace {
+  /** null in the fresh range. */
+  readonly dueUs: number | null
+  readonly id: string
 }
 
 /** One attempt's name: the row, its number, and the epoch under which it was claimed. */
@@ -40,7 +61,8 @@ export interface AttemptKey {
 
 /** A callback leased for one attempt, with all that the POST needs. */
 export interface Claim extends AttemptKey {
-  readonly lane: number
+  /** As the claim has made it: a release is for this claim alone. */
+  readonly rev: number
   readonly orderingKey: string | null
   readonly origin: string
   readonly url: string
@@ -51,6 +73,10 @@ export interface Claim extends AttemptKey {
   readonly attemptOfBudget: number
   /** null: the relay's default. */
   readonly maxAttempts: number | null
+  /** As `ShownRow`. */
+  readonly dueUs: number | null
+  /** Milliseconds from the claim during which the attempt may start; null: for ever. */
+  readonly expiresInMs: number | null
 }
 
 /**
@@ -99,8 +125,17 @@ export type Decision =
   /** `holdsUrl`: the receiver said that its endpoint is gone, so nothing more goes to the url until an operator lets it. */
   | { readonly status: 'dead'; readonly reason: string; readonly holdsUrl?: true }
 
+/** A claim to give back: no byte of it can have left. */
+export interface Release {
+  readonly id: string
+  /** As the claim has made it: the release is for this claim alone. */
+  readonly rev: number
+}
+
 /** An outcome on its way into the database. */
 export interface Attempt extends AttemptKey {
+  /** As the claim has made it, or as the heir has found it. */
+  readonly rev: number
   /**
    * The epoch under which it is written down: the claim's own; or, when an heir says what became of a dead relay's attempt,
    * the heir's, so that what that relay has seen after all can still be written beside it.

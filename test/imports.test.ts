@@ -11,7 +11,7 @@ const rows: readonly (readonly string[])[] = [
   ['operate'],
   ['relay'],
   ['config', 'membership'],
-  ['backlog', 'sequencer', 'outbox', 'delivery', 'receiver'],
+  ['backlog', 'outbox', 'delivery', 'receiver'],
   ['policy', 'log'],
   ['model', 'errors', 'ids', 'pause', 'printable', 'version'],
 ]
@@ -28,17 +28,11 @@ const rooms: Readonly<Record<string, string>> = {
   valibot: 'config',
   pino: 'log',
   'pino-pretty': 'log',
-  tinyqueue: 'sequencer',
+  tinyqueue: 'backlog',
 }
 
 /** What decides: functions of their arguments, without I/O and without a clock of their own. */
-const pure = [
-  /^backlog\//,
-  /^policy\//,
-  /^sequencer\//,
-  /^membership\/lease\.ts$/,
-  /^relay\/(overlap|recovery|wake|holdings)\.ts$/,
-]
+const pure = [/^backlog\//, /^policy\//, /^membership\/(division|lease|watch)\.ts$/, /^relay\/(tip|wake)\.ts$/]
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
@@ -97,7 +91,7 @@ t.test('the imports were found', async t => {
   t.ok(imports.length > 100)
   t.ok(found('relay/recorder.ts', 'src/outbox/record.ts', false))
   t.ok(found('relay/recovery.ts', 'src/model.ts', true))
-  t.ok(found('sequencer/sequencer.ts', 'src/ids.ts', false), 'also what is exported on')
+  t.ok(found('backlog/backlog.ts', 'src/backlog/read.ts', true), 'also what is exported on')
   t.ok(found('config/yaml-file.ts', 'yaml', false), 'also what is loaded later')
 })
 
@@ -133,9 +127,7 @@ function circles(): string[][] {
     return seen
   }
   const reached = new Map(files.map(file => [file, reaches(file)]))
-  // The sequencer's rows, keys and origins point at each other; they are one idea in three files.
   const groups = files
-    .filter(file => roomOf(file) !== 'sequencer')
     .filter(file => reached.get(file)?.has(file))
     .map(file => files.filter(other => reached.get(file)?.has(other) && reached.get(other)?.has(file)))
   return [...new Map(groups.map(group => [group.join(), group])).values()]

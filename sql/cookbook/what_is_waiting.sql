@@ -7,7 +7,6 @@ select c.id, c.created_at, c.url, c.attempts,
          when c.status = 'claimed' then format('is being sent since %s', c.claimed_at)
          when hold.url_prefix is not null then format('held: %s, %s', hold.url_prefix, hold.reason)
          when earlier.id is not null then format('behind callback %s of the same key', earlier.id)
-         when c.due_at = 'infinity' then 'set aside until its endpoint can go on'
          when c.due_at > clock_timestamp() and c.attempts > c.budget_from then format('retry at %s after: %s', c.due_at, c.last_error)
          when c.due_at > clock_timestamp() then format('not before %s', c.due_at)
          else 'goes out next'
@@ -15,7 +14,7 @@ select c.id, c.created_at, c.url, c.attempts,
   from (
          (select * from outbox.callback where settled_at is null and due_at is null order by id limit 100)
          union all
-         (select * from outbox.callback where due_at is not null order by due_at, id limit 100)
+         (select * from outbox.callback where due_at is not null order by greatest(due_at, created_at), id limit 100)
        ) c
   left join lateral (
          select h.url_prefix, h.reason

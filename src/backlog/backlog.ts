@@ -1,23 +1,20 @@
+import type { IndexPlace, Release, ShownRow } from '../model.ts'
 import { Behind, type Pull } from './behind.ts'
 import { type AttemptEnd, Ends, type Refusal } from './ends.ts'
-import type { IndexPlace } from './index-place.ts'
 import { type Inspection, inspect } from './inspection.ts'
 import { Memory } from './memory.ts'
-import { type Hints, Messages, type Release } from './messages.ts'
+import { type Hints, Messages } from './messages.ts'
 import { Offers } from './offers.ts'
 import { type Question, Questions } from './questions.ts'
 import { Read } from './read.ts'
 import { Rotation } from './rotation.ts'
-import type { ShownRow } from './shown-row.ts'
 
 export type { Pull } from './behind.ts'
 export type { AttemptEnd, Refusal } from './ends.ts'
-export type { IndexPlace, RangeName } from './index-place.ts'
 export type { Inspection } from './inspection.ts'
-export type { Hints, Release } from './messages.ts'
+export type { Hints } from './messages.ts'
 export type { Question } from './questions.ts'
 export type { Read } from './read.ts'
-export type { RowStanding, ShownRow } from './shown-row.ts'
 
 export interface BacklogOptions {
   /** Rows in memory over all origins. */
@@ -31,11 +28,11 @@ export interface BacklogOptions {
   /** Milliseconds until a row that somebody else has is tried again. Default 250. */
   readonly restMs?: number
   /**
-   * How many rows of the origin memory may hold, those under way among them. What it takes in 100 ms at its recent pace is
-   * enough. 0 while all of it is held.
+   * How many rows of the origin memory may hold, those under way among them, but not those that rest. What it takes in 100 ms
+   * at its recent pace is enough. 0 while all of it is held.
    */
   readonly room: (origin: string) => number
-  /** How many more rows of the origin may start now, beside those taken already. Asked again once `freed` names it. */
+  /** How many more rows of the origin may start now, beside those taken already. Where none may, asked again once `freed` names it. */
   readonly slots: (origin: string) => number
   readonly isMine: (origin: string) => boolean
 }
@@ -116,6 +113,11 @@ export class Backlog {
   /** Origins that have more in the table. */
   get behind(): number {
     return this.#behind.size
+  }
+
+  /** Origins that have rows in memory or more in the table. */
+  get origins(): number {
+    return this.#memory.originCount
   }
 
   /** A look through all origins that have unsettled rows is wanted. */
@@ -210,6 +212,7 @@ export class Backlog {
       this.#memory.become(candidate, 'under way')
       taken.push(candidate.row)
     }
+    this.#rotation.endTake()
     this.#isHungry = taken.length < count
     return taken
   }
@@ -243,6 +246,11 @@ export class Backlog {
     if (!origin) return
     this.#rotation.freed(origin)
     this.#behind.update(origin)
+  }
+
+  /** As `freed`, of all origins. */
+  freedAll(): void {
+    for (const { name } of [...this.#memory.origins()]) this.freed(name)
   }
 
   /** A peer or an operator names a row whose key may have a new first row. */

@@ -1,8 +1,7 @@
+import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import { Fifo } from './fifo.ts'
-import type { IndexPlace, RangeName } from './index-place.ts'
 import type { OriginBacklog } from './origin-backlog.ts'
 import type { OriginRange } from './origin-range.ts'
-import type { ShownRow } from './shown-row.ts'
 
 /** A read of one range of one origin: at most `room` rows after this place that are due, not held and first of their key. */
 export interface Pull {
@@ -47,7 +46,7 @@ export class Behind {
   }
 
   hasRoom(origin: OriginBacklog): boolean {
-    return origin.rows < this.#options.room(origin.name)
+    return origin.roomTaken < this.#options.room(origin.name)
   }
 
   passOver(origin: OriginBacklog, row: ShownRow): void {
@@ -122,13 +121,13 @@ export class Behind {
   }
 
   #free(origin: OriginBacklog): number {
-    return this.#options.room(origin.name) - origin.rows
+    return this.#options.room(origin.name) - origin.roomTaken
   }
 
   #wantsPull(origin: OriginBacklog): boolean {
     if (!isReadable(origin.fresh) && !isReadable(origin.due)) return false
     const room = this.#options.room(origin.name)
-    return origin.rows < room && (room - origin.rows) * 2 >= room
+    return origin.roomTaken < room && (room - origin.roomTaken) * 2 >= room
   }
 
   /** Two ranges share the room, and take turns when it is for one row only. */

@@ -1,10 +1,10 @@
 import { compareIds } from '../ids.ts'
+import type { ShownRow } from '../model.ts'
 import type { Memory } from './memory.ts'
 import type { Messages } from './messages.ts'
 import type { Offers } from './offers.ts'
 import type { Candidate } from './origin-backlog.ts'
 import type { Questions } from './questions.ts'
-import type { ShownRow } from './shown-row.ts'
 
 /**
  * Why a claim did not get a row, as the look at it says:

@@ -1,15 +1,5 @@
 import { compareIds } from '../ids.ts'
-import type { ShownRow } from './shown-row.ts'
-
-/** The two ranges of an origin: rows never tried, by id; rows with a due time, by it and then by id. */
-export type RangeName = 'fresh' | 'due'
-
-/** A place in a range. Reads go on behind it: the entry at the place itself is not read. */
-export interface IndexPlace {
-  /** null in the fresh range. */
-  readonly dueUs: number | null
-  readonly id: string
-}
+import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 
 export function rangeOf({ dueUs }: IndexPlace): RangeName {
   return dueUs === null ? 'fresh' : 'due'

@@ -1,4 +1,4 @@
-import type { IndexPlace } from './index-place.ts'
+import type { IndexPlace } from '../model.ts'
 import type { Memory } from './memory.ts'
 import type { Candidate, CandidateState, OriginBacklog } from './origin-backlog.ts'
 import type { OriginRange } from './origin-range.ts'
@@ -29,6 +29,7 @@ export interface OriginInspection {
   readonly name: string
   readonly rows: number
   readonly ready: number
+  readonly resting: number
   readonly isInTurn: boolean
   readonly isFull: boolean
   readonly isBehind: boolean
@@ -65,11 +66,12 @@ function rowOf({ id, orderingKey, origin, state, restsUntil, passedOver, asks }:
 }
 
 function originOf(origin: OriginBacklog): OriginInspection {
-  const { name, rows, ready, turn, isFull, behind, pull, fresh, due } = origin
+  const { name, rows, ready, resting, turn, isFull, behind, pull, fresh, due } = origin
   return {
     name,
     rows,
     ready: ready.size,
+    resting,
     isInTurn: turn !== undefined,
     isFull,
     isBehind: behind !== undefined,

@@ -1,8 +1,9 @@
+import type { ShownRow } from '../model.ts'
 import type { Behind } from './behind.ts'
 import { Fifo } from './fifo.ts'
 import { type Candidate, type CandidateState, OriginBacklog } from './origin-backlog.ts'
 import type { Rotation } from './rotation.ts'
-import { isLater, type ShownRow } from './shown-row.ts'
+import { isLater } from './shown-row.ts'
 
 /**
  * The rows in memory: those that may go now, and those under way. At most one of a key, its occupant.
@@ -47,6 +48,10 @@ export class Memory {
 
   origin(name: string): OriginBacklog | undefined {
     return this.#origins.get(name)
+  }
+
+  get originCount(): number {
+    return this.#origins.size
   }
 
   origins(): Iterable<OriginBacklog> {
@@ -137,13 +142,17 @@ export class Memory {
   #stand(candidate: Candidate): void {
     const { state, origin } = candidate
     if (state === 'ready') candidate.seat = origin.ready.push(candidate)
-    else if (state === 'resting') candidate.seat = this.#resting.push(candidate)
+    else if (state === 'resting') {
+      candidate.seat = this.#resting.push(candidate)
+      origin.resting += 1
+    }
     if (state !== 'under way') candidate.age = this.#waiting.push(candidate)
   }
 
   #rise(candidate: Candidate): void {
     const { state, origin, seat, age } = candidate
     if (seat) (state === 'ready' ? origin.ready : this.#resting).remove(seat)
+    if (state === 'resting') origin.resting -= 1
     if (age) this.#waiting.remove(age)
     candidate.seat = undefined
     candidate.age = undefined

@@ -1,11 +1,4 @@
-import type { ShownRow } from './shown-row.ts'
-
-/** A row claimed under this relay's registration that is not under way here: its claim's reply was lost. */
-export interface Release {
-  readonly id: string
-  /** The release is for this claim alone. */
-  readonly rev: number
-}
+import type { Release, ShownRow } from '../model.ts'
 
 /** Hints to send to the other relays. */
 export interface Hints {

@@ -1,10 +1,11 @@
 import { compareIds } from '../ids.ts'
+import type { ShownRow } from '../model.ts'
 import type { Behind } from './behind.ts'
 import type { Memory } from './memory.ts'
 import type { Messages } from './messages.ts'
 import type { Candidate } from './origin-backlog.ts'
 import type { Questions } from './questions.ts'
-import { isLater, type ShownRow } from './shown-row.ts'
+import { isLater } from './shown-row.ts'
 
 /**
  * How a row comes to be offered:

@@ -1,7 +1,7 @@
+import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import { Fifo, type Seat } from './fifo.ts'
-import { type IndexPlace, type RangeName, rangeOf } from './index-place.ts'
+import { rangeOf } from './index-place.ts'
 import { OriginRange } from './origin-range.ts'
-import type { ShownRow } from './shown-row.ts'
 
 /**
  * - `ready`: may be taken when the turn of its origin comes
@@ -41,10 +41,12 @@ export class OriginBacklog {
   readonly due = new OriginRange('due')
   /** Rows in memory, whatever their state. */
   rows = 0
+  /** Those of them that rest. */
+  resting = 0
   readonly ready = new Fifo<Candidate>()
   /** Among the origins that may start something. */
   turn: Seat<OriginBacklog> | undefined
-  /** It had no slot left when its turn came, and stands in line again when one is freed. */
+  /** It had no slot when its turn came, and stands in line again when one is freed. */
   isFull = false
   /** Slots left, as asked in the take of this number. */
   slots = { take: 0, left: 0 }
@@ -61,6 +63,11 @@ export class OriginBacklog {
 
   get isBehind(): boolean {
     return this.fresh.isBehind || this.due.isBehind
+  }
+
+  /** Rows that take up its room. One that rests does not: a row that somebody has locked, or PostgreSQL refuses, shuts nobody out. */
+  get roomTaken(): number {
+    return this.rows - this.resting
   }
 
   rangeOf(place: IndexPlace): OriginRange {

@@ -1,5 +1,5 @@
-import { comparePlaces, type IndexPlace, justBefore, type RangeName, startOf } from './index-place.ts'
-import type { ShownRow } from './shown-row.ts'
+import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
+import { comparePlaces, justBefore, startOf } from './index-place.ts'
 
 /**
  * What one origin still has in the table, in one of its two ranges.

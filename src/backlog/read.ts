@@ -1,6 +1,6 @@
+import type { ShownRow } from '../model.ts'
 import type { Pull } from './behind.ts'
 import type { Question } from './questions.ts'
-import type { ShownRow } from './shown-row.ts'
 
 /** A read that is out: what it was sent for, and what was settled since it began, which its snapshot may show as it was. */
 export class Read {

@@ -159,7 +159,7 @@ function startListener(config: RunConfig, relay: Relay, log: Log): Listener {
       echoMs: 5_000,
     },
     {
-      hint: from => relay.hint(from),
+      hint: (from, payload) => relay.hint(from, payload),
       lost: (reason, tries) => log[tries === deafAfter ? 'warn' : 'debug']('listener_lost', { err: reason, tries }),
     },
   )

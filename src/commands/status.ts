@@ -11,12 +11,12 @@ export async function status(config: StatusConfig): Promise<number> {
   return 0
 }
 
-function written(schema: string, { callbacks, holds, relays, lanesWithoutOwner, janitor }: Status): string {
-  const { due, later, parked, claimed, dead, oldestWaitingSeconds } = callbacks
+function written(schema: string, { callbacks, holds, relays, janitor }: Status): string {
+  const { due, later, claimed, dead, oldestWaitingSeconds } = callbacks
   const oldest = oldestWaitingSeconds === null ? '' : `; the oldest was written ${seconds(oldestWaitingSeconds)} ago`
   return [
     `schema ${schema}`,
-    `waiting: ${due} due, ${later} later, ${parked} parked${oldest}`,
+    `waiting: ${due} due, ${later} later${oldest}`,
     `being sent: ${claimed}`,
     `dead: ${dead}`,
     ...holds.map(
@@ -24,7 +24,7 @@ function written(schema: string, { callbacks, holds, relays, lanesWithoutOwner, 
         `on hold: ${h.urlPrefix}${h.exact ? ' alone' : ''} for ${seconds(h.heldSeconds)}, by ${h.heldBy}: ${h.reason}`,
     ),
     ...relays.map(relayLine),
-    lanesWithoutOwner === 0 ? '' : `${lanesWithoutOwner} of 64 lanes have no owner: their callbacks wait for a relay`,
+    relays.length === 0 ? 'no relay runs here: callbacks wait' : '',
     janitor === null ? '' : janitorLine(janitor),
   ]
     .filter(line => line !== '')
@@ -32,9 +32,14 @@ function written(schema: string, { callbacks, holds, relays, lanesWithoutOwner, 
     .join('')
 }
 
-function relayLine({ name, host, pid, version, lanes, leaseSeconds, renewedSecondsAgo }: RelayStatus): string {
+function relayLine({ name, host, pid, version, leaseSeconds, renewedSecondsAgo, ...does }: RelayStatus): string {
   const late = renewedSecondsAgo > leaseSeconds ? `, though its lease is ${seconds(leaseSeconds)}: is it running?` : ''
-  return `relay ${name}: ${lanes} of 64 lanes, renewed ${seconds(renewedSecondsAgo)} ago${late} (pid ${pid} on ${host}, version ${version})`
+  return `relay ${name}: ${workOf(does)}, renewed ${seconds(renewedSecondsAgo)} ago${late} (pid ${pid} on ${host}, version ${version})`
+}
+
+function workOf({ serving, origins, standby }: Pick<RelayStatus, 'serving' | 'origins' | 'standby'>): string {
+  if (standby !== null) return `stands by, since ${standby}`
+  return serving ? `serves ${origins} origins with callbacks` : 'does not serve now'
 }
 
 function janitorLine({ relay, deleted, error, doneSecondsAgo, ...times }: JanitorStatus): string {

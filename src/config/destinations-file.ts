@@ -35,8 +35,8 @@ export function readDestinations(values: Values, faults: string[]): Destinations
     proxy: null,
   })
   const file = values.configFile
-  const read = file ? readYamlFile('--config', file, fileSchema(values, defaults, dirname(file)), faults) : null
-  return new Destinations(read?.origins ?? [], defaults)
+  const found = file ? readYamlFile('--config', file, fileSchema(values, defaults, dirname(file)), faults) : null
+  return new Destinations(found?.read.origins ?? [], defaults, found?.json)
 }
 
 function fileSchema(values: Values, defaults: DestinationSettings, folder: string) {
@@ -119,8 +119,7 @@ function deadlineSchema({ leaseMs, leaseMarginMs }: Values) {
     v.check(
       ms => !(ms + leaseMarginMs >= leaseMs),
       says(
-        () =>
-          `less than ${lease()}, or another relay could take the lane and send again while an attempt is still running`,
+        () => `less than ${lease()}, or another relay could send again while an attempt is still running`,
         ms => quote(durationText(Number(ms))),
       ),
     ),

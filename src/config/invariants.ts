@@ -12,7 +12,7 @@ const invariants: readonly {
   {
     of: ['leaseMs', 'deadlineMs', 'leaseMarginMs'],
     holds: v => v.leaseMs > v.deadlineMs + v.leaseMarginMs,
-    rule: '--lease must be longer than --deadline plus --lease-margin, or another relay could take the lane and send again while an attempt is still running',
+    rule: '--lease must be longer than --deadline plus --lease-margin, or another relay could send again while an attempt is still running',
   },
   {
     of: ['connectTimeoutMs', 'deadlineMs'],

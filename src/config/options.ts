@@ -96,9 +96,7 @@ export const options = {
       otherwise: 'the name of the host',
       accepts: name => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(name),
       expected: 'letters, digits, ".", "_" and "-", at most 100 characters',
-    }).help(
-      'What this relay is called in the tables and the logs. Should stay the same over restarts: a relay takes its own lanes back at once, those of another name only after --lease.',
-    ),
+    }).help('What this relay is called in the tables and the logs.'),
     concurrency: integer('concurrency', 'POSTs', { default: 64, min: 1, max: 4_096 }).help(
       'POSTs in flight at once, all receivers together. A crash re-sends these, and what was not yet recorded: outcomes of the last milliseconds, up to 1,000 while the database is slow.',
     ),
@@ -165,9 +163,9 @@ export const options = {
       'Where callbacks may never go, in the forms of --allow, which it overrules. A denied host can still be reached by another name: deny its address. Repeatable, or several separated by commas.',
     ),
 
-    // How the relay owns its lanes, wakes, uses memory and connections, and stops.
+    // How the relay keeps its registration, wakes, uses memory and connections, and stops.
     leaseMs: duration('lease', { default: 30 * second, min: 50, max: hour }).help(
-      'How long a lane stays with a relay that no longer renews it: the longest pause after a machine is lost. Renewed every third of it. Must be longer than --deadline plus --lease-margin.',
+      'How long what a relay has claimed stays its own when it no longer renews: then others find out what became of it. Its other callbacks go on after some 3 s. Renewed each second. Must be longer than --deadline plus --lease-margin.',
     ),
     leaseMarginMs: duration('lease-margin', { default: 2 * second, min: 1, max: 10 * minute }).help(
       'How much earlier than others a relay takes its own lease for over. Covers the pace of two clocks and a renewal on its way.',

@@ -29,9 +29,15 @@ interface Wrong {
  * header's value stay as they were written.
  *
  * @param flag the option that names the file, for the faults.
- * @returns null, with faults, when the form is wrong or `schema` does not accept what the file holds.
+ * @returns what the schema makes of the file, and all that stands in it as JSON; null, with faults, when the form is wrong or
+ * `schema` does not accept it.
  */
-export function readYamlFile<T>(flag: string, file: string, schema: Schema<T>, faults: string[]): T | null {
+export function readYamlFile<T>(
+  flag: string,
+  file: string,
+  schema: Schema<T>,
+  faults: string[],
+): { readonly read: T; readonly json: string } | null {
   const text = contentOf(flag, file, faults)
   if (text === null) return null
   // Loaded here, since it takes longer than all else of a short command, and most have no such file.
@@ -58,8 +64,9 @@ export function readYamlFile<T>(flag: string, file: string, schema: Schema<T>, f
     if (wrong.length > MAX_SHOWN) faults.push(`${name}: ${wrong.length - MAX_SHOWN} more of this kind`)
     return null
   }
-  const { success, output, issues } = v.safeParse(schema, document.toJS({ maxAliasCount: -1 }))
-  if (success) return output
+  const content: unknown = document.toJS({ maxAliasCount: -1 })
+  const { success, output, issues } = v.safeParse(schema, content)
+  if (success) return { read: output, json: JSON.stringify(content) }
   const found = issues.map(({ path = [], message }) => ({ offset: offsetOf(yaml, document, path), path, message }))
   for (const { offset, path, message } of found.sort((a, b) => a.offset - b.offset))
     faults.push(`${at(offset)}: ${pathText(path)}${message}`)

@@ -1,7 +1,7 @@
 /**
- * How long this relay may trust that its lanes are its own: from the moment a successful renewal was sent, for the lease
+ * How long this relay may trust that what it has claimed is its own to send: from the moment a successful renewal was sent, for the lease
  * less a margin, on the monotonic and on the wall clock, whichever ends first (a suspended machine stops the first).
- * Others take its lanes only after a whole lease without a renewal, so they start when this one has stopped.
+ * Others bury it only after a whole lease without a renewal, so they start when this one has stopped.
  */
 export class Lease {
   readonly #trustMs: number

@@ -57,6 +57,18 @@ export async function isNotifying(session: Session): Promise<boolean> {
   return (await session.rows<{ found: boolean }>(triggerStatement))[0]?.found === true
 }
 
+const saltStatement: Statement = {
+  name: 'ringback_salt',
+  text: schema => `select encode(salt, 'hex') as salt from ${schema}.salt`,
+}
+
+/** For HMACs of what only those may know who know it anyway; random, and the same for all relays of this outbox. */
+export async function readSalt(session: Session): Promise<string> {
+  const [row] = await session.rows<{ salt: string }>(saltStatement)
+  if (!row) throw new SchemaError('the table of the salt is empty; write a row: insert into salt default values')
+  return row.salt
+}
+
 async function applied(session: Session): Promise<string[]> {
   try {
     return (await session.rows<{ name: string }>(appliedStatement)).map(row => row.name)

@@ -30,7 +30,7 @@ export interface ListenerEvents {
    *
    * @param from process id of the notifying session; null: nobody, the connection is new.
    */
-  hint(from: number | null): void
+  hint(from: number | null, payload?: string): void
   /**
    * The connection failed; another will be made.
    *
@@ -118,15 +118,15 @@ export class Listener {
       query_timeout: echoMs,
       stream: () => socket,
     }
-    // Any role may send anything: the payload is not looked at, and never parsed as JSON.
+    // Any role may send anything: the payload is never parsed as JSON.
     return createSubscriber(config, { retryLimit: 1, paranoidChecking: false, parse: (text: string) => text })
   }
 
   async #heartbeats(subscriber: Subscriber, ended: AbortSignal): Promise<Error> {
     const { schema, heartbeatMs, echoMs } = this.#options
     const echo = `${schema}_echo_${process.pid}_${Math.random().toString(36).slice(2, 10)}`
-    subscriber.events.on('notification', ({ channel, processId }) => {
-      if (channel === schema) this.#events.hint(processId)
+    subscriber.events.on('notification', ({ channel, processId, payload }) => {
+      if (channel === schema) this.#events.hint(processId, payload)
     })
     await this.#connect(subscriber)
     await subscriber.listenTo(schema)

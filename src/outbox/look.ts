@@ -1,6 +1,6 @@
-import type { CallbackStatus } from '../model.ts'
+import type { CallbackStatus, ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { isFree, isRow } from './sql.ts'
+import { firstOfKey, isFree, isRow, isSuperseded, shown } from './sql.ts'
 
 /** How a row stands that a claim or a record did not get. */
 export interface Looked {
@@ -8,36 +8,54 @@ export interface Looked {
   readonly messageId: string
   readonly status: CallbackStatus
   readonly attempts: number
-  readonly lane: number
   readonly claimedEpoch: string | null
-  /** 0 when it may start at once. */
-  readonly dueInMs: number
-  readonly expired: boolean
-  readonly held: boolean
-  /** It is set aside already. */
-  readonly parked: boolean
-  /** The earliest unsettled row of its key before it; null when it is the first. */
-  readonly blockedBy: string | null
+  /** As a read would show it; of a settled row it says nothing. */
+  readonly row: ShownRow
+  readonly isExpired: boolean
+  /** A newer row has come in its place. */
+  readonly isSuperseded: boolean
+  readonly isHeld: boolean
+  /** Somebody's open transaction has it. */
+  readonly isLocked: boolean
+  /** The first unsettled row of its key, when that is another. */
+  readonly first: ShownRow | null
 }
 
-/** Why the key is asked for by `>=`: see `planning` in settings.ts. */
+interface LookedRow extends ShownRow, Omit<Looked, 'row' | 'first' | 'id'> {
+  readonly first: (Omit<ShownRow, 'id'> & { readonly id: number | string }) | null
+}
+
+/** A lock is told by trying; what is got here is let go at the end of the statement. */
 const lookStatement: Statement = {
   name: 'ringback_look',
   text: schema => `
-    select c.id, c.message_id as "messageId", c.status, c.attempts, c.lane, c.claimed_epoch as "claimedEpoch",
-           case when c.due_at is null or c.due_at = 'infinity' then 0
-                else greatest(0, (extract(epoch from c.due_at) - extract(epoch from clock_timestamp())) * 1000)::float8 end as "dueInMs",
-           coalesce(c.expires_at <= clock_timestamp(), false) as expired,
-           not (${isFree(schema)}) as held, coalesce(c.due_at = 'infinity', false) as parked,
-           (select e.id from ${schema}.callback e
-             where e.settled_at is null and e.ordering_key is not null
-               and e.ordering_key >= c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)
-             order by e.ordering_key, e.id limit 1) as "blockedBy"
+    with got as materialized (
+      select c.id from unnest($1::bigint[]) as wanted (id) join ${schema}.callback c on ${isRow('wanted.id')}
+       where c.status in ('pending', 'claimed')
+         for no key update of c skip locked
+    )
+    select c.message_id as "messageId", c.status, c.attempts, c.claimed_epoch as "claimedEpoch", ${shown(schema, '$2::bigint')},
+           coalesce(c.expires_at <= clock_timestamp(), false) as "isExpired",
+           ${isSuperseded(schema)} as "isSuperseded",
+           not (${isFree(schema)}) as "isHeld",
+           c.settled_at is null and c.id not in (select id from got) as "isLocked",
+           (select row_to_json(f) from (
+             select f.id::text, f."orderingKey", f.origin, f."dueUs", f.standing, f.rev from (
+               ${firstOfKey(schema, '$2::bigint', 'asked.ordering_key')}) f where f.id < asked.id) f) as first
       from unnest($1::bigint[]) as wanted (id)
-      join ${schema}.callback c on ${isRow('wanted.id')}`,
+      join ${schema}.callback c on ${isRow('wanted.id')}
+     cross join lateral (select c.id, c.ordering_key offset 0) asked`,
 }
 
 /** How these rows stand now; a row that is not there any more is not in the answer. */
-export async function look(session: Session, ids: readonly string[]): Promise<Looked[]> {
-  return session.rows<Looked>(lookStatement, [ids])
+export async function look(session: Session, epoch: string, ids: readonly string[]): Promise<Looked[]> {
+  const rows = await session.rows<LookedRow>(lookStatement, [ids, epoch])
+  return rows.map(
+    ({ id, orderingKey, origin, dueUs, standing, rev, first, ...stands }): Looked => ({
+      ...stands,
+      id,
+      row: { id, orderingKey, origin, dueUs, standing, rev },
+      first: first && { ...first, id: String(first.id) },
+    }),
+  )
 }

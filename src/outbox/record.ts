@@ -1,6 +1,6 @@
-import type { Attempt } from '../model.ts'
+import type { Attempt, ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { isRow } from './sql.ts'
+import { firstOfKey, isRow, sentKey } from './sql.ts'
 
 /**
  * Two facts of each attempt, which may come apart: the row is changed if it is still this attempt's, and what was seen is
@@ -19,17 +19,18 @@ const recording = (deletes: boolean): Statement => ({
       -- Ages in milliseconds, so that the database's clock alone says when.
       select * from unnest($1::bigint[], $2::uuid[], $3::integer[], $4::bigint[], $5::bigint[],
                            $6::text[], $7::integer[], $8::text[], $9::text[], $10::float8[], $11::float8[],
-                           $12::text[], $13::float8[], $14::text[], $15::boolean[])
+                           $12::text[], $13::float8[], $14::text[], $15::boolean[], $17::float8[])
         as r (id, message_id, attempt, epoch, written_epoch,
               outcome, http_status, error, excerpt, started_ms, finished_ms,
-              status, retry_ms, reason, holds_url)
+              status, retry_ms, reason, holds_url, rev)
     ), free as materialized (
-      -- The fence: claimed by this very attempt. A 2xx also settles a row that an heir has released and nobody has claimed since.
+      -- The fence: claimed by this very attempt, as rev tells, since attempts repeat after a release. A 2xx also settles a row that
+      -- an heir has released and nobody has claimed since.
       -- All of r is carried along: joined to r once more, two hundred attempts would be compared with one another.
       select r.*, r.status <> 'pending' as settles, ${deletes ? `c.status = 'claimed' and r.status = 'delivered'` : 'false'} as leaves
         from r join ${schema}.callback c on ${isRow('r.id')}
        where c.attempts = r.attempt and c.claimed_epoch = r.epoch and c.message_id = r.message_id
-         and (c.status = 'claimed' or c.status = 'pending' and r.status = 'delivered')
+         and (c.status = 'claimed' and c.rev = r.rev::bigint or c.status = 'pending' and r.status = 'delivered')
          for ${deletes ? 'update' : 'no key update'} of c skip locked
     ), fact as materialized (
       -- What was seen of a row that has gone on without this attempt. The lock sees to it that nobody deletes the row meanwhile:
@@ -68,11 +69,12 @@ const recording = (deletes: boolean): Statement => ({
              last_relay = case when settles then $16 end
         from free
        where ${isRow('free.id')} and not leaves
-      returning c.id, c.url, free.holds_url
+      returning c.id, c.ordering_key, ${sentKey} as sent, c.settled_at, c.url, free.holds_url
     )${
       deletes
         ? `, gone as (
-      delete from ${schema}.callback c using free where ${isRow('free.id')} and leaves returning c.id
+      delete from ${schema}.callback c using free where ${isRow('free.id')} and leaves
+      returning c.id, c.ordering_key, ${sentKey} as sent, clock_timestamp() as settled_at, null::text as url, false as holds_url
     ), forgotten as (
       delete from ${schema}.attempt_log l where l.callback_id = any (array(select id from free where leaves and attempt > 1))
     )`
@@ -81,8 +83,12 @@ const recording = (deletes: boolean): Statement => ({
     -- The hold comes with the row that found its url gone: once, though the statement be sent again, and never by a zombie.
     -- No unique index sees to it: the statement would wait for an operator's open transaction with the same prefix. The
     -- function sees what another relay has just committed, as this statement's snapshot may not.
-    select id, case when holds_url then ${schema}.hold_gone(url, '410 Gone, callback ' || id, $16) end as held from done
-    ${deletes ? 'union all select id, null from gone' : ''} order by id`,
+    select done.id as "recordedId", done.sent as "recordedKey", next.*,
+           case when done.holds_url then ${schema}.hold_gone(done.url, '410 Gone, callback ' || done.id, $16) end as held
+      from ${deletes ? '(select * from done union all select * from gone) done' : 'done'}
+      left join lateral (
+        select n.* from (${firstOfKey(schema, '$18::bigint', 'done.ordering_key', 'c.id <> done.id')}) n where done.settled_at is not null) next on true
+     order by done.id`,
 })
 
 /** Of what will be deleted once nobody locks it, the log must have nothing: it is not looked for after a first attempt. */
@@ -91,21 +97,42 @@ const waitsForRecord = `and not (r.status = 'delivered' and c.status = 'claimed'
 const recordStatement = recording(false)
 const deletingStatement = recording(true)
 
+/** A row that became what was decided. */
+export interface Recorded {
+  readonly orderingKey: string | null
+  /** The first unsettled row of its key, when this one is settled; null: there is none. */
+  readonly next: ShownRow | null
+}
+
+interface RecordedRow {
+  readonly recordedId: string
+  readonly recordedKey: string | null
+  readonly held: boolean | null
+  readonly id: string | null
+}
+
+/** Who records. */
+export interface Writer {
+  readonly relay: string
+  /** Of its present registration. */
+  readonly epoch: string
+}
+
 /**
  * Records attempts, at most one for each callback.
  *
  * @param now `performance.now()`, the clock of the outcomes.
  * @param deletes rows that are delivered are deleted: `--keep-delivered 0`.
- * @returns ids of the rows that became what was decided; `look` tells about the others.
+ * @returns the rows that became what was decided, by id; `look` tells about the others.
  */
 export async function record(
   session: Session,
   attempts: readonly Attempt[],
-  relay: string,
+  { relay, epoch }: Writer,
   now: number,
   deletes = false,
-): Promise<Set<string>> {
-  const rows = await session.rows<{ id: string }>(deletes ? deletingStatement : recordStatement, [
+): Promise<Map<string, Recorded>> {
+  const rows = await session.rows<RecordedRow & ShownRow>(deletes ? deletingStatement : recordStatement, [
     attempts.map(a => a.id),
     attempts.map(a => a.messageId),
     attempts.map(a => a.attempt),
@@ -122,8 +149,15 @@ export async function record(
     attempts.map(a => (a.decision.status === 'delivered' ? null : storable(a.decision.reason))),
     attempts.map(a => a.decision.status === 'dead' && a.decision.holdsUrl === true),
     relay,
+    attempts.map(a => a.rev),
+    epoch,
   ])
-  return new Set(rows.map(row => row.id))
+  return new Map(
+    rows.map(({ recordedId, recordedKey, held, ...next }) => [
+      recordedId,
+      { orderingKey: recordedKey, next: next.id === null ? null : next },
+    ]),
+  )
 }
 
 /** PostgreSQL's text holds any character but NUL; lone surrogates become U+FFFD on their way to UTF-8. */

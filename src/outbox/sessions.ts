@@ -26,9 +26,9 @@ export class Sessions {
   readonly claim: Session
   /** Records. */
   readonly record: Session
-  /** Fetches, sweeps, parks. */
+  /** Reads what waits, expires, and finds what a dead relay left. */
   readonly read: Session
-  /** Name, lease, lanes, and the lock that sleeping needs: they end with this session. */
+  /** Registration, lease, and the lock that sleeping needs, which ends with this session. */
   readonly keep: Session
   readonly #asking: NodeJS.Timeout
 
@@ -63,6 +63,11 @@ export class Sessions {
       for (const session of opened) session.destroy()
       throw error
     }
+  }
+
+  /** As notifications name their senders. */
+  get pids(): number[] {
+    return this.#all.map(({ pid }) => pid)
   }
 
   /** For the next term: the server's side of these. */

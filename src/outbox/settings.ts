@@ -38,8 +38,10 @@ const meaning: Settings = {
  * - A hold by its origin: `origin = any (array[x])`. Of a plain `=` a hash table of all holds may be made, at each statement.
  * - A key with the order of its ids: by `(ordering_key, id) < (x, y)` or `ordering_key >= x`. With `ordering_key = x` and
  *   `id < y` the order is that of the ids alone, and the primary key may be walked from its beginning.
+ * - Whether a row is settled, where it is looked for by its id: by `status`. Of `settled_at is null` a walk through any of the
+ *   indexes of unsettled rows may be made.
  * - The end of a range of times: by `statement_timestamp()`. The volatile `clock_timestamp()` bounds no index: whenever fewer
- *   rows than the limit are due, every later and every parked one would be read.
+ *   rows than the limit are due, every later one would be read.
  *
  * `test/outbox/plans.test.ts` looks at the plans, made on a full table and on an empty one.
  */
@@ -48,6 +50,9 @@ const planning: Settings = {
   enable_seqscan: 'off',
   // A bitmap reads all due rows and sorts them, to return the first thousand.
   enable_bitmapscan: 'off',
+  // A sort stands behind a walk through another index than the one that has the order, which reads all before the first row.
+  enable_sort: 'off',
+  enable_incremental_sort: 'off',
   enable_indexscan: 'on',
   enable_indexonlyscan: 'on',
   enable_nestloop: 'on',
@@ -83,16 +88,16 @@ export function relaySettings(purpose: Purpose, { timeoutMs, leaseMs }: Times): 
 
 /**
  * Renewals must not wait for a standby: the lease would run out while nothing is wrong with this relay. The standby has a
- * lane's takeover before any claim in the lane, since it stands before it in the log.
- * A stopped relay, or one whose machine is lost, would keep its name and the lock under which it sleeps for hours.
+ * registration before any claim under it, since it stands before it in the log.
+ * A stopped relay, or one whose machine is lost, would keep the lock under which it sleeps for hours.
  */
 function keeping(leaseMs: number): Settings {
-  return { synchronous_commit: 'local', lock_timeout: '2s', idle_session_timeout: ms(2 * leaseMs) }
+  return { synchronous_commit: 'local', lock_timeout: '500ms', idle_session_timeout: ms(2 * leaseMs) }
 }
 
 /**
  * The server ends a session whose client takes nothing for so long: a relay that was stopped in the middle of a claim's reply
- * holds its lanes by an open transaction, and its heir may have no right to end it. TCP's own patience is many minutes.
+ * holds its registration by an open transaction, and its heir may have no right to end it. TCP's own patience is many minutes.
  * A client that has gone is noticed under a statement, too.
  */
 function network(userTimeoutMs: number): Settings {

@@ -1,79 +1,155 @@
-import type { OwnedLane } from '../model.ts'
-import { mine } from './claim.ts'
+import type { ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { isRow } from './sql.ts'
+import { firstOfKey, isRow, isSuperseded, me, sentKey } from './sql.ts'
 
-/** The pending rows of my lanes, among those wanted, that `condition` holds for and that nobody has locked. */
-const free = (schema: string, condition: string) => `
-    with ${mine(schema)}, free as materialized (
-      select c.id
-        from unnest($1::bigint[]) as wanted (id)
-        join ${schema}.callback c on ${isRow('wanted.id')}
-       where c.lane = any (array(select id from mine)) and c.status = 'pending' and (${condition})
-         for no key update of c skip locked
-    )`
+/** A row that ended without an attempt, and who is first in its key now. */
+export interface Settled {
+  readonly id: string
+  readonly orderingKey: string | null
+  /** null: nobody; or it is named with another row of the key, that ended in the same statement. */
+  readonly next: ShownRow | null
+}
 
-/** Past `expires_at` no attempt starts; the row ends here, without an attempt. */
+interface SettledRow {
+  readonly settledId: string
+  readonly settledKey: string | null
+  readonly id: string | null
+}
+
+/** `dead`: what the statement has settled. Of several rows of a key the last one names the next. */
+const named = (schema: string, epoch: string) => `
+    select dead.id as "settledId", dead.sent as "settledKey", next.*
+      from (select d.*, max(d.id) over (partition by d.ordering_key) as last from dead d) dead
+      left join lateral (
+        select n.* from (${firstOfKey(schema, epoch, 'dead.ordering_key', 'c.id not in (select d.id from dead d)')}) n
+         where dead.id = dead.last) next on true
+     order by dead.id`
+
+const dies = (reason: string) =>
+  `status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1, last_error = ${reason}`
+
+/**
+ * Past `expires_at` no attempt starts; the row ends here, though it is held or waits behind another. The limit counts what is
+ * locked here: rows that are being sent, or that somebody has locked, keep no others from it.
+ */
 const expireStatement: Statement = {
   name: 'ringback_expire',
-  text: schema => `${free(schema, 'c.expires_at <= clock_timestamp()')}
-    update ${schema}.callback c
-       set status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1,
-           last_error = 'expired' || coalesce('; last attempt: ' || c.last_error, '')
-      from free
-     where ${isRow('free.id')}
-    returning c.id`,
+  text: schema => `
+    with ${me(schema, '$1::bigint')}, free as materialized (
+      select c.id
+        from ${schema}.callback c
+       where exists (select from me) and c.settled_at is null and c.expires_at is not null and c.expires_at <= statement_timestamp()
+         and c.status = 'pending'
+       order by c.expires_at, c.id
+       limit $2
+         for no key update of c skip locked
+    ), dead as (
+      update ${schema}.callback c set ${dies(`'expired' || coalesce('; last attempt: ' || c.last_error, '')`)}
+        from free
+       where ${isRow('free.id')}
+      returning c.id, c.ordering_key, ${sentKey} as sent
+    ) ${named(schema, '$1::bigint')}`,
+}
+
+const nextExpiryStatement: Statement = {
+  name: 'ringback_next_expiry',
+  text: schema => `
+    select (extract(epoch from c.expires_at - statement_timestamp()) * 1000)::float8 as "inMs"
+      from ${schema}.callback c
+     where c.settled_at is null and c.expires_at is not null
+     order by c.expires_at, c.id limit 1`,
 }
 
 /**
- * Sets rows aside that memory has no room for or that are held: they leave the index of fresh rows, and cost nothing until
- * their key or origin can go on. The claim takes them from there without another write, whenever it likes; so a row that is
- * not due yet is left where it is, or its time would be forgotten.
+ * From the first row of each key on: those that are superseded, until one that is not, or that somebody has. A row's turn comes
+ * with its key's, so what stands behind another waits.
  */
-const parkStatement: Statement = {
-  name: 'ringback_park',
-  text: schema => `${free(schema, 'c.due_at is null or c.due_at <= clock_timestamp()')}
-    update ${schema}.callback c set due_at = 'infinity', rev = c.rev + 1 from free where ${isRow('free.id')}
-    returning c.id`,
+const supersedeStatement: Statement = {
+  name: 'ringback_supersede',
+  text: schema => `
+    with ${me(schema, '$1::bigint')}, keys as materialized (
+      select distinct c.ordering_key
+        from unnest($2::bigint[]) as wanted (id) join ${schema}.callback c on ${isRow('wanted.id')}
+       where c.status in ('pending', 'claimed') and c.supersede_key is not null
+    ), first as materialized (
+      select c.*
+        from keys
+       cross join lateral (
+         select c.id, c.ordering_key, c.status = 'pending' and ${isSuperseded(schema)} as goes
+           from (select * from ${schema}.callback c
+                  where c.settled_at is null and c.ordering_key is not null
+                    and (c.ordering_key, c.id) >= (keys.ordering_key, 0) and c.ordering_key <= keys.ordering_key
+                  order by c.ordering_key, c.id limit $3) c) c
+    ), prefix as materialized (
+      select f.id from first f
+       where f.goes and not exists (select from first b where b.ordering_key = f.ordering_key and b.id < f.id and not b.goes)
+    ), free as materialized (
+      select c.id
+        from prefix join ${schema}.callback c on ${isRow('prefix.id')}
+       where exists (select from me) and c.status = 'pending'
+         for no key update of c skip locked
+    ), dead as (
+      update ${schema}.callback c
+         set status = 'cancelled', due_at = null, settled_at = clock_timestamp(), rev = c.rev + 1,
+             last_error = 'superseded by ' || (
+               select n.id from ${schema}.callback n
+                where n.settled_at is null and n.supersede_key is not null
+                  and (n.ordering_key, n.supersede_key, n.id) > (c.ordering_key, c.supersede_key, c.id)
+                  and (n.ordering_key, n.supersede_key) <= (c.ordering_key, c.supersede_key)
+                order by n.ordering_key desc, n.supersede_key desc, n.id desc limit 1)
+        from free
+       where ${isRow('free.id')}
+      returning c.id, c.ordering_key, ${sentKey} as sent
+    ) ${named(schema, '$1::bigint')}`,
 }
 
 /** What can never be claimed, since its own values are refused, ends here. */
 const giveUpStatement: Statement = {
   name: 'ringback_give_up',
-  text: schema => `${free(schema, 'true')}
-    update ${schema}.callback c
-       set status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1,
-           last_error = ($4::text[])[array_position($1::bigint[], c.id)]
-      from free
-     where ${isRow('free.id')}
-    returning c.id`,
+  text: schema => `
+    with ${me(schema, '$1::bigint')}, free as materialized (
+      select c.id, given.reason
+        from unnest($2::bigint[], $3::text[]) as given (id, reason)
+        join ${schema}.callback c on ${isRow('given.id')}
+       where exists (select from me) and c.status = 'pending'
+         for no key update of c skip locked
+    ), dead as (
+      update ${schema}.callback c set ${dies('free.reason')}
+        from free
+       where ${isRow('free.id')}
+      returning c.id, c.ordering_key, ${sentKey} as sent
+    ) ${named(schema, '$1::bigint')}`,
 }
 
-/** @returns ids that are dead now, reason `expired`. */
-export function expire(session: Session, ids: readonly string[], lanes: readonly OwnedLane[]): Promise<string[]> {
-  return settle(session, expireStatement, [ids], lanes)
+/** Ends rows whose `expires_at` has passed, at most `limit`: they are dead now, reason `expired`. */
+export function expire(session: Session, epoch: string, limit: number): Promise<Settled[]> {
+  return settled(session, expireStatement, [epoch, limit])
 }
 
-/** @returns ids that were parked by this call. */
-export function park(session: Session, ids: readonly string[], lanes: readonly OwnedLane[]): Promise<string[]> {
-  return settle(session, parkStatement, [ids], lanes)
+/** Milliseconds until the next row expires, 0 or less: now; null: none will. Asked first, since `expire` locks the registration, and so writes. */
+export async function nextExpiry(session: Session): Promise<number | null> {
+  return (await session.rows<{ inMs: number }>(nextExpiryStatement))[0]?.inMs ?? null
 }
 
-/** @returns ids that are dead now, each for the reason given. */
+/** @returns those that are dead now, each for the reason given. */
 export function giveUp(
   session: Session,
+  epoch: string,
   rows: readonly { readonly id: string; readonly reason: string }[],
-  lanes: readonly OwnedLane[],
-): Promise<string[]> {
-  return settle(session, giveUpStatement, [rows.map(row => row.id), rows.map(row => row.reason)], lanes)
+): Promise<Settled[]> {
+  return settled(session, giveUpStatement, [epoch, rows.map(({ id }) => id), rows.map(({ reason }) => reason)])
 }
 
-async function settle(
-  session: Session,
-  statement: Statement,
-  [ids, ...more]: readonly (readonly string[])[],
-  lanes: readonly OwnedLane[],
-): Promise<string[]> {
-  const values = [ids, lanes.map(l => l.lane), lanes.map(l => l.epoch), ...more]
-  return (await session.rows<{ id: string }>(statement, values)).map(row => row.id)
+/** @returns those that are cancelled now, since newer ones have come in their place; at most `limit` of each key. */
+export function supersede(session: Session, epoch: string, ids: readonly string[], limit: number): Promise<Settled[]> {
+  return settled(session, supersedeStatement, [epoch, ids, limit])
+}
+
+async function settled(session: Session, statement: Statement, values: readonly unknown[]): Promise<Settled[]> {
+  const rows = await session.rows<SettledRow & ShownRow>(statement, values)
+  return rows.map(({ settledId, settledKey, ...next }) => ({
+    id: settledId,
+    orderingKey: settledKey,
+    next: next.id === null ? null : next,
+  }))
 }

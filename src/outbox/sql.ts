@@ -27,3 +27,66 @@ export const isFree = (schema: string) => `(
                     or exists (select from ${schema}.hold h where h.exact and h.origin = any (array[c.origin]) and h.rest = any (array[asked.rest]))
                   from (select ${schema}.rest_of(c.url) as rest offset 0) asked)
          ) is not true`
+
+/** When a callback `c` with a due_at is due, as the index of due rows has it. */
+export const dueTime = 'greatest(c.due_at, c.created_at)'
+
+/** Its place in the index on what waits for an origin: null for what is fresh. */
+export const rangePlace = `case when c.due_at is not null then ${dueTime} end`
+
+/** The origins of that index. */
+export const originHash = 'hashtextextended(c.origin, 0)'
+
+/** A time given in microseconds of Unix time, perhaps infinite. */
+export const timeOf = (us: string) =>
+  `case when ${us} < '-1e300' then '-infinity'::timestamptz when ${us} > '1e300' then 'infinity' else timestamptz 'epoch' + ${us} * interval '1 microsecond' end`
+
+/** True for a callback `c` in the place of which a newer one has come. Why it compares rows: see `planning` in settings.ts. */
+export const isSuperseded = (schema: string) => `(c.supersede_key is not null and exists (
+               select from ${schema}.callback n
+                where n.settled_at is null and n.supersede_key is not null
+                  and n.ordering_key = c.ordering_key and n.supersede_key = c.supersede_key
+                  and (n.ordering_key, n.supersede_key, n.id) > (c.ordering_key, c.supersede_key, c.id)))`
+
+/**
+ * The columns of a `ShownRow`, of a callback `c`. One that is superseded is due at once, to be cancelled.
+ *
+ * @param epoch that of the relay's own registration.
+ */
+export const shown = (schema: string, epoch: string) => `
+             c.id, ${sentKey} as "orderingKey", c.origin,
+             case when c.due_at is not null then (extract(epoch from ${dueTime}) * 1000000)::float8 end as "dueUs",
+             case when c.status = 'claimed' then case c.claimed_epoch when ${epoch} then 'claimed here' else 'claimed elsewhere' end
+                  when c.due_at > clock_timestamp() and not ${isSuperseded(schema)} then 'later' else 'due' end as standing,
+             c.rev::float8 as rev`
+
+/**
+ * The first unsettled row of a key: columns of a `ShownRow`, or nothing. Why the key is asked for by `>=`: see `planning` in
+ * settings.ts.
+ *
+ * @param others which of its rows `c` are meant: a statement still sees those as unsettled that it has settled itself.
+ */
+export const firstOfKey = (schema: string, epoch: string, key: string, others = 'true') => `
+      select ${shown(schema, epoch)}
+        from ${schema}.callback c
+       where c.settled_at is null and c.ordering_key is not null
+         and (c.ordering_key, c.id) >= (${key}, 0) and c.ordering_key <= ${key} and ${others}
+       order by c.ordering_key, c.id limit 1`
+
+/** True for a callback `c` that has no earlier unsettled row of its key before it. Why it compares rows: see `planning` in settings.ts. */
+export const isFirst = (schema: string) => `(c.ordering_key is null or not exists (
+               select from ${schema}.callback e
+                where e.settled_at is null and e.ordering_key is not null
+                  and e.ordering_key = c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)))`
+
+/**
+ * The fence: a registration that stands. Whoever buries it deletes the row, so he waits for this statement, and this one
+ * finds nothing afterwards. SKIP LOCKED: it never waits, so it never goes on with an old snapshot.
+ * Asked for by `exists (select from me)`.
+ */
+export const me = (schema: string, epoch: string) => `
+    me as materialized (
+      select from ${schema}.relay r
+       where r.epoch = any (array[${epoch}]) and r.server = pg_postmaster_start_time()
+         for key share of r skip locked
+    )`

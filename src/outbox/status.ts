@@ -6,8 +6,6 @@ export interface Status {
   readonly callbacks: Counts
   readonly holds: readonly Hold[]
   readonly relays: readonly RelayStatus[]
-  /** Of 64: no relay owns these, so their callbacks wait. */
-  readonly lanesWithoutOwner: number
   /** null: no relay has begun to delete history yet. */
   readonly janitor: JanitorStatus | null
 }
@@ -17,8 +15,6 @@ export interface Counts {
   readonly due: number
   /** Delayed by the producer, or waiting for a retry. */
   readonly later: number
-  /** Set aside by the relay until their key or receiver can go on. */
-  readonly parked: number
   readonly claimed: number
   readonly dead: number
   /** null: nothing waits. */
@@ -39,7 +35,12 @@ export interface RelayStatus {
   readonly host: string
   readonly pid: number
   readonly version: string
-  readonly lanes: number
+  /** It takes its share of the origins. */
+  readonly serving: boolean
+  /** Origins of which it has callbacks in memory or knows of some in the table. */
+  readonly origins: number
+  /** Why it does not serve; null: it does, or is leaving. */
+  readonly standby: string | null
   readonly leaseSeconds: number
   /** For people; above `leaseSeconds` the relay is most likely dead. */
   readonly renewedSecondsAgo: number
@@ -63,9 +64,8 @@ export interface JanitorStatus {
 export async function readStatus(db: Database): Promise<Status> {
   return {
     callbacks: await readCounts(db),
-    holds: await readHolds(db),
+    holds: await listHolds(db),
     relays: await readRelays(db),
-    lanesWithoutOwner: await countUnowned(db),
     janitor: (await readJanitor(db)) ?? null,
   }
 }
@@ -84,9 +84,8 @@ async function readCounts(db: Database): Promise<Counts> {
     )
     .selectFrom('unsettled')
     .select([
-      countWhere(sql`status = 'pending' and coalesce(due_at <= now(), true)`).as('due'),
-      countWhere(sql`status = 'pending' and due_at > now() and due_at <> 'infinity'`).as('later'),
-      countWhere(sql`status = 'pending' and due_at = 'infinity'`).as('parked'),
+      countWhere(sql`status = 'pending' and coalesce(greatest(due_at, created_at) <= now(), true)`).as('due'),
+      countWhere(sql`status = 'pending' and greatest(due_at, created_at) > now() and due_at is not null`).as('later'),
       countWhere(sql`status = 'claimed'`).as('claimed'),
       secondsSince<number | null>(sql`min(created_at) filter (where status = 'pending')`).as('oldestWaitingSeconds'),
     ])
@@ -99,7 +98,7 @@ async function readCounts(db: Database): Promise<Counts> {
   return { ...unsettled, dead }
 }
 
-export function readHolds(db: Database): Promise<Hold[]> {
+export function listHolds(db: Database): Promise<Hold[]> {
   return db
     .selectFrom('hold')
     .select([
@@ -116,15 +115,22 @@ export function readHolds(db: Database): Promise<Hold[]> {
 export function readRelays(db: Database): Promise<RelayStatus[]> {
   return db
     .selectFrom('relay')
-    .leftJoin('lane', 'lane.owner', 'relay.name')
-    .groupBy('relay.name')
-    .select(['relay.name', 'relay.host', 'relay.pid', 'relay.version'])
+    .innerJoin('pulse', 'pulse.epoch', 'relay.epoch')
     .select([
-      countWhere(sql`lane.id is not null`).as('lanes'),
+      'relay.name',
+      'relay.host',
+      'relay.pid',
+      'relay.version',
+      'pulse.serving',
+      'pulse.origins',
+      'pulse.standby',
+    ])
+    .select([
       sql<number>`extract(epoch from relay.lease)::float8`.as('leaseSeconds'),
-      secondsSince(sql.ref('relay.renewed_at')).as('renewedSecondsAgo'),
+      secondsSince(sql.ref('pulse.renewed_at')).as('renewedSecondsAgo'),
     ])
     .orderBy('relay.name')
+    .orderBy('pulse.started_at')
     .execute()
 }
 
@@ -149,15 +155,6 @@ export function readJanitor(db: Database): Promise<JanitorStatus | undefined> {
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst()
-}
-
-/** Of 64. */
-export async function countUnowned(db: Database): Promise<number> {
-  const { lanes } = await db
-    .selectFrom('lane')
-    .select(countWhere(sql`owner is null`).as('lanes'))
-    .executeTakeFirstOrThrow()
-  return lanes
 }
 
 /** As a double: pg hands int8 out as text, and no table has 2^53 rows. */

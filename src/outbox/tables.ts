@@ -10,8 +10,7 @@ export interface Tables {
   callback: {
     id: GeneratedAlways<string>
     created_at: ReadOnly<Date>
-    /** Infinity: parked. */
-    due_at: ColumnType<Date | number | null, string | null | undefined, never>
+    due_at: ColumnType<Date | null, string | null | undefined, string | null>
     expires_at: ColumnType<Date | null, string | null | undefined, string | null>
     claimed_at: ReadOnly<Date | null>
     settled_at: ReadOnly<Date | null>
@@ -25,11 +24,11 @@ export interface Tables {
     budget_from: ReadOnly<number>
     max_attempts: number | null
     last_http_status: ReadOnly<number | null>
-    lane: GeneratedAlways<number>
     message_id: ReadOnly<string>
     status: ColumnType<CallbackStatus, never, 'pending' | 'cancelled'>
     ordering_key: ColumnType<string | null, string | null | undefined, never>
     dedupe_key: ColumnType<string | null, string | null | undefined, never>
+    supersede_key: ColumnType<string | null, string | null | undefined, never>
     traceparent: ColumnType<string | null, string | null | undefined, never>
     url: string
     origin: GeneratedAlways<string>
@@ -55,22 +54,32 @@ export interface Tables {
     response_excerpt: ReadOnly<string | null>
     relay: ReadOnly<string>
   }
-  lane: {
-    id: ReadOnly<number>
-    epoch: ReadOnly<string>
-    owner: ReadOnly<string | null>
-  }
   relay: {
-    name: ReadOnly<string>
-    incarnation: ReadOnly<string>
+    epoch: ReadOnly<string>
+    server: ReadOnly<Date>
+    registered_at: ReadOnly<Date>
     lease: ReadOnly<unknown>
-    renewals: ReadOnly<string>
-    started_at: ReadOnly<Date>
-    renewed_at: ReadOnly<Date>
     pid: ReadOnly<number>
+    node: ReadOnly<string>
+    process: ReadOnly<string>
+    name: ReadOnly<string>
     host: ReadOnly<string>
     kernel: ReadOnly<string>
     version: ReadOnly<string>
+  }
+  pulse: {
+    epoch: ReadOnly<string>
+    renewals: ReadOnly<string>
+    renewed_at: ReadOnly<Date>
+    started_at: ReadOnly<Date>
+    origins: ReadOnly<number>
+    serving: ReadOnly<boolean>
+    digest: ReadOnly<string>
+    settings: ReadOnly<unknown>
+    standby: ReadOnly<string | null>
+  }
+  salt: {
+    salt: ReadOnly<Buffer>
   }
   janitor_run: {
     id: ReadOnly<string>

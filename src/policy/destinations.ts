@@ -58,8 +58,11 @@ export class Destinations {
   /** Pattern to its place among the rules and what holds by it. */
   readonly #rules = new Map<string, { readonly place: number; readonly settings: DestinationSettings }>()
   readonly #known = new Map<string, DestinationSettings>()
+  /** All that stands in the file, secrets too. */
+  readonly source: string
 
-  constructor(rules: readonly DestinationRule[], defaults: DestinationSettings) {
+  constructor(rules: readonly DestinationRule[], defaults: DestinationSettings, source = '') {
+    this.source = source
     this.#defaults = defaults
     for (const [place, { match, settings }] of rules.entries())
       if (!this.#rules.has(match)) this.#rules.set(match, { place, settings })

@@ -3,36 +3,76 @@
  * inside one algorithm stand with that algorithm.
  */
 
+/* Membership. */
+
+/** Between two renewals, in milliseconds: others miss a relay after three. */
+export const renewalMs = 1_000
+/** How long a relay goes by what it has read of the others, in milliseconds. Then it claims nothing until it has read again. */
+export const viewMs = 2_000
+/** Who gains an origin from a living relay waits so long, in milliseconds: until that one's view has ended, and a little more. */
+export const handOverMs = 2_100
+/** A claim that has no answer for so long, in milliseconds, is stuck: the relay does not serve. */
+export const stuckClaimMs = 2_000
+
 /* Reading. */
 
-/** Rows of one page: so many that the round trip does not count. */
+/** New rows of one read: so many that the round trip does not count. */
 export const pageRows = 1_000
-/** Index entries walked at a time in search of claimed rows, of which most pages hold none: some 20 ms. */
-export const claimedPageEntries = 20_000
-/** Rows of a key that are read at a time, when one that memory does not know blocks it. */
-export const keyRows = 20
-/** Keys whose rows are read in one statement. */
-export const keysAtOnce = 100
-/** How far the cursor looks back, in milliseconds: most transactions that insert commit within that time. A sweep finds the rest. */
-export const lookBackMs = 500
-/** Most rows that a look-back repeats. Without this limit a bulk insert would be read again at every look. */
-export const lookBackRows = 2_000
-/** Between two reads of due rows while looks follow one another closely, in milliseconds: most of them were read before. */
+/**
+ * How far a tip looks back, by time in milliseconds and by rows, since rows become visible (COMMIT) later than they got their
+ * place (INSERT). A short look each time: most transactions commit within it. A long one now and then; a sweep finds the rest.
+ */
+export const shortLookBack = { ms: 500, rows: 2_000 } as const
+export const longLookBack = { ms: 10_000, rows: 10_000 } as const
+/** Between two long ones, in milliseconds. */
+export const longLookPauseMs = 200
+/** With more new ids than this ahead of it a tip jumps to the end, and a sweep finds what lies between. */
+export const jumpIds = 10_000
+/** From the end it then goes on so many ids before it: what follows a flood must not wait for it. */
+export const jumpBackIds = 1_000
+/** Pages of due rows in a row after which the due tip jumps. */
+export const jumpPages = 10
+/** Between two reads of due rows while looks follow one another closely, in milliseconds. */
 export const duePauseMs = 25
-/** Rows at the end of a flood that are read before the rest of it: they may have been written after it. */
-export const floodEndRows = 200
-/** The part of memory that only new rows may take, so that a backlog never keeps them waiting. */
-export const newRowsShare = 1 / 4
-/** The part of memory that one origin's rows may take before its new ones are left in the table. */
-export const originShare = 1 / 8
-/** Due rows are read this far ahead, in milliseconds; or three polls, when that is more: each is known before it is due. */
-export const leastHorizonMs = 5_000
-/** The shortest time between two sweeps, in milliseconds; the poll's, when that is less. */
+/** Index entries that a pull reads at most: of rows behind others of their key a million may stand before the next head. */
+export const pullEntries = 1_000
+/** Pulls in one statement. */
+export const pullsAtOnce = 64
+/** Keys asked about in one statement. */
+export const keysAtOnce = 100
+/** The span of ids that a pull begins with: dead index entries are not counted by a limit, but cost the same. */
+export const pullIds = 20_000
+/** The same of due times, in microseconds. */
+export const pullUs = 20_000_000
+/** A pull is quick below so many milliseconds, and its span doubles; slow above the other, and it halves. */
+export const pullMs = { quick: 5, slow: 50 } as const
+/** How long a look goes on with pulls before it looks for new rows again, in milliseconds. */
+export const pullingMs = 20
+/** Index entries walked at a time in search of orphaned claims, of which most pages hold none: some 20 ms. */
+export const claimedPageEntries = 20_000
+/** Between two searches for orphaned claims that nothing asks for, in milliseconds: what was restored from a dump. */
+export const orphansPauseMs = 60_000
+/** Origins that a step of the sweep finds. */
+export const sweptOrigins = 200
+/** The shortest time between two sweeps, in milliseconds. */
 export const sweepPauseMs = 1_000
 /** The longest one, in milliseconds. A sweep during which the process stood still looks as if it had cost that much. */
 export const longestSweepPauseMs = 60_000
 /** A sweep walks over dead index entries, too: it may take this part of the time. */
 export const sweepShare = 1 / 20
+/** Between two looks for what has expired, and for changed holds, in milliseconds. */
+export const choresMs = 1_000
+/** Rows that expire in one statement. */
+export const expiryRows = 500
+
+/* Origins. */
+
+/** An origin has rows in memory for so many milliseconds at its recent pace, */
+export const roomMs = 100
+/** but no more than this. */
+export const mostRoom = 1_024
+/** Origins without anything under way that are remembered: what they can take, and when they rest. */
+export const idleOrigins = 5_000
 
 /* Waking. */
 
@@ -51,12 +91,10 @@ export const calmBelow = 200
 export const loopIdleMs = 1_000
 /** How often the lease is looked at while POSTs are under way, in milliseconds. Without a lease they are aborted. */
 export const leaseCheckMs = 250
+/** Superseded rows of a key that one statement cancels. */
+export const supersedeRows = 1_000
 /** A row that somebody's open transaction has locked is tried again after this, in milliseconds. */
 export const lockedPauseMs = 250
-/** A row on hold that is parked already, with others behind it, is looked at again after this, in milliseconds. */
-export const heldPauseMs = 60_000
-/** A claim may look older than the hold of its lane by this, in milliseconds: clocks are set, and run at different speeds. */
-export const claimSlackMs = 1_000
 /** The pause of a row that PostgreSQL refuses (a trigger, a lost grant), in milliseconds. It doubles with each refusal. */
 export const refusedPause = { baseMs: 1_000, capMs: 60_000 } as const
 /** Refused rows whose number of tries is known; of more the one refused longest ago begins anew. */

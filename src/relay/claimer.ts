@@ -1,173 +1,236 @@
-import type { Claim, WaitingCallback } from '../model.ts'
+import type { Backlog, Refusal } from '../backlog/backlog.ts'
+import type { Scopes } from '../backlog/scopes.ts'
+import type { Claim, ShownRow } from '../model.ts'
 import { claim } from '../outbox/claim.ts'
 import { isLastingDataError } from '../outbox/database-errors.ts'
 import { isolate, type Refused } from '../outbox/isolate.ts'
 import { type Looked, look } from '../outbox/look.ts'
+import { release } from '../outbox/release.ts'
 import type { Session } from '../outbox/session.ts'
-import { expire, giveUp, park } from '../outbox/settle.ts'
-import { heldPauseMs, lockedPauseMs, loopIdleMs } from '../policy/tuning.ts'
-import type { Sequencer } from '../sequencer/sequencer.ts'
+import { giveUp, supersede } from '../outbox/settle.ts'
+import { lockedPauseMs, loopIdleMs, supersedeRows } from '../policy/tuning.ts'
 import type { Bell } from './bell.ts'
-import type { Holdings } from './holdings.ts'
-import type { Intake } from './intake.ts'
-import { asciiReason } from './refusals.ts'
+import { asciiReason, type Refusals } from './refusals.ts'
 
 export interface ClaimerParts {
-  readonly session: Session
-  readonly sequencer: Sequencer
-  readonly holdings: Holdings
-  readonly intake: Intake
+  readonly backlog: Backlog
+  readonly scopes: Scopes
+  readonly refusals: Refusals
   /** Rung when a slot or a row may have come free. */
   readonly bell: Bell
+  /** Of the present registration. */
+  readonly epoch: () => string
   /** How many POSTs may start now; 0 while the lease is not held. */
   readonly slots: () => number
   readonly deliver: (claim: Claim) => void
+  /** A claim of the row is being sent, or its outcome is on its way into the record. */
+  readonly isSent: (id: string) => boolean
+  /** The backlog may want to read. */
+  readonly accounted: () => void
 }
 
 /**
- * Claims rows just in time, only as many as can be sent at once, one statement at a time; what becomes ready meanwhile is
- * the next batch. It accounts for every row it asked for: one that was not claimed is looked at before its key goes on.
+ * Claims rows just in time, only as many as can be sent at once, one statement at a time; what becomes ready meanwhile is the
+ * next batch. It accounts for every row it asked for: one that was not claimed is looked at before its key goes on.
+ * It outlives connections: a claim whose reply was lost is looked at over the next one.
  */
 export class Claimer {
   readonly #parts: ClaimerParts
+  /** Rows that were asked for and whose answer is not known, with the epoch under which they may be claimed. */
+  readonly #inDoubt = new Map<string, string>()
+  #claimingSince: number | null = null
+  /** The last claim. */
+  #gotNothing = false
 
   constructor(parts: ClaimerParts) {
     this.#parts = parts
   }
 
-  /** Claims until `open` says no. Throws when the session fails; rows in doubt are forgotten then, and found by a sweep. */
-  async run(open: () => boolean): Promise<void> {
-    const { sequencer, slots, bell } = this.#parts
+  /** Since when a claim is under way, by `performance.now()`; null: none is. */
+  get claimingSince(): number | null {
+    return this.#claimingSince
+  }
+
+  /** Rows may be claimed under this epoch, of which nothing is known yet. */
+  isInDoubt(epoch: string): boolean {
+    for (const each of this.#inDoubt.values()) if (each === epoch) return true
+    return false
+  }
+
+  /** The row may have been claimed under this epoch, by a statement whose answer is not known. */
+  isInDoubtOf(id: string, epoch: string): boolean {
+    return this.#inDoubt.get(id) === epoch
+  }
+
+  /** Claims until `open` says no. Throws when the session fails. */
+  async run(session: Session, open: () => boolean): Promise<void> {
+    const { backlog, scopes, slots, bell } = this.#parts
     while (open()) {
+      const now = performance.now()
+      for (const origin of scopes.opened(now)) backlog.freed(origin)
+      await this.#giveBack(session)
+      if (this.#inDoubt.size > 0) await this.#account(session)
       const free = slots()
-      const ready = free > 0 ? sequencer.take(free, performance.now()) : []
-      if (ready.length > 0) await this.#claimAll(ready)
-      else await bell.wait(this.#pauseMs(free))
+      const ready = free > 0 ? backlog.take(free, performance.now()) : []
+      if (ready.length > 0) await this.#claimAll(session, ready)
+      else await bell.wait(this.#inDoubt.size > 0 ? lockedPauseMs : this.#pauseMs(free))
     }
   }
 
   #pauseMs(free: number): number {
-    const dueAt = free > 0 ? this.#parts.sequencer.nextDueAt() : undefined
-    return dueAt === undefined ? loopIdleMs : Math.min(loopIdleMs, Math.max(1, dueAt - performance.now()))
+    const { backlog, scopes } = this.#parts
+    if (free === 0) return loopIdleMs
+    const nextAt = Math.min(backlog.nextAt ?? Number.POSITIVE_INFINITY, scopes.nextAt ?? Number.POSITIVE_INFINITY)
+    return Math.min(loopIdleMs, Math.max(1, nextAt - performance.now()))
   }
 
-  async #claimAll(ready: readonly WaitingCallback[]): Promise<void> {
-    const { session, sequencer, holdings, intake, deliver } = this.#parts
-    const served = ready.filter(({ lane }) => holdings.serves(lane))
-    const unserved = ready.filter(({ lane }) => !holdings.serves(lane))
-    for (const { id } of unserved) sequencer.settled(id, performance.now())
-    if (served.length === 0) return
-    const inDoubt = new Map(served.map(row => [row.id, row]))
-    try {
-      const refused = await isolate(served, async part => {
-        for (const each of await claim(session, part, holdings.among(lanesOf(part)))) {
-          inDoubt.delete(each.id)
-          intake.refusals.passed(each.id)
+  async #claimAll(session: Session, ready: readonly ShownRow[]): Promise<void> {
+    const { backlog, scopes, refusals, epoch, deliver } = this.#parts
+    const now = performance.now()
+    const able: ShownRow[] = []
+    for (const row of ready) {
+      if (refusals.restMs(row.id, now) > 0) backlog.refused(row.id, { why: 'occupied' }, now)
+      else able.push(row)
+    }
+    const taken = new Map(able.map(row => [row.id, row]))
+    for (const { id, origin } of able) {
+      this.#inDoubt.set(id, epoch())
+      scopes.started(origin, now)
+    }
+    const refused = await this.#timed(() =>
+      isolate(able, async part => {
+        for (const each of await claim(
+          session,
+          epoch(),
+          part.map(({ id }) => id),
+        )) {
+          const origin = taken.get(each.id)?.origin
+          if (origin !== undefined && origin !== each.origin) {
+            scopes.withdrawn(origin)
+            scopes.started(each.origin, now)
+            backlog.freed(origin)
+          }
+          taken.delete(each.id)
+          this.#inDoubt.delete(each.id)
+          refusals.passed(each.id)
+          const { id, orderingKey, dueUs, rev } = each
+          backlog.claimed({ id, orderingKey, origin: each.origin, dueUs, rev, standing: 'claimed here' })
           deliver(each)
         }
-      })
-      await this.#refuse(refused)
-      for (const { item } of refused) inDoubt.delete(item.id)
-      if (inDoubt.size > 0) await this.#account([...inDoubt.values()])
-    } catch (error) {
-      // The session has failed. They are forgotten, and the sweep will tell: still pending, or claimed and sent by nobody.
-      for (const id of inDoubt.keys()) sequencer.settled(id, performance.now())
-      throw error
+      }),
+    ).finally(() => {
+      for (const { origin } of taken.values()) scopes.withdrawn(origin)
+      this.#gotNothing = taken.size === able.length
+    })
+    await this.#refuse(session, refused)
+  }
+
+  async #timed<T>(claims: () => Promise<T>): Promise<T> {
+    this.#claimingSince = performance.now()
+    try {
+      return await claims()
+    } finally {
+      this.#claimingSince = null
     }
   }
 
   /** PostgreSQL does not let these be claimed: what can never be sent ends dead, anything else rests. */
-  async #refuse(refused: readonly Refused<WaitingCallback>[]): Promise<void> {
+  async #refuse(session: Session, refused: readonly Refused<ShownRow>[]): Promise<void> {
     if (refused.length === 0) return
-    const { session, sequencer, holdings, intake } = this.#parts
+    const { backlog, refusals, epoch } = this.#parts
     const faulty = refused.flatMap(({ item, error }) =>
-      isLastingDataError(error) ? { ...item, reason: `PostgreSQL refuses it: ${asciiReason(error)}` } : [],
+      isLastingDataError(error) ? { id: item.id, reason: `PostgreSQL refuses it: ${asciiReason(error)}` } : [],
     )
-    const dead = new Set<string>()
+    const dead = new Map<string, ShownRow | null>()
     await isolate(faulty, async part => {
-      for (const id of await giveUp(session, part, holdings.among(lanesOf(part)))) dead.add(id)
+      for (const { id, next } of await giveUp(session, epoch(), part)) dead.set(id, next)
     })
+    const now = performance.now()
     for (const { item, error } of refused) {
-      if (dead.has(item.id)) {
-        intake.refusals.ended(item.id, error)
-        sequencer.settled(item.id, performance.now())
-      } else this.#rest(item.id, error)
+      const { id } = item
+      this.#inDoubt.delete(id)
+      const next = dead.get(id)
+      if (next !== undefined) {
+        refusals.ended(id, error)
+        backlog.ended(id, 'settled', next)
+      } else {
+        refusals.refused(id, error, now)
+        backlog.refused(id, { why: 'occupied' }, now)
+      }
     }
   }
 
-  #rest(id: string, error: Error): void {
-    const { sequencer, intake } = this.#parts
+  /** Why were these not claimed? Or they were, and the reply was lost. */
+  async #account(session: Session): Promise<void> {
+    const { backlog, epoch, accounted } = this.#parts
+    const doubts = [...this.#inDoubt].slice(0, 1_000)
+    const found = await look(
+      session,
+      epoch(),
+      doubts.map(([id]) => id),
+    )
+    const looked = new Map(found.map(each => [each.id, each]))
+    const superseded = await this.#supersede(session, found)
     const now = performance.now()
-    sequencer.later(id, now + intake.refusals.refused(id, error, now), now)
-  }
-
-  /** Why were these not claimed, and what follows from it? */
-  async #account(rows: readonly WaitingCallback[]): Promise<void> {
-    const { session, sequencer, intake } = this.#parts
-    const ids = rows.map(({ id }) => id)
-    const standings = new Map((await look(session, ids)).map(row => [row.id, row]))
-    const expired: Looked[] = []
-    const held: Looked[] = []
-    const claimed: string[] = []
-    await this.#readBlockers(rows, standings)
-    const now = performance.now()
-    for (const id of ids) {
-      const row = standings.get(id)
-      if (row?.status === 'claimed') claimed.push(id)
-      else if (row?.status !== 'pending') sequencer.settled(id, now)
-      else if (row.expired) expired.push(row)
-      else if (row.held && row.parked) sequencer.later(id, now + heldPauseMs, now)
-      else if (row.held && row.dueInMs === 0) held.push(row)
-      else this.#wait(row)
+    for (const [id, claimedUnder] of doubts) {
+      if (superseded.has(id)) {
+        this.#inDoubt.delete(id)
+        continue
+      }
+      const stands = looked.get(id)
+      if (stands?.status === 'claimed' && stands.claimedEpoch === claimedUnder) {
+        await this.#giveBackOne(session, stands, claimedUnder)
+      } else {
+        this.#inDoubt.delete(id)
+        const refusal = refusalOf(stands)
+        // Nothing at all was claimed, though it could be: the registration is gone. It takes a moment to make another.
+        backlog.refused(id, refusal.why === 'free' && this.#gotNothing ? { why: 'occupied' } : refusal, now)
+      }
     }
-    await this.#forgetAll(expired, expire)
-    await this.#forgetAll(held, park)
-    if (claimed.length > 0) await intake.recoverClaimed(claimed)
+    accounted()
   }
 
-  /** The first rows of the keys that are blocked by one that memory does not know: it is seldom the only one. */
-  async #readBlockers(rows: readonly WaitingCallback[], standings: ReadonlyMap<string, Looked>): Promise<void> {
-    const { sequencer, intake } = this.#parts
-    const keys = rows.flatMap(({ id, orderingKey }) => {
-      const blockedBy = standings.get(id)?.blockedBy ?? null
-      return orderingKey !== null && blockedBy !== null && !sequencer.knows(blockedBy) ? [orderingKey] : []
-    })
-    if (keys.length > 0) await intake.readKeys([...new Set(keys)])
-  }
-
-  /**
-   * It comes again: behind the row that blocks it, when it is due, or when whoever has locked it is done. When memory has no
-   * room for the row that blocks it, it makes some: a sweep finds it again.
-   */
-  #wait(row: Looked): void {
-    const { sequencer } = this.#parts
-    const now = performance.now()
-    const isQueued = row.blockedBy !== null && sequencer.knows(row.blockedBy)
-    if (row.blockedBy !== null && !isQueued && sequencer.room === 0) {
-      sequencer.settled(row.id, now)
-      return
+  /** Newer ones have come in the place of these. Those of a key that stand behind them are cancelled at once. */
+  async #supersede(session: Session, found: readonly Looked[]): Promise<Set<string>> {
+    const { backlog, epoch } = this.#parts
+    const ids = found.flatMap(({ id, status, isSuperseded, first }) =>
+      status === 'pending' && isSuperseded && !first ? id : [],
+    )
+    if (ids.length === 0) return new Set()
+    const ended = await supersede(session, epoch(), ids, supersedeRows)
+    for (const { id, orderingKey, next } of ended) {
+      if (backlog.isUnderWay(id)) backlog.ended(id, 'settled', next)
+      else backlog.settledUnclaimed(id, orderingKey, next)
     }
-    const pauseMs = row.dueInMs > 0 ? row.dueInMs : isQueued ? 0 : lockedPauseMs
-    sequencer.later(row.id, now + pauseMs, now)
+    return new Set(ended.map(({ id }) => id))
   }
 
-  async #forgetAll(rows: readonly Looked[], settle: typeof expire): Promise<void> {
-    if (rows.length === 0) return
-    const { session, sequencer, holdings } = this.#parts
-    const ids = rows.map(({ id }) => id)
-    const done = new Set<string>()
-    const refused = await isolate(ids, async part => {
-      for (const id of await settle(session, part, holdings.among(lanesOf(rows)))) done.add(id)
-    })
-    const now = performance.now()
-    for (const id of ids) {
-      if (done.has(id)) sequencer.settled(id, now)
-      else sequencer.later(id, now + lockedPauseMs, now)
-    }
-    for (const { item, error } of refused) this.#rest(item, error)
+  /** Its claim's reply was lost, so no byte has left. */
+  async #giveBackOne(session: Session, { id, row }: Looked, epoch: string): Promise<void> {
+    const released = await release(session, epoch, [{ id, rev: row.rev }])
+    if (!released.has(id)) return
+    this.#inDoubt.delete(id)
+    this.#parts.backlog.ended(id, 'back', null)
+  }
+
+  /** Claims under this registration that a read has shown, and that nobody here knows of. */
+  async #giveBack(session: Session): Promise<void> {
+    const { backlog, epoch, isSent } = this.#parts
+    const unknown = backlog.takeReleases().filter(({ id }) => !isSent(id) && !this.#inDoubt.has(id))
+    if (unknown.length > 0) await release(session, epoch(), unknown)
   }
 }
 
-function lanesOf(rows: readonly { readonly lane: number }[]): number[] {
-  return rows.map(({ lane }) => lane)
+/** What a look says of a row that the claim did not get. */
+function refusalOf(stands: Looked | undefined): Refusal {
+  if (stands === undefined || !(stands.status === 'pending' || stands.status === 'claimed')) return { why: 'gone' }
+  const { row, first, isLocked, isHeld, isExpired, isSuperseded } = stands
+  if (stands.status === 'claimed' || isLocked) return { why: 'occupied' }
+  if (first) return first.standing === 'claimed elsewhere' ? { why: 'occupied' } : { why: 'behind', first }
+  // Cancelled by the statement of that name, unless somebody was quicker.
+  if (isSuperseded) return { why: 'occupied' }
+  if (row.standing === 'later') return { why: 'later' }
+  // An expired row ends within a second, by the statement of that name.
+  if (isExpired) return { why: 'occupied' }
+  return isHeld ? { why: 'held' } : { why: 'free', row }
 }

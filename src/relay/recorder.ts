@@ -3,7 +3,7 @@ import type { Attempt } from '../model.ts'
 import { isDataError, isRefusal } from '../outbox/database-errors.ts'
 import { isolate } from '../outbox/isolate.ts'
 import { look } from '../outbox/look.ts'
-import { record } from '../outbox/record.ts'
+import { type Recorded, record } from '../outbox/record.ts'
 import type { Session } from '../outbox/session.ts'
 import { lockedPauseMs, loopIdleMs, recordRows } from '../policy/tuning.ts'
 import { Bell } from './bell.ts'
@@ -12,11 +12,22 @@ import { ascii, asciiReason, Refusals } from './refusals.ts'
 /** What becomes of an attempt once it is written down. */
 export interface RecorderEvents {
   /** Committed: the row is what was decided. */
-  readonly recorded: (attempt: Attempt) => void
+  readonly recorded: (attempt: Attempt, now: Recorded) => void
+  /** It was recorded before, and the reply was lost. */
+  readonly repeated: (attempt: Attempt) => void
   /** The attempt is written down, but the row had gone on without us (an heir, a replay). */
   readonly overtaken: (attempt: Attempt) => void
   /** The row was lost in a failover and its id given to another: nothing is written down. */
   readonly lost: (attempt: Attempt) => void
+}
+
+export interface RecorderOptions {
+  readonly relay: () => string
+  /** Of the present registration. */
+  readonly epoch: () => string
+  readonly log: Log
+  /** What is delivered is deleted as it is recorded; default false. */
+  readonly deletes?: boolean
 }
 
 /**
@@ -27,24 +38,23 @@ export interface RecorderEvents {
  */
 export class Recorder {
   readonly #relay: () => string
+  readonly #epoch: () => string
   readonly #deletes: boolean
   readonly #events: RecorderEvents
   readonly #log: Log
   readonly #refusals: Refusals
   readonly #bell = new Bell()
-  readonly #ids = new Set<string>()
+  /** The epochs under which the attempts were claimed that are here. */
+  readonly #ids = new Map<string, string>()
   #waiting: Attempt[] = []
   /** What of the present batch is not committed yet, by id. */
   #underWay = new Map<string, Attempt>()
   /** Attempts that come again after a pause. */
   #resting = 0
 
-  /** @param options.deletes what is delivered is deleted as it is recorded; default false. */
-  constructor(
-    options: { readonly relay: () => string; readonly log: Log; readonly deletes?: boolean },
-    events: RecorderEvents,
-  ) {
+  constructor(options: RecorderOptions, events: RecorderEvents) {
     this.#relay = options.relay
+    this.#epoch = options.epoch
     this.#deletes = options.deletes ?? false
     this.#log = options.log
     this.#refusals = new Refusals(options.log, 'record_refused')
@@ -53,13 +63,19 @@ export class Recorder {
 
   add(attempt: Attempt): void {
     this.#waiting.push(attempt)
-    this.#ids.add(attempt.id)
+    this.#ids.set(attempt.id, attempt.epoch)
     this.#bell.ring()
   }
 
   /** True while an attempt of the callback is not committed. */
   holds(id: string): boolean {
     return this.#ids.has(id)
+  }
+
+  /** True while one is not committed that was claimed under this epoch. */
+  holdsEpoch(epoch: string): boolean {
+    for (const each of this.#ids.values()) if (each === epoch) return true
+    return false
   }
 
   /** Outcomes that are not committed yet. */
@@ -116,10 +132,12 @@ export class Recorder {
   }
 
   async #recordNow(session: Session, batch: readonly Attempt[]): Promise<void> {
-    const done = await record(session, batch, this.#relay(), performance.now(), this.#deletes)
+    const writer = { relay: this.#relay(), epoch: this.#epoch() }
+    const done = await record(session, batch, writer, performance.now(), this.#deletes)
     const missed: Attempt[] = []
     for (const attempt of batch) {
-      if (done.has(attempt.id)) this.#end(attempt, this.#events.recorded)
+      const recorded = done.get(attempt.id)
+      if (recorded) this.#end(attempt, each => this.#events.recorded(each, recorded))
       else missed.push(attempt)
     }
     if (missed.length > 0) await this.#account(session, missed)
@@ -131,7 +149,7 @@ export class Recorder {
    */
   async #account(session: Session, missed: readonly Attempt[]): Promise<void> {
     const ids = missed.map(({ id }) => id)
-    const standings = new Map((await look(session, ids)).map(row => [row.id, row]))
+    const standings = new Map((await look(session, this.#epoch(), ids)).map(row => [row.id, row]))
     for (const attempt of missed) {
       const row = standings.get(attempt.id)
       if (row !== undefined && row.messageId !== attempt.messageId) {
@@ -139,13 +157,12 @@ export class Recorder {
         continue
       }
       if (row === undefined && attempt.decision.status === 'delivered') {
-        this.#end(attempt, this.#events.recorded)
+        this.#end(attempt, this.#events.repeated)
         continue
       }
       const isSame = row?.attempts === attempt.attempt && row.claimedEpoch === attempt.epoch
-      if (isSame && row.status === 'claimed') this.#rest(attempt, lockedPauseMs)
-      else if (isSame && row.status !== 'pending' && row.status === attempt.decision.status)
-        this.#end(attempt, this.#events.recorded)
+      if (isSame && row.status === 'claimed' && row.row.rev === attempt.rev) this.#rest(attempt, lockedPauseMs)
+      else if (isSame && row.status === attempt.decision.status) this.#end(attempt, this.#events.repeated)
       else this.#end(attempt, this.#events.overtaken)
     }
   }

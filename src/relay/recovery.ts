@@ -1,69 +1,98 @@
-import { compareIds } from '../ids.ts'
-import type { Attempt, Decision, Outcome } from '../model.ts'
-import type { Claimed, Listed } from '../outbox/fetch.ts'
+import type { Attempt, IndexPlace, Outcome } from '../model.ts'
+import { type Orphan, orphansStart, readOrphans } from '../outbox/orphans.ts'
+import type { Session } from '../outbox/session.ts'
 import { decide, type RetryPolicy } from '../policy/decision.ts'
-import { claimSlackMs } from '../policy/tuning.ts'
+import { choresMs, orphansPauseMs, sweepShare } from '../policy/tuning.ts'
+import type { Recorder } from './recorder.ts'
 
-/** How this relay holds the lane of a row. */
-export interface Held {
-  readonly epoch: string
-  /** How long ago it has taken the lane with this epoch. */
-  readonly ms: number
+export interface RecoveryParts {
+  readonly session: Session
+  readonly recorder: Recorder
+  readonly policy: RetryPolicy
+  /** Of the present registration. */
+  readonly epoch: () => string
+  /** Whether this very process has the attempt in flight, in doubt or unrecorded, under whatever epoch. */
+  readonly isUnderWay: (orphan: Pick<Orphan, 'id' | 'epoch'>) => boolean
 }
 
 /**
- * What is to be recorded of a row that is claimed while nobody here is sending it. It is due at once. What may have arrived
- * is within its budget, since a row that brings relays down must not do so for ever, and is dead where its origin is set to
- * `unknown: hold`. A claim of our own whose reply was lost was never the last attempt.
- *
- * @returns undefined for a row that a later owner has claimed: it is not ours to judge.
+ * Finds what a relay that is gone has left claimed, and puts it on record. A row says by the epoch of its claim whose it is; its
+ * registration is gone when somebody has buried it. Of two relays that find the same row the record of one changes it.
  */
-export function recover(row: Listed, held: Held, policy: RetryPolicy, now: number): Attempt | undefined {
-  const { claimed } = row
-  if (claimed === null) return undefined
-  const claimant = claimantOf(claimed, held)
-  if (claimant === 'heir') return undefined
+export class Recovery {
+  readonly #parts: RecoveryParts
+  /** Where the search goes on; null: it rests. */
+  #place: IndexPlace | null = orphansStart
+  /** A registration has gone since the read under way was sent. */
+  #isWanted = false
+  #spentMs = 0
+  #hasSkipped = false
+  #nextAt = 0
+
+  constructor(parts: RecoveryParts) {
+    this.#parts = parts
+  }
+
+  /** A registration has gone. */
+  want(): void {
+    this.#place = orphansStart
+    this.#isWanted = true
+  }
+
+  /** One page. True: there are more. */
+  async work(): Promise<boolean> {
+    const { session } = this.#parts
+    const startedAt = performance.now()
+    if (this.#place === null && startedAt >= this.#nextAt) this.#place = orphansStart
+    const place = this.#place
+    if (place === null) return false
+    this.#isWanted = false
+    const { orphans, next } = await readOrphans(session, place)
+    for (const each of orphans) this.#recover(each)
+    if (!this.#isWanted) this.#place = next
+    this.#spentMs += performance.now() - startedAt
+    if (this.#place === null) this.#rest()
+    return this.#place !== null
+  }
+
+  #recover(orphan: Orphan): void {
+    const { recorder, policy, epoch, isUnderWay } = this.#parts
+    if (isUnderWay(orphan)) this.#hasSkipped = true
+    else recorder.add(orphaned(orphan, epoch(), policy, performance.now()))
+  }
+
+  #rest(): void {
+    const pauseMs = this.#hasSkipped ? choresMs : Math.max(orphansPauseMs, this.#spentMs / sweepShare)
+    this.#nextAt = performance.now() + pauseMs
+    this.#spentMs = 0
+    this.#hasSkipped = false
+  }
+}
+
+/**
+ * What is to be recorded of an orphaned claim: it may have arrived. It is due at once, but within its budget, since a row that
+ * brings relays down must not do so for ever, and dead where its origin is set to `unknown: hold`.
+ */
+export function orphaned(orphan: Orphan, epoch: string, policy: RetryPolicy, now: number): Attempt {
   const outcome: Outcome = {
-    kind: claimant === 'us' ? 'not_sent' : 'unknown',
+    kind: 'unknown',
     httpStatus: null,
-    error: says[claimant],
+    error: 'the relay that sent it died before it recorded the outcome',
     responseExcerpt: null,
     retryAfterMs: null,
-    startedAtMs: now - claimed.msAgo,
+    startedAtMs: now - orphan.claimedMsAgo,
     finishedAtMs: now,
-    ...(claimant === 'us' ? { isAborted: true } : {}),
   }
+  const decision = decide(orphan, outcome, policy, () => 0)
+  const { id, messageId, attempt, rev } = orphan
   return {
-    id: row.id,
-    messageId: claimed.messageId,
-    attempt: claimed.attempt,
-    epoch: claimed.epoch,
-    writtenEpoch: held.epoch,
+    id,
+    messageId,
+    attempt,
+    rev,
+    epoch: orphan.epoch,
+    writtenEpoch: epoch,
     outcome,
-    decision: atOnce(decide({ ...claimed, origin: row.origin }, outcome, policy, () => 0)),
+    decision: decision.status === 'pending' ? { ...decision, retryInMs: 0 } : decision,
   }
-}
-
-const says = {
-  /** The claim was committed and its reply lost, so no POST can have started. */
-  us: 'the reply to the claim was lost',
-  /** The POST may have arrived. */
-  predecessor: 'the relay that sent it died or lost its lane before it recorded the outcome',
-  /** What was restored from a dump, or written by the owner of the table: nobody can tell whether it was sent. */
-  nobody: 'it was claimed under an epoch that no relay has had',
-} as const
-
-/**
- * Who has claimed it. An epoch above ours is an heir's, unless the lane was at ours when the row was read; and ours is
- * somebody else's where the claim is older than our hold of the lane.
- */
-function claimantOf({ epoch, laneEpoch, msAgo }: Claimed, held: Held): keyof typeof says | 'heir' {
-  const age = compareIds(epoch, held.epoch)
-  if (age < 0) return 'predecessor'
-  if (age > 0) return laneEpoch === held.epoch ? 'nobody' : 'heir'
-  return msAgo > held.ms + claimSlackMs ? 'nobody' : 'us'
-}
-
-function atOnce(decision: Decision): Decision {
-  return decision.status === 'pending' ? { ...decision, retryInMs: 0 } : decision
 }

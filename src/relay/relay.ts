@@ -1,3 +1,5 @@
+import { Backlog } from '../backlog/backlog.ts'
+import { Scopes } from '../backlog/scopes.ts'
 import type { RunConfig } from '../config/config.ts'
 import type { Origins } from '../delivery/origins.ts'
 import { post } from '../delivery/post.ts'
@@ -5,21 +7,27 @@ import { DefectError } from '../errors.ts'
 import { attemptFields } from '../log/attempt.ts'
 import type { Log } from '../log/log.ts'
 import { Lease, systemClocks } from '../membership/lease.ts'
+import { Membership, type MembershipEvents } from '../membership/membership.ts'
+import { renewalIntervalMs } from '../membership/watch.ts'
 import type { Attempt, Claim } from '../model.ts'
+import { readSalt } from '../outbox/installed.ts'
+import type { Recorded } from '../outbox/record.ts'
+import { bearEpoch } from '../outbox/registration.ts'
 import type { Sessions } from '../outbox/sessions.ts'
 import { decide, originSign, type RetryPolicy } from '../policy/decision.ts'
 import type { Destinations } from '../policy/destinations.ts'
-import { leaseCheckMs, leastHorizonMs, maxUnrecorded, sweepPauseMs } from '../policy/tuning.ts'
-import { Sequencer } from '../sequencer/sequencer.ts'
+import { leaseCheckMs, maxUnrecorded, stuckClaimMs } from '../policy/tuning.ts'
 import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
-import { Fetcher } from './fetcher.ts'
-import { Holdings } from './holdings.ts'
-import { Intake } from './intake.ts'
+import { ClockWatch } from './clock-watch.ts'
+import { Holds } from './holds.ts'
 import { Janitor } from './janitor.ts'
-import { Keeper } from './keeper.ts'
 import { posting } from './posting.ts'
+import { Reader } from './reader.ts'
 import { Recorder } from './recorder.ts'
+import { Recovery } from './recovery.ts'
+import { Refusals } from './refusals.ts'
+import { sharedSettings } from './settings.ts'
 import { finish, handOver } from './shutdown.ts'
 import { type Listening, Term } from './term.ts'
 import type { WakeReason } from './wake.ts'
@@ -27,35 +35,40 @@ import type { WakeReason } from './wake.ts'
 /**
  * The relay: reads rows, puts them in order, claims, delivers, records.
  *
- * What is under way (attempts, outcomes, lanes, lease) outlives the connections; a `term` is the time from connecting until
- * the first connection fails. All connections are replaced together then, what waits in memory is forgotten, and the next
- * term's first sweep finds it again.
+ * What is under way (attempts, outcomes, registration, lease) and what waits in memory outlive the connections; a `term` is the
+ * time from connecting until the first connection fails. All connections are replaced together then, and reading begins anew.
  */
 export class Relay {
   readonly #config: RunConfig
   #destinations: Destinations
+  /** Those that were read last. */
+  #wanted: Destinations
+  /** Of the database; null: it is not known yet. */
+  #salt: string | null = null
   readonly #log: Log
   readonly #origins: Origins
-  readonly #sequencer: Sequencer
-  readonly #holdings = new Holdings()
+  readonly #backlog: Backlog
+  readonly #scopes: Scopes
+  readonly #holds = new Holds()
   readonly #lease: Lease
-  readonly #keeper: Keeper
+  readonly #membership: Membership
+  readonly #clock: ClockWatch
+  readonly #claimer: Claimer
   readonly #recorder: Recorder
   /** Rung when a slot or a row may have come free. */
   readonly #bell = new Bell()
   #term: Term | undefined
-  readonly #horizonMs: number
+  #reader: Reader | undefined
   readonly #policy: RetryPolicy
   readonly #postOptions: ReturnType<typeof posting>
   readonly #post: typeof post
-  /** Attempts whose POST is under way, as `attemptName` calls them. */
-  readonly #inFlight = new Set<string>()
-  /** A claim or a look at the lanes may be under way, and bring something to do. */
-  #isTaking = false
+  /** Callbacks whose POST is under way, by id. */
+  readonly #inFlight = new Map<string, Claim>()
+  /** The claim without an answer at the last renewals, and at how many of them. */
+  #unanswered: { readonly since: number | null; readonly renewals: number } = { since: null, renewals: 0 }
   #isStopping = false
   #hasStopped = false
   readonly #watchdog = setInterval(() => this.#abortWithoutLease(), leaseCheckMs)
-  #wantKey: (key: string) => void = () => {}
   #break: (reason: DefectError) => void = () => {}
   /** Rejects with a defect, which ends the relay. */
   readonly #broken = new Promise<never>((_, reject) => {
@@ -67,30 +80,55 @@ export class Relay {
     this.#broken.catch(() => {})
     this.#config = config
     this.#destinations = config.destinations
+    this.#wanted = config.destinations
     this.#log = log
     this.#post = send
-    const { memoryRows, leaseMs, leaseMarginMs, pollMs } = config
     const settingsOf = (origin: string) => this.#destinations.of(origin)
-    this.#horizonMs = Math.max(leastHorizonMs, 3 * pollMs)
-    this.#sequencer = new Sequencer({ rows: memoryRows, settingsOf, horizonMs: this.#horizonMs, drainMs: 15_000 })
-    this.#lease = new Lease({ leaseMs, marginMs: leaseMarginMs }, systemClocks)
-    this.#keeper = new Keeper(
-      { lease: this.#lease, holdings: this.#holdings, sequencer: this.#sequencer, log },
-      { name: config.name, leaseMs, observeMs: pollMs },
-    )
-    this.#recorder = new Recorder(
-      { relay: () => this.#keeper.name, log, deletes: config.keepDeliveredMs === 0 },
-      { recorded: this.#recorded, overtaken: this.#overtaken, lost: this.#lost },
-    )
     this.#policy = {
       baseMs: config.retryBaseMs,
       capMs: config.retryCapMs,
       retryAfterCapMs: config.retryAfterCapMs,
       settingsOf,
     }
+    this.#scopes = new Scopes(settingsOf)
+    this.#lease = new Lease({ leaseMs: config.leaseMs, marginMs: config.leaseMarginMs }, systemClocks)
+    this.#clock = new ClockWatch(log)
+    this.#membership = new Membership({
+      name: config.name,
+      leaseMs: config.leaseMs,
+      lease: this.#lease,
+      log,
+      state: () => ({ origins: this.#backlog.origins, isStuck: this.#isStuck() }),
+      isDone: epoch => this.#isDone(epoch),
+    })
+    this.#backlog = new Backlog({
+      memoryRows: config.memoryRows,
+      room: origin => (this.#holds.isHeld(origin) ? 0 : this.#scopes.room(origin, performance.now())),
+      slots: origin => this.#slotsOf(origin, performance.now()),
+      isMine: this.#membership.isMine,
+    })
+    this.#claimer = new Claimer({
+      backlog: this.#backlog,
+      scopes: this.#scopes,
+      refusals: new Refusals(log, 'callback_refused'),
+      bell: this.#bell,
+      epoch: () => this.#membership.epoch,
+      slots: () => this.#slots(),
+      isSent: id => this.#isSent(id),
+      deliver: claim => {
+        this.#deliver(claim).catch((error: unknown) =>
+          this.#break(new DefectError(`delivering callback ${claim.id}`, error)),
+        )
+      },
+      accounted: () => this.#readWanted(),
+    })
+    this.#recorder = new Recorder(
+      { relay: () => config.name, epoch: () => this.#membership.epoch, log, deletes: config.keepDeliveredMs === 0 },
+      { recorded: this.#recorded, repeated: this.#repeated, overtaken: this.#overtaken, lost: this.#lost },
+    )
     this.#postOptions = posting(config, {
       settingsOf,
-      mayStart: ({ lane, epoch }) => this.#lease.isHeld && this.#holdings.epochOf(lane) === epoch,
+      mayStart: ({ epoch }) => this.#lease.isHeld && epoch === this.#membership.epoch,
       database: () => this.#term?.sessions.read.peer ?? null,
     })
     this.#origins = this.#postOptions.origins
@@ -110,37 +148,63 @@ export class Relay {
     if (this.#isStopping) term.stopWork()
     let loops: Promise<void>[] = []
     try {
-      this.#sequencer.forget(performance.now())
-      if (!this.#isStopping) await this.#keeper.start(sessions.keep)
-      const intake = this.#intake(term)
-      const fetcher = this.#fetcher(term, intake)
-      const takers = [this.#keep(term, fetcher, works), this.#claim(term, intake)]
-      this.#isTaking = true
-      void Promise.allSettled(takers).then(() => {
-        this.#isTaking = false
-      })
-      loops = [...takers, this.#read(term, fetcher), this.#record(term)]
+      const recovery = this.#recovery(term)
+      const events = this.#events(recovery, works)
+      this.#salt = await readSalt(sessions.keep)
+      this.#say()
+      await this.#membership.join(sessions.keep, events)
+      await this.#bearEpoch(term)
+      loops = [
+        this.#keep(term, events),
+        this.#claim(term),
+        this.#read(term, this.#newReader(term, recovery)),
+        this.#record(term),
+      ]
       await Promise.race([sessions.failure(), this.#broken, Promise.all(loops)])
     } finally {
       term.end()
+      this.#reader = undefined
       this.#bell.ring()
       this.#recorder.nudge()
       sessions.destroy()
       await Promise.allSettled(loops)
+      this.#backlog.endRead()
     }
   }
 
-  /** Look for rows. A notification of our own (waking, we announce that to the others) is no reason to. */
-  hint(from: number | null): void {
-    const term = this.#term
-    if (term && (from === null || from !== term.sessions.keep.pid)) term.wake.hint()
+  /**
+   * A notification: look for rows. What is said in it is a hint, since any role may send anything. One of our own (waking, we
+   * announce that to the others) is no reason to look.
+   */
+  hint(from: number | null, payload = ''): void {
+    const [term, reader] = [this.#term, this.#reader]
+    if (!term || !reader) return
+    if (payload === 'hold') reader.holdsChanged()
+    else if (from !== null && term.sessions.pids.includes(from)) return
+    else if (payload === 'sweep') this.#backlog.wantSweep()
+    else if (/^[1-9]\d{0,18}$/.test(payload) && BigInt(payload) < 2n ** 63n) this.#backlog.hinted(payload)
+    reader.hinted()
+    term.wake.hint()
   }
 
-  /** What starts from now on goes by these; what is being sent ends as it began. */
+  /**
+   * Other settings were read. It goes by them once most of the relays have them, alone at once: what starts then; what is being
+   * sent ends as it began.
+   */
   goBy(destinations: Destinations): void {
-    this.#destinations = destinations
+    this.#wanted = destinations
+    this.#say()
+    this.#term?.keepBell.ring()
+  }
+
+  #say(): void {
+    if (this.#salt !== null) this.#membership.wants(sharedSettings(this.#config, this.#wanted, this.#salt))
+  }
+
+  #change(): void {
+    this.#destinations = this.#wanted
     this.#origins.renew()
-    this.#sequencer.reconfigure()
+    for (const origin of this.#scopes.reconfigure()) this.#backlog.freed(origin)
     this.#bell.ring()
   }
 
@@ -150,92 +214,110 @@ export class Relay {
   }
 
   /**
-   * Ends in order, and hands the lanes over. `serve` resolves when all is done.
+   * Ends in order; the others go on with its origins. `serve` resolves when all is done.
    *
    * @returns how many attempts could not be recorded.
    */
   async stop(): Promise<number> {
     this.#isStopping = true
     this.#log.info('stopping', { in_flight: this.#inFlight.size, grace_ms: this.#config.graceMs })
+    this.#membership.stop()
     this.#term?.stopWork()
     this.#bell.ring()
-    const work = () => ({ inFlight: this.#inFlight.size, isTaking: this.#isTaking, unrecorded: this.#recorder.backlog })
+    const work = () => ({
+      inFlight: this.#inFlight.size,
+      isClaiming: this.#claimer.claimingSince !== null,
+      unrecorded: this.#recorder.backlog,
+    })
     await finish(work, this.#origins, this.#config.graceMs)
     this.#hasStopped = true
     const attempts = this.#recorder.backlog
     if (attempts > 0) this.#log.error('stopped_unrecorded', { attempts })
-    await handOver(this.#term, this.#keeper, this.#log)
+    await handOver(this.#term, this.#membership, this.#log)
     await this.#origins.close()
     clearInterval(this.#watchdog)
     this.#recorder.nudge()
     return attempts
   }
 
-  /** Ends without any order: what is in flight is cut off, and the heir finds it as after a crash. */
+  /** Ends without any order: what is in flight is cut off, and is found as after a crash. */
   async abandon(): Promise<void> {
     this.#origins.abort('the relay has failed')
     await this.#origins.close()
     clearInterval(this.#watchdog)
   }
 
-  #intake({ sessions }: Term): Intake {
-    return new Intake({
+  #recovery({ sessions }: Term): Recovery {
+    return new Recovery({
       session: sessions.read,
-      sequencer: this.#sequencer,
-      holdings: this.#holdings,
       recorder: this.#recorder,
-      log: this.#log,
       policy: this.#policy,
-      isSending: (id, attempt) => this.#inFlight.has(attemptName(id, attempt)),
-      bell: this.#bell,
+      epoch: () => this.#membership.epoch,
+      isUnderWay: ({ id, epoch }) => this.#isSent(id) || this.#claimer.isInDoubtOf(id, epoch),
     })
   }
 
-  #fetcher({ sessions }: Term, intake: Intake): Fetcher {
-    const { memoryRows, pollMs } = this.#config
-    return new Fetcher(
-      { session: sessions.read, sequencer: this.#sequencer, holdings: this.#holdings, intake },
-      { horizonMs: this.#horizonMs, sweepMs: Math.min(sweepPauseMs, pollMs), memoryRows },
-    )
+  #newReader({ sessions }: Term, recovery: Recovery): Reader {
+    const epoch = () => this.#membership.epoch
+    const [backlog, scopes, holds, bell] = [this.#backlog, this.#scopes, this.#holds, this.#bell]
+    this.#reader = new Reader({ session: sessions.read, backlog, scopes, holds, recovery, epoch, bell })
+    return this.#reader
   }
 
-  #keep(term: Term, fetcher: Fetcher, renewed: () => void): Promise<void> {
-    const changed = () => {
-      fetcher.restart()
-      term.wake.hint()
+  #events(recovery: Recovery, works: () => void): MembershipEvents {
+    return {
+      agreed: () => this.#change(),
+      divided: () => {
+        this.#backlog.setView(this.#membership.isMine)
+        this.#lookSoon()
+      },
+      buried: () => {
+        recovery.want()
+        this.#backlog.wantSweep()
+        this.#lookSoon()
+      },
+      renewed: (sent, databaseMs) => {
+        const since = this.#claimer.claimingSince
+        this.#unanswered = { since, renewals: since === this.#unanswered.since ? this.#unanswered.renewals + 1 : 1 }
+        this.#clock.see(sent.wall, databaseMs, this.#lease.moment.wall)
+        works()
+      },
     }
-    return this.#keeper.run(term.sessions.keep, () => term.isWorking, term.keeperBell, { changed, renewed })
   }
 
-  async #read(term: Term, fetcher: Fetcher): Promise<void> {
-    this.#wantKey = key => {
-      fetcher.wantKey(key)
-      term.wake.hint()
+  /** Whoever buries this relay must find the sessions that claim under its registration. */
+  async #bearEpoch({ sessions }: Term): Promise<void> {
+    const [{ epoch }, { name }] = [this.#membership, this.#config]
+    await Promise.all([bearEpoch(sessions.claim, 'claim', epoch, name), bearEpoch(sessions.read, 'read', epoch, name)])
+  }
+
+  async #keep(term: Term, events: MembershipEvents): Promise<void> {
+    const everyMs = renewalIntervalMs(this.#config.leaseMs)
+    let nextAt = performance.now() + everyMs
+    while (term.isOpen && !this.#hasStopped) {
+      await term.keepBell.wait(Math.max(1, nextAt - performance.now()))
+      if (!term.isOpen || this.#hasStopped) return
+      nextAt = performance.now() + everyMs
+      const { epoch } = this.#membership
+      await this.#membership.keep(term.sessions.keep, events)
+      if (this.#membership.epoch !== epoch) await this.#bearEpoch(term)
+      this.#bell.ring()
     }
-    const janitor = new Janitor(term.sessions.read, this.#config, { relay: () => this.#keeper.name, log: this.#log })
+  }
+
+  async #read(term: Term, reader: Reader): Promise<void> {
+    const janitor = new Janitor(term.sessions.read, this.#config, { relay: () => this.#config.name, log: this.#log })
     let why: WakeReason = 'checked'
     while (term.isWorking) {
-      const { found, fresh, more } = await fetcher.look(why === 'linger')
-      if (why === 'poll' && fresh > 0) term.listening?.distrust()
-      why = await janitor.meanwhile(term.wake.next(found, more, () => performance.now()))
+      if (why !== 'hint' && why !== 'alarm') reader.hinted()
+      const look = await reader.look(why === 'linger')
+      if (why === 'poll' && look.fresh > 0) term.listening?.distrust()
+      why = await janitor.meanwhile(term.wake.next(look, () => performance.now()))
     }
   }
 
-  #claim(term: Term, intake: Intake): Promise<void> {
-    const claimer = new Claimer({
-      session: term.sessions.claim,
-      sequencer: this.#sequencer,
-      holdings: this.#holdings,
-      intake,
-      bell: this.#bell,
-      slots: () => this.#slots(),
-      deliver: claim => {
-        this.#deliver(claim).catch((error: unknown) =>
-          this.#break(new DefectError(`delivering callback ${claim.id}`, error)),
-        )
-      },
-    })
-    return claimer.run(() => term.isWorking)
+  #claim(term: Term): Promise<void> {
+    return this.#claimer.run(term.sessions.claim, () => term.isWorking)
   }
 
   #record(term: Term): Promise<void> {
@@ -243,33 +325,45 @@ export class Relay {
   }
 
   #slots(): number {
-    if (!this.#lease.isHeld || this.#recorder.pressing > maxUnrecorded) return 0
+    if (this.#isStopping || !this.#membership.mayClaim(performance.now())) return 0
+    if (this.#recorder.pressing > maxUnrecorded) return 0
     return this.#config.concurrency - this.#inFlight.size
   }
 
+  #slotsOf(origin: string, now: number): number {
+    const claimableAt = this.#membership.claimableAt(origin)
+    if (claimableAt <= now) return this.#scopes.slots(origin, now)
+    this.#scopes.rest(origin, claimableAt)
+    return 0
+  }
+
   async #deliver(claim: Claim): Promise<void> {
-    const name = attemptName(claim.id, claim.attempt)
-    this.#inFlight.add(name)
+    this.#inFlight.set(claim.id, claim)
     const outcome = await this.#post(claim, this.#postOptions)
-    this.#inFlight.delete(name)
-    this.#sequencer.ended(claim.id, originSign(outcome, this.#policy))
+    this.#inFlight.delete(claim.id)
+    this.#scopes.ended(claim.origin, originSign(outcome, this.#policy), performance.now())
+    this.#backlog.freed(claim.origin)
     const decision = decide(claim, outcome, this.#policy, Math.random)
-    const { id, messageId, attempt, epoch } = claim
-    this.#recorder.add({ id, messageId, attempt, epoch, writtenEpoch: epoch, outcome, decision })
+    const { id, messageId, attempt, epoch, rev } = claim
+    this.#recorder.add({ id, messageId, attempt, epoch, rev, writtenEpoch: epoch, outcome, decision })
     this.#bell.ring()
     this.#report(claim, { outcome, decision })
   }
 
-  readonly #recorded = ({ id, decision }: Attempt): void => {
-    const now = performance.now()
-    if (decision.status !== 'pending') {
-      const key = this.#sequencer.settled(id, now)
-      if (key !== null) this.#wantKey(key)
-    } else {
-      const isKnown = this.#sequencer.knows(id)
-      this.#sequencer.later(id, now + decision.retryInMs, now)
-      if (!isKnown) this.hint(null)
-    }
+  readonly #recorded = ({ id, decision }: Attempt, { orderingKey, next }: Recorded): void => {
+    if (decision.status === 'pending') {
+      this.#backlog.ended(id, 'back', null)
+      if (this.#reader?.dueAt(performance.now() + decision.retryInMs)) this.#term?.wake.hint()
+    } else if (this.#backlog.isUnderWay(id)) this.#backlog.ended(id, 'settled', next)
+    else this.#backlog.settledUnclaimed(id, orderingKey, next)
+    this.#bell.ring()
+    this.#readWanted()
+  }
+
+  /** What it has become is known, and not who is first in its key now. */
+  readonly #repeated = ({ id }: Attempt): void => {
+    this.#backlog.ended(id, 'unknown', null)
+    this.#readWanted()
     this.#bell.ring()
   }
 
@@ -278,9 +372,43 @@ export class Relay {
 
   /** The row is not what was sent any more. */
   #readAnew(level: 'warn' | 'error', event: string, { id, messageId, attempt, outcome }: Attempt): void {
-    this.#sequencer.settled(id, performance.now())
+    this.#backlog.ended(id, 'unknown', null)
     this.#log[level](event, { id, message_id: messageId, attempt, outcome: outcome.kind })
-    this.hint(null)
+    this.#lookSoon()
+  }
+
+  /** Something new may be there. */
+  #lookSoon(): void {
+    this.#reader?.hinted()
+    this.#term?.wake.hint()
+    this.#bell.ring()
+  }
+
+  /** Memory has room for what is known to be in the table, or wants to know who is first of a key. */
+  #readWanted(): void {
+    if (this.#backlog.wantsPulls || this.#backlog.wantsAnswers) this.#term?.wake.hint()
+  }
+
+  /** Renewals are answered, and a claim is not: by itself that tells a locked row from a database that stands still. */
+  #isStuck(): boolean {
+    const { since, renewals } = this.#unanswered
+    return (
+      since !== null &&
+      since === this.#claimer.claimingSince &&
+      renewals > 1 &&
+      performance.now() - since > stuckClaimMs
+    )
+  }
+
+  /** Its POST is under way, or the outcome is on its way into the record. */
+  #isSent(id: string): boolean {
+    return this.#inFlight.has(id) || this.#recorder.holds(id)
+  }
+
+  #isDone(epoch: string): boolean {
+    if (this.#claimer.isInDoubt(epoch) || this.#recorder.holdsEpoch(epoch)) return false
+    for (const claim of this.#inFlight.values()) if (claim.epoch === epoch) return false
+    return true
   }
 
   #abortWithoutLease(): void {
@@ -291,8 +419,4 @@ export class Relay {
     const level = decision.status === 'delivered' ? 'debug' : decision.status === 'pending' ? 'info' : 'warn'
     if (this.#log.writes(level)) this.#log[level]('attempt', attemptFields(claim, outcome, decision))
   }
-}
-
-function attemptName(id: string, attempt: number): string {
-  return `${id} ${attempt}`
 }

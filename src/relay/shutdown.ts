@@ -1,16 +1,16 @@
 import type { Origins } from '../delivery/origins.ts'
 import type { Log } from '../log/log.ts'
+import type { Membership } from '../membership/membership.ts'
 import { pause } from '../pause.ts'
 import { abortMs, lastRecordMs } from '../policy/tuning.ts'
-import type { Keeper } from './keeper.ts'
 import type { Term } from './term.ts'
 
 /** What must end before a relay may. */
 export interface Work {
   /** POSTs on the wire. */
   readonly inFlight: number
-  /** A claim or a look at the lanes may be under way, and bring something to do. */
-  readonly isTaking: boolean
+  /** A claim is under way, and may bring something to send. */
+  readonly isClaiming: boolean
   /** Outcomes that are not committed. */
   readonly unrecorded: number
 }
@@ -21,18 +21,18 @@ export interface Work {
  */
 export async function finish(work: () => Work, origins: Pick<Origins, 'abort'>, graceMs: number): Promise<void> {
   const graceEnd = performance.now() + graceMs
-  await quiet(graceEnd, () => work().inFlight === 0 && !work().isTaking)
+  await quiet(graceEnd, () => work().inFlight === 0 && !work().isClaiming)
   origins.abort('shut down')
   await quiet(performance.now() + abortMs, () => work().inFlight === 0)
   await quiet(Math.max(graceEnd, performance.now() + lastRecordMs), () => work().unrecorded === 0)
 }
 
-/** Releases the lanes, so that another relay can go on at once. */
-export async function handOver(term: Term | undefined, keeper: Keeper, log: Log): Promise<void> {
+/** Takes the registration back, so that nobody waits for the lease to run out. */
+export async function handOver(term: Term | undefined, membership: Membership, log: Log): Promise<void> {
   if (!term?.isOpen) return
   try {
     await term.wake.stop()
-    await keeper.stop(term.sessions.keep)
+    await membership.leave(term.sessions.keep)
   } catch (error) {
     log.warn('handover_failed', { err: error as Error })
   }

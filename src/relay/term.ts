@@ -15,7 +15,7 @@ export class Term {
   readonly sessions: Sessions
   readonly wake: Wake
   readonly listening: Listening | null
-  readonly keeperBell = new Bell()
+  readonly keepBell = new Bell()
   #open = true
   #working = true
 
@@ -37,7 +37,7 @@ export class Term {
   stopWork(): void {
     this.#working = false
     this.wake.hint()
-    this.keeperBell.ring()
+    this.keepBell.ring()
   }
 
   end(): void {

@@ -1,8 +1,8 @@
 import { calmBelow, streamAbove, streamPauseMs, writerPauseMs } from '../policy/tuning.ts'
 import { Bell } from './bell.ts'
 
-/** Why it is time to look: a notification; a short pause while awake; the lock was got, look once more; the slow poll. */
-export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll'
+/** Why it is time to look: a notification; a short pause while awake; the lock was got, look once more; the slow poll; something is to be done at this time. */
+export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll' | 'alarm'
 
 /**
  * When to look for new rows, without making producers pay for it.
@@ -45,15 +45,14 @@ export class Wake {
   /**
    * Waits until it is time to look again.
    *
-   * @param found how many new rows the last look has found.
-   * @param more whether it knows of others that it had no room for: then it looks again soon, by itself.
+   * @param look what the last one has brought.
    * @returns why.
    */
-  async next(found: number, more: boolean, now: () => number): Promise<WakeReason> {
+  async next({ found, more, alarmAt, readAt }: LookedFor, now: () => number): Promise<WakeReason> {
     const perSecond = this.#rate.add(found, now())
     if (found > 0) this.#gapMs = 0
     if (this.#asleep && perSecond > streamAbove) await this.#rise()
-    else if (this.#asleep && !more) return this.#sleep()
+    else if (this.#asleep && !more) return this.#sleep(readAt + this.#options.pollMs, alarmAt, now)
     if (more) return found > 0 ? 'linger' : this.#pause(writerPauseMs)
     if (found > 0) return 'linger'
     if (perSecond > calmBelow) return this.#pause(streamPauseMs)
@@ -66,11 +65,12 @@ export class Wake {
   }
 
   /** It keeps the lock while it looks, so a hint without a row costs a look and no more: nothing to let go, nor to announce. */
-  async #sleep(): Promise<'hint' | 'poll'> {
-    const isHinted = await this.#bell.wait(this.#options.pollMs)
+  async #sleep(pollAt: number, alarmAt: number, now: () => number): Promise<'hint' | 'poll' | 'alarm'> {
+    const isHinted = await this.#bell.wait(Math.max(1, Math.min(pollAt, alarmAt) - now()))
     // Whoever had the lock may have let it go, which is announced, or died, which is not: this one tries again.
     if (!this.#locked) this.#asleep = false
-    return isHinted ? 'hint' : 'poll'
+    if (isHinted) return 'hint'
+    return now() >= pollAt ? 'poll' : 'alarm'
   }
 
   async #pause(longestMs: number): Promise<'hint' | 'linger'> {
@@ -115,6 +115,18 @@ class Rate {
     this.#at = now
     return (this.#rows * 1_000) / this.#overMs
   }
+}
+
+/** What a look has brought, as far as the next one goes by it. */
+export interface LookedFor {
+  /** New rows. */
+  readonly found: number
+  /** It knows of others, and looks again soon by itself. */
+  readonly more: boolean
+  /** When something is to be done though nobody hints. */
+  readonly alarmAt: number
+  /** When new rows were looked for last: the slow poll counts from there. */
+  readonly readAt: number
 }
 
 export interface WakeOptions {

@@ -20,7 +20,7 @@ t.test(
     t.teardown(() => receiver.close())
     const options = { name: 'relay', 'log-level': 'info', allow: '127.0.0.1' }
     const relay = relayProcess(t, { databaseUrl: server.url, options })
-    await relay.until('lanes_taken')
+    await relay.until('registered')
     await insert(server.url, receiver.url('/before'))
     await receiver.until(arrivals => arrivals.length === 1)
     await server.stop('immediate')
@@ -73,12 +73,12 @@ t.test('the relay uses five connections, and no transaction is open while it wai
   await stage.receiver.until(arrivals => arrivals.length === 1)
   const { rows } = await stage.client.query(`${sessions} order by 2`)
   t.same(
-    rows.map(({ name }) => name),
+    rows.map(({ name }) => name.replace(/ \d+ /, ' EPOCH ')),
     [
-      'ringback claim relay',
+      'ringback claim EPOCH relay',
       'ringback keep relay',
       'ringback listen relay',
-      'ringback read relay',
+      'ringback read EPOCH relay',
       'ringback record relay',
     ],
   )
@@ -133,7 +133,7 @@ t.test('a missing schema is exit code 3, with what to run', async t => {
   t.same(await relay.exited, { code: 3, signal: null })
 })
 
-t.test('another schema has its own channel, lanes and roles', async t => {
+t.test('another schema has its own channel, relays and roles', async t => {
   const stage = await Stage.open(t)
   await migrate({ connectionString: stage.database.url }, { schema: 'x9_outbox_y', wake: 'keep' })
   await stage.relay({ schema: 'x9_outbox_y' })

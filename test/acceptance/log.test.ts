@@ -103,7 +103,7 @@ t.test('a limit of open files with which the program cannot be loaded is named, 
 t.test('a limit of open files that suffices is not named', async t => {
   const stage = await Stage.open(t)
   const relay = start(t, stage, 'ulimit -n 700; exec "$@"')
-  await relay.until('lanes_taken')
+  await relay.until('registered')
   t.notOk(relay.logs.some(({ event }) => event === 'few_open_files'))
 })
 

@@ -46,8 +46,15 @@ t.test('a schema that somebody drops ends the relay, which names it', async t =>
 t.test('a defect ends the relay with exit code 1, and it says so', async t => {
   const stage = await Stage.open(t)
   const relay = await stage.relay({ poll: '200ms' })
-  // No lanes: nobody has thought of that.
-  await stage.client.query('delete from outbox.lane')
+  // A registration without a kernel: nobody has thought of that.
+  await stage.client.query('alter table outbox.relay alter column kernel drop not null')
+  await stage.client.query(
+    `with other as (
+       insert into outbox.relay (epoch, lease, pid, node, process, name, host, version)
+       values (1, '1 h', 1, gen_random_uuid(), gen_random_uuid(), 'other', 'host', '1')
+     )
+     insert into outbox.pulse (epoch, started_at, serving, digest, settings) values (1, now(), false, '', '{}')`,
+  )
   t.same(await relay.exited, { code: 1, signal: null })
   t.match(relay.logs.at(-1), { level: 'fatal', event: 'failed', err: { type: 'TypeError' } })
 })

@@ -29,7 +29,7 @@ t.test('a rotated password in DATABASE_URL_FILE is taken up without a restart', 
     databaseUrl: '',
     options: { name: 'relay', allow: '127.0.0.1', 'database-url-file': file },
   })
-  await relay.until('lanes_taken')
+  await relay.until('registered')
   await admin.query(`alter role mover password 'second'`)
   await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'mover'`)
   t.match(await relay.until('database_refuses'), { err: { code: '28P01' } })

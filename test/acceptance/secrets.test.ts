@@ -66,6 +66,7 @@ t.test('no secret is said, whatever becomes of callbacks and database', async t 
   })
   const shown = await all({
     ok: ringback(['attempts', ids[0] ?? ''], env),
+    busy: ringback(['attempts', ids[1] ?? ''], env),
     moved: ringback(['attempts', ids[3] ?? ''], env),
     junk: ringback(['attempts', ids[7] ?? ''], env),
     unsendable: ringback(['attempts', ids[9] ?? ''], env),
@@ -102,7 +103,9 @@ t.test('no secret is said, whatever becomes of callbacks and database', async t 
   })
 
   t.test('and `attempts` shows path and answer on purpose, and nothing else', async t => {
-    t.match(shown.ok?.out, new RegExp(`/${canaries.path}/ok\\b.*${canaries.body}`, 's'))
+    t.match(shown.busy?.out, new RegExp(`/${canaries.path}/busy\\b.*${canaries.body}`, 's'))
+    t.match(shown.ok?.out, new RegExp(`/${canaries.path}/ok\\b`))
+    t.notMatch(shown.ok?.out, canaries.body, 'nothing is kept of what a receiver says that took the callback')
     for (const [command, { code, out, err }] of Object.entries(shown)) {
       t.equal(code, 0)
       saysNothing(t, out + err, command, ['path', 'body'])

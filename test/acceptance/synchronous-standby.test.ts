@@ -63,7 +63,7 @@ t.test('commits that wait for a synchronous standby: waited for, named, and all 
   const receiver = await Receiver.start()
   t.teardown(() => receiver.close())
   const relay = relayProcess(t, { databaseUrl: server.url, options: { name: 'relay', allow: '127.0.0.1' } })
-  await relay.until('lanes_taken')
+  await relay.until('registered')
   await standbys('nobody')
   await client.query('insert into outbox.callback (url, max_attempts) values ($1, 1)', [receiver.url('/')])
   const isNamed = () => relay.logs.some(({ event }) => event === 'standby_awaited')
@@ -89,9 +89,7 @@ t.test(
     const notifier = new pg.Client({ connectionString: server.url })
     await notifier.connect()
     t.teardown(() => notifier.end())
-    const notified = notifier.query(
-      `insert into outbox.hold (url_prefix, reason) values ('https://b.test/', 'notifies'); notify outbox`,
-    )
+    const notified = notifier.query(`insert into outbox.janitor_run (relay) values ('notifies'); notify outbox`)
     await untilWaiting(1)
     const losses: Error[] = []
     let hints = 0

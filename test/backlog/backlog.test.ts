@@ -1,5 +1,6 @@
 import t from 'tap'
-import { Backlog, type BacklogOptions, type ShownRow } from '../../src/backlog/backlog.ts'
+import { Backlog, type BacklogOptions } from '../../src/backlog/backlog.ts'
+import type { ShownRow } from '../../src/model.ts'
 
 function backlog(options: Partial<BacklogOptions> = {}): Backlog {
   return new Backlog({ memoryRows: 100, room: () => 10, slots: () => 10, isMine: () => true, ...options })
@@ -40,19 +41,30 @@ t.test('an origin gets as many as it has slots, and is asked again when one is f
   shown(it, [...rows(1, 5), ...rows(6, 8, { origin: 'http://b' })])
   t.same(taken(it, 9), ['1', '6', '2', '7', '8'])
   free = 0
+  t.same(taken(it, 9), [])
+  t.equal(asked, 2)
   for (let take = 0; take < 5; take += 1) t.same(taken(it, 9), [])
-  t.equal(asked, 1, 'it costs nothing while it is full')
+  t.equal(asked, 2, 'it costs nothing while it is full')
   free = 1
   it.freed('http://a')
   t.same(taken(it, 9), ['3'])
 })
 
 t.test('a slot is free again when the claim is refused, and when the attempt has ended', async t => {
-  const it = backlog({ slots: () => 1 })
+  let free = 1
+  const it = backlog({ slots: () => free })
   shown(it, rows(1, 3))
+  const isFull = () => {
+    free = 0
+    t.same(taken(it, 9), [])
+    free = 1
+    t.same(taken(it, 9), [], 'it is not asked')
+  }
   t.same(taken(it, 9), ['1'])
+  isFull()
   it.refused('1', { why: 'gone' }, 0)
   t.same(taken(it, 9), ['2'])
+  isFull()
   it.ended('2', 'settled', null)
   t.same(taken(it, 9), ['3'])
 })
@@ -73,6 +85,53 @@ t.test('a row that somebody else has is tried again when its rest is over', asyn
   t.equal(it.nextAt, 1_250)
   t.same(taken(it, 1, 1_249), [])
   t.same(taken(it, 1, 1_250), ['1'])
+})
+
+t.test('rows that others have locked do not shut their origin: it reads on while they rest', async t => {
+  const it = backlog({ room: () => 2, restMs: 250 })
+  shown(it, rows(1, 4))
+  t.same(taken(it, 9), ['1', '2'])
+  for (const id of ['1', '2']) it.refused(id, { why: 'occupied' }, 0)
+  t.ok(it.wantsPulls)
+  const read = it.beginRead({ pulls: 9 })
+  const [pull] = read.pulls
+  if (!pull) throw new Error('There is no pull')
+  t.equal(pull.room, 2)
+  it.pulled(pull, rows(3, 4), { dueUs: null, id: '4' }, true, read)
+  t.same(taken(it, 9), ['3', '4'])
+  t.same(taken(it, 9, 250), ['1', '2'])
+})
+
+t.test('origins are counted that have rows in memory, or more in the table', async t => {
+  const it = backlog({ room: () => 1 })
+  t.equal(it.origins, 0)
+  shown(it, [...rows(1, 2), row(3, { origin: 'http://b' })])
+  it.rewind('http://c')
+  t.equal(it.origins, 3)
+  taken(it, 9)
+  it.ended('3', 'settled', null)
+  t.equal(it.origins, 2)
+})
+
+t.test('when all are freed each origin is asked again', async t => {
+  let free = 0
+  const it = backlog({ slots: () => free })
+  shown(it, [row(1), row(2, { origin: 'http://b' })])
+  t.same(taken(it, 9), [])
+  free = 1
+  t.same(taken(it, 9), [])
+  it.freedAll()
+  t.same(taken(it, 9), ['1', '2'])
+})
+
+t.test('an origin that gets more room is read as soon as it is freed', async t => {
+  let room = 0
+  const it = backlog({ room: () => room })
+  it.rewind('http://a')
+  t.notOk(it.wantsPulls, 'all of it is held')
+  room = 4
+  it.freedAll()
+  t.ok(it.wantsPulls)
 })
 
 t.test(

@@ -1,4 +1,5 @@
-import type { IndexPlace, ShownRow } from '../../src/backlog/backlog.ts'
+import type { IndexPlace, ShownRow } from '../../src/model.ts'
+
 import type { Job, RelayTwin } from './relay.ts'
 import { isAfter, isUnsettled, rangeNameOf, type Table, type TableRow } from './table.ts'
 

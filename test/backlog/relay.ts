@@ -1,15 +1,6 @@
 import assert from 'node:assert/strict'
-import type {
-  Backlog,
-  BacklogOptions,
-  Inspection,
-  Pull,
-  Question,
-  RangeName,
-  Refusal,
-  Release,
-  ShownRow,
-} from '../../src/backlog/backlog.ts'
+import type { Backlog, BacklogOptions, Inspection, Pull, Question, Refusal } from '../../src/backlog/backlog.ts'
+import type { RangeName, Release, ShownRow } from '../../src/model.ts'
 import { isUnsettled, type Table, type TableRow, tickUs } from './table.ts'
 import { Tip } from './tip.ts'
 

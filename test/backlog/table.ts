@@ -1,4 +1,4 @@
-import type { IndexPlace, RangeName, Release, ShownRow } from '../../src/backlog/backlog.ts'
+import type { IndexPlace, RangeName, Release, ShownRow } from '../../src/model.ts'
 
 /** A row of the table, with what the tests know of it. Times are microseconds, and no two looks at the clock are equal. */
 export interface TableRow {

@@ -1,4 +1,5 @@
-import type { IndexPlace, RangeName } from '../../src/backlog/backlog.ts'
+import type { IndexPlace, RangeName } from '../../src/model.ts'
+
 import { isAfter, placeOf, type Table, type TableRow } from './table.ts'
 
 /**

@@ -440,8 +440,8 @@ export class World {
     for (const relay of this.relays) this.#checkBounds(relay)
   }
 
-  #checkBounds({ backlog, inspection }: RelayTwin): void {
-    const { memoryRows, behindOrigins, restingRows, hints } = this.#plan.limits
+  #checkBounds({ backlog, inspection, open }: RelayTwin): void {
+    const { memoryRows, behindOrigins, restingRows, hints, room } = this.#plan.limits
     assert.ok(backlog.size <= memoryRows, 'too many rows in memory')
     assert.ok(backlog.behind <= behindOrigins, 'too many origins are behind')
     assert.ok(backlog.resting <= restingRows, 'too many rows rest')
@@ -456,6 +456,11 @@ export class World {
         own.filter(({ state }) => state === 'ready').length,
         'ready rows of an origin are miscounted',
       )
+      assert.equal(
+        origin.resting,
+        own.filter(({ state }) => state === 'resting').length,
+        'resting rows of an origin are miscounted',
+      )
       assert.equal(origin.isInTurn, origin.ready > 0 && !origin.isFull, 'an origin is not in line')
       assert.equal(
         origin.isBehind,
@@ -463,6 +468,14 @@ export class World {
         'an origin is not listed as behind',
       )
       assert.ok(own.length > 0 || origin.isBehind, 'an origin of which nothing is known')
+      const most = open.has(origin.name) ? 1 : room
+      const taken = own.filter(({ state }) => state !== 'resting').length
+      const isReadable = [origin.fresh, origin.due].some(({ cursor, isOut }) => cursor !== null && !isOut)
+      assert.equal(
+        origin.wantsPull,
+        isReadable && taken < most && (most - taken) * 2 >= most,
+        'an origin with room is not read, or one without is',
+      )
     }
   }
 }

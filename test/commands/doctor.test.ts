@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { migrate } from '../../src/outbox/migrate.ts'
 import { testDatabase } from '../fixtures/database.ts'
 import { embeddedPostgres } from '../fixtures/postgres/embedded.ts'
+import { registered } from '../fixtures/registered.ts'
 import { ringback } from '../fixtures/ringback.ts'
 
 const { client, url } = await testDatabase(t)
@@ -28,11 +29,7 @@ t.test('a server as it comes, with a relay, is well; as a standby it is told wha
   // In this order: what asks for the wrong schema does not find it.
   for (const schema of ['x9_outbox_y', 'outbox']) {
     await migrate({ connectionString: server.url }, { schema, wake: 'notify' })
-    await withClient(server.url, client =>
-      client.query(`
-        insert into ${schema}.relay (name, lease, pid, host, kernel, version) values ('a', '1 h', 7, 'h', 'k', '1');
-        update ${schema}.lane set owner = 'a'`),
-    )
+    await withClient(server.url, client => client.query(registered('a', { schema })))
     const found = await there('--schema', schema)
     t.match(found, { code: 0, out: /^\d\d checks, nothing found\n$/, err: '' }, schema)
   }

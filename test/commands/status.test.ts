@@ -1,5 +1,6 @@
 import t from 'tap'
 import { testDatabase } from '../fixtures/database.ts'
+import { registered } from '../fixtures/registered.ts'
 import { ringback } from '../fixtures/ringback.ts'
 
 const { client, url } = await testDatabase(t)
@@ -7,18 +8,16 @@ const env = { DATABASE_URL: url }
 const status = (...argv: string[]) => ringback(['status', ...argv], env)
 
 t.beforeEach(async () => {
-  await client.query(
-    'truncate outbox.callback, outbox.hold, outbox.relay, outbox.janitor_run; update outbox.lane set owner = null',
-  )
+  await client.query('truncate outbox.callback, outbox.hold, outbox.relay, outbox.pulse, outbox.janitor_run')
 })
 
-/** Two due, one later, one parked, two being sent, one dead; the rest is history. */
+/** Two due, one later, two being sent, one dead; the rest is history. */
 async function fill(): Promise<void> {
   await client.query(`
     insert into outbox.callback (url, status, attempts, claimed_epoch, claimed_at, due_at, settled_at, dead_at, created_at, rev)
     select 'https://a.test/', status, 1, 1, now(), due_at::timestamptz, case when status in ('delivered', 'dead', 'cancelled') then now() end,
            case status when 'dead' then now() end, now() - written::interval, 1
-      from (values ('pending', null, '90 s'), ('pending', 'yesterday', '100 s'), ('pending', 'tomorrow', '1 s'), ('pending', 'infinity', '1 s'),
+      from (values ('pending', null, '90 s'), ('pending', 'yesterday', '100 s'), ('pending', 'tomorrow', '1 s'),
                    ('claimed', null, '1 h'), ('claimed', 'yesterday', '1 h'), ('dead', null, '1 h'), ('delivered', null, '1 h'),
                    ('cancelled', null, '1 h')) v (status, due_at, written)`)
 }
@@ -26,17 +25,16 @@ async function fill(): Promise<void> {
 t.test('nothing at all', async t => {
   t.same(await status(), {
     code: 0,
-    out: 'schema outbox\nwaiting: 0 due, 0 later, 0 parked\nbeing sent: 0\ndead: 0\n64 of 64 lanes have no owner: their callbacks wait for a relay\n',
+    out: 'schema outbox\nwaiting: 0 due, 0 later\nbeing sent: 0\ndead: 0\nno relay runs here: callbacks wait\n',
     err: '',
   })
   const { out } = await status('--json')
   t.match(out, /^\{.*\}\n$/, 'one line')
   t.same(JSON.parse(out), {
     schema: 'outbox',
-    callbacks: { due: 0, later: 0, parked: 0, claimed: 0, dead: 0, oldestWaitingSeconds: null },
+    callbacks: { due: 0, later: 0, claimed: 0, dead: 0, oldestWaitingSeconds: null },
     holds: [],
     relays: [],
-    lanesWithoutOwner: 64,
     janitor: null,
   })
 })
@@ -45,37 +43,58 @@ t.test('what waits, is being sent and is dead is counted; history is not', async
   await fill()
   const { callbacks } = JSON.parse((await status('--json')).out)
   const { oldestWaitingSeconds, ...counts } = callbacks
-  t.same(counts, { due: 2, later: 1, parked: 1, claimed: 2, dead: 1 })
+  t.same(counts, { due: 2, later: 1, claimed: 2, dead: 1 })
   t.ok(oldestWaitingSeconds >= 100 && oldestWaitingSeconds < 130, `the oldest: ${oldestWaitingSeconds} s`)
-  t.match(
-    (await status()).out,
-    /waiting: 2 due, 1 later, 1 parked; the oldest was written 1\d\d s ago\nbeing sent: 2\ndead: 1\n/,
-  )
+  t.match((await status()).out, /waiting: 2 due, 1 later; the oldest was written 1\d\d s ago\nbeing sent: 2\ndead: 1\n/)
 })
 
-t.test('holds and relays: who, since when, how many lanes, and which is most likely dead', async t => {
-  await client.query(`
+t.test(
+  'holds and relays: who, since when, how many origins, which stands by and why, and which is most likely dead',
+  async t => {
+    await client.query(`
     insert into outbox.hold (url_prefix, exact, reason, held_at, held_by)
     values ('https://b.test/', false, 'later one', now() - interval '1 s', 'eve'), ('https://a.test/x', true, 'gone', now() - interval '1 h', 'bob');
-    insert into outbox.relay (name, lease, pid, host, kernel, version, renewed_at)
-    values ('a', '30 s', 7, 'h', 'k', '1.2', now()), ('b', '2.5 s', 8, 'i', 'k', '1.1', now() - interval '1 min');
-    update outbox.lane set owner = case when id < 40 then 'a' when id < 60 then 'b' end`)
-  const { holds, relays, lanesWithoutOwner } = JSON.parse((await status('--json')).out)
-  t.match(holds, [
-    { urlPrefix: 'https://a.test/x', exact: true, reason: 'gone', heldBy: 'bob', heldSeconds: Number },
-    { urlPrefix: 'https://b.test/', exact: false, reason: 'later one', heldBy: 'eve', heldSeconds: Number },
-  ])
-  t.match(relays, [
-    { name: 'a', host: 'h', pid: 7, version: '1.2', lanes: 40, leaseSeconds: 30, renewedSecondsAgo: Number },
-    { name: 'b', host: 'i', pid: 8, version: '1.1', lanes: 20, leaseSeconds: 2.5, renewedSecondsAgo: Number },
-  ])
-  t.equal(lanesWithoutOwner, 4)
-  const { out } = await status()
-  t.match(out, /on hold: https:\/\/a\.test\/x alone for 36\d\d s, by bob: gone\n/)
-  t.match(out, /relay a: 40 of 64 lanes, renewed \d+ s ago \(pid 7 on h, version 1\.2\)\n/)
-  t.match(out, /relay b: 20 of 64 lanes, renewed \d+ s ago, though its lease is 3 s: is it running\? \(pid 8/)
-  t.match(out, /4 of 64 lanes have no owner/)
-})
+    ${registered('a', { version: '1.2', lease: '30 s', origins: 40 })};
+    ${registered('b', { pid: 8, host: 'i', version: '1.1', lease: '2.5 s', renewedAgo: '1 min' })};
+    ${registered('c', { standby: 'it differs' })}`)
+    const { holds, relays } = JSON.parse((await status('--json')).out)
+    t.match(holds, [
+      { urlPrefix: 'https://a.test/x', exact: true, reason: 'gone', heldBy: 'bob', heldSeconds: Number },
+      { urlPrefix: 'https://b.test/', exact: false, reason: 'later one', heldBy: 'eve', heldSeconds: Number },
+    ])
+    t.match(relays, [
+      {
+        name: 'a',
+        host: 'h',
+        pid: 7,
+        version: '1.2',
+        serving: true,
+        origins: 40,
+        leaseSeconds: 30,
+        renewedSecondsAgo: Number,
+      },
+      {
+        name: 'b',
+        host: 'i',
+        pid: 8,
+        version: '1.1',
+        serving: true,
+        origins: 0,
+        leaseSeconds: 2.5,
+        renewedSecondsAgo: Number,
+      },
+      { name: 'c', serving: false, standby: 'it differs' },
+    ])
+    const { out } = await status()
+    t.match(out, /on hold: https:\/\/a\.test\/x alone for 36\d\d s, by bob: gone\n/)
+    t.match(out, /relay a: serves 40 origins with callbacks, renewed \d+ s ago \(pid 7 on h, version 1\.2\)\n/)
+    t.match(
+      out,
+      /relay b: serves 0 origins with callbacks, renewed \d+ s ago, though its lease is 3 s: is it running\? \(pid 8/,
+    )
+    t.match(out, /relay c: stands by, since it differs, renewed/)
+  },
+)
 
 t.test('what deletes history: the newest run, and up to when all is deleted', async t => {
   const run = (begun: string, ended: string | null, error: string | null = null) =>

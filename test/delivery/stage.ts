@@ -10,7 +10,7 @@ export function claimOf(url: string, over: Partial<Claim> = {}): Claim {
     attempt: 1,
     epoch: '7',
     messageId: '0190c2f4-0000-7000-8000-000000000001',
-    lane: 3,
+    rev: 1,
     orderingKey: null,
     origin: URL.canParse(url) ? new URL(url).origin.replace(/\.(?=:\d+$|$)/, '') : url,
     url,
@@ -18,6 +18,8 @@ export function claimOf(url: string, over: Partial<Claim> = {}): Claim {
     traceparent: null,
     attemptOfBudget: 1,
     maxAttempts: null,
+    dueUs: null,
+    expiresInMs: null,
     ...over,
   }
 }

@@ -100,7 +100,7 @@ t.test('a relay that ends is a failure that shows its log', async t => {
   t.same(await demo.exited, { code: 1, signal: null }, 'exit code 1')
   t.match(
     demo.output(),
-    /The demo has failed: the relay has ended, SIGKILL\n.*ringback-demo-relay-\d+\.log.*\n.*enrolled/s,
+    /The demo has failed: the relay has ended, SIGKILL\n.*ringback-demo-relay-\d+\.log.*\n.*registered/s,
   )
   const [log = ''] = await readdir(demo.folder)
   await rm(join(demo.folder, log))

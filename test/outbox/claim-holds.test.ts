@@ -1,34 +1,39 @@
 import t from 'tap'
 import { claim } from '../../src/outbox/claim.ts'
-import { parkedStart, readParked } from '../../src/outbox/fetch.ts'
 import { look } from '../../src/outbox/look.ts'
+import { type PullSpan, pull } from '../../src/outbox/pull.ts'
 import { record } from '../../src/outbox/record.ts'
-import { park } from '../../src/outbox/settle.ts'
-import { Stage, waiting } from '../fixtures/stage.ts'
+import { Stage } from '../fixtures/stage.ts'
 import { attempt, claimNew, gone } from './attempts.ts'
 
 const stage = await Stage.withSession(t)
-const lanes = await stage.takeAll()
+const epoch = await stage.register()
 
-/** Those of these urls whose callbacks are not claimed; looking at them, and reading them back, must say the same. */
+/** Those of these urls whose callbacks are not claimed; looking at them, and pulling them, must say the same. */
 async function held(urls: readonly string[]): Promise<string[]> {
   const ids: string[] = []
   for (const url of urls) ids.push(await stage.insert({ url }))
   const urlOf = new Map(ids.map((id, n) => [id, urls[n] ?? '']))
-  await park(stage.session, ids, lanes)
-  const numbers = lanes.map(({ lane }) => lane)
-  const { rows } = await readParked(stage.session, numbers, parkedStart, 1_000)
-  const free = new Set(rows.map(({ id }) => id))
-  const standings = await look(stage.session, ids)
-  const claimed = new Set((await claim(stage.session, ids.map(waiting), lanes)).map(({ id }) => id))
+  const pulled = await pull(stage.session, epoch, await spansOf(ids))
+  const free = new Set(pulled.flatMap(({ rows }) => rows.map(({ id }) => id)))
+  const standings = await look(stage.session, epoch, ids)
+  const claimed = new Set((await claim(stage.session, epoch, ids)).map(({ id }) => id))
   for (const id of ids) {
     const standing = standings.find(each => each.id === id)
-    if (standing?.held === claimed.has(id) || free.has(id) !== claimed.has(id))
-      throw new Error(`claim, look and reading back differ about ${urlOf.get(id)}`)
+    if (standing?.isHeld === claimed.has(id) || free.has(id) !== claimed.has(id))
+      throw new Error(`claim, look and pull differ about ${urlOf.get(id)}`)
   }
   const rest = ids.filter(id => !claimed.has(id))
   await stage.query(`update outbox.callback set status = 'cancelled' where id = any ($1)`, [rest])
   return rest.map(id => urlOf.get(id) ?? '').sort()
+}
+
+/** All that was never tried of the origins of these rows. */
+async function spansOf(ids: readonly string[]): Promise<PullSpan[]> {
+  const text = 'select distinct origin from outbox.callback where id = any ($1)'
+  const origins = await stage.query<{ origin: string }>(text, [ids])
+  const whole = { range: 'fresh', after: { dueUs: null, id: '0' }, upTo: null, room: 1_000 } as const
+  return origins.map(({ origin }) => ({ origin, ...whole }))
 }
 
 const hold = (prefix: string, exact = false) =>
@@ -83,7 +88,8 @@ t.test('http:// or https:// alone holds everything', async t => {
 
 t.test('the hold that a 410 makes stops that URL alone', async t => {
   const url = 'http://h:1809/hook'
-  await record(stage.session, [attempt(await claimNew(stage, lanes, { url }), gone, 'rejected')], 'relay-a', 0)
+  const made = attempt(await claimNew(stage, epoch, { url }), gone, 'rejected')
+  await record(stage.session, [made], { relay: 'relay-a', epoch }, 0)
   const same = [url, 'http://H.:1809/hook?']
   t.same(
     await held([...same, 'http://h:18090/hook', `${url}/a`, `${url}?a=1`, `${url}s`, 'http://h:1809/']),

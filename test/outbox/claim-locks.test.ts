@@ -1,99 +1,86 @@
 import t from 'tap'
-import type { OwnedLane } from '../../src/model.ts'
 import { claim } from '../../src/outbox/claim.ts'
-import { takeLanes } from '../../src/outbox/lanes.ts'
-import { Stage, untilBlocked, waiting } from '../fixtures/stage.ts'
+import { bury, register, renew } from '../../src/outbox/registration.ts'
+import { expire, giveUp } from '../../src/outbox/settle.ts'
+import { identity, pulse, Stage, untilBlocked } from '../fixtures/stage.ts'
 
 const stage = await Stage.withSession(t)
 const heir = await stage.another({ applicationName: 'ringback keep test' })
-let lanes = await stage.takeAll()
+let epoch = '100'
 
-/** The heir takes the lanes as the test's relay has them. */
-function takeover(wanted: readonly OwnedLane[] = lanes): Promise<OwnedLane[]> {
-  return takeLanes(
-    heir,
-    'relay-b',
-    wanted.map(lane => ({ ...lane, owner: 'relay-a' })),
-  )
-}
-
-t.afterEach(async () => {
-  lanes = await stage.query<OwnedLane>('select id as lane, epoch from outbox.lane')
+t.beforeEach(async () => {
+  epoch = await stage.register(String(Number(epoch) + 1))
 })
 
-t.test('a stale claim returns nothing and changes nothing', async t => {
+/** A claim never waits for anybody, so neither does this one. */
+async function claimed(...ids: string[]): Promise<string[]> {
+  await stage.session.run(`set lock_timeout = '1ms'`)
+  return (await claim(stage.session, epoch, ids)).map(({ id }) => id)
+}
+
+t.test('after a burial a claim gets nothing and changes nothing', async t => {
   const id = await stage.insert()
-  t.equal((await takeover()).length, lanes.length)
-  t.same(await claim(stage.session, [waiting(id)], lanes), [])
+  t.equal(await bury(heir, epoch, null), true)
+  t.same(await claimed(id), [])
   t.match(await stage.row(id), { status: 'pending', attempts: 0, rev: '0' })
 })
 
-t.test('a takeover waits for a claim that is under way, and the next claim is stale', async t => {
+t.test('a burial waits for a claim that is under way, and there is none after it', async t => {
   const [first, second] = [await stage.insert(), await stage.insert()]
   await stage.session.run('begin')
-  t.match(await claim(stage.session, [waiting(first)], lanes), [{ id: first }])
-  const taken = takeover()
+  t.same(await claimed(first), [first])
+  const buried = bury(heir, epoch, null)
   await untilBlocked(stage, heir, stage.session.pid)
   await stage.session.run('commit')
-  t.equal((await taken).length, lanes.length)
-  t.same(await claim(stage.session, [waiting(second)], lanes), [])
+  t.equal(await buried, true)
+  t.same(await claimed(second), [])
   t.match(await stage.row(first), { status: 'claimed', attempts: 1 })
 })
 
-t.test('a claim waits for a takeover that is under way, and is stale then', async t => {
+t.test('a claim does not wait for a burial that is under way: it gets nothing', async t => {
   const id = await stage.insert()
+  const late = await stage.insert({ expires_at: 'yesterday' })
+  for (const end of ['rollback', 'commit']) {
+    await heir.run('begin')
+    await bury(heir, epoch, null)
+    t.same(await claimed(id), [], end)
+    t.same(await expire(stage.session, epoch, 10), [], end)
+    t.same(await giveUp(stage.session, epoch, [{ id, reason: 'odd' }]), [], end)
+    await heir.run(end)
+    if (end === 'rollback') t.same(await claimed(id), [id], 'a burial that did not happen leaves it good')
+  }
+  t.match(await stage.row(late), { status: 'pending', rev: '0' })
+})
+
+t.test('renewals are rows of another table, and make no claim skip or wait', async t => {
   await heir.run('begin')
-  await takeover()
-  const late = claim(stage.session, [waiting(id)], lanes)
-  await untilBlocked(stage, stage.session, heir.pid)
+  t.match(await renew(heir, epoch, [], pulse), { renewed: [epoch] })
+  const id = await stage.insert()
+  t.same(await claimed(id), [id])
   await heir.run('commit')
-  t.same(await late, [])
-  t.match(await stage.row(id), { status: 'pending', attempts: 0, rev: '0' })
 })
 
-t.test('a takeover that rolls back leaves a claim that waited for it good', async t => {
+t.test('a burial of one relay is nothing to the claims of another', async t => {
+  const other = String(Number(epoch) + 1_000)
+  await register(heir, { ...identity, epoch: other, name: 'relay-b' }, pulse)
   const id = await stage.insert()
   await heir.run('begin')
-  await takeover()
-  const late = claim(stage.session, [waiting(id)], lanes)
-  await untilBlocked(stage, stage.session, heir.pid)
-  await heir.run('rollback')
-  t.match(await late, [{ id }])
+  await bury(heir, other, null)
+  t.same(await claimed(id), [id])
+  await heir.run('commit')
 })
 
-t.test('a claim waits for the takeover of its own lanes only', async t => {
+t.test('a registration of another server is void, and so is one of this server before it was started anew', async t => {
   const id = await stage.insert()
-  const { lane } = await stage.row(id)
-  await heir.run('begin')
-  await takeover(lanes.filter(each => each.lane !== lane))
-  t.match(
-    await claim(
-      stage.session,
-      [waiting(id)],
-      lanes.filter(each => each.lane === lane),
-    ),
-    [{ id }],
-  )
-  await heir.run('rollback')
-})
-
-t.test('a claim and a takeover lock lanes in the same order, so neither waits for the other in a circle', async t => {
-  const id = await stage.insert()
-  const other = await stage.database.connect()
-  await other.query('begin')
-  await other.query('select from outbox.lane where id = 0 for update')
-  const late = claim(
-    stage.session,
-    [waiting(id)],
-    [...lanes].sort((a, b) => b.lane - a.lane),
-  )
-  await untilBlocked(stage, stage.session)
-  await other.query('select from outbox.lane where id > 0 for update nowait')
-  const taken = takeover([...lanes].reverse())
-  await untilBlocked(stage, heir)
-  await other.query('commit')
-  await Promise.all([late, taken])
-  t.equal((await taken).length, lanes.length)
+  for (const started of ['1 s', '-1 s']) {
+    await stage.query(`update outbox.relay set server = pg_postmaster_start_time() + $2 where epoch = $1`, [
+      epoch,
+      started,
+    ])
+    t.same(await claimed(id), [], started)
+  }
+  await stage.query('update outbox.relay set server = default where epoch = $1', [epoch])
+  t.same(await claimed(id), [id])
 })
 
 t.test('a row that somebody has locked is passed over, and nothing waits for it', async t => {
@@ -106,32 +93,72 @@ t.test('a row that somebody has locked is passed over, and nothing waits for it'
   for (const strength of ['update', 'no key update', 'share']) {
     await operator.query('begin')
     await operator.query(`select from outbox.callback where id = $1 for ${strength}`, [locked])
-    await stage.session.run(`begin; set local lock_timeout = '1ms'`)
-    t.match(await claim(stage.session, [locked, behind, free].map(waiting), lanes), [{ id: free }], strength)
+    await stage.session.run('begin')
+    t.same(await claimed(locked, behind, free), [free], strength)
     await stage.session.run('rollback')
     await operator.query('commit')
   }
-  t.match(await claim(stage.session, [locked, behind].map(waiting), lanes), [{ id: locked }])
+  t.same(await claimed(locked, behind), [locked])
 })
 
-/** Claims a row while an operator changes it between the claim's snapshot and its lock: the claim waits for a lane meanwhile. */
-async function claimDuring(id: string, change: string) {
-  const other = await stage.database.connect()
-  await other.query('begin')
-  await other.query('select from outbox.lane for update')
-  const late = claim(stage.session, [waiting(id)], lanes)
-  await untilBlocked(stage, stage.session)
-  await stage.query(change, [id])
-  await other.query('commit')
-  return late
+/**
+ * Claims a row while `change` happens between the claim's snapshot and its lock: the claim works out whether the row is held
+ * then, and waits in a function that is asked for that.
+ */
+async function claimDuring(id: string, change: () => Promise<unknown>): Promise<string[]> {
+  const gate = await stage.database.connect()
+  await gate.query('select pg_advisory_lock(42)')
+  await stage.session.run(`set lock_timeout = '10s'`)
+  const late = claim(stage.session, epoch, [id])
+  try {
+    await untilBlocked(stage, stage.session)
+    await change()
+  } finally {
+    await gate.query('select pg_advisory_unlock(42)')
+  }
+  return (await late).map(({ form }) => form)
 }
 
-t.test('what an operator commits while a claim waits is honoured', async t => {
-  await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://held.test/', '')`)
-  const update = 'update outbox.callback set'
-  t.same(await claimDuring(await stage.insert(), `${update} status = 'cancelled' where id = $1`), [], 'cancelled')
-  t.same(await claimDuring(await stage.insert(), `${update} url = 'https://held.test/a' where id = $1`), [], 'held')
-  t.same(await claimDuring(await stage.insert(), `${update} expires_at = now() where id = $1`), [], 'expired')
-  const amended = await claimDuring(await stage.insert(), `${update} form = '{"new":1}' where id = $1`)
-  t.match(amended, [{ form: '{"new":1}', attempt: 1 }])
+t.test('what is committed between the snapshot of a claim and its lock', async t => {
+  await stage.query(`
+    create or replace function outbox.rest_of(url text) returns text language plpgsql immutable as $$
+    begin
+      perform pg_advisory_xact_lock_shared(42);
+      return regexp_replace(url, '^[^/]*//[^/?]*/?', '/');
+    end $$;
+    insert into outbox.hold (url_prefix, reason) values ('https://receiver.test/none', ''), ('https://held.test/', '')`)
+  const update = (id: string, change: string) => () =>
+    stage.query(`update outbox.callback set ${change} where id = $1`, [id])
+
+  await t.test('of an operator is honoured', async t => {
+    for (const change of [
+      `status = 'cancelled'`,
+      `url = 'https://held.test/a'`,
+      'expires_at = now()',
+      `due_at = 'tomorrow'`,
+    ]) {
+      const id = await stage.insert()
+      t.same(await claimDuring(id, update(id, change)), [], change)
+    }
+    const id = await stage.insert()
+    t.same(await claimDuring(id, update(id, `form = '{"new":1}'`)), ['{"new":1}'])
+  })
+
+  await t.test('of another relay is honoured', async t => {
+    const id = await stage.insert()
+    const claimed = `status = 'claimed', attempts = 1, claimed_epoch = 200, claimed_at = now()`
+    t.same(await claimDuring(id, () => stage.force(id, claimed)), [])
+    t.match(await stage.row(id), { claimed_epoch: '200', attempts: 1 })
+  })
+
+  await t.test('a burial is none of it: it waits from the beginning of the claim on', async t => {
+    const id = await stage.insert()
+    let buried: Promise<boolean> | undefined
+    const got = await claimDuring(id, async () => {
+      buried = bury(heir, epoch, null)
+      await untilBlocked(stage, heir, stage.session.pid)
+    })
+    t.same(got, ['{}'])
+    t.equal(await buried, true)
+  })
 })

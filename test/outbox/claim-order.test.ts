@@ -1,18 +1,18 @@
 import t from 'tap'
 import { claim } from '../../src/outbox/claim.ts'
-import { Stage, waiting } from '../fixtures/stage.ts'
+import { Stage } from '../fixtures/stage.ts'
 
 const stage = await Stage.withSession(t)
-const lanes = await stage.takeAll()
+const epoch = await stage.register()
 
 async function claimed(ids: readonly string[]): Promise<string[]> {
-  return (await claim(stage.session, ids.map(waiting), lanes)).map(({ id }) => id)
+  return (await claim(stage.session, epoch, ids)).map(({ id }) => id)
 }
 
 const unsettled = {
   'never tried': 'attempts = 0',
   'waiting for its retry': `attempts = 1, claimed_epoch = 1, due_at = now() + interval '1 h'`,
-  parked: `due_at = 'infinity'`,
+  'put back by its relay': `due_at = clock_timestamp()`,
   claimed: `status = 'claimed', attempts = 1, claimed_epoch = 1, claimed_at = now()`,
 }
 

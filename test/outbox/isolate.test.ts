@@ -4,10 +4,10 @@ import t from 'tap'
 import type { Claim } from '../../src/model.ts'
 import { claim } from '../../src/outbox/claim.ts'
 import { isolate } from '../../src/outbox/isolate.ts'
-import { Stage, waiting } from '../fixtures/stage.ts'
+import { Stage } from '../fixtures/stage.ts'
 
 const stage = await Stage.withSession(t)
-const lanes = await stage.takeAll()
+const epoch = await stage.register()
 
 function refusalOf(code: string): pg.DatabaseError {
   return Object.assign(new pg.DatabaseError(`refused: ${code}`, 1, 'error'), { code })
@@ -70,14 +70,11 @@ t.test('a trigger that raises at the commit is isolated as well', async t => {
   const ids: string[] = []
   for (let n = 0; n < 40; n += 1) ids.push(await stage.insert({ form: n % 13 === 7 ? '{"odd":1}' : '{}' }))
   const claims: Claim[] = []
-  const refused = await isolate(
-    ids.map(id => waiting(id)),
-    async part => void claims.push(...(await claim(stage.session, part, lanes))),
-  )
+  const refused = await isolate(ids, async part => void claims.push(...(await claim(stage.session, epoch, part))))
   t.same(
-    refused.map(({ item, error }) => [item.id, error.message]),
+    refused.map(({ item, error }) => [item, error.message]),
     [7, 20, 33].map(n => [ids[n], 'too late']),
   )
   t.equal(claims.length, 37)
-  for (const { item } of refused) t.match(await stage.row(item.id), { status: 'pending', attempts: 0 })
+  for (const { item } of refused) t.match(await stage.row(item), { status: 'pending', attempts: 0 })
 })

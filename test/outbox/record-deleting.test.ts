@@ -2,16 +2,17 @@ import t from 'tap'
 import type { Attempt } from '../../src/model.ts'
 import { claim } from '../../src/outbox/claim.ts'
 import { record } from '../../src/outbox/record.ts'
-import { Stage, waiting } from '../fixtures/stage.ts'
+import { Stage } from '../fixtures/stage.ts'
 import { attempt, claimNew, dead, delivered, retry, type Sent } from './attempts.ts'
 
 /** `--keep-delivered 0`: what is delivered is deleted as it is recorded. */
 
 const stage = await Stage.withSession(t)
-const lanes = await stage.takeAll()
+const epoch = await stage.register()
 
-const claimOne = () => claimNew(stage, lanes)
-const write = (...attempts: Attempt[]) => record(stage.session, attempts, 'relay-a', 0, true)
+const claimOne = () => claimNew(stage, epoch)
+const write = async (...attempts: Attempt[]) =>
+  new Set((await record(stage.session, attempts, { relay: 'relay-a', epoch }, 0, true)).keys())
 
 /** Status of the callback, or `gone`, and how many attempts are in the log. */
 async function left(id: string): Promise<string> {
@@ -25,7 +26,7 @@ async function left(id: string): Promise<string> {
 
 async function again(id: string): Promise<Sent> {
   await stage.force(id, 'due_at = now()')
-  const [got] = await claim(stage.session, [waiting(id)], lanes)
+  const [got] = await claim(stage.session, epoch, [id])
   if (!got) throw new Error('the row was not claimed')
   return got
 }
@@ -96,7 +97,7 @@ t.test('a row that somebody has locked, be it for a reference to it, is left, an
 
 t.test('the next row of the key can be claimed', async t => {
   const [first, second] = [await stage.insert({ ordering_key: 'k' }), await stage.insert({ ordering_key: 'k' })]
-  const claimKey = async (id: string) => (await claim(stage.session, [waiting(id)], lanes))[0]
+  const claimKey = async (id: string) => (await claim(stage.session, epoch, [id]))[0]
   const got = await claimKey(first)
   t.equal(await claimKey(second), undefined)
   t.ok(got && (await write(attempt(got, delivered, 'delivered'))).size === 1)

@@ -5,10 +5,10 @@ import { type Columns, Stage, untilBlocked } from '../fixtures/stage.ts'
 import { attempt, claimNew, dead, gone } from './attempts.ts'
 
 const stage = await Stage.withSession(t)
-const lanes = await stage.takeAll()
+const epoch = await stage.register()
 
-const claimOne = (columns: Columns = {}) => claimNew(stage, lanes, columns)
-const write = (...attempts: Attempt[]) => record(stage.session, attempts, 'relay-a', 0)
+const claimOne = (columns: Columns = {}) => claimNew(stage, epoch, columns)
+const write = (...attempts: Attempt[]) => record(stage.session, attempts, { relay: 'relay-a', epoch }, 0)
 
 const holdsOf = (url: string) =>
   stage.query('select url_prefix, exact, reason, held_by from outbox.hold where url_prefix = $1', [url])
@@ -64,8 +64,12 @@ t.test('two relays that find a url gone at the same moment put it on hold once',
   const [first, second] = [await claimOne({ url }), await claimOne({ url })]
   const [early, late] = [await stage.another(), await stage.another()]
   await early.run('begin')
-  t.equal((await record(early, [attempt(first, gone, 'rejected')], 'relay-a', 0)).size, 1)
-  t.equal((await record(late, [attempt(second, gone, 'rejected')], 'relay-b', 0)).size, 1, 'it does not wait')
+  t.equal((await record(early, [attempt(first, gone, 'rejected')], { relay: 'relay-a', epoch }, 0)).size, 1)
+  t.equal(
+    (await record(late, [attempt(second, gone, 'rejected')], { relay: 'relay-b', epoch }, 0)).size,
+    1,
+    'it does not wait',
+  )
   await early.run('commit')
   t.match(await holdsOf(url), [{ reason: `410 Gone, callback ${first.id}` }])
 })
@@ -79,9 +83,9 @@ t.test('a hold that another relay has committed since the statement began is see
     $$ begin perform pg_advisory_xact_lock_shared(42); return new; end $$;
     create trigger gate before update on outbox.callback for each row when (old.id = ${second.id}) execute function public.gate()`)
   await gate.query('select pg_advisory_lock(42)')
-  const recorded = record(late, [attempt(second, gone, 'rejected')], 'relay-b', 0)
+  const recorded = record(late, [attempt(second, gone, 'rejected')], { relay: 'relay-b', epoch }, 0)
   await untilBlocked(stage, late)
-  t.equal((await record(early, [attempt(first, gone, 'rejected')], 'relay-a', 0)).size, 1)
+  t.equal((await record(early, [attempt(first, gone, 'rejected')], { relay: 'relay-a', epoch }, 0)).size, 1)
   await gate.query('select pg_advisory_unlock(42)')
   t.equal((await recorded).size, 1)
   t.match(await holdsOf(url), [{ held_by: 'relay-a' }])

@@ -1,24 +1,19 @@
 import t from 'tap'
 import type { Attempt, Decision } from '../../src/model.ts'
-import { claim } from '../../src/outbox/claim.ts'
 import { record } from '../../src/outbox/record.ts'
-import { Stage, waiting } from '../fixtures/stage.ts'
-import { attempt, claimNew, dead, delivered, retry, type Sent } from './attempts.ts'
+import { Stage } from '../fixtures/stage.ts'
+import { attempt, claimNew, claimOne, dead, delivered, retry, type Sent } from './attempts.ts'
 
 /** Where an attempt stands, and that `outbox.attempt` shows it once, wherever that is. */
 
 const stage = await Stage.withSession(t)
-const lanes = await stage.takeAll()
+const epoch = await stage.register()
 const atOnce: Decision = { status: 'pending', retryInMs: 0, reason: 'HTTP 503' }
 
-const claimOne = () => claimNew(stage, lanes)
-const write = (...attempts: Attempt[]) => record(stage.session, attempts, 'relay-a', 0)
+const fresh = () => claimNew(stage, epoch)
+const write = (...attempts: Attempt[]) => record(stage.session, attempts, { relay: 'relay-a', epoch }, 0)
 
-async function claimAgain(id: string): Promise<Sent> {
-  const [got] = await claim(stage.session, [waiting(id)], lanes)
-  if (!got) throw new Error('the row was not claimed')
-  return got
-}
+const claimAgain = (id: string) => claimOne(stage, epoch, id)
 
 /** As an heir writes down what became of an attempt of a relay that is dead. */
 const assumed = (of: Sent, decision: Decision): Attempt => ({ ...attempt(of, decision, 'unknown'), writtenEpoch: '2' })
@@ -53,7 +48,7 @@ t.test('an attempt that settles its callback stands in its row, with all that is
     [delivered, 'delivered', { httpStatus: 204, error: null, responseExcerpt: null }],
     [dead, 'failed', { httpStatus: 503, error: 'HTTP 503', responseExcerpt: 'not now' }],
   ] as const) {
-    const key = await claimOne()
+    const key = await fresh()
     await write(attempt(key, decision, kind, facts))
     t.same(await logged(key.id), [], kind)
     const made = await stage.query('select * from outbox.attempt where callback_id = $1', [key.id])
@@ -76,7 +71,7 @@ t.test('an attempt that settles its callback stands in its row, with all that is
 })
 
 t.test('an attempt after which its callback waits stands in the log, and the row carries none', async t => {
-  const key = await claimOne()
+  const key = await fresh()
   await write(attempt(key, atOnce))
   t.same(await logged(key.id), [1])
   const [row] = await stage.query('select * from outbox.callback where id = $1', [key.id])
@@ -92,7 +87,7 @@ t.test('a record that is sent again, as after a lost reply, shows once and adds 
     [dead, 0],
     [retry, 1],
   ] as const) {
-    const made = attempt(await claimOne(), decision)
+    const made = attempt(await fresh(), decision)
     for (let times = 0; times < 3; times += 1) await write(made)
     t.equal((await logged(made.id)).length, entries, decision.status)
     t.same(await shown(made.id), ['1 1 failed'])
@@ -100,7 +95,7 @@ t.test('a record that is sent again, as after a lost reply, shows once and adds 
 })
 
 t.test('what could be recorded only when its row was not locked any more shows once, before and after', async t => {
-  const made = attempt(await claimOne(), dead)
+  const made = attempt(await fresh(), dead)
   const other = await stage.database.connect()
   await other.query('begin')
   await other.query('select from outbox.callback where id = $1 for no key update', [made.id])
@@ -114,7 +109,7 @@ t.test('what could be recorded only when its row was not locked any more shows o
 })
 
 t.test('of a row that is just being deleted nothing is written, whoever is first', async t => {
-  const [key, other] = [await claimOne(), await stage.database.connect()]
+  const [key, other] = [await fresh(), await stage.database.connect()]
   t.equal((await write(assumed(key, dead))).size, 1)
   await other.query('begin')
   await other.query('delete from outbox.callback where id = $1', [key.id])
@@ -122,7 +117,7 @@ t.test('of a row that is just being deleted nothing is written, whoever is first
   await other.query('commit')
   t.same(await logged(key.id), [])
 
-  const again = await claimOne()
+  const again = await fresh()
   t.equal((await write(assumed(again, dead))).size, 1)
   await stage.session.run('begin')
   t.equal((await write(attempt(again, delivered, 'delivered'))).size, 0)
@@ -135,7 +130,7 @@ t.test('of a row that is just being deleted nothing is written, whoever is first
 
 t.test('what a relay saw shows beside what its heir had to assume', async t => {
   for (const decision of [dead, atOnce]) {
-    const key = await claimOne()
+    const key = await fresh()
     t.equal((await write(assumed(key, decision))).size, 1)
     t.same(await shown(key.id), ['1 2 unknown'])
     t.equal((await write(attempt(key, dead, 'rejected'))).size, 0)
@@ -145,7 +140,7 @@ t.test('what a relay saw shows beside what its heir had to assume', async t => {
 
 t.test('what an heir had to assume is not written of a row that was recorded meanwhile', async t => {
   for (const decision of [delivered, dead, retry]) {
-    const key = await claimOne()
+    const key = await fresh()
     await write(attempt(key, decision))
     t.equal((await write(assumed(key, atOnce))).size, 0)
     t.same(await shown(key.id), ['1 1 failed'], decision.status)
@@ -153,7 +148,7 @@ t.test('what an heir had to assume is not written of a row that was recorded mea
 })
 
 t.test('replays keep every attempt and its number', async t => {
-  let key = await claimOne()
+  let key = await fresh()
   const { id } = key
   for (const n of [1, 2, 3]) {
     await write(attempt(key, dead))
@@ -172,7 +167,7 @@ t.test('replays keep every attempt and its number', async t => {
 t.test(
   'to amend or to cancel a callback changes nothing of its attempts, nor does a replay of what was cancelled',
   async t => {
-    const key = await claimOne()
+    const key = await fresh()
     await write(attempt(key, atOnce))
     for (const change of [`url = 'https://receiver.test/b'`, `status = 'cancelled'`, `status = 'pending'`]) {
       await operator(change, key.id)
@@ -205,7 +200,7 @@ t.test('one UPDATE replays many, each with its attempt', async t => {
 })
 
 t.test('a purge leaves nothing of a callback in the log', async t => {
-  const key = await claimOne()
+  const key = await fresh()
   await write(attempt(key, atOnce))
   await write(attempt(await claimAgain(key.id), dead))
   await write(attempt({ ...key, epoch: '0' }, dead))

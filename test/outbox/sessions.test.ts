@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import t, { type Test } from 'tap'
 import { PoolerError } from '../../src/errors.ts'
-import { renew } from '../../src/outbox/lanes.ts'
+import { renew } from '../../src/outbox/registration.ts'
 import { Session } from '../../src/outbox/session.ts'
 import { Sessions, type SessionsOptions } from '../../src/outbox/sessions.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { FaultProxy } from '../fixtures/fault-proxy.ts'
 import { Pooler, type PoolerOptions } from '../fixtures/pooler.ts'
-import { Stage } from '../fixtures/stage.ts'
+import { pulse, Stage } from '../fixtures/stage.ts'
 
 const stage = await Stage.withSession(t)
 
@@ -99,7 +99,7 @@ t.test('whatever the defaults of role and database are, a relay works under its 
       idle_session_timeout: isKeep ? '8s' : '0',
       idle_in_transaction_session_timeout: '1500ms',
       statement_timeout: '1500ms',
-      lock_timeout: isKeep ? '2s' : '500ms',
+      lock_timeout: '500ms',
       synchronous_commit: isKeep ? 'local' : 'on',
       enable_indexscan: 'on',
       search_path: 'pg_catalog, pg_temp',
@@ -141,13 +141,10 @@ t.test('a pool or a limit of connections that is too small is named', async t =>
 
 t.test('a renewal that another session answers ends the relay: its locks are elsewhere', async t => {
   const session = await stage.another()
-  await stage.query(
-    `insert into outbox.relay (name, lease, pid, host, kernel, version) values ('a', '1s', 1, '', '', '')`,
-  )
-  const [row] = await stage.query<{ incarnation: string }>('select incarnation from outbox.relay')
-  t.ok(await renew(session, 'a', row?.incarnation ?? ''))
+  const epoch = await stage.register()
+  t.match(await renew(session, epoch, [], pulse), { renewed: [epoch] })
   const moved = { rows: session.rows.bind(session), pid: session.pid + 1 } as unknown as Session
-  await t.rejects(renew(moved, 'a', row?.incarnation ?? ''), PoolerError)
+  await t.rejects(renew(moved, epoch, [], pulse), PoolerError)
 })
 
 /** Process ids of the relay's sessions on the server. */

@@ -1,47 +1,126 @@
 import t from 'tap'
 import { claim } from '../../src/outbox/claim.ts'
-import { takeLanes } from '../../src/outbox/lanes.ts'
-import { expire, giveUp, park } from '../../src/outbox/settle.ts'
-import { allLanes, Stage, waiting } from '../fixtures/stage.ts'
+import { expire, giveUp, nextExpiry } from '../../src/outbox/settle.ts'
+import { Stage } from '../fixtures/stage.ts'
+import { claimNew } from './attempts.ts'
 
 const stage = await Stage.withSession(t)
-const lanes = await stage.takeAll()
-
-t.test('a pending row past its expiry ends dead, without an attempt', async t => {
-  const tried = await stage.insert({ expires_at: 'yesterday' })
-  await stage.force(tried, `attempts = 2, claimed_epoch = 1, last_error = 'refused', last_http_status = 503`)
-  const plain = await stage.insert({ expires_at: 'yesterday', due_at: '2000-01-01' })
-  t.same((await expire(stage.session, [tried, plain], lanes)).sort(), [tried, plain].sort())
-  t.match(await stage.row(plain), { status: 'dead', last_error: 'expired', attempts: 0, due_at: null, rev: '1' })
-  const row = await stage.row(tried)
-  t.match(row, { last_error: 'expired; last attempt: refused', last_http_status: 503, attempts: 2 })
-  t.ok(row.settled_at && row.dead_at)
+const epoch = await stage.register()
+t.beforeEach(async () => {
+  await stage.query('truncate outbox.callback')
 })
 
-t.test('nothing else expires: not yet, never, claimed, settled, or in a lane that is not ours', async t => {
+const all = 1_000
+const ids = (settled: readonly { readonly id: string }[]) => settled.map(({ id }) => id)
+
+t.test(
+  'a pending row past its expiry ends dead, without an attempt, though it is held or waits behind another',
+  async t => {
+    const tried = await stage.insert({ expires_at: 'yesterday' })
+    await stage.force(tried, `attempts = 2, claimed_epoch = 1, last_error = 'refused', last_http_status = 503`)
+    const plain = await stage.insert({ expires_at: 'yesterday', due_at: '2000-01-01' })
+    const later = await stage.insert({ expires_at: 'yesterday', due_at: 'tomorrow' })
+    const held = await stage.insert({ expires_at: 'yesterday', url: 'https://held.test/' })
+    await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://held.test/', '')`)
+    await stage.insert({ ordering_key: 'k' })
+    const behind = await stage.insert({ ordering_key: 'k', expires_at: 'yesterday' })
+    t.same(ids(await expire(stage.session, epoch, all)), [tried, plain, later, held, behind])
+    for (const id of [plain, later, held, behind])
+      t.match(await stage.row(id), { status: 'dead', last_error: 'expired', attempts: 0, due_at: null, rev: '1' })
+    const row = await stage.row(tried)
+    t.match(row, { last_error: 'expired; last attempt: refused', last_http_status: 503, attempts: 2 })
+    t.ok(row.settled_at && row.dead_at)
+  },
+)
+
+t.test('nothing else expires: not yet, never, claimed, settled', async t => {
   const claimed = await stage.insert()
-  t.equal((await claim(stage.session, [waiting(claimed)], lanes)).length, 1)
+  t.equal((await claim(stage.session, epoch, [claimed])).length, 1)
   await stage.force(claimed, `expires_at = now()`)
   const cancelled = await stage.insert({ expires_at: 'yesterday' })
   await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [cancelled])
-  const ids = [claimed, cancelled, await stage.insert({ expires_at: 'tomorrow' }), await stage.insert()]
-  t.same(await expire(stage.session, ids, lanes), [])
-  const due = await stage.insert({ expires_at: 'yesterday' })
-  t.same(await expire(stage.session, [due], allLanes), [], 'an old epoch')
-  t.same(await expire(stage.session, [due], []), [])
-  t.match(await stage.row(due), { status: 'pending', rev: '0' })
+  for (const expires_at of ['tomorrow', null]) await stage.insert({ expires_at })
+  t.same(await expire(stage.session, epoch, all), [])
 })
 
-t.test('pending rows of our lanes are given up, each for its own reason', async t => {
-  const [first, second, claimed] = [
-    await stage.insert(),
-    await stage.insert({ due_at: 'tomorrow' }),
-    await stage.insert(),
+t.test('nobody expires or gives up a row without a registration that stands', async t => {
+  const id = await stage.insert({ expires_at: 'yesterday' })
+  t.same(await expire(stage.session, '2', all), [])
+  t.same(await giveUp(stage.session, '2', [{ id, reason: 'odd' }]), [])
+  t.match(await stage.row(id), { status: 'pending', rev: '0' })
+})
+
+t.test('those that expired first come first, at most so many at a time', async t => {
+  const [second, first, third] = [
+    await stage.insert({ expires_at: '2026-01-02' }),
+    await stage.insert({ expires_at: '2026-01-01' }),
+    await stage.insert({ expires_at: '2026-01-03' }),
   ]
-  t.equal((await claim(stage.session, [waiting(claimed)], lanes)).length, 1)
+  t.same(ids(await expire(stage.session, epoch, 2)), [second, first])
+  t.same(ids(await expire(stage.session, epoch, 2)), [third])
+})
+
+t.test('rows that cannot expire yet, since they are being sent or locked, keep no others from it', async t => {
+  const sent = await claimNew(stage, epoch)
+  await stage.force(sent.id, `expires_at = '2026-01-01'`)
+  const locked = await stage.insert({ expires_at: '2026-01-02' })
+  const free = await stage.insert({ expires_at: '2026-01-03' })
+  const operator = await stage.database.connect()
+  await operator.query('begin')
+  await operator.query('select from outbox.callback where id = $1 for update', [locked])
+  await stage.session.run(`set lock_timeout = '1ms'`)
+  t.same(ids(await expire(stage.session, epoch, 1)), [free])
+  await operator.query('rollback')
+  t.same(ids(await expire(stage.session, epoch, 1)), [locked])
+})
+
+t.test('the next expiry is that of the first unsettled row, past or to come', async t => {
+  t.equal(await nextExpiry(stage.session), null)
+  const cancelled = await stage.insert({ expires_at: new Date(Date.now() + 10_000) })
+  await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [cancelled])
+  t.equal(await nextExpiry(stage.session), null)
+  for (const seconds of [600, 60]) await stage.insert({ expires_at: new Date(Date.now() + seconds * 1_000) })
+  const inMs = (await nextExpiry(stage.session)) ?? 0
+  t.ok(inMs > 45_000 && inMs <= 60_000, String(inMs))
+  await stage.insert({ expires_at: 'yesterday' })
+  t.ok(((await nextExpiry(stage.session)) ?? 0) < -3_600_000)
+})
+
+t.test('each key is told its first row then; of several rows of a key that end together, the last tells', async t => {
+  const old = { expires_at: 'yesterday' }
+  const a1 = await stage.insert({ ordering_key: 'a', ...old })
+  const a2 = await stage.insert({ ordering_key: 'a', ...old })
+  const a3 = await stage.insert({ ordering_key: 'a', url: 'https://other.test/' })
+  const b1 = await stage.insert({ ordering_key: 'b', due_at: '2999-01-01' })
+  const b2 = await stage.insert({ ordering_key: 'b', ...old })
+  await stage.insert({ ordering_key: 'b' })
+  const c1 = await stage.insert({ ordering_key: 'c', ...old })
+  const none = await stage.insert(old)
+  const e1 = await stage.insert({ ordering_key: 'e', ...old })
+  const e2 = await stage.insert({ ordering_key: 'e' })
+  const e3 = await stage.insert({ ordering_key: 'e', ...old })
+  const next = { id: a3, orderingKey: 'a', origin: 'https://other.test', dueUs: null, standing: 'due', rev: 0 }
+  t.match(await expire(stage.session, epoch, all), [
+    { id: a1, orderingKey: 'a', next: null },
+    { id: a2, orderingKey: 'a', next },
+    { id: b2, orderingKey: 'b', next: { id: b1, standing: 'later' } },
+    { id: c1, orderingKey: 'c', next: null },
+    { id: none, orderingKey: null, next: null },
+    { id: e1, orderingKey: 'e', next: null },
+    { id: e3, orderingKey: 'e', next: { id: e2 } },
+  ])
+})
+
+t.test('pending rows are given up, each for its own reason, and name the next of their key', async t => {
+  const first = await stage.insert({ ordering_key: 'k' })
+  const second = await stage.insert({ due_at: 'tomorrow' })
+  const next = await stage.insert({ ordering_key: 'k' })
+  const claimed = (await claimNew(stage, epoch)).id
   const rows = [claimed, second, first].map(id => ({ id, reason: `for ${id}` }))
-  t.same(await giveUp(stage.session, rows, allLanes), [], 'an old epoch')
-  t.same((await giveUp(stage.session, rows, lanes)).sort(), [first, second].sort())
+  t.match(await giveUp(stage.session, epoch, rows), [
+    { id: first, orderingKey: 'k', next: { id: next } },
+    { id: second, orderingKey: null, next: null },
+  ])
   for (const id of [first, second]) {
     const row = await stage.row(id)
     t.match(row, { status: 'dead', last_error: `for ${id}`, attempts: 0, due_at: null, rev: '1' })
@@ -50,45 +129,14 @@ t.test('pending rows of our lanes are given up, each for its own reason', async 
   t.match(await stage.row(claimed), { status: 'claimed' })
 })
 
-t.test('a row is parked once: never tried, or due; its attempts are kept', async t => {
-  const [fresh, due] = [await stage.insert(), await stage.insert({ due_at: 'yesterday' })]
-  await stage.force(due, 'attempts = 1, claimed_epoch = 1')
-  t.same((await park(stage.session, [fresh, due], lanes)).sort(), [fresh, due].sort())
-  t.match(await stage.row(due), { status: 'pending', due_at: Number.POSITIVE_INFINITY, attempts: 1, rev: '2' })
-  t.same(await park(stage.session, [fresh, due], lanes), [], 'again')
-})
-
-t.test('a row that is not due yet keeps its time, or it would go out early', async t => {
-  const later = await stage.insert({ due_at: 'tomorrow' })
-  t.same(await park(stage.session, [later], lanes), [])
-  t.type((await stage.row(later)).due_at, Date)
-})
-
-t.test('parking is fenced by the lane', async t => {
-  const id = await stage.insert()
-  const { lane } = await stage.row(id)
-  t.same(await park(stage.session, [id], allLanes), [], 'an old epoch')
-  t.same(
-    await park(
-      stage.session,
-      [id],
-      lanes.filter(each => each.lane !== lane),
-    ),
-    [],
-  )
-  const heir = await takeLanes(stage.session, 'relay-b', [{ lane, epoch: '1', owner: 'relay-a' }])
-  t.same(await park(stage.session, [id], lanes), [], 'taken over')
-  t.same(await park(stage.session, [id], heir), [id])
-})
-
 t.test('neither waits for a row that somebody has locked', async t => {
-  const owned = await stage.query<{ lane: number; epoch: string }>('select id as lane, epoch from outbox.lane')
-  const [old, full] = [await stage.insert({ expires_at: 'yesterday' }), await stage.insert()]
+  const id = await stage.insert({ expires_at: 'yesterday' })
+  const odd = [{ id, reason: 'odd' }]
   const operator = await stage.database.connect()
   await operator.query('begin')
   await operator.query('select from outbox.callback for update')
   await stage.session.run(`set lock_timeout = '1ms'`)
-  t.same([await expire(stage.session, [old], owned), await park(stage.session, [full], owned)], [[], []])
+  t.same([await expire(stage.session, epoch, all), await giveUp(stage.session, epoch, odd)], [[], []])
   await operator.query('rollback')
-  t.same([await expire(stage.session, [old], owned), await park(stage.session, [full], owned)], [[old], [full]])
+  t.same(ids(await giveUp(stage.session, epoch, odd)), [id])
 })

@@ -1,87 +1,410 @@
-import t from 'tap'
-import type { Claim, WaitingCallback } from '../../src/model.ts'
+import assert from 'node:assert/strict'
+import t, { type Test } from 'tap'
+import { Backlog } from '../../src/backlog/backlog.ts'
+import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
+import type { Log, LogFields } from '../../src/log/log.ts'
+import type { Claim, ShownRow } from '../../src/model.ts'
+import { look } from '../../src/outbox/look.ts'
 import type { Session, Statement } from '../../src/outbox/session.ts'
-import { heldPauseMs } from '../../src/policy/tuning.ts'
 import { Bell } from '../../src/relay/bell.ts'
 import { Claimer } from '../../src/relay/claimer.ts'
-import { Holdings } from '../../src/relay/holdings.ts'
-import type { Intake } from '../../src/relay/intake.ts'
 import { Refusals } from '../../src/relay/refusals.ts'
-import { Sequencer } from '../../src/sequencer/sequencer.ts'
 import { eventually } from '../fixtures/eventually.ts'
-import { silentLog } from '../fixtures/silent-log.ts'
-import { Stage } from '../fixtures/stage.ts'
+import { type Columns, Stage } from '../fixtures/stage.ts'
 
 const stage = await Stage.withSession(t)
-const owned = await stage.takeAll()
-const settings = { concurrency: 16, deadlineMs: 15_000, ratePerSecond: null, breaker: { failures: 0, pauseMs: 1_000 } }
-const held = 'https://held.test'
+const settings: OriginSettings = {
+  concurrency: 16,
+  deadlineMs: 15_000,
+  ratePerSecond: null,
+  breaker: { failures: 0, pauseMs: 1_000 },
+}
+const origin = 'https://receiver.test'
 
-/** A claimer that runs until the test ends, and what it did. */
-function claiming() {
+t.beforeEach(async () => {
+  await stage.query('truncate outbox.callback restart identity cascade')
+  await stage.query('delete from outbox.hold')
+  await stage.query('delete from outbox.pulse')
+  await stage.query('delete from outbox.relay')
+})
+
+/** A claimer over the stage's session that runs until the test ends, and what it did. */
+async function claiming(t: Test, { slots = 100 } = {}) {
+  const state = {
+    epoch: await stage.register(),
+    /** POSTs at once; none of them ends. */
+    slots,
+    /** The reply to the next statement of this name is lost; `unsent`: and so was the statement. */
+    loses: null as { readonly name: string; readonly isUnsent?: true } | null,
+    sent: new Set<string>(),
+    /** Statements wait until it is open. */
+    gate: Promise.resolve(),
+  }
   const statements: string[] = []
   const claims: Claim[] = []
-  const sequencer = new Sequencer({ rows: 100, settingsOf: () => settings, horizonMs: 5_000, drainMs: 15_000 })
-  const holdings = new Holdings()
-  holdings.add(owned)
+  const lines: { readonly event: string; readonly fields: LogFields | undefined }[] = []
+  const note = (event: string, fields?: LogFields) => void lines.push({ event, fields })
+  const log: Log = { trace: note, debug: note, info: note, warn: note, error: note, fatal: note, writes: () => true }
+  const scopes = new Scopes(() => settings)
+  const backlog = new Backlog({
+    memoryRows: 1_000,
+    room: () => 1_000,
+    slots: name => scopes.slots(name, performance.now()),
+    isMine: () => true,
+  })
   const session = {
-    rows(statement: Statement, values: readonly unknown[]) {
+    async rows(statement: Statement, values: readonly unknown[]) {
       statements.push(statement.name)
-      return stage.session.rows(statement, values)
+      const { loses } = state
+      const isLost = loses?.name === statement.name
+      if (isLost) state.loses = null
+      if (isLost && loses?.isUnsent) throw new Error('the connection ended')
+      await state.gate
+      const reply = await stage.session.rows(statement, values)
+      if (isLost) throw new Error('the reply was lost')
+      return reply
     },
   } as unknown as Session
   const bell = new Bell()
-  const intake = { refusals: new Refusals(silentLog, 'callback_refused') } as Intake
-  const deliver = (claim: Claim) => claims.push(claim)
-  const claimer = new Claimer({ session, sequencer, holdings, intake, bell, slots: () => 8, deliver })
+  const claimer = new Claimer({
+    backlog,
+    scopes,
+    refusals: new Refusals(log, 'callback_refused'),
+    bell,
+    epoch: () => state.epoch,
+    slots: () => state.slots - claims.length,
+    deliver: claim => claims.push(claim),
+    isSent: id => state.sent.has(id),
+    accounted: () => {},
+  })
   let isOpen = true
-  const running = claimer.run(() => isOpen)
-  const stop = async () => {
+  let running: Promise<void> = Promise.resolve()
+  /** Over a session of its own; resolves when that has failed. */
+  const run = () => {
+    running = claimer.run(session, () => isOpen)
+    return running
+  }
+  t.teardown(async () => {
     isOpen = false
     bell.ring()
-    await running
-  }
-  const add = (...rows: readonly WaitingCallback[]) => {
-    sequencer.add(rows, performance.now())
+    await running.catch(() => {})
+  })
+  /** What a tip shows. */
+  const offer = async (...ids: readonly string[]) => {
+    backlog.offer(await shown(ids), backlog.beginRead())
     bell.ring()
   }
-  return { statements, claims, sequencer, add, stop }
+  const knows = (id: string) => backlog.inspect().rows.find(row => row.id === id)?.state
+  const claimed = (...ids: readonly string[]) =>
+    eventually(() => {
+      const missing = ids.filter(id => !claims.some(claim => claim.id === id))
+      assert.deepEqual(missing, [], `claimed were ${claims.map(({ id }) => id)}`)
+    })
+  return { state, statements, claims, lines, scopes, backlog, bell, claimer, run, offer, knows, claimed }
 }
 
-/** Two rows of a key that were set aside and read back, the first of them on hold again by now. */
-async function heldAgain(key: string): Promise<readonly [WaitingCallback, WaitingCallback]> {
-  const row = async (url: string): Promise<WaitingCallback> => {
-    const id = await stage.insert({ url, ordering_key: key })
-    await stage.force(id, `due_at = 'infinity'`)
-    const { lane } = await stage.row(id)
-    return { id, lane, orderingKey: key, origin: new URL(url).origin, dueInMs: 0, late: true }
-  }
-  return [await row(`${held}/a`), await row('https://other.test/a')]
+/** The rows as they stand now. */
+async function shown(ids: readonly string[]): Promise<ShownRow[]> {
+  const looked = await look(stage.session, '0', ids)
+  return looked.map(({ row }) => row)
 }
 
-t.test('rows that are set aside and on hold once more are asked for once, not again and again', async t => {
-  await stage.query('insert into outbox.hold (url_prefix, reason) values ($1, $2)', [held, 'again'])
-  const { statements, claims, sequencer, add, stop } = claiming()
-  const [alone] = await heldAgain('alone')
-  const [first, second] = await heldAgain('two')
-  add(alone, first, second)
-  await eventually(() => {
-    if (!statements.includes('ringback_look')) throw new Error('nothing was looked at')
+/** Rows of receivers of their own: each starts with one POST. */
+async function inserted(count: number, columns: Columns = {}): Promise<[string, ...string[]]> {
+  const ids: string[] = []
+  for (let n = 0; n < count; n += 1) ids.push(await stage.insert({ url: `https://receiver-${n}.test/a`, ...columns }))
+  return ids as [string, ...string[]]
+}
+
+t.test('what is ready is claimed and sent, as many as can be sent at once', async t => {
+  const { state, claims, backlog, bell, run, offer, claimed } = await claiming(t, { slots: 2 })
+  const ids = await inserted(3)
+  await offer(...ids)
+  void run()
+  await claimed(ids[0], ids[1] ?? '')
+  t.equal(claims.length, 2)
+  t.match(claims[0], {
+    id: ids[0],
+    attempt: 1,
+    attemptOfBudget: 1,
+    epoch: state.epoch,
+    origin: 'https://receiver-0.test',
   })
+  t.ok(backlog.isUnderWay(ids[0]))
+  state.slots = 3
+  bell.ring()
+  await claimed(...ids)
+})
+
+t.test('each origin is started as often as it can take', async t => {
+  const { claims, scopes, backlog, bell, run, offer, claimed } = await claiming(t)
+  const ids = await inserted(3, { url: `${origin}/a` })
+  await offer(...ids)
+  void run()
+  await claimed(ids[0])
+  t.equal(claims.length, 1, 'nothing is known of it')
+  const now = performance.now()
+  scopes.ended(origin, { receiver: 'alive', restMs: 0, startedAtMs: now, finishedAtMs: now }, now)
+  backlog.freed(origin)
+  bell.ring()
+  await claimed(...ids)
+})
+
+t.test('it accounts for every row that it asked for and did not get', async t => {
+  const { statements, claims, backlog, run, offer, knows, claimed } = await claiming(t)
+  const other = await stage.another()
+  const rows = await inserted(6)
+  const [settled = '', held = '', later = '', elsewhere = '', locked = '', free = ''] = rows
+  const [first] = await inserted(1, { url: 'https://first.test/', ordering_key: 'k' })
+  const [second] = await inserted(1, { url: 'https://second.test/', ordering_key: 'k' })
+  await offer(...rows, second)
+  await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [settled])
+  const gone = '999999'
+  backlog.offer([{ id: gone, orderingKey: null, origin, dueUs: null, standing: 'due', rev: 0 }], backlog.beginRead())
+  await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://receiver-1.test/', 'test')`)
+  await stage.query(`update outbox.callback set due_at = now() + interval '1 hour' where id = $1`, [later])
+  await stage.force(elsewhere, `status = 'claimed', claimed_epoch = 77, claimed_at = now(), attempts = 1`)
+  await other.run(`begin; select from outbox.callback where id = ${locked} for update`)
+  void run()
+  await claimed(free)
+  await eventually(() => assert.equal(statements.filter(name => name === 'ringback_look').length, 1))
+  await eventually(() => assert.equal(knows(settled), undefined))
+  t.equal(knows(gone), undefined)
+  t.equal(knows(held), undefined)
+  t.ok(
+    backlog.inspect().origins.find(({ name }) => name === 'https://receiver-1.test')?.isBehind,
+    'it is read when it is let go',
+  )
+  t.equal(knows(later), undefined)
+  t.match([knows(elsewhere), knows(locked)], ['resting', 'resting'], 'claimed by another, and locked')
+  t.equal(knows(second), undefined, 'the one before it goes first')
+  await claimed(first)
+  await other.run('rollback')
+  await claimed(locked)
+  t.same(new Set(claims.map(({ id }) => id)), new Set([free, first, locked]))
+})
+
+t.test('a row that is held, though it was read as free, is asked for once', async t => {
+  const { statements, run, offer, knows } = await claiming(t)
+  const [id] = await inserted(1)
+  await offer(id)
+  await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://receiver-0.test/', 'test')`)
+  void run()
+  await eventually(() => assert.ok(statements.includes('ringback_look')))
   // More than two of the pauses after which a row that somebody has locked is asked for again.
-  await new Promise(resolve => setTimeout(resolve, 700))
-  const once = ['ringback_claim', 'ringback_look']
-  t.same(statements, [...once, ...once], 'each of the two once: a receiver starts with one')
-  t.notOk(sequencer.knows(alone.id), 'nobody waits behind it: it is forgotten, and read back when it is let go')
-  t.ok(sequencer.knows(second.id))
-  const dueInMs = (sequencer.nextDueAt() ?? 0) - performance.now()
-  t.ok(dueInMs > heldPauseMs / 2, `${dueInMs} ms`)
+  await new Promise(resolve => setTimeout(resolve, 600))
+  t.same(statements, ['ringback_claim', 'ringback_look'])
+  t.equal(knows(id), undefined)
+})
 
-  await stage.query('delete from outbox.hold')
-  add(first)
-  await eventually(() => {
-    if (claims.length === 0) throw new Error('nothing was claimed')
+t.test('a claim whose reply was lost is given back over the next session, with no attempt used up', async t => {
+  const { state, claims, lines, claimer, run, offer, claimed } = await claiming(t)
+  const ids = await inserted(3)
+  await offer(...ids)
+  state.loses = { name: 'ringback_claim' }
+  await t.rejects(run(), /the reply was lost/)
+  t.same(claims, [])
+  t.ok(claimer.isInDoubt(state.epoch))
+  t.notOk(claimer.isInDoubt('another'))
+  t.ok(claimer.isInDoubtOf(ids[0], state.epoch))
+  t.match(await stage.row(ids[0]), { status: 'claimed', attempts: 1 })
+  void run()
+  await eventually(async () => assert.equal((await stage.row(ids[0])).status, 'pending'))
+  t.match(await stage.row(ids[0]), { attempts: 0, claimed_epoch: null })
+  await eventually(() => assert.ok(!claimer.isInDoubt(state.epoch)))
+  t.same(claims, [])
+  await offer(...ids)
+  await claimed(...ids)
+  t.ok(claims.every(({ attempt }) => attempt === 1))
+  t.same(await stage.outcomes(ids[0]), [])
+  t.same(lines, [])
+})
+
+t.test('also when the registration has been another since', async t => {
+  const { state, claims, claimer, run, offer, claimed } = await claiming(t)
+  const [id] = await inserted(1)
+  await offer(id)
+  state.loses = { name: 'ringback_claim' }
+  await t.rejects(run(), /the reply was lost/)
+  const before = state.epoch
+  state.epoch = await stage.register('2')
+  void run()
+  await eventually(() => assert.ok(!claimer.isInDoubt(before)))
+  await offer(id)
+  await claimed(id)
+  t.match(claims, [{ attempt: 1, epoch: '2' }])
+})
+
+t.test('a claim that never reached the database is made again', async t => {
+  const { state, run, offer, claims, claimed } = await claiming(t)
+  const ids = await inserted(3)
+  await offer(...ids)
+  state.loses = { name: 'ringback_claim', isUnsent: true }
+  await t.rejects(run(), /the connection ended/)
+  void run()
+  await claimed(...ids)
+  t.equal(claims.length, 3)
+})
+
+t.test('a release whose reply was lost leaves its row in doubt, which is looked at again', async t => {
+  const { state, claimer, run, offer, claims, claimed } = await claiming(t)
+  const [id] = await inserted(1)
+  await offer(id)
+  state.loses = { name: 'ringback_claim' }
+  await t.rejects(run(), /the reply was lost/)
+  state.loses = { name: 'ringback_release' }
+  await t.rejects(run(), /the reply was lost/)
+  t.ok(claimer.isInDoubt(state.epoch))
+  void run()
+  await claimed(id)
+  t.match(claims, [{ attempt: 1 }])
+})
+
+t.test('while the registration is gone all rest, and each is asked for now and then', async t => {
+  const { state, statements, knows, run, offer, claimed } = await claiming(t)
+  const ids = await inserted(3)
+  await offer(...ids)
+  await stage.query('delete from outbox.relay')
+  void run()
+  await eventually(() => assert.equal(knows(ids[0]), 'resting'))
+  await new Promise(resolve => setTimeout(resolve, 600))
+  const tries = statements.filter(name => name === 'ringback_claim').length
+  t.ok(tries >= 2 && tries <= 5, `${tries} claims`)
+  state.epoch = await stage.register('2')
+  await claimed(...ids)
+})
+
+/** A trigger of the user's that refuses to have this row claimed. */
+async function refuseClaims(t: Test, id: string, code: string): Promise<() => Promise<void>> {
+  await stage.query(`
+    create or replace function public.refuse() returns trigger language plpgsql as $$
+    begin
+      if new.id = ${id} and new.status = 'claimed' then raise exception 'not this one' using errcode = '${code}'; end if;
+      return new;
+    end $$`)
+  await stage.query(
+    `create trigger refuse before update on outbox.callback for each row execute function public.refuse()`,
+  )
+  const allow = async () => {
+    await stage.query('drop trigger if exists refuse on outbox.callback')
+  }
+  t.teardown(allow)
+  return allow
+}
+
+t.test('one row that PostgreSQL refuses rests, and the others of its claim are sent', async t => {
+  const { lines, knows, run, offer, claims, claimed } = await claiming(t)
+  const ids = await inserted(8)
+  const [refused, ...others] = ids
+  const allow = await refuseClaims(t, refused, 'P0001')
+  await offer(...ids)
+  void run()
+  await claimed(...others)
+  await eventually(() => assert.equal(knows(refused), 'resting'))
+  t.match(lines, [{ event: 'callback_refused', fields: { id: refused, tries: 1, retry_in_ms: 1_000 } }])
+  t.match(await stage.row(refused), { status: 'pending', attempts: 0 })
+  await allow()
+  await claimed(refused)
+  t.equal(claims.length, 8)
+})
+
+t.test('while it rests, nobody asks for it', async t => {
+  const { statements, lines, run, offer } = await claiming(t)
+  const [refused] = await inserted(1)
+  await refuseClaims(t, refused, 'P0001')
+  await offer(refused)
+  void run()
+  await eventually(() => assert.equal(lines.length, 1))
+  const before = statements.length
+  await new Promise(resolve => setTimeout(resolve, 600))
+  t.equal(statements.length, before)
+})
+
+t.test('one whose own values are refused is dead, with the reason, and its key goes on', async t => {
+  const { lines, run, offer, knows, claimed } = await claiming(t)
+  const [faulty] = await inserted(1, { ordering_key: 'k' })
+  const [next] = await inserted(1, { url: 'https://next.test/', ordering_key: 'k' })
+  await refuseClaims(t, faulty, '22021')
+  await offer(faulty)
+  void run()
+  await claimed(next)
+  t.match(await stage.row(faulty), { status: 'dead', last_error: /^PostgreSQL refuses it: not this one/ })
+  t.equal(knows(faulty), undefined)
+  t.match(lines, [{ event: 'callback_refused', fields: { id: faulty, becomes: 'dead' } }])
+})
+
+t.test('a statement that is refused without any row is thrown: no row is at fault', async t => {
+  const { lines, run, offer } = await claiming(t)
+  const [id] = await inserted(1)
+  await offer(id)
+  await stage.query('revoke update on outbox.callback from outbox_relay')
+  t.teardown(() => stage.query('grant update on outbox.callback to outbox_relay'))
+  await t.rejects(run(), { code: '42501' })
+  t.same(lines, [])
+})
+
+t.test('a claim that a read has shown, and that nobody here knows of, is given back; what is sent is not', async t => {
+  const { state, claims, backlog, bell, run, offer, claimed } = await claiming(t)
+  const [known, unknown = ''] = await inserted(2)
+  await offer(known)
+  void run()
+  await claimed(known)
+  state.sent.add(known)
+  await stage.force(unknown, `status = 'claimed', claimed_epoch = ${state.epoch}, claimed_at = now(), attempts = 1`)
+  const rows = (await shown([known, unknown])).map(row => ({ ...row, standing: 'claimed here' as const }))
+  backlog.offer(rows, backlog.beginRead())
+  bell.ring()
+  await eventually(async () => assert.equal((await stage.row(unknown)).status, 'pending'))
+  t.match(await stage.row(unknown), { attempts: 0 })
+  t.match(await stage.row(known), { status: 'claimed', attempts: 1 })
+  t.equal(claims.length, 1)
+})
+
+t.test('a row that has got another origin since it was read takes a slot of that one', async t => {
+  const { scopes, backlog, run, offer, claims, claimed } = await claiming(t)
+  const [id] = await inserted(1)
+  await offer(id)
+  await stage.query(`update outbox.callback set url = 'https://other.test/' where id = $1`, [id])
+  void run()
+  await claimed(id)
+  t.match(claims, [{ origin: 'https://other.test' }])
+  const now = performance.now()
+  t.equal(scopes.slots('https://other.test', now), 0)
+  t.equal(scopes.slots('https://receiver-0.test', now), 1)
+  t.match(backlog.inspect().rows, [{ id, origin: 'https://other.test' }])
+})
+
+t.test('a slot that a row leaves for another origin goes to the next row', async t => {
+  const { run, offer, claimed } = await claiming(t)
+  const ids = await inserted(2, { url: `${origin}/a` })
+  await offer(...ids)
+  await stage.query(`update outbox.callback set url = 'https://other.test/' where id = $1`, [ids[0]])
+  void run()
+  await claimed(...ids)
+})
+
+t.test('slots of what was not claimed are free again', async t => {
+  const { scopes, run, offer, statements } = await claiming(t)
+  const [id] = await inserted(1)
+  await offer(id)
+  await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [id])
+  void run()
+  await eventually(() => assert.ok(statements.includes('ringback_look')))
+  t.equal(scopes.slots('https://receiver-0.test', performance.now()), 1)
+})
+
+t.test('for how long a claim has had no answer is told', async t => {
+  const { state, claimer, run, offer, claimed } = await claiming(t)
+  const [id] = await inserted(1)
+  await offer(id)
+  let open = () => {}
+  state.gate = new Promise(resolve => {
+    open = resolve
   })
-  t.match(claims, [{ id: first.id }], 'what is let go is claimed when it is read back, though it had been told to wait')
-  await stop()
+  t.equal(claimer.claimingSince, null)
+  void run()
+  await eventually(() => assert.ok(claimer.claimingSince !== null))
+  open()
+  await claimed(id)
+  await eventually(() => assert.equal(claimer.claimingSince, null))
 })

@@ -7,7 +7,7 @@ import { janitorPauseMs, janitorShare, janitorStepMs } from '../../src/policy/tu
 import { Janitor } from '../../src/relay/janitor.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { silentLog } from '../fixtures/silent-log.ts'
-import { Stage, waiting } from '../fixtures/stage.ts'
+import { Stage } from '../fixtures/stage.ts'
 
 const stage = await Stage.withSession(t)
 const day = 86_400_000
@@ -228,7 +228,6 @@ t.test(
   async t => {
     await write('delivered', 40, 50)
     const id = await stage.insert()
-    await stage.query(`update outbox.lane set owner = 'a', epoch = 1`)
     const report = await stage.database.connect()
     await report.query('begin isolation level repeatable read; select count(*) from outbox.callback')
     const producer = await stage.database.connect()
@@ -240,8 +239,7 @@ t.test(
     for (const client of [report, producer]) await client.query(`set lock_timeout = '1ms'`)
     const claiming = await stage.another()
     await claiming.run(`set lock_timeout = '1ms'`)
-    const lanes = Array.from({ length: 64 }, (_, lane) => ({ lane, epoch: '1' }))
-    t.equal((await claim(claiming, [waiting(id)], lanes)).length, 1)
+    t.equal((await claim(claiming, await stage.register(), [id])).length, 1)
     await producer.query(`insert into outbox.callback (url) values ('https://receiver.test/b'); commit`)
     t.same((await report.query('select count(*) from outbox.callback')).rows, [{ count: '51' }])
     await working.run('commit')

@@ -2,7 +2,7 @@ import { mock } from 'node:test'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Log } from '../../src/log/log.ts'
-import type { Attempt, Decision } from '../../src/model.ts'
+import type { Attempt, Decision, ShownRow } from '../../src/model.ts'
 import { Recorder } from '../../src/relay/recorder.ts'
 import { RecordingSession } from '../fixtures/recording-session.ts'
 
@@ -10,28 +10,37 @@ const delivered: Decision = { status: 'delivered' }
 const retry: Decision = { status: 'pending', retryInMs: 500, reason: 'HTTP 500' }
 const dead: Decision = { status: 'dead', reason: 'gave up' }
 
-function attemptOf(id: string | number, decision: Decision = delivered, attempt = 1): Attempt {
+function attemptOf(
+  id: string | number,
+  decision: Decision = delivered,
+  { attempt = 1, epoch = '9', rev = 1 }: Partial<Pick<Attempt, 'attempt' | 'epoch' | 'rev'>> = {},
+): Attempt {
   const nothing = { httpStatus: null, error: null, responseExcerpt: 'body', retryAfterMs: null }
   const outcome = { kind: 'delivered' as const, ...nothing, startedAtMs: 0, finishedAtMs: 1 }
-  return { id: String(id), messageId: `message ${id}`, attempt, epoch: '9', writtenEpoch: '9', outcome, decision }
+  return { id: String(id), messageId: `message ${id}`, attempt, epoch, writtenEpoch: epoch, rev, outcome, decision }
 }
 
 function staged(rows: number) {
   const stand = new RecordingSession()
   for (let id = 0; id < rows; id++) stand.claimed(String(id))
   const told: string[] = []
+  const named: string[] = []
   const lines: string[] = []
   const note = (event: string) => void lines.push(event)
   const log: Log = { trace: note, debug: note, info: note, warn: note, error: note, fatal: note, writes: () => true }
   const recorder = new Recorder(
-    { relay: () => 'relay', log },
+    { relay: () => 'relay', epoch: () => '9', log },
     {
-      recorded: ({ id }) => void told.push(`recorded ${id}`),
+      recorded: ({ id }, { next }) => {
+        told.push(`recorded ${id}`)
+        if (next) named.push(next.id)
+      },
+      repeated: ({ id }) => void told.push(`repeated ${id}`),
       overtaken: ({ id }) => void told.push(`overtaken ${id}`),
       lost: ({ id }) => void told.push(`lost ${id}`),
     },
   )
-  return { stand, recorder, told, lines }
+  return { stand, recorder, told, named, lines }
 }
 
 t.test('batches of 200 at most, in the order they came', async t => {
@@ -52,7 +61,7 @@ t.test('batches of 200 at most, in the order they came', async t => {
 t.test('one attempt of a callback in a batch, the next one in the next', async t => {
   const { stand, recorder } = staged(2)
   recorder.add(attemptOf(0, retry))
-  recorder.add(attemptOf(0, delivered, 2))
+  recorder.add(attemptOf(0, delivered, { attempt: 2 }))
   recorder.add(attemptOf(1))
   await recorder.flush(stand.session)
   await recorder.flush(stand.session)
@@ -106,26 +115,30 @@ t.test('nothing is dropped when the session fails: it goes first in the next one
   )
 })
 
-t.test('when the reply was lost it is sent again; what has ended is not called overtaken for that', async t => {
-  const { stand, recorder, told } = staged(3)
-  const decisions = [delivered, dead, retry]
-  decisions.forEach((decision, id) => void recorder.add(attemptOf(id, decision)))
-  stand.failNext('after')
-  await t.rejects(recorder.flush(stand.session), /reply was lost/)
-  await recorder.flush(stand.session)
-  t.same(told, ['recorded 0', 'recorded 1', 'overtaken 2'], 'a retry that is due already may be in other hands')
-  t.equal(recorder.backlog, 0)
-})
+t.test(
+  'when the reply was lost it is sent again; what has become what was decided is not called overtaken for that',
+  async t => {
+    const { stand, recorder, told } = staged(3)
+    const decisions = [delivered, dead, retry]
+    decisions.forEach((decision, id) => void recorder.add(attemptOf(id, decision)))
+    stand.failNext('after')
+    await t.rejects(recorder.flush(stand.session), /reply was lost/)
+    await recorder.flush(stand.session)
+    t.same(told, ['repeated 0', 'repeated 1', 'repeated 2'])
+    t.equal(recorder.backlog, 0)
+  },
+)
 
 t.test('a row that has gone on without us is overtaken; one that is not there counts as settled', async t => {
   const { stand, recorder, told } = staged(0)
   stand.claimed('1', 2)
   stand.claimed('2', 1, '10')
   stand.rows.set('3', { status: 'cancelled', attempts: 1, claimedEpoch: '9' })
-  for (const id of ['1', '2', '3', '4']) recorder.add(attemptOf(id))
-  recorder.add(attemptOf('5', { status: 'pending', retryInMs: 0, reason: 'HTTP 503' }))
+  stand.rows.set('5', { status: 'claimed', attempts: 1, claimedEpoch: '9', rev: 3 })
+  for (const id of ['1', '2', '3', '4', '5']) recorder.add(attemptOf(id))
   await recorder.flush(stand.session)
-  t.same(told, ['overtaken 1', 'overtaken 2', 'overtaken 3', 'recorded 4', 'overtaken 5'])
+  t.same(told, ['overtaken 1', 'overtaken 2', 'overtaken 3', 'repeated 4', 'overtaken 5'])
+  t.equal(stand.rows.get('5')?.status, 'claimed', 'released and claimed again: attempts repeat, and `rev` tells')
 })
 
 t.test('a row with the same id and another message_id is not ours, however alike: ours was lost', async t => {
@@ -245,9 +258,38 @@ t.test('whatever fails and whenever, each outcome is told once and none is lost'
     }
     for (let tries = 0; recorder.backlog > 0 && tries < 50; tries++) await recorder.flush(stand.session).catch(() => {})
     const isDead = [...stand.rows.values()].every(({ status }) => status === 'dead')
-    return (
-      isDead && new Set(told).size === 30 && told.length === 30 && told.every(event => event.startsWith('recorded'))
-    )
+    // One whose reply was lost is found as it was decided.
+    const good = when.includes('after') ? /^(recorded|repeated) / : /^recorded /
+    const ids = new Set(told.map(event => event.split(' ')[1]))
+    return isDead && ids.size === 30 && told.length === 30 && told.every(event => good.test(event))
   })
   await fc.assert(property, { numRuns: 200 })
+})
+
+t.test('the record names the first row of the key, when the one before it is settled', async t => {
+  const { stand, recorder, named } = staged(0)
+  const next: ShownRow = { id: '8', orderingKey: 'k', origin: 'http://a', dueUs: null, standing: 'due', rev: 0 }
+  for (const id of ['1', '2']) stand.rows.set(id, { status: 'claimed', attempts: 1, claimedEpoch: '9', next })
+  recorder.add(attemptOf('1', retry))
+  await recorder.flush(stand.session)
+  t.same(named, [])
+  recorder.add(attemptOf('2', dead))
+  await recorder.flush(stand.session)
+  t.same(named, ['8'])
+})
+
+t.test('an epoch is held while an attempt that was claimed under it is not committed', async t => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const { stand, recorder } = staged(1)
+  stand.rows.set('1', { status: 'claimed', attempts: 1, claimedEpoch: '8', isLocked: true })
+  recorder.add(attemptOf('0'))
+  recorder.add(attemptOf('1', delivered, { epoch: '8' }))
+  t.same([recorder.holdsEpoch('9'), recorder.holdsEpoch('8'), recorder.holdsEpoch('7')], [true, true, false])
+  await recorder.flush(stand.session)
+  t.same([recorder.holdsEpoch('9'), recorder.holdsEpoch('8')], [false, true], 'somebody has locked its row')
+  stand.claimed('1', 1, '8')
+  mock.timers.tick(250)
+  await recorder.flush(stand.session)
+  t.notOk(recorder.holdsEpoch('8'))
 })

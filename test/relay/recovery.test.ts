@@ -1,7 +1,12 @@
-import t from 'tap'
-import type { Claimed, Listed } from '../../src/outbox/fetch.ts'
+import t, { type Test } from 'tap'
+import type { Orphan } from '../../src/outbox/orphans.ts'
+import type { Session, Statement } from '../../src/outbox/session.ts'
 import type { RetryPolicy } from '../../src/policy/decision.ts'
-import { recover } from '../../src/relay/recovery.ts'
+import { choresMs, claimedPageEntries, orphansPauseMs } from '../../src/policy/tuning.ts'
+import { Recorder } from '../../src/relay/recorder.ts'
+import { orphaned, Recovery } from '../../src/relay/recovery.ts'
+import { mockClock } from '../fixtures/mock-clock.ts'
+import { silentLog } from '../fixtures/silent-log.ts'
 
 const policy: RetryPolicy = {
   baseMs: 1_000,
@@ -10,91 +15,141 @@ const policy: RetryPolicy = {
   settingsOf: () => ({ maxAttempts: 3, unknown: 'resend' }),
 }
 
-/** The lane, taken ten seconds ago. */
-const held = { epoch: '10', ms: 10_000 }
-
-function claimed(fields: Partial<Claimed> = {}): Listed {
+function orphan(fields: Partial<Orphan> = {}): Orphan {
   return {
     id: '7',
-    lane: 3,
-    orderingKey: null,
+    messageId: 'm',
+    attempt: 2,
+    epoch: '9',
+    rev: 4,
     origin: 'http://a',
-    dueInMs: 0,
-    late: false,
-    claimed: {
-      messageId: 'm',
-      attempt: 2,
-      epoch: '9',
-      laneEpoch: '10',
-      attemptOfBudget: 2,
-      maxAttempts: null,
-      msAgo: 1_500,
-      ...fields,
-    },
+    attemptOfBudget: 2,
+    maxAttempts: null,
+    claimedMsAgo: 1_500,
+    ...fields,
   }
 }
 
-t.test('claimed under an older epoch: it may have arrived, and goes out again at once', async t => {
-  const attempt = recover(claimed(), held, policy, 5_000)
-  t.match(attempt, { id: '7', attempt: 2, epoch: '9', writtenEpoch: '10' })
-  t.match(attempt?.outcome, { kind: 'unknown', httpStatus: null, startedAtMs: 3_500, finishedAtMs: 5_000 })
-  t.match(attempt?.outcome.error, /died or lost its lane/)
-  t.match(attempt?.decision, { status: 'pending', retryInMs: 0 })
-})
-
-t.test('claimed under the present epoch and sent by nobody: no byte can have left', async t => {
-  const attempt = recover(claimed({ epoch: '10' }), held, policy, 5_000)
-  t.match(attempt, {
-    epoch: '10',
-    writtenEpoch: '10',
-    outcome: { kind: 'not_sent', error: 'the reply to the claim was lost' },
-  })
-  t.match(attempt?.decision, { status: 'pending', retryInMs: 0 })
-})
-
-t.test('a claim whose reply was lost was not the last attempt: a callback that was never sent is not dead', async t => {
-  const attempt = recover(claimed({ epoch: '10', attemptOfBudget: 1, maxAttempts: 1 }), held, policy, 5_000)
-  t.match(attempt?.decision, { status: 'pending', retryInMs: 0 })
+t.test('what a relay that is gone had claimed may have arrived, and goes out again at once', async t => {
+  const attempt = orphaned(orphan(), '10', policy, 5_000)
+  t.match(attempt, { id: '7', messageId: 'm', attempt: 2, rev: 4, epoch: '9', writtenEpoch: '10' })
+  t.match(attempt.outcome, { kind: 'unknown', httpStatus: null, startedAtMs: 3_500, finishedAtMs: 5_000 })
+  t.match(attempt.outcome.error, /died before it recorded/)
+  t.match(attempt.decision, { status: 'pending', retryInMs: 0 })
 })
 
 t.test('a row that brings relays down does not do so for ever', async t => {
-  t.match(recover(claimed({ attempt: 9, attemptOfBudget: 3 }), held, policy, 0)?.decision, {
+  t.match(orphaned(orphan({ attempt: 9, attemptOfBudget: 3 }), '10', policy, 0).decision, {
     status: 'dead',
     reason: /gave up after 3 of 3 attempts: the relay that sent it died/,
   })
-  t.match(recover(claimed({ attemptOfBudget: 3, maxAttempts: 4 }), held, policy, 0)?.decision, { status: 'pending' })
+  const own = orphan({ attemptOfBudget: 3, maxAttempts: 4 })
+  t.match(orphaned(own, '10', policy, 0).decision, { status: 'pending' }, 'its own number of attempts counts')
 })
 
-t.test('what may have arrived is left to an operator where its origin is set so; what cannot have is not', async t => {
+t.test('what may have arrived is left to an operator where its origin is set so', async t => {
   const careful: RetryPolicy = {
     ...policy,
     settingsOf: origin => ({ maxAttempts: 3, unknown: origin === 'http://a' ? 'hold' : 'resend' }),
   }
-  t.match(recover(claimed(), held, careful, 0)?.decision, {
+  t.match(orphaned(orphan(), '10', careful, 0).decision, {
     status: 'dead',
-    reason: /^unknown: the relay that sent it died or lost its lane .*; not sent again/,
+    reason: /^unknown: the relay that sent it died .*; not sent again/,
   })
-  t.match(recover({ ...claimed(), origin: 'http://b' }, held, careful, 0)?.decision, { status: 'pending' })
-  t.match(recover(claimed({ epoch: '10' }), held, careful, 0)?.decision, { status: 'pending', retryInMs: 0 })
+  t.match(orphaned(orphan({ origin: 'http://b' }), '10', careful, 0).decision, { status: 'pending' })
 })
 
-t.test('a row of a later owner is not ours to judge, nor one that is not claimed', async t => {
-  t.equal(recover(claimed({ epoch: '11', laneEpoch: '11' }), held, policy, 0), undefined)
-  t.equal(recover({ ...claimed(), claimed: null }, held, policy, 0), undefined)
-})
-
-t.test('an epoch that nobody has had: it may have arrived, whoever wrote it', async t => {
-  for (const fields of [{ epoch: '11' }, { epoch: '9223372036854775807' }, { epoch: '-7' }, { epoch: '0' }])
-    t.match(recover(claimed(fields), held, policy, 0), {
-      epoch: fields.epoch,
-      writtenEpoch: '10',
-      outcome: { kind: 'unknown' },
-      decision: { status: 'pending', retryInMs: 0 },
-    })
-  const restored = recover(claimed({ epoch: '10', msAgo: 3_600_000 }), held, policy, 0)
-  t.match(
-    restored?.outcome,
-    { kind: 'unknown', error: /no relay has had/ },
-    'ours, but older than our hold of the lane',
+/** A search over pages that a test gives, newest at the end, and a clock that it moves. */
+function staged(
+  t: Test,
+  pages: readonly (readonly Orphan[])[] = [],
+  isUnderWay: (id: string) => boolean = () => false,
+) {
+  const clock = mockClock(t)
+  const state = { pages, reads: 0, stepMs: 0 }
+  const rows = async ({ name }: Statement) => {
+    clock.now += state.stepMs
+    state.reads += 1
+    if (name === 'ringback_orphans_due') return [{ id: null, read: 0, reached: null }]
+    const [page = [], ...rest] = state.pages
+    state.pages = rest
+    const reach = {
+      read: rest.length > 0 ? claimedPageEntries : page.length,
+      reached: JSON.stringify({ dueUs: null, id: page.at(-1)?.id ?? '0' }),
+    }
+    return page.length > 0 ? page.map(each => ({ ...reach, ...each })) : [{ ...reach, id: null }]
+  }
+  const nothing = () => {}
+  const recorder = new Recorder(
+    { relay: () => 'relay', epoch: () => '10', log: silentLog },
+    { recorded: nothing, repeated: nothing, overtaken: nothing, lost: nothing },
   )
+  const recovery = new Recovery({
+    session: { rows } as unknown as Session,
+    recorder,
+    policy,
+    epoch: () => '10',
+    isUnderWay: ({ id }) => isUnderWay(id),
+  })
+  const search = async () => {
+    while (await recovery.work());
+  }
+  return { clock, state, recorder, recovery, search }
+}
+
+t.test('all pages of both ranges are searched, and what is found is to be recorded', async t => {
+  const { state, recorder, recovery, search } = staged(t, [[orphan({ id: '1' })], [], [orphan({ id: '3' })]])
+  await search()
+  t.same(
+    ['1', '2', '3'].map(id => recorder.holds(id)),
+    [true, false, true],
+  )
+  t.equal(state.reads, 4)
+  t.notOk(await recovery.work())
+  t.equal(state.reads, 4)
+})
+
+t.test('one that is wanted while a page is read begins anew: the page may not show what is orphaned since', async t => {
+  for (const page of [0, 1]) {
+    const { state, recovery, search } = staged(t, [[], []])
+    for (let n = 0; n < page; n += 1) await recovery.work()
+    const reading = recovery.work()
+    recovery.want()
+    await reading
+    await search()
+    t.equal(state.reads, page + 3)
+  }
+})
+
+t.test('an attempt that this very process has under way is not its to judge; it looks again soon', async t => {
+  const sent = new Set(['1'])
+  const { clock, state, recorder, recovery, search } = staged(t, [[orphan({ id: '1' })]], id => sent.has(id))
+  await search()
+  t.notOk(recorder.holds('1'))
+  sent.clear()
+  state.pages = [[orphan({ id: '1' })]]
+  clock.now = choresMs - 1
+  t.notOk(await recovery.work())
+  clock.now = choresMs
+  await search()
+  t.ok(recorder.holds('1'))
+})
+
+t.test('what nobody asks for is searched now and then, for a twentieth of the time at most', async t => {
+  const { clock, state, search } = staged(t)
+  await search()
+  clock.now += orphansPauseMs - 1
+  await search()
+  t.equal(state.reads, 2)
+  clock.now += 1
+  state.stepMs = 10_000
+  await search()
+  t.equal(state.reads, 4)
+  state.stepMs = 0
+  clock.now += 399_999
+  await search()
+  t.equal(state.reads, 4)
+  clock.now += 1
+  await search()
+  t.equal(state.reads, 6)
 })

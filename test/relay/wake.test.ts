@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { noSleepLock, Wake } from '../../src/relay/wake.ts'
+import { type LookedFor, noSleepLock, Wake } from '../../src/relay/wake.ts'
 import { WakeWorld } from '../fixtures/wake-world.ts'
+
+/** A look that has found nothing, and has nothing else to do; the poll is due. */
+const nothing: LookedFor = { found: 0, more: false, alarmAt: Number.POSITIVE_INFINITY, readAt: 0 }
 
 const place = fc.nat({ max: 99 })
 const step = fc.oneof(
@@ -108,7 +111,7 @@ t.test('a notification without a row costs one look: no lock is let go, nobody e
 
 t.test('ten thousand notifications that come during a look cost one look more, and then it rests', async t => {
   const wake = new Wake(noSleepLock, { lingerMs: 50, pollMs: 10 })
-  const next = () => wake.next(0, false, () => 0)
+  const next = () => wake.next(nothing, () => Date.now())
   t.equal(await next(), 'checked')
   for (let n = 0; n < 10_000; n++) wake.hint()
   t.equal(await next(), 'hint')
@@ -193,9 +196,47 @@ t.test('a relay that stops lets the lock go, and tells its peers', async t => {
 
 t.test('without the trigger there is no lock, only the poll and hints', async t => {
   const wake = new Wake(noSleepLock, { lingerMs: 0, pollMs: 1 })
-  t.equal(await wake.next(0, false, () => 0), 'checked')
-  t.equal(await wake.next(0, false, () => 0), 'poll')
+  const next = (look: Partial<LookedFor> = {}) => wake.next({ ...nothing, ...look }, () => 1)
+  t.equal(await next(), 'checked')
+  t.equal(await next(), 'poll')
   wake.hint()
-  t.equal(await wake.next(0, false, () => 0), 'hint')
-  t.equal(await wake.next(1, true, () => 0), 'linger')
+  t.equal(await next(), 'hint')
+  t.equal(await next({ found: 1, more: true }), 'linger')
+})
+
+t.test('what is to be done at a time is done then, and is no poll', async t => {
+  await inWorld(new WakeWorld(1, { pollMs: 5_000 }), async world => {
+    const [relay] = world.relays
+    if (relay) relay.hasAlarms = true
+    await world.run(100)
+    const { looks } = relay!
+    await world.run(4_500)
+    t.same(relay?.reasons.slice(-4), ['alarm', 'alarm', 'alarm', 'alarm'])
+    t.equal(relay?.looks, looks, 'it does not look for rows')
+    t.equal(world.holder, 0)
+  })
+})
+
+t.test('a deaf listener is found out by the poll, though alarms come each second', async t => {
+  await inWorld(new WakeWorld(1, { pollMs: 2_500 }), async world => {
+    const [relay] = world.relays
+    if (relay) relay.hasAlarms = true
+    await world.run(100)
+    relay?.deafen()
+    world.insert(0)
+    world.commit(0)
+    await world.run(2_600)
+    t.equal(relay?.seen, 1)
+    t.equal(relay?.foundBy, 'poll')
+  })
+})
+
+t.test('a look that knows of more goes on soon, and does not sleep, though it has found nothing new', async t => {
+  const wake = new Wake(noSleepLock, { lingerMs: 50, pollMs: 1e9 })
+  const next = (more: boolean) => wake.next({ ...nothing, more }, () => 0)
+  t.equal(await next(true), 'linger')
+  t.equal(await next(false), 'checked')
+  t.equal(await next(true), 'linger', 'nor does one that has slept')
+  wake.hint()
+  t.equal(await next(true), 'hint')
 })

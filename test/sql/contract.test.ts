@@ -136,7 +136,9 @@ t.test('the columns of the relay cannot be written by a producer', async t => {
   const { rows } = await client.query(
     `select attname from pg_attribute where attrelid = 'outbox.callback'::regclass and attnum > 0 order by attnum`,
   )
-  const producers = 'url form ordering_key dedupe_key due_at expires_at max_attempts traceparent'.split(' ')
+  const producers = 'url form ordering_key dedupe_key supersede_key due_at expires_at max_attempts traceparent'.split(
+    ' ',
+  )
   const others = rows.map(row => row.attname).filter(name => !producers.includes(name))
   t.ok(others.includes('status') && others.includes('id') && others.length > 12)
   await asRole(client, 'outbox_producer', async () => {

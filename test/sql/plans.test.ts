@@ -11,7 +11,7 @@ import { asRole, sqlFile } from './roles.ts'
 
 const { client } = await testDatabase(t)
 // 60,000 settled rows, 1 in 100 of them dead, each with one attempt in its row and one in the log; 300 that wait: never tried,
-// due, parked.
+// due, and later.
 await client.query(`
   insert into outbox.callback (url, ordering_key, status, settled_at, dead_at, due_at, rev, attempts,
                                last_started_at, last_finished_at, last_epoch, last_outcome, last_relay)
@@ -19,7 +19,7 @@ await client.query(`
          case when n > 60000 then 'pending' when n % 100 = 0 then 'dead' else 'delivered' end,
          case when n <= 60000 then '2026-01-31 09:00+00'::timestamptz end,
          case when n <= 60000 and n % 100 = 0 then '2026-01-31 09:00+00'::timestamptz end,
-         case when n <= 60000 or n % 3 = 0 then null when n % 3 = 1 then now() + interval '1 h' else 'infinity' end, 1, 2,
+         case when n <= 60000 or n % 3 = 0 then null when n % 3 = 1 then now() + interval '1 h' else now() end, 1, 2,
          case when n <= 60000 then now() end, case when n <= 60000 then now() end, case when n <= 60000 then 1 end,
          case when n <= 60000 then 'delivered' end, case when n <= 60000 then 'relay-a' end
     from generate_series(1, 60300) n;
@@ -54,11 +54,8 @@ async function explain(text: string, values: readonly unknown[] = []): Promise<P
 }
 
 t.test('a whole table and the whole primary key are told from an index', async t => {
-  t.equal(walks(await explain('select from outbox.callback where lane = 7')).length, 1)
-  t.equal(
-    walks(await explain('select * from outbox.callback where settled_at is null order by id limit 5000')).length,
-    1,
-  )
+  t.equal(walks(await explain('select from outbox.callback where attempts = 7')).length, 1)
+  t.equal(walks(await explain('select * from outbox.callback where id > 0 order by id limit 5000')).length, 1)
   t.same(walks(await explain('select from outbox.callback where id = 7')), [])
 })
 
@@ -124,7 +121,7 @@ const commands: Readonly<Record<string, [run: Parameters<typeof walksOf>[0], sta
   'replay --dead --url --since': [db => replayDead(db, dead), 1],
   'replay --dead --dry-run': [db => countDead(db, dead).catch(nothing), 1],
   attempts: [db => readHistory(db, '7'), 2],
-  status: [db => readStatus(db), 6],
+  status: [db => readStatus(db), 5],
 }
 
 for (const [name, [run, statements]] of Object.entries(commands)) {

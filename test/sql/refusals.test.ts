@@ -22,19 +22,31 @@ const ddl = [
 ]
 const lock = 'lock table outbox.callback in access exclusive mode'
 /** Whoever may DELETE from a table may lock it in any mode; ROW EXCLUSIVE is what UPDATE itself takes. */
-const locks = ['callback', 'attempt_log', 'lane', 'relay'].flatMap(table =>
+const locks = ['callback', 'attempt_log', 'relay', 'pulse'].flatMap(table =>
   ['access exclusive', 'share', 'row exclusive'].map(mode => `lock table outbox.${table} in ${mode} mode`),
 )
 const set = (change: string) => `update outbox.callback set ${change}`
 const attempt = `insert into outbox.attempt_log (callback_id, message_id, epoch, started_at, finished_at, attempt, outcome, relay) values (1, gen_random_uuid(), 1, now(), now(), 1, 'delivered', 'x')`
-const relay = `insert into outbox.relay (name, lease, pid, host, kernel, version) values ('x', '1 s', 1, 'x', 'x', 'x')`
+const relay = `insert into outbox.relay (epoch, node, process, name, lease, pid, host, kernel, version) values (1, gen_random_uuid(), gen_random_uuid(), 'x', '1 s', 1, 'x', 'x', 'x')`
+const pulse = `insert into outbox.pulse (epoch, started_at, serving, digest, settings) values (1, now(), true, '', '{}')`
+/** A registration, what it says, and the salt of what it says. */
+const membership = [
+  relay,
+  pulse,
+  'update outbox.relay set epoch = 1',
+  'update outbox.pulse set renewals = 7',
+  'delete from outbox.relay',
+  'delete from outbox.pulse',
+  'select from outbox.relay for key share',
+  'select from outbox.salt',
+]
 const hold = `insert into outbox.hold (url_prefix, reason) values ('https://crm.example/', 'x')`
 const janitor = [
   `insert into outbox.janitor_run (relay) values ('x')`,
   'update outbox.janitor_run set deleted = 7',
   'delete from outbox.janitor_run',
 ]
-const select = ['callback', 'attempt', 'lane', 'relay', 'hold', 'janitor_run'].map(
+const select = ['callback', 'attempt', 'relay', 'pulse', 'hold', 'janitor_run'].map(
   table => `select from outbox.${table}`,
 )
 /** It is read through outbox.attempt. */
@@ -45,6 +57,7 @@ const inner = [
   'operator_change()',
   'refuse_delete()',
   'save_attempt()',
+  'tell_of_holds()',
   'wake_after_change()',
   `code_of('state', 'running', '{running}', '{3}')`,
   `required('flow_id', 1)`,
@@ -63,8 +76,22 @@ const sequences = ['callback_id_seq', 'hold_id_seq', 'janitor_run_id_seq'].flatM
   `select setval('outbox.${name}', 1)`,
   `select last_value from outbox.${name}`,
 ])
+/** Where what the relay reads ends. */
+const lastId = 'select last_value from outbox.callback_id_seq'
+const hint = 'select outbox.hint(7)'
 /** Columns that say what others have written, or what has become of it. */
-const unread = ['url', 'form', 'ordering_key', 'dedupe_key', 'status', 'attempts', 'last_error', 'origin', 'claimed_at']
+const unread = [
+  'url',
+  'form',
+  'ordering_key',
+  'dedupe_key',
+  'supersede_key',
+  'status',
+  'attempts',
+  'last_error',
+  'origin',
+  'claimed_at',
+]
 const books = ['insert into outbox.kysely_migration values (1)', 'delete from outbox.kysely_migration']
 
 const forbidden: Record<string, string[]> = {
@@ -88,6 +115,7 @@ const forbidden: Record<string, string[]> = {
     'delete from outbox.callback',
     'select from outbox.callback for update',
     `copy outbox.callback to stdout`,
+    hint,
     ...inner,
     ...sequences,
     ...books,
@@ -96,8 +124,7 @@ const forbidden: Record<string, string[]> = {
     `select ${purge}`,
     attempt,
     ...log,
-    'update outbox.lane set owner = null',
-    relay,
+    ...membership,
     hold,
     'update outbox.hold set reason = reason',
     'delete from outbox.hold',
@@ -120,13 +147,19 @@ const forbidden: Record<string, string[]> = {
     `insert into outbox.callback ${anyRow}`,
     'update outbox.attempt_log set outcome = outcome',
     'select outcome from outbox.attempt_log',
-    'insert into outbox.lane (id) values (64)',
-    'delete from outbox.lane',
+    ...[
+      ...['server = now()', 'registered_at = now()', `lease = '1 h'`, `name = 'x'`, 'node = gen_random_uuid()'].map(
+        change => `update outbox.relay set ${change}`,
+      ),
+      'update outbox.pulse set started_at = now()',
+      'update outbox.salt set salt = salt',
+    ],
     'update outbox.hold set reason = reason',
     'delete from outbox.hold',
     ...inner,
     ...vocabulary,
-    ...sequences,
+    ...sequences.filter(each => each !== lastId),
+    hint,
     ...books,
     `select ${purge}`,
   ],
@@ -139,7 +172,6 @@ const forbidden: Record<string, string[]> = {
       'attempts',
       'budget_from',
       'rev',
-      'due_at',
       'settled_at',
       'dead_at',
       'claimed_at',
@@ -151,9 +183,7 @@ const forbidden: Record<string, string[]> = {
     `insert into outbox.callback ${anyRow}`,
     attempt,
     'update outbox.attempt_log set outcome = outcome',
-    'update outbox.lane set owner = null',
-    'delete from outbox.relay',
-    relay,
+    ...membership,
     ...janitor,
     ...inner,
     ...vocabulary,
@@ -171,12 +201,11 @@ const forbidden: Record<string, string[]> = {
     'select from outbox.callback for update',
     attempt,
     ...log,
-    'update outbox.lane set owner = null',
-    relay,
-    'delete from outbox.relay',
+    ...membership,
     hold,
     'delete from outbox.hold',
     ...janitor,
+    hint,
     ...inner,
     ...vocabulary,
     ...sequences,
@@ -196,6 +225,7 @@ const forbidden: Record<string, string[]> = {
     attempt,
     relay,
     hold,
+    hint,
     ...inner,
     ...vocabulary,
     ...sequences,
@@ -224,7 +254,7 @@ t.test('each role can do its work', async t => {
   const work: [role: string, statement: string][] = [
     [
       'outbox_producer',
-      `insert into outbox.callback (url, form, ordering_key, dedupe_key, due_at, expires_at, max_attempts, traceparent) values ('https://crm.example/', '{}', 'k', 'd', now(), now(), 1, 'x')`,
+      `insert into outbox.callback (url, form, ordering_key, dedupe_key, supersede_key, due_at, expires_at, max_attempts, traceparent) values ('https://crm.example/', '{}', 'k', 'd', 's', now(), now(), 1, 'x')`,
     ],
     ...vocabulary.map((statement): [string, string] => ['outbox_producer', statement]),
     [
@@ -232,11 +262,15 @@ t.test('each role can do its work', async t => {
       `update outbox.callback set status = 'claimed', attempts = attempts + 1, claimed_at = now(), claimed_epoch = 1, rev = rev + 1 where status = 'pending'`,
     ],
     ['outbox_relay', attempt],
-    ['outbox_relay', 'select from outbox.lane for key share'],
-    ['outbox_relay', `update outbox.lane set owner = 'x', epoch = epoch + 1`],
     ['outbox_relay', relay],
-    ['outbox_relay', 'update outbox.relay set renewals = renewals + 1'],
+    ['outbox_relay', pulse],
+    ['outbox_relay', 'select from outbox.relay for key share'],
+    ['outbox_relay', 'select from outbox.pulse for update'],
+    ['outbox_relay', 'update outbox.pulse set renewals = renewals + 1, renewed_at = clock_timestamp()'],
     ['outbox_relay', 'delete from outbox.relay'],
+    ['outbox_relay', 'delete from outbox.pulse'],
+    ['outbox_relay', lastId],
+    ['outbox_relay', 'select from outbox.salt'],
     ['outbox_relay', hold],
     ['outbox_relay', holdGone],
     ['outbox_relay', `delete from outbox.callback where status = 'dead' and id <> ${dead}`],
@@ -244,9 +278,10 @@ t.test('each role can do its work', async t => {
     ...janitor.map((statement): [string, string] => ['outbox_relay', statement]),
     [
       'outbox_operator',
-      `update outbox.callback set status = 'pending', url = url, form = form, max_attempts = 3, expires_at = null where id = ${dead}`,
+      `update outbox.callback set status = 'pending', url = url, form = form, max_attempts = 3, expires_at = null, due_at = due_at where id = ${dead}`,
     ],
     ['outbox_operator', `select ${purge}`],
+    ['outbox_operator', hint],
     ['outbox_operator', hold],
     ['outbox_operator', 'update outbox.hold set reason = reason'],
     ['outbox_operator', 'delete from outbox.hold'],

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 
-/** What the tests look at; times as text, so that infinity stays what it is. */
+/** What the tests look at; times as text, to the microsecond. */
 export interface Row {
   readonly id: string
   readonly message_id: string

@@ -116,7 +116,7 @@ t.test('nor as the relay', async t => {
   })
   await client.query(`insert into outbox.hold (url_prefix, reason) values ('https://other.example/', 'x')`)
   const session = await openSession(t, url)
-  t.equal((await look(session, [await write(client)])).length, 1)
+  t.equal((await look(session, '1', [await write(client)])).length, 1)
   t.same(await caught(), [])
 })
 

@@ -2,16 +2,17 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import t from 'tap'
 import { claim } from '../../src/outbox/claim.ts'
-import { noEnd, readFresh } from '../../src/outbox/fetch.ts'
 import { migrate } from '../../src/outbox/migrate.ts'
+import { register } from '../../src/outbox/registration.ts'
 import { Session } from '../../src/outbox/session.ts'
+import { readFresh } from '../../src/outbox/tip.ts'
 import { testDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { identity, pulse } from '../fixtures/stage.ts'
 import { catalog } from './catalog.ts'
 import { asRole, sqlFile } from './roles.ts'
 
 const { client, url } = await testDatabase(t)
-const lanes = Array.from({ length: 64 }, (_, lane) => ({ lane, epoch: '0' }))
 
 async function origin(url: string): Promise<string> {
   const { rows } = await client.query('insert into outbox.callback (url) values ($1) returning origin', [url])
@@ -28,9 +29,15 @@ async function claimAll(): Promise<number> {
     prepared: true,
   })
   try {
-    const ids = lanes.map(({ lane }) => lane)
-    const fresh = await readFresh(session, ids, { overlapFrom: '0', after: '0', upTo: noEnd }, 1000)
-    return (await claim(session, fresh.rows, lanes)).length
+    await register(session, { ...identity, epoch: '1', name: 'relay-a' }, pulse)
+    const { rows } = await readFresh(session, '1', '0', 1_000)
+    return (
+      await claim(
+        session,
+        '1',
+        rows.map(({ id }) => id),
+      )
+    ).length
   } finally {
     await session.close()
   }
@@ -85,24 +92,29 @@ t.test('an amended url moves the row to its origin', async t => {
   t.same(rows, [{ origin: 'https://new.example' }])
 })
 
-t.test('lane is 0 to 63, the same for the same key, and every lane is used', async t => {
-  for (const key of [null, 'key']) {
-    const { rows } = await client.query(
-      `insert into outbox.callback (url, ordering_key)
-       select 'https://crm.example/', $1::text || n from generate_series(1, 3000) n returning lane`,
-      [key],
+t.test(
+  'what waits stands in one range of its index, with its due time, which is never before it was written',
+  async t => {
+    const place = `select id, (case when due_at is not null then greatest(due_at, created_at) end)::text as place from outbox.callback where id = any ($1)`
+    const { rows } = await client.query<{ id: string }>(`
+    insert into outbox.callback (url, created_at, due_at)
+    values ('https://a.test/', '2026-01-31Z', null), ('https://a.test/', '2026-01-31Z', '2026-02-01Z'), ('https://a.test/', '2026-01-31Z', '2020-01-01Z')
+    returning id`)
+    const ids = rows.map(({ id }) => id)
+    const places = (await client.query<{ place: string | null }>(`${place} order by id`, [ids])).rows
+    t.match(places, [{ place: null }, { place: /^2026-02-01/ }, { place: /^2026-01-31/ }])
+  },
+)
+
+t.test('what is settled has no due time', async t => {
+  for (const due_at of ['2026-02-01', 'infinity'])
+    await t.rejects(
+      client.query(
+        `insert into outbox.callback (url, status, settled_at, due_at) values ('https://a.test/', 'delivered', now(), $1)`,
+        [due_at],
+      ),
+      { code: '23514' },
     )
-    const used = [...new Set<number>(rows.map(row => row.lane))].sort((a, b) => a - b)
-    t.same(
-      used,
-      lanes.map(({ lane }) => lane),
-      `key ${key}`,
-    )
-  }
-  const { rows } = await client.query(
-    `select from outbox.callback where ordering_key is not null group by ordering_key having count(distinct lane) > 1`,
-  )
-  t.same(rows, [])
 })
 
 t.test('everything has a comment, and each status and outcome is explained', async t => {
@@ -137,8 +149,6 @@ t.test('schema.sql and the migrations make the same schema', async t => {
   const expected = await catalog(client, 'outbox')
   t.ok(expected.length > 150, `${expected.length} lines`)
   t.same(await catalog(plain.client, 'outbox'), expected)
-  const lanes = 'select * from outbox.lane order by id'
-  t.same((await plain.client.query(lanes)).rows, (await client.query(lanes)).rows)
 })
 
 t.test('a schema of another name stands beside it, alike and apart', async t => {

@@ -70,24 +70,54 @@ t.test('url, form, max_attempts and expires_at are amended while pending', async
     url: 'https://new.example/',
     form: '{"a":2}',
     max_attempts: 3,
-    due_at: null,
+    due_now: true,
     status: 'pending',
   })
+  const plain = await write(client)
+  await operator(`update outbox.callback set form = '{}', max_attempts = 3, expires_at = null where id = $1`, [plain])
+  t.match(await read(client, plain), { due_at: null }, 'without another url it stands where it stood')
 })
 
-t.test('a retry goes to its new url at once; what a producer has delayed keeps its time', async t => {
-  const retry = await write(client)
-  await claim(client, retry)
-  await record(client, retry, 'pending')
-  t.equal((await read(client, retry)).due_now, false)
-  const parked = await write(client)
-  await client.query(`update outbox.callback set due_at = 'infinity', rev = rev + 1 where id = $1`, [parked])
-  const delayed = await write(client, { due_at: '2999-01-01' })
-  const text = `update outbox.callback set url = 'https://new.example/' where id = any ($1)`
-  t.equal(await operator(text, [[retry, parked, delayed]]), 3)
-  t.equal((await read(client, retry)).due_now, true)
-  t.equal((await read(client, parked)).due_now, true)
-  t.match((await read(client, delayed)).due_at, /^2999/)
+t.test(
+  'what has been tried or is due goes to its new url at once; what a producer has delayed keeps its time',
+  async t => {
+    const retry = await write(client)
+    await claim(client, retry)
+    await record(client, retry, 'pending')
+    t.equal((await read(client, retry)).due_now, false)
+    const [fresh, due] = [await write(client), await write(client, { due_at: '2020-01-01' })]
+    const delayed = await write(client, { due_at: '2999-01-01' })
+    const text = `update outbox.callback set url = 'https://new.example/' where id = any ($1)`
+    t.equal(await operator(text, [[retry, fresh, due, delayed]]), 4)
+    for (const id of [retry, fresh, due]) t.equal((await read(client, id)).due_now, true, 'as a row that comes anew')
+    t.match((await read(client, delayed)).due_at, /^2999/)
+  },
+)
+
+t.test('a due time is put off or brought forward, but not to before now; with the url, too', async t => {
+  const change = (id: string, assignments: string) =>
+    operator(`update outbox.callback set ${assignments} where id = $1`, [id])
+  const id = await write(client)
+  await change(id, `due_at = '2999-01-01'`)
+  t.match((await read(client, id)).due_at, /^2999/)
+  await change(id, `due_at = '2998-01-01', url = 'https://new.example/'`)
+  t.match(await read(client, id), { due_at: /^2998/, url: 'https://new.example/' })
+  for (const past of ['2020-01-01', '-infinity']) {
+    await change(id, `due_at = '${past}'`)
+    t.equal((await read(client, id)).due_now, true, past)
+    await change(id, `due_at = '2999-01-01'`)
+  }
+  await change(id, 'due_at = null')
+  t.equal((await read(client, id)).due_now, true, 'it stands where the relay reads what comes back')
+  await t.rejects(change(id, `due_at = 'infinity'`), { code: '23514', message: 'due_at is infinity' })
+})
+
+t.test('the time of a replay is the database’s, whatever is asked for', async t => {
+  for (const due_at of ['2020-01-01', '2999-01-01']) {
+    const id = await writeAs(client, 'dead')
+    await operator(`update outbox.callback set status = 'pending', due_at = $1 where id = $2`, [due_at, id])
+    t.equal((await read(client, id)).due_now, true, due_at)
+  }
 })
 
 t.test('a settled callback is amended and replayed in one UPDATE', async t => {
@@ -162,7 +192,7 @@ t.test('identity and history cannot be changed, even by the owner of the table',
     [`traceparent = 'x'`, 'traceparent'],
     ['attempts = 0', 'attempts'],
     ['budget_from = 1', 'budget_from'],
-    [`due_at = 'now'`, 'due_at'],
+    [`supersede_key = 'x'`, 'supersede_key'],
     ['last_error = null', 'last_error'],
     ['last_http_status = 200', 'last_http_status'],
     ['claimed_epoch = 9', 'claimed_epoch'],

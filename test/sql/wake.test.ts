@@ -11,17 +11,20 @@ const key = `hashtextextended('ringback wake outbox', 0)`
 const sleep = async (relay: pg.Client) => (await relay.query(`select pg_try_advisory_lock(${key}) as got`)).rows[0].got
 const wakeUp = (relay: pg.Client) => relay.query(`select pg_advisory_unlock(${key})`)
 
+/** A notification that only wakes. */
+const wake = ''
+
 /**
- * What is notified while `work` runs. Notifications arrive in the order of their commits, so one more at the end tells that
+ * The payloads of what is notified while `work` runs. Notifications arrive in the order of their commits, so one more at the end tells that
  * nothing else is to come.
  */
 async function heardDuring(work: () => Promise<unknown>): Promise<string[]> {
   const listener = await connect()
   const heard: string[] = []
   const ended = new Promise<void>(resolve => {
-    listener.on('notification', ({ channel, payload }) => {
+    listener.on('notification', ({ payload = '' }) => {
       if (payload === 'end') resolve()
-      else heard.push(channel)
+      else heard.push(payload)
     })
   })
   await listener.query('listen outbox')
@@ -39,11 +42,11 @@ t.test('an INSERT is silent while no relay sleeps', async t => {
 t.test('an INSERT notifies the sleeping relay, once for each statement at most', async t => {
   const relay = await connect()
   t.ok(await sleep(relay))
-  t.same(await heardDuring(() => write(client)), ['outbox'])
+  t.same(await heardDuring(() => write(client)), [wake])
   const bulk = `insert into outbox.callback (url) select 'https://crm.example/' from generate_series(1, 100)`
-  t.same(await heardDuring(() => client.query(bulk)), ['outbox'])
+  t.same(await heardDuring(() => client.query(bulk)), [wake])
   const vocabulary = `select outbox.flow_modified('https://crm.example/', 3, 'paused')`
-  t.same(await heardDuring(() => client.query(vocabulary)), ['outbox'])
+  t.same(await heardDuring(() => client.query(vocabulary)), [wake])
   await wakeUp(relay)
   t.same(await heardDuring(() => write(client)), [])
 })
@@ -81,19 +84,73 @@ t.test('a writer never waits for a relay that sleeps', async t => {
   await wakeUp(relay)
 })
 
-t.test('a replay, a cancel and a lifted hold wake; a new hold does not', async t => {
+t.test('a replay, an amendment, another due time and a cancel wake the sleeping relay', async t => {
   const relay = await connect()
   const dead = await writeAs(client, 'dead')
   const pending = await write(client)
-  const hold = `insert into outbox.hold (url_prefix, reason) values ('https://crm.example/', 'test')`
-  const change = 'update outbox.callback set status = $1 where id = $2'
+  const change = (id: string, assignments: string) =>
+    heardDuring(() => client.query(`update outbox.callback set ${assignments} where id = $1`, [id]))
   t.ok(await sleep(relay))
-  t.same(await heardDuring(() => client.query(change, ['pending', dead])), ['outbox'], 'replay')
-  t.same(await heardDuring(() => client.query(change, ['cancelled', pending])), ['outbox'], 'cancel')
-  t.same(await heardDuring(() => client.query(hold)), [], 'hold')
-  t.same(await heardDuring(() => client.query('delete from outbox.hold')), ['outbox'], 'release')
+  t.same(await change(dead, `status = 'pending'`), [wake])
+  t.same(await change(pending, `url = 'https://new.example/'`), [wake])
+  t.same(await change(pending, `due_at = '2999-01-01'`), [wake])
+  t.same(await change(pending, `status = 'cancelled'`), [wake])
   await wakeUp(relay)
+  t.same(await change(dead, `url = 'https://new.example/'`), [], 'one that is awake reads by itself')
 })
+
+t.test('every change of holds is told, be a relay asleep or awake', async t => {
+  for (const statement of [
+    `insert into outbox.hold (url_prefix, reason) values ('https://crm.example/', 'test'), ('https://b.example/', 'test')`,
+    `update outbox.hold set reason = 'another'`,
+    'delete from outbox.hold',
+  ])
+    t.same(await heardDuring(() => client.query(statement)), ['hold'], statement)
+})
+
+t.test('a cancelled row that has a key is named to the relays: the next of its key may go', async t => {
+  const keyed = await write(client, { ordering_key: 'k' })
+  const rows = [keyed, await write(client)]
+  const cancel = `update outbox.callback set status = 'cancelled' where id = any ($1)`
+  t.same(await heardDuring(() => client.query(cancel, [rows])), [keyed])
+  t.same(
+    await heardDuring(() => client.query(`update outbox.callback set status = 'pending' where id = any ($1)`, [rows])),
+    [],
+  )
+})
+
+t.test('of more than a hundred in one transaction all else is left to a sweep', async t => {
+  const ids: string[] = []
+  for (let n = 0; n < 120; n += 1) ids.push(await write(client, { ordering_key: `key ${n % 7}` }))
+  const some = (from: number, to: number) => ids.slice(from, to)
+  const cancel = (rows: readonly string[]) =>
+    client.query(`update outbox.callback set status = 'cancelled' where id = any ($1)`, [rows])
+  const heard = await heardDuring(async () => {
+    await client.query('begin')
+    await cancel(some(0, 60))
+    await client.query('savepoint undone')
+    await cancel(some(60, 70))
+    await client.query('rollback to undone')
+    await cancel(some(60, 110))
+    await client.query('commit')
+  })
+  t.same(new Set(heard), new Set([...some(0, 100), 'sweep']))
+  t.equal(heard.length, 101)
+  t.same(await heardDuring(() => cancel(some(110, 120))), some(110, 120), 'the next transaction counts anew')
+})
+
+t.test(
+  'a change in a transaction that is older than a second asks for a sweep: its time may have been passed',
+  async t => {
+    const id = await writeAs(client, 'dead')
+    const heard = await heardDuring(async () => {
+      await client.query(`begin; select pg_sleep(1.1)`)
+      await client.query(`update outbox.callback set status = 'pending' where id = $1`, [id])
+      await client.query('commit')
+    })
+    t.same(heard, ['sweep'])
+  },
+)
 
 t.test('a replay of many rows is one notification', async t => {
   const relay = await connect()
@@ -101,7 +158,7 @@ t.test('a replay of many rows is one notification', async t => {
   await client.query(`update outbox.callback set status = 'cancelled' where status = 'pending'`)
   t.ok(await sleep(relay))
   const replay = `update outbox.callback set status = 'pending' where status = 'cancelled'`
-  t.same(await heardDuring(() => client.query(replay)), ['outbox'])
+  t.same(await heardDuring(() => client.query(replay)), [wake])
   await wakeUp(relay)
 })
 

@@ -15,7 +15,7 @@ import { overdue } from './checks/overdue.ts'
 import { pooler, readAnswers } from './checks/pooler.ts'
 import { preparedTransactions } from './checks/prepared-transactions.ts'
 import { privileges } from './checks/privileges.ts'
-import { lanesWithoutOwner, lateRelays, noRelay, versions } from './checks/relays.ts'
+import { lateRelays, noRelay, standingBy, versions } from './checks/relays.ts'
 import { retention } from './checks/retention.ts'
 import { rowSecurity } from './checks/row-security.ts'
 import { sequenceCache } from './checks/sequence-cache.ts'
@@ -69,7 +69,7 @@ const checks: readonly Examination[] = [
   noRelay,
   stalled,
   lateRelays,
-  lanesWithoutOwner,
+  standingBy,
   versions,
   overdue,
   oldHolds,

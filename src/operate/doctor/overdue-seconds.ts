@@ -3,8 +3,7 @@ import { rowOf } from './check.ts'
 
 /**
  * For how long the callback that has waited longest could have been sent, its key and its receiver permitting; null: none
- * waits. Reads the first entry of each index of what is not settled. A parked row is overdue by nobody's fault but its
- * receiver's.
+ * waits. Reads the first entry of each index of what is not settled.
  */
 export async function readOverdueSeconds(session: Session): Promise<number | null> {
   const { overdue } = await rowOf<{ overdue: number | null }>(
@@ -13,8 +12,9 @@ export async function readOverdueSeconds(session: Session): Promise<number | nul
     schema => `select extract(epoch from now() - least(
               (select created_at from ${schema}.callback
                 where settled_at is null and due_at is null and status = 'pending' order by id limit 1),
-              (select due_at from ${schema}.callback
-                where due_at is not null and due_at <= now() and status = 'pending' order by due_at, id limit 1)))::float8 as overdue`,
+              (select greatest(due_at, created_at) from ${schema}.callback
+                where due_at is not null and greatest(due_at, created_at) <= now() and status = 'pending'
+                order by greatest(due_at, created_at), id limit 1)))::float8 as overdue`,
   )
   return overdue
 }

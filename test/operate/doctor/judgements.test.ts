@@ -10,7 +10,7 @@ import { openTransactions } from '../../../src/operate/doctor/checks/open-transa
 import { overdue } from '../../../src/operate/doctor/checks/overdue.ts'
 import { pooler } from '../../../src/operate/doctor/checks/pooler.ts'
 import { preparedTransactions } from '../../../src/operate/doctor/checks/prepared-transactions.ts'
-import { lateRelays, noRelay } from '../../../src/operate/doctor/checks/relays.ts'
+import { lateRelays, noRelay, standingBy } from '../../../src/operate/doctor/checks/relays.ts'
 import { retention } from '../../../src/operate/doctor/checks/retention.ts'
 import { rowSecurity } from '../../../src/operate/doctor/checks/row-security.ts'
 import { slotsAndStandbys } from '../../../src/operate/doctor/checks/slots-and-standbys.ts'
@@ -143,9 +143,27 @@ t.test('nobody delivers: a warning before the first callback, a fault when callb
   t.match(told(noRelay, { relays: 0, overdueSeconds: null }), /^warning: no relay runs here$/)
   t.match(told(noRelay, { relays: 0, overdueSeconds: 1 }), /^fault: .*waited for 1 s$/)
   t.equal(told(noRelay, { relays: 1, overdueSeconds: 1 }), undefined)
-  const relay = { name: 'a', host: 'h', pid: 7, version: '1', lanes: 64, leaseSeconds: 30, renewedSecondsAgo: 30 }
+  const relay = {
+    name: 'a',
+    host: 'h',
+    pid: 7,
+    version: '1',
+    serving: true,
+    origins: 3,
+    standby: null,
+    leaseSeconds: 30,
+    renewedSecondsAgo: 30,
+  }
   t.equal(told(lateRelays, [relay]), undefined)
-  t.match(told(lateRelays, [{ ...relay, renewedSecondsAgo: 31 }]), /^fault: leases have run out: a \(pid 7 on h, 64/)
+  t.match(
+    told(lateRelays, [{ ...relay, renewedSecondsAgo: 31 }]),
+    /^fault: leases have run out: a \(pid 7 on h\) renewed/,
+  )
+  t.equal(told(standingBy, [relay, { ...relay, serving: false }]), undefined, 'one that leaves does not stand by')
+  t.match(
+    told(standingBy, [relay, { ...relay, name: 'b', standby: 'its settings differ' }]),
+    /^warning: relays stand by: b, since its settings differ$/,
+  )
 })
 
 t.test('a timeout is read as PostgreSQL reads it, and a low one is a warning', async t => {

@@ -27,9 +27,15 @@ const findings = async (): Promise<readonly Finding[]> => (await diagnosed()).fi
 const facts = <Facts>({ read }: Check<Facts>, watchMs = 0): Promise<Facts> =>
   inSession(place, 'doctor', { timeoutMs: 60_000 }, session => read(session, { watchMs }))
 
-await client.query(`
-  insert into outbox.relay (name, lease, pid, host, kernel, version) values ('a', '1 h', 7, 'h', 'k', '1');
-  update outbox.lane set owner = 'a'`)
+/** Registers a relay that renews for an hour. */
+const registered = (epoch: number, name: string, version = '1', standby = 'null') => `
+  insert into outbox.relay (epoch, node, process, name, lease, pid, host, kernel, version)
+  values (${epoch}, gen_random_uuid(), gen_random_uuid(), '${name}', '1 h', ${6 + epoch}, 'h', 'k', '${version}');
+  insert into outbox.pulse (epoch, started_at, serving, digest, settings, standby) values (${epoch}, now(), true, '', '{}', ${standby});`
+const gone = (epoch: number) =>
+  `delete from outbox.relay where epoch = ${epoch}; delete from outbox.pulse where epoch = ${epoch}`
+
+await client.query(registered(1, 'a'))
 /** Of the server that the tests run on, which is set for speed. */
 const before = (await findings()).map(each => each.check)
 
@@ -276,12 +282,12 @@ t.test('callbacks that could be sent and are not, though a relay lives; not thos
       'something is being sent to its origin',
       `${fresh}; ${insert('status, attempts, claimed_epoch, claimed_at', `'claimed', 1, 1, now()`)}`,
     ],
-    ['no relay lives', `${fresh}; update outbox.relay set renewed_at = now() - interval '2 h'`],
+    ['no relay lives', `${fresh}; update outbox.pulse set renewed_at = now() - interval '2 h'`],
   ]
   for (const [why, plant] of waiting) {
     await client.query(plant)
     t.equal(await facts(stalled), null, why)
-    await client.query('truncate outbox.callback; delete from outbox.hold; update outbox.relay set renewed_at = now()')
+    await client.query('truncate outbox.callback; delete from outbox.hold; update outbox.pulse set renewed_at = now()')
   }
   await client.query(
     `${insert('ordering_key, due_at', `'k', now() + interval '1 h'`)}; ${insert('ordering_key', `'k'`)}`,
@@ -346,26 +352,19 @@ t.test('timeouts of a role that may run a relay, and of the database', async t =
   )
 })
 
-t.test('relays: none, one whose lease ran out, two versions; lanes that nobody owns', async t => {
-  const none = 'delete from outbox.relay; update outbox.lane set owner = null'
-  const one = `insert into outbox.relay (name, lease, pid, host, kernel, version) values ('a', '1 h', 7, 'h', 'k', '1'); update outbox.lane set owner = 'a'`
-  await planted(t, none, one, { check: 'no-relay', severity: 'warning' })
+t.test('relays: none, one whose lease ran out, two versions, one that stands by', async t => {
+  await planted(t, gone(1), registered(1, 'a'), { check: 'no-relay', severity: 'warning' })
   await planted(
     t,
-    `update outbox.relay set renewed_at = now() - interval '2 h'`,
-    'update outbox.relay set renewed_at = now()',
-    { check: 'late-relays', severity: 'fault', found: /a \(pid 7 on h, 64 lanes\) renewed 2 h ago/ },
+    `update outbox.pulse set renewed_at = now() - interval '2 h'`,
+    'update outbox.pulse set renewed_at = now()',
+    { check: 'late-relays', severity: 'fault', found: /a \(pid 7 on h\) renewed 2 h ago/ },
   )
-  await planted(
-    t,
-    `insert into outbox.relay (name, lease, pid, host, kernel, version) values ('b', '1 h', 8, 'h', 'k', '2')`,
-    `delete from outbox.relay where name = 'b'`,
-    { check: 'versions', severity: 'warning', found: /a 1, b 2$/ },
-  )
-  await planted(t, 'update outbox.lane set owner = null where id < 3', `update outbox.lane set owner = 'a'`, {
-    check: 'lanes-without-owner',
+  await planted(t, registered(2, 'b', '2'), gone(2), { check: 'versions', severity: 'warning', found: /a 1, b 2$/ })
+  await planted(t, registered(2, 'b', '1', `'its settings differ'`), gone(2), {
+    check: 'standing-by',
     severity: 'warning',
-    found: /^3 of 64/,
+    found: /^relays stand by: b, since its settings differ$/,
   })
 })
 
@@ -395,10 +394,10 @@ t.test('holds for days, callbacks that are dead, one that has long been due, be 
     )
   }
   await client.query(`insert into outbox.callback (url, created_at, due_at, rev)
-    values ('https://a.test/', now() - interval '1 h', 'infinity', 1), ('https://a.test/', now() - interval '1 h', 'tomorrow', 0)`)
+    values ('https://a.test/', now() - interval '1 h', 'tomorrow', 0), ('https://a.test/', now(), now() - interval '1 h', 0)`)
   t.notOk(
     (await findings()).some(each => each.check === 'overdue'),
-    'neither parked nor delayed is overdue',
+    'what is delayed is not overdue, nor what was planned for a time before it was written',
   )
   await client.query('truncate outbox.callback')
 })

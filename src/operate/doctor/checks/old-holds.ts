@@ -1,5 +1,5 @@
 import { databaseOf } from '../../../outbox/database.ts'
-import { type Hold, readHolds } from '../../../outbox/status.ts'
+import { type Hold, listHolds } from '../../../outbox/status.ts'
 import { check, list, spell, warning } from '../check.ts'
 
 /** Seconds. */
@@ -7,7 +7,7 @@ const patience = 86_400
 
 export const oldHolds = check<readonly Hold[]>({
   name: 'old-holds',
-  read: session => readHolds(databaseOf(session)),
+  read: session => listHolds(databaseOf(session)),
   judge(holds) {
     const old = holds.filter(each => each.heldSeconds > patience)
     if (old.length === 0) return null

@@ -1,6 +1,6 @@
 import { databaseOf } from '../../../outbox/database.ts'
 import type { Session } from '../../../outbox/session.ts'
-import { countUnowned, type RelayStatus, readRelays } from '../../../outbox/status.ts'
+import { type RelayStatus, readRelays } from '../../../outbox/status.ts'
 import { check, fault, list, spell, warning } from '../check.ts'
 import { readOverdueSeconds } from '../overdue-seconds.ts'
 
@@ -32,37 +32,28 @@ export const lateRelays = check<readonly RelayStatus[]>({
     const late = relays.filter(each => each.renewedSecondsAgo > each.leaseSeconds)
     if (late.length === 0) return null
     const named = late.map(
-      each =>
-        `${each.name} (pid ${each.pid} on ${each.host}, ${each.lanes} lanes) renewed ${spell(each.renewedSecondsAgo)} ago`,
+      each => `${each.name} (pid ${each.pid} on ${each.host}) renewed ${spell(each.renewedSecondsAgo)} ago`,
     )
     return fault(
       `leases have run out: ${list(named)}`,
-      'the relay is dead, stopped or cut off, and callbacks of its lanes wait until another takes them over',
+      'the relay is dead, stopped or cut off; what it had claimed waits until another relay takes it over',
       'look at that process and its log; start it again, or another',
     )
   },
 })
 
-interface Lanes {
-  readonly relays: number
-  /** Of 64. */
-  readonly unowned: number
-}
-
-export const lanesWithoutOwner = check<Lanes>({
-  name: 'lanes-without-owner',
-  read: async session => ({
-    relays: (await relaysOf(session)).length,
-    unowned: await countUnowned(databaseOf(session)),
-  }),
-  judge: ({ relays, unowned }) =>
-    relays === 0 || unowned === 0
-      ? null
-      : warning(
-          `${unowned} of 64 lanes have no owner, though a relay runs`,
-          'their callbacks wait; when relays come or go this is so for a moment',
-          'look again in a minute; if it stays, read the log of the relay',
-        ),
+export const standingBy = check<readonly RelayStatus[]>({
+  name: 'standing-by',
+  read: relaysOf,
+  judge(relays) {
+    const idle = relays.filter(each => each.standby !== null)
+    if (idle.length === 0) return null
+    return warning(
+      `relays stand by: ${list(idle.map(each => `${each.name}, since ${each.standby}`))}`,
+      'they deliver nothing; during a change of settings this is well',
+      'give all relays the same settings, or stop those with the old ones',
+    )
+  },
 })
 
 export const versions = check<readonly RelayStatus[]>({

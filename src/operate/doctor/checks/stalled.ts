@@ -32,8 +32,8 @@ const candidatesStatement: Statement = {
       (select c.id, c.url, c.ordering_key, c.origin, c.status, c.attempts > c.budget_from as tried, c.created_at as since
          from ${schema}.callback c where c.settled_at is null and c.due_at is null order by c.id limit ${entries})
        union all
-      (select c.id, c.url, c.ordering_key, c.origin, c.status, c.attempts > c.budget_from, c.due_at
-         from ${schema}.callback c where c.due_at is not null order by c.due_at, c.id limit ${entries})
+      (select c.id, c.url, c.ordering_key, c.origin, c.status, c.attempts > c.budget_from, greatest(c.due_at, c.created_at)
+         from ${schema}.callback c where c.due_at is not null order by greatest(c.due_at, c.created_at), c.id limit ${entries})
     ), busy as materialized (
       select distinct origin from waiting where tried or status = 'claimed'
     )

@@ -15,7 +15,7 @@ export const ownTriggers: readonly string[] = [
   'callback.refuse_delete',
   'callback.save_attempt',
   'callback.wake',
-  'hold.wake',
+  'hold.tell_of_holds',
 ]
 
 /** Away after `migrate --wake poll`, which is no fault. */

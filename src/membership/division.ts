@@ -1,0 +1,77 @@
+/**
+ * Which relay serves an origin. Pure: every relay that sees the same members comes to the same answer, and one that comes or
+ * goes moves its own share only (rendezvous hashing, also called highest random weight: Thaler and Ravishankar, 1998).
+ */
+
+/** What of a living relay the division goes by. */
+export interface Member {
+  readonly node: string
+  readonly serving: boolean
+  /** Of its settings. */
+  readonly digest: string
+  readonly startedAtMs: number
+}
+
+/** Nodes that share the origins, each with its hash. */
+export type Shares = ReadonlyMap<string, number>
+
+/** The settings that most living relays have; of as many, those of the relay that was started first. */
+export function majorityDigest(living: readonly Member[]): string {
+  const groups = new Map<string, { count: number; eldest: number }>()
+  for (const { digest, startedAtMs } of oneOfEach(living)) {
+    const group = groups.get(digest) ?? { count: 0, eldest: Number.POSITIVE_INFINITY }
+    groups.set(digest, { count: group.count + 1, eldest: Math.min(group.eldest, startedAtMs) })
+  }
+  const [first] = [...groups].sort(([, a], [, b]) => b.count - a.count || a.eldest - b.eldest)
+  if (!first) throw new Error('there is no relay, not even this one')
+  return first[0]
+}
+
+/** Those of the living that serve; when none does, all of them whose settings are those of most. */
+export function sharesOf(living: readonly Member[]): Shares {
+  const digest = majorityDigest(living)
+  const fit = living.filter(each => each.digest === digest)
+  const serving = fit.filter(each => each.serving)
+  return new Map((serving.length > 0 ? serving : fit).map(({ node }) => [node, hash(node)]))
+}
+
+/**
+ * A relay counts once. It has several registrations while it renews those of before, under which something is still under
+ * way; the present one may serve.
+ */
+function oneOfEach(living: readonly Member[]): Iterable<Member> {
+  const nodes = new Map<string, Member>()
+  for (const each of living) if (each.serving || !nodes.has(each.node)) nodes.set(each.node, each)
+  return nodes.values()
+}
+
+/** The node whose share the origin is in; undefined: there are no shares. */
+export function ownerOf(origin: string, shares: Shares): string | undefined {
+  if (shares.size <= 1) return shares.keys().next().value
+  const own = hash(origin)
+  let owner: string | undefined
+  let highest = -1
+  for (const [node, nodeHash] of shares) {
+    const weight = mix(own ^ nodeHash)
+    // Equal weights, once in four thousand million: the name decides, so that all relays agree.
+    if (weight < highest || (weight === highest && owner !== undefined && node < owner)) continue
+    highest = weight
+    owner = node
+  }
+  return owner
+}
+
+/** FNV-1a over the UTF-16 units, 32 bits. */
+function hash(text: string): number {
+  let value = 0x811c9dc5
+  for (let i = 0; i < text.length; i += 1) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193)
+  return mix(value)
+}
+
+/** The finalizer of MurmurHash3: each bit of the input changes half of those of the output. */
+function mix(value: number): number {
+  let mixed = value
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
+  return (mixed ^ (mixed >>> 16)) >>> 0
+}

@@ -1,0 +1,264 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Log } from '../log/log.ts'
+import { isLockTimeout } from '../outbox/database-errors.ts'
+import * as db from '../outbox/registration.ts'
+import type { Session } from '../outbox/session.ts'
+import { handOverMs, viewMs } from '../policy/tuning.ts'
+import { version } from '../version.ts'
+import { majorityDigest, ownerOf, type Shares, sharesOf } from './division.ts'
+import type { Lease, Moment } from './lease.ts'
+import { isKnownDead, kernel, processToken } from './process.ts'
+import { RenewalWatch } from './watch.ts'
+
+/** What relays must agree upon. */
+export interface RelaySettings {
+  readonly digest: string
+  /** JSON, by name; secrets as an HMAC. */
+  readonly text: string
+}
+
+export interface MembershipOptions {
+  /** For people; relays may have the same. */
+  readonly name: string
+  readonly leaseMs: number
+  readonly lease: Lease
+  readonly log: Log
+  /** What this relay says with the next renewal. `isStuck`: a claim has not been answered for long. */
+  readonly state: () => { readonly origins: number; readonly isStuck: boolean }
+  /** Nothing that was claimed under this epoch is under way or unrecorded here. */
+  readonly isDone: (epoch: string) => boolean
+}
+
+export interface MembershipEvents {
+  /** The origins are divided in another way. */
+  divided(): void
+  /** A registration is gone, so what was claimed under it is nobody's. */
+  buried(): void
+  /** Most relays have these settings, which are this one's: they hold from now on. */
+  agreed(settings: RelaySettings): void
+  /** A renewal has been committed. */
+  renewed(sent: Moment, databaseMs: number): void
+}
+
+/** A division, and since when this relay goes by it. */
+interface View {
+  readonly shares: Shares
+  readonly at: number
+}
+
+/**
+ * This relay's registration and lease, who else lives, and which origins are whose. It outlives connections: with each new
+ * session it proves that it still is who it was, or registers anew.
+ *
+ * Two relays may believe for a moment that an origin is theirs; the claim and its fence keep that harmless. So that a receiver
+ * does not get twice its limit, who gains an origin from a living relay waits until that one must have heard of it.
+ */
+export class Membership {
+  readonly node = randomUUID()
+  readonly #options: MembershipOptions
+  readonly #startedAtMs: number
+  readonly #watch: RenewalWatch
+  readonly #former = new Set<string>()
+  #epoch = ''
+  #server = ''
+  #view: View = { shares: new Map(), at: Number.NEGATIVE_INFINITY }
+  /** Divisions before, as long as somebody may still go by one of them. */
+  #earlier: View[] = []
+  /** When the renewal was sent that the view was read with. */
+  #viewedAt = Number.NEGATIVE_INFINITY
+  #livingNodes: ReadonlySet<string> = new Set()
+  #standby: string | null = null
+  /** What this relay says; it goes by what it said before while most have that. */
+  #settings: RelaySettings = { digest: '', text: '{}' }
+  #inUse: RelaySettings | undefined
+  #isStopping = false
+  #hasLeft = false
+
+  constructor(options: MembershipOptions) {
+    this.#options = options
+    this.#startedAtMs = options.lease.moment.wall
+    this.#watch = new RenewalWatch(options.leaseMs)
+  }
+
+  /** That of the present registration; empty before the first. */
+  get epoch(): string {
+    return this.#epoch
+  }
+
+  /** Why this relay does not serve; null: it does. */
+  get standby(): string | null {
+    return this.#standby
+  }
+
+  /** From now on it says that it has these settings. It goes by them when most relays have them: alone, at once. */
+  wants(settings: RelaySettings): void {
+    this.#settings = settings
+    this.#inUse ??= settings
+  }
+
+  /** By the newest view, however old. */
+  readonly isMine = (origin: string): boolean => ownerOf(origin, this.#view.shares) === this.node
+
+  /** New claims may be made: the lease is held, and the view is new enough. */
+  mayClaim(now: number): boolean {
+    return this.#options.lease.isHeld && !this.#isStopping && now - this.#viewedAt < viewMs
+  }
+
+  /** From when on rows of an origin that is ours may be claimed: later than now while a living relay may still go on with it. */
+  claimableAt(origin: string): number {
+    let at = Number.NEGATIVE_INFINITY
+    for (const [index, { shares }] of this.#earlier.entries()) {
+      const owner = ownerOf(origin, shares)
+      const until = (this.#earlier[index + 1] ?? this.#view).at + handOverMs
+      if (owner !== undefined && owner !== this.node && this.#livingNodes.has(owner)) at = Math.max(at, until)
+    }
+    return at
+  }
+
+  /** Takes the registration up with a new session; a server that was started anew, or is another, gives a new one. */
+  async join(session: Session, events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>): Promise<void> {
+    const isSame = this.#epoch !== '' && session.server === this.#server
+    if (!isSame || !(await this.#renew(session, events))) await this.#register(session, events)
+  }
+
+  /** One renewal, each second. */
+  async keep(session: Session, events: MembershipEvents): Promise<void> {
+    const sent = this.#options.lease.moment
+    const renewal = await this.#renew(session, events)
+    if (renewal) events.renewed(sent, renewal.databaseMs)
+    else await this.#register(session, events)
+  }
+
+  /** With the next renewal the others take the origins over; what is under way goes on. */
+  stop(): void {
+    this.#isStopping = true
+  }
+
+  /** Nothing is under way any more, or shall be. */
+  async leave(session: Session): Promise<void> {
+    this.#isStopping = true
+    this.#hasLeft = true
+    this.#options.lease.lost()
+    for (const epoch of [...this.#former, this.#epoch]) await db.bury(session, epoch, null)
+  }
+
+  get #pulse(): db.Pulse {
+    const { state } = this.#options
+    const settings = this.#settings
+    const { origins, isStuck } = state()
+    const serving = !this.#isStopping && this.#standby === null && !isStuck
+    return { serving, origins, digest: settings.digest, settings: settings.text, standby: this.#standby }
+  }
+
+  async #register(session: Session, events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>): Promise<void> {
+    // It has taken its registration back itself.
+    if (this.#hasLeft) return
+    const { name, leaseMs, log, lease } = this.#options
+    if (this.#epoch !== '') {
+      this.#former.add(this.#epoch)
+      lease.lost()
+      log.warn('registration_lost', { relay: name, epoch: this.#epoch })
+    }
+    const epoch = String(randomBytes(8).readBigUInt64BE() >> 1n)
+    const identity = { epoch, node: this.node, process: processToken, name, leaseMs, kernel: kernel(), version }
+    const me = { ...identity, pid: process.pid, host: hostname(), startedAtMs: this.#startedAtMs }
+    await db.register(session, me, this.#pulse)
+    this.#epoch = epoch
+    this.#server = session.server
+    log.info('registered', { relay: name, epoch, version, lease_ms: leaseMs })
+    if (!(await this.#renew(session, events))) throw new Error('the registration is gone as soon as it was made')
+  }
+
+  /** undefined: the registration is gone, or void. */
+  async #renew(
+    session: Session,
+    events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>,
+  ): Promise<db.Renewal | undefined> {
+    const { lease } = this.#options
+    const sent = lease.moment
+    const renewal = await db.renew(session, this.#epoch, [...this.#former], this.#pulse)
+    for (const epoch of this.#former) if (!renewal.renewed.includes(epoch)) this.#former.delete(epoch)
+    if (!renewal.renewed.includes(this.#epoch)) return undefined
+    if (!this.#hasLeft) lease.renewed(sent)
+    const { living, expired, isLate } = this.#watch.see(renewal.registrations, sent.monotonic, lease.moment.monotonic)
+    if (isLate) this.#viewedAt = Number.NEGATIVE_INFINITY
+    this.#see(living, sent.monotonic, events)
+    const dead = renewal.registrations.filter(each => expired.includes(each) || isKnownDead(each))
+    await this.#bury(session, dead, events)
+    return renewal
+  }
+
+  #see(living: readonly db.Registration[], sentAt: number, events: Pick<MembershipEvents, 'divided' | 'agreed'>): void {
+    const members = living.map(each => (each.epoch === this.#epoch ? { ...each, ...this.#pulse } : each))
+    this.#agree(members, events)
+    const now = members.map(each => (each.epoch === this.#epoch ? { ...each, ...this.#pulse } : each))
+    this.#livingNodes = new Set(living.filter(each => !this.#isOwn(each.epoch)).map(({ node }) => node))
+    // At the first sight of the others, or after they may have counted this relay out: what they went by until now.
+    if (this.#viewedAt === Number.NEGATIVE_INFINITY) this.#view = { shares: this.#withoutMe(now), at: sentAt }
+    this.#viewedAt = sentAt
+    this.#earlier = this.#earlier.filter((_, index) => {
+      const until = (this.#earlier[index + 1] ?? this.#view).at
+      return sentAt - until < handOverMs
+    })
+    const shares = this.#isStopping ? this.#withoutMe(now) : sharesOf(now)
+    if (areSame(shares, this.#view.shares)) return
+    this.#earlier.push(this.#view)
+    this.#view = { shares, at: sentAt }
+    this.#options.log.info('origins_divided', { among: shares.size, serving: shares.has(this.node) })
+    events.divided()
+  }
+
+  #withoutMe(members: readonly db.Registration[]): Shares {
+    const others = members.filter(({ node }) => node !== this.node)
+    return others.length > 0 ? sharesOf(others) : new Map()
+  }
+
+  #isOwn(epoch: string): boolean {
+    return epoch === this.#epoch || this.#former.has(epoch)
+  }
+
+  /** A relay that has been told other settings goes on with the old ones while most relays have those. */
+  #agree(members: readonly db.Registration[], { agreed }: Pick<MembershipEvents, 'agreed'>): void {
+    const digest = majorityDigest(members)
+    if (digest === this.#settings.digest && this.#inUse !== this.#settings) {
+      this.#inUse = this.#settings
+      agreed(this.#settings)
+    }
+    const standby = digest === this.#inUse?.digest ? null : 'its settings are not those of most relays that run here'
+    if (standby === this.#standby) return
+    this.#standby = standby
+    if (standby === null) this.#options.log.info('standby_over')
+    else this.#options.log.warn('standing_by', { reason: standby })
+  }
+
+  async #bury(
+    session: Session,
+    dead: readonly db.Registration[],
+    events: Pick<MembershipEvents, 'buried'>,
+  ): Promise<void> {
+    for (const epoch of [...this.#former]) {
+      if (this.#options.isDone(epoch) && (await this.#buryOne(session, epoch, null))) this.#former.delete(epoch)
+    }
+    for (const each of dead) {
+      if (this.#isOwn(each.epoch) || !(await this.#buryOne(session, each.epoch, each.renewals))) continue
+      this.#options.log.warn('relay_dead', { relay: each.name, epoch: each.epoch, pid: each.pid })
+      events.buried()
+    }
+  }
+
+  /** False: it has renewed; or a claim of it is stuck, and is ended for the next try. */
+  async #buryOne(session: Session, epoch: string, renewals: string | null): Promise<boolean> {
+    try {
+      return await db.bury(session, epoch, renewals)
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error
+      await db.endStuckClaims(session, epoch)
+      return false
+    }
+  }
+}
+
+function areSame(a: Shares, b: Shares): boolean {
+  return a.size === b.size && [...a.keys()].every(node => b.has(node))
+}

@@ -1,0 +1,56 @@
+import type { ShownRow } from '../model.ts'
+import type { Session, Statement } from './session.ts'
+import { firstOfKey, keyOf, sentKey } from './sql.ts'
+
+/** Of a key, or of the key of the row `hint`; one of them is null. */
+export interface KeyQuestion {
+  readonly key: string | null
+  readonly hint: string | null
+}
+
+export interface KeyAnswer {
+  /** null: the row named has none, or is not there. */
+  readonly key: string | null
+  /** The first unsettled row of the key, however it stands; null: there is none. */
+  readonly first: ShownRow | null
+}
+
+interface AnswerRow {
+  readonly askedKey: string | null
+  readonly id: string | null
+}
+
+const keyHeadsStatement: Statement = {
+  name: 'ringback_key_heads',
+  text: schema => `
+    select asked.sent as "askedKey", first.*
+      from unnest($1::text[], $2::bigint[]) with ordinality as q (sent, hint, n)
+     cross join lateral (
+       select ${keyOf('q.sent')} as key, q.sent where q.hint is null
+       union all
+       select (select c.ordering_key::text from ${schema}.callback c where c.id = any (array[q.hint])),
+              (select ${sentKey} from ${schema}.callback c where c.id = any (array[q.hint])) where q.hint is not null) asked
+      left join lateral (${firstOfKey(schema, '$3::bigint', 'asked.key')}) first on true
+     order by q.n`,
+}
+
+/** One answer for each question, in their order. */
+export async function readKeyHeads(
+  session: Session,
+  epoch: string,
+  questions: readonly KeyQuestion[],
+): Promise<KeyAnswer[]> {
+  const values = [questions.map(({ key }) => key), questions.map(({ hint }) => hint), epoch]
+  const rows = await session.rows<AnswerRow & ShownRow>(keyHeadsStatement, values)
+  return rows.map(({ askedKey, ...first }) => ({ key: askedKey, first: first.id === null ? null : first }))
+}
+
+const hintStatement: Statement = {
+  name: 'ringback_hint',
+  text: schema => `select pg_notify('${schema}', payload) from unnest($1::text[]) as p (payload)`,
+}
+
+/** Tells the other relays: ids of rows that are first of their key now, or `sweep`. */
+export async function sendHints(session: Session, payloads: readonly string[]): Promise<void> {
+  await session.rows(hintStatement, [payloads])
+}

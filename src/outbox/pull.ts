@@ -1,0 +1,92 @@
+import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
+import { pullEntries } from '../policy/tuning.ts'
+import type { Session, Statement } from './session.ts'
+import { isFirst, isFree, originHash, rangePlace, shown, timeOf } from './sql.ts'
+
+/** Which part of one origin's range is read, and for how many rows there is room. */
+export interface PullSpan {
+  readonly origin: string
+  readonly range: RangeName
+  readonly after: IndexPlace
+  /** The span ends here; null: it has no end. */
+  readonly upTo: IndexPlace | null
+  readonly room: number
+}
+
+export interface Pulled {
+  /** Those that are first of their key and not held, and those that this relay has claimed. */
+  readonly rows: readonly ShownRow[]
+  /** The last entry read, where others of the span follow; null: all of it was read. */
+  readonly reached: IndexPlace | null
+}
+
+/** An entry is wanted; or it is the last of so many, and says how far the read came. */
+interface Entry extends ShownRow {
+  readonly pull: number
+  readonly place: string
+  readonly isWanted: boolean
+}
+
+/**
+ * A part of the index on what waits for an origin, in its own order, which no other index has: of rows behind others of their
+ * key a million may stand at its left edge. So a read ends after `pullEntries` entries, or when it has found rows for the room.
+ */
+const entries = (schema: string, condition: string) => `
+        select e.* from (
+          select ${shown(schema, '$8::bigint')}, row_number() over () as place,
+                 c.origin = p.origin
+                   and (c.status = 'claimed' and c.claimed_epoch = $8::bigint
+                        or c.status = 'pending' and ${isFirst(schema)} and ${isFree(schema)}) as "isWanted"
+            from (
+              select * from ${schema}.callback c
+               where c.settled_at is null and ${originHash} = hashtextextended(p.origin, 0) and ${condition}
+               order by ${originHash}, ${rangePlace}, c.id
+               limit ${pullEntries}) c
+        ) e
+         where e."isWanted" or e.place = ${pullEntries}
+         limit p.room`
+
+const pullStatement: Statement = {
+  name: 'ringback_pull',
+  text: schema => `
+    select p.pull::integer, e.*
+      from unnest($1::text[], $2::boolean[], $3::float8[], $4::bigint[], $5::float8[], $6::bigint[], $7::integer[]) with ordinality
+        as p (origin, fresh, after_us, after_id, end_us, end_id, room, pull)
+     cross join lateral (
+       (${entries(schema, `p.fresh and ${rangePlace} is null and c.id > p.after_id and c.id <= p.end_id`)})
+       union all
+       (${entries(
+         schema,
+         `not p.fresh and ${rangePlace} is not null
+               and (${rangePlace}, c.id) > (${timeOf('p.after_us')}, p.after_id) and ${rangePlace} <= least(${timeOf('p.end_us')}, statement_timestamp())`,
+       )})
+     ) e`,
+}
+
+const noEnd = '9223372036854775807'
+
+/** One answer for each, in their order. */
+export async function pull(session: Session, epoch: string, spans: readonly PullSpan[]): Promise<Pulled[]> {
+  const found = await session.rows<Entry>(pullStatement, [
+    spans.map(({ origin }) => origin),
+    spans.map(({ range }) => range === 'fresh'),
+    spans.map(({ after }) => after.dueUs),
+    spans.map(({ after }) => after.id),
+    spans.map(({ upTo }) => upTo?.dueUs ?? Number.POSITIVE_INFINITY),
+    spans.map(({ range, upTo }) => (range === 'fresh' ? (upTo?.id ?? noEnd) : noEnd)),
+    spans.map(({ room }) => room),
+    epoch,
+  ])
+  const entriesOf = spans.map((): Entry[] => [])
+  for (const entry of found) entriesOf[entry.pull - 1]?.push(entry)
+  return spans.map(({ room }, index) => answer(entriesOf[index] ?? [], room))
+}
+
+function answer(entries: readonly Entry[], room: number): Pulled {
+  const last = entries.at(-1)
+  const isCut = last !== undefined && (entries.length === room || Number(last.place) === pullEntries)
+  return {
+    rows: entries.filter(({ isWanted }) => isWanted),
+    reached: isCut ? { dueUs: last.dueUs, id: last.id } : null,
+  }
+}

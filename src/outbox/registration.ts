@@ -1,0 +1,171 @@
+import { PoolerError } from '../errors.ts'
+import type { Session, Statement } from './session.ts'
+
+/** What a relay says of itself when it registers. */
+export interface Identity {
+  /** 63 random bits, in decimal: a failover that has lost a sequence's advances cannot give one twice. */
+  readonly epoch: string
+  readonly node: string
+  readonly process: string
+  readonly name: string
+  readonly leaseMs: number
+  readonly pid: number
+  readonly host: string
+  /** Boot id, PID namespace, start of the process. */
+  readonly kernel: string
+  readonly version: string
+  /** Unix time in milliseconds, by its own clock. */
+  readonly startedAtMs: number
+}
+
+/** What a relay says with each renewal. */
+export interface Pulse {
+  readonly serving: boolean
+  /** Origins of which it knows callbacks. */
+  readonly origins: number
+  readonly digest: string
+  /** JSON: what the digest is made of, secrets as an HMAC. */
+  readonly settings: string
+  /** Why it does not serve; null: it does, or leaves. */
+  readonly standby: string | null
+}
+
+/** A registration as others see it. */
+export interface Registration {
+  readonly epoch: string
+  readonly node: string
+  readonly process: string
+  readonly name: string
+  readonly pid: number
+  readonly kernel: string
+  readonly leaseMs: number
+  readonly startedAtMs: number
+  readonly renewals: string
+  readonly serving: boolean
+  readonly digest: string
+  /** It was made on another server, or before this one was started: it covers no claim. */
+  readonly isVoid: boolean
+}
+
+/** A renewal that was committed. */
+export interface Renewal {
+  /** Those of the given epochs that are registered. */
+  readonly renewed: readonly string[]
+  readonly registrations: readonly Registration[]
+  /** The database's clock: Unix time in milliseconds. */
+  readonly databaseMs: number
+}
+
+const registerStatement: Statement = {
+  name: 'ringback_register',
+  text: schema => `
+    with registered as (
+      insert into ${schema}.relay (epoch, node, process, name, lease, pid, host, kernel, version)
+      values ($1, $2, $3, $4, $5 * interval '1 ms', $6, $7, $8, $9)
+    )
+    insert into ${schema}.pulse (epoch, started_at, serving, digest, settings, standby)
+    values ($1, to_timestamp($10::float8 / 1000), $11, $12, $13::json, $14)`,
+}
+
+/** The pulses of former registrations move on, too; they serve nothing. */
+const renewStatement: Statement = {
+  name: 'ringback_renew',
+  text: schema => `
+    with renewed as (
+      update ${schema}.pulse p
+         set renewals = p.renewals + 1, renewed_at = clock_timestamp(), serving = $3 and p.epoch = $1::bigint, origins = $4,
+             digest = $5, settings = $6::json, standby = $7
+        from ${schema}.relay r
+       where p.epoch = any ($1::bigint || $2::bigint[]) and r.epoch = p.epoch
+      returning p.epoch
+    )
+    select pg_backend_pid() as pid, (extract(epoch from clock_timestamp()) * 1000)::float8 as "databaseMs",
+           (select coalesce(json_agg(epoch::text), '[]') from renewed) as renewed,
+           (select coalesce(json_agg(json_build_object(
+                     'epoch', r.epoch::text, 'node', r.node, 'process', r.process, 'name', r.name, 'pid', r.pid, 'kernel', r.kernel,
+                     'leaseMs', extract(epoch from r.lease) * 1000, 'startedAtMs', extract(epoch from p.started_at) * 1000,
+                     'renewals', p.renewals::text, 'serving', p.serving, 'digest', p.digest,
+                     'isVoid', r.server <> pg_postmaster_start_time())), '[]')
+              from ${schema}.relay r join ${schema}.pulse p on p.epoch = r.epoch) as registrations`,
+}
+
+/** The pulse first: a renewal that is under way wins. Then the registration, which waits for the claims that are under way. */
+const buryStatement: Statement = {
+  name: 'ringback_bury',
+  text: schema => `
+    with still as materialized (
+      select p.epoch from ${schema}.pulse p where p.epoch = $1::bigint and ($2::bigint is null or p.renewals = $2) for update
+    ), buried as (
+      delete from ${schema}.relay r where r.epoch = any (array(select epoch from still)) returning r.epoch
+    )
+    delete from ${schema}.pulse p where p.epoch = any (array(select epoch from still)) and (select count(*) from buried) >= 0
+    returning p.epoch`,
+}
+
+/**
+ * Of those that this role may end: to try others is an error, which would end none. Sessions of relays whose logins have
+ * nothing to do with this one's are ended by their own timeouts; see `settings.ts`.
+ */
+const endStuckStatement: Statement = {
+  name: 'ringback_end_stuck',
+  text: `
+    select pg_terminate_backend(a.pid)
+      from pg_stat_activity a
+      join pg_roles r on r.oid = a.usesysid
+     where a.datname = current_database() and a.pid <> pg_backend_pid()
+       and a.application_name like 'ringback % ' || $1::text || ' %'
+       and (pg_has_role(r.oid, 'USAGE') or pg_has_role('pg_signal_backend', 'USAGE'))
+       and (not r.rolsuper or (select rolsuper from pg_roles where rolname = current_user))`,
+}
+
+const nameStatement: Statement = {
+  name: 'ringback_application_name',
+  text: `select set_config('application_name', $1, false)`,
+}
+
+export async function register(session: Session, me: Identity, pulse: Pulse): Promise<void> {
+  const { epoch, node, process, name, leaseMs, pid, host, kernel, version, startedAtMs } = me
+  const { serving, digest, settings, standby } = pulse
+  const identity = [epoch, node, process, name, leaseMs, pid, host, kernel, version, startedAtMs]
+  await session.rows(registerStatement, [...identity, serving, digest, settings, standby])
+}
+
+/**
+ * Renews, and reads what all relays say, in one round trip.
+ *
+ * @param former earlier registrations of this relay, under which something may still be under way.
+ * @throws PoolerError when another session has answered than the one that holds our locks.
+ */
+export async function renew(
+  session: Session,
+  epoch: string,
+  former: readonly string[],
+  pulse: Pulse,
+): Promise<Renewal> {
+  const { serving, origins, digest, settings, standby } = pulse
+  const values = [epoch, former, serving, origins, digest, settings, standby]
+  const [row] = await session.rows<Renewal & { pid: number }>(renewStatement, values)
+  if (!row) throw new Error('a select without a table must return a row')
+  if (row.pid !== session.pid) throw new PoolerError()
+  return row
+}
+
+/**
+ * Removes a registration: after this no claim is made under it, and what was claimed is an heir's to judge.
+ *
+ * @param renewals as it was seen; null: whatever it is, since it is this relay's own.
+ * @returns false: it has renewed meanwhile, or is gone.
+ */
+export async function bury(session: Session, epoch: string, renewals: string | null): Promise<boolean> {
+  return (await session.rows(buryStatement, [epoch, renewals])).length > 0
+}
+
+/** Ends the sessions that claim under this registration: one of them is stuck in its transaction. */
+export async function endStuckClaims(session: Session, epoch: string): Promise<void> {
+  await session.rows(endStuckStatement, [epoch])
+}
+
+/** A session that claims bears its registration in its name, which PostgreSQL cuts at 63 bytes: so the relay's own comes last. */
+export async function bearEpoch(session: Session, purpose: string, epoch: string, relay: string): Promise<void> {
+  await session.rows(nameStatement, [`ringback ${purpose} ${epoch} ${relay}`])
+}

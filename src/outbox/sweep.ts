@@ -1,0 +1,72 @@
+import { sweptOrigins } from '../policy/tuning.ts'
+import type { Session, Statement } from './session.ts'
+import { originHash, rangePlace } from './sql.ts'
+
+/** From one origin that has something unsettled to the next, by the index on what waits: it reads an entry of each. */
+const originsStatement: Statement = {
+  name: 'ringback_origins',
+  text: schema => `
+    with recursive found (hash, origin, n) as (
+      (${nextOrigin(schema, '$1::bigint', '1')})
+      union all
+      select next.* from found cross join lateral (${nextOrigin(schema, 'found.hash', 'found.n + 1')}) next where found.n < $2
+    )
+    select hash, origin from found order by n`,
+}
+
+function nextOrigin(schema: string, after: string, n: string): string {
+  return `
+         select ${originHash} as hash, c.origin, ${n} as n
+           from ${schema}.callback c
+          where c.settled_at is null and ${originHash} > ${after}
+          order by ${originHash}, ${rangePlace}, c.id
+          limit 1`
+}
+
+/** Before the first origin. */
+export const sweepStart = '-9223372036854775808'
+
+export interface SweptOrigins {
+  readonly origins: readonly string[]
+  /** Where the sweep goes on; null: it has seen all. */
+  readonly next: string | null
+}
+
+/** The next origins that have unsettled callbacks, in the order of their hashes. Nobody has the least one: 1 in 2^64. */
+export async function readOrigins(session: Session, after: string): Promise<SweptOrigins> {
+  const found = await session.rows<{ hash: string; origin: string }>(originsStatement, [after, sweptOrigins])
+  const last = found.length === sweptOrigins ? found.at(-1) : undefined
+  return { origins: found.map(({ origin }) => origin), next: last?.hash ?? null }
+}
+
+/** What is on hold, as far as reading goes by it. */
+export interface HeldOrigins {
+  /** Another one: something has changed. */
+  readonly digest: string
+  /** As the column `hold.origin`; `http:` for everything of that scheme. Whether all of it is held, and a digest of its holds. */
+  readonly origins: ReadonlyMap<string, { readonly isWhole: boolean; readonly digest: string }>
+}
+
+const digest = `coalesce(sum(hashtextextended(h.url_prefix || ' ' || h.exact, h.id)), 0)::text`
+
+const holdsDigestStatement: Statement = {
+  name: 'ringback_holds_digest',
+  text: schema => `select ${digest} as digest from ${schema}.hold h`,
+}
+
+const holdsStatement: Statement = {
+  name: 'ringback_holds',
+  text: schema => `
+    select h.origin, bool_or(not h.exact and h.rest = '/') as "isWhole", ${digest} as digest from ${schema}.hold h group by h.origin`,
+}
+
+/** @returns null: nothing has changed since `known`. */
+export async function readHolds(session: Session, known: string): Promise<HeldOrigins | null> {
+  const [now] = await session.rows<{ digest: string }>(holdsDigestStatement)
+  if (!now || now.digest === known) return null
+  const held = await session.rows<{ origin: string; isWhole: boolean; digest: string }>(holdsStatement)
+  return { digest: now.digest, origins: new Map(held.map(({ origin, ...more }) => [origin, more])) }
+}
+
+/** No holds. */
+export const noHolds: HeldOrigins = { digest: '0', origins: new Map() }

@@ -1,0 +1,83 @@
+import type { IndexPlace, ShownRow } from '../model.ts'
+import type { Session, Statement } from './session.ts'
+import { dueTime, shown, timeOf } from './sql.ts'
+
+/** New entries of a range. */
+export interface TipPage {
+  /** In the order of the index. */
+  readonly rows: readonly ShownRow[]
+  /** There may be more behind them. */
+  readonly isFull: boolean
+}
+
+export interface FreshTip extends TipPage {
+  /** The last id given, to whomever. */
+  readonly lastId: string
+}
+
+export interface DueTip extends TipPage {
+  /** Milliseconds until the next row is due; null: none will be. */
+  readonly nextInMs: number | null
+  /** Up to when it has read: the database's clock, in microseconds of Unix time. */
+  readonly nowUs: number
+}
+
+/**
+ * Never beyond the last id of the sequence: a row with a high id of its producer's choice must not make later rows wait. It is
+ * the sweep's.
+ */
+const freshStatement: Statement = {
+  name: 'ringback_fresh',
+  text: schema => `
+    select s.last_value as "lastId", row.*
+      from ${schema}.callback_id_seq s
+      left join lateral (
+        select ${shown(schema, '$3::bigint')}
+          from ${schema}.callback c
+         where c.settled_at is null and c.due_at is null and c.id > $1::bigint and c.id <= s.last_value
+         order by c.id
+         limit $2) row on true`,
+}
+
+/** Why up to `statement_timestamp()`: see `planning` in settings.ts. */
+const dueStatement: Statement = {
+  name: 'ringback_due',
+  text: schema => `
+    with page as materialized (
+      select ${shown(schema, '$4::bigint')}
+        from ${schema}.callback c
+       where c.due_at is not null and (${dueTime}, c.id) > (${timeOf('$1::float8')}, $2::bigint)
+         and ${dueTime} <= statement_timestamp()
+       order by ${dueTime}, c.id
+       limit $3)
+    select next.*, page.*
+      from (select (select (extract(epoch from ${dueTime} - statement_timestamp()) * 1000)::float8
+                      from ${schema}.callback c
+                     where c.due_at is not null and ${dueTime} > statement_timestamp()
+                     order by ${dueTime}, c.id limit 1) as "nextInMs",
+                   (extract(epoch from statement_timestamp()) * 1000000)::float8 as "nowUs") next
+      left join page on true
+     order by page."dueUs", page.id`,
+}
+
+/** Rows never tried with ids after this one. */
+export async function readFresh(session: Session, epoch: string, after: string, limit: number): Promise<FreshTip> {
+  const found = await session.rows<ShownRow & { lastId: string }>(freshStatement, [after, limit, epoch])
+  const [first] = found
+  if (!first) throw new Error('the sequence of ids answers with no row')
+  return { ...page(found, limit), lastId: first.lastId }
+}
+
+/** Rows with a due time that has come, after this place. */
+export async function readDue(session: Session, epoch: string, after: IndexPlace, limit: number): Promise<DueTip> {
+  const values = [after.dueUs, after.id, limit, epoch]
+  const found = await session.rows<ShownRow & { nextInMs: number | null; nowUs: number }>(dueStatement, values)
+  const [first] = found
+  if (!first) throw new Error('a select without a table must return a row')
+  return { ...page(found, limit), nextInMs: first.nextInMs, nowUs: first.nowUs }
+}
+
+function page(found: readonly ShownRow[], limit: number): TipPage {
+  const rows = found.filter(({ id }) => id !== null)
+  return { rows, isFull: rows.length === limit }
+}

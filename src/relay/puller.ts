@@ -1,0 +1,71 @@
+import type { Backlog, Pull } from '../backlog/backlog.ts'
+import type { IndexPlace, RangeName } from '../model.ts'
+import { isRefusal } from '../outbox/database-errors.ts'
+import { type PullSpan, pull } from '../outbox/pull.ts'
+import type { Session } from '../outbox/session.ts'
+import { pullIds, pullMs, pullsAtOnce, pullUs } from '../policy/tuning.ts'
+
+export interface PullerParts {
+  readonly session: Session
+  readonly backlog: Backlog
+  readonly epoch: () => string
+}
+
+/**
+ * Reads what origins have room for. Each pull looks at a span of its range: a limit counts living rows only, and under a snapshot
+ * held open a pull may meet half a million dead entries. The span grows while pulls are quick, and shrinks when they are slow.
+ */
+export class Puller {
+  readonly #parts: PullerParts
+  readonly #reached: (range: RangeName) => IndexPlace
+  #growth = 1
+
+  /** @param reached how far the tip of the range has come: what lies behind is shown by it. */
+  constructor(parts: PullerParts, reached: (range: RangeName) => IndexPlace) {
+    this.#parts = parts
+    this.#reached = reached
+  }
+
+  /** One statement. False: there was nothing to pull after all. */
+  async pull(): Promise<boolean> {
+    const { session, backlog, epoch } = this.#parts
+    const read = backlog.beginRead({ pulls: pullsAtOnce })
+    if (read.pulls.length === 0) return false
+    const spans = read.pulls.map(each => this.#spanOf(each))
+    const startedAt = performance.now()
+    try {
+      const answers = await pull(session, epoch(), spans)
+      for (const [index, each] of read.pulls.entries()) {
+        const [span, answer] = [spans[index], answers[index]]
+        if (!span || !answer) throw new Error('a pull has no answer')
+        const { rows, reached } = answer
+        const isShort = reached === null && span.upTo === null
+        backlog.pulled(each, rows, reached ?? span.upTo ?? each.after, isShort, read)
+      }
+      this.#adapt(performance.now() - startedAt)
+    } catch (error) {
+      if (!isRefusal(error) || this.#growth <= 1 / 64) throw error
+      // It took too long, perhaps; a smaller one is tried before the session is given up.
+      this.#growth /= 8
+    } finally {
+      backlog.endRead()
+    }
+    return true
+  }
+
+  #spanOf({ origin, range, after, room }: Pull): PullSpan {
+    const tip = this.#reached(range)
+    if (range === 'fresh') {
+      const end = BigInt(after.id) + BigInt(Math.ceil(pullIds * this.#growth))
+      return { origin, range, after, room, upTo: end >= BigInt(tip.id) ? null : { dueUs: null, id: String(end) } }
+    }
+    const endUs = (after.dueUs ?? 0) + pullUs * this.#growth
+    const isLast = !Number.isFinite(endUs) || endUs >= (tip.dueUs ?? 0)
+    return { origin, range, after, room, upTo: isLast ? null : { dueUs: endUs, id: '9223372036854775807' } }
+  }
+
+  #adapt(ms: number): void {
+    if (ms < pullMs.quick) this.#growth = Math.min(2 ** 40, this.#growth * 2)
+    else if (ms > pullMs.slow) this.#growth = Math.max(1 / 256, this.#growth / 2)
+  }
+}

@@ -1,0 +1,239 @@
+import type { Backlog } from '../backlog/backlog.ts'
+import type { Scopes } from '../backlog/scopes.ts'
+import type { IndexPlace, ShownRow } from '../model.ts'
+import { readKeyHeads, sendHints } from '../outbox/key-heads.ts'
+import type { Session } from '../outbox/session.ts'
+import { expire, nextExpiry } from '../outbox/settle.ts'
+import { readDue, readFresh } from '../outbox/tip.ts'
+import {
+  choresMs,
+  duePauseMs,
+  expiryRows,
+  jumpBackIds,
+  jumpIds,
+  jumpPages,
+  keysAtOnce,
+  longLookBack,
+  pullingMs,
+} from '../policy/tuning.ts'
+import type { Bell } from './bell.ts'
+import type { Holds } from './holds.ts'
+import { Puller } from './puller.ts'
+import type { Recovery } from './recovery.ts'
+import { Sweeper } from './sweeper.ts'
+import { Tip } from './tip.ts'
+import type { LookedFor } from './wake.ts'
+
+export interface ReaderParts {
+  readonly session: Session
+  readonly backlog: Backlog
+  readonly scopes: Scopes
+  readonly holds: Holds
+  readonly recovery: Recovery
+  /** Of the present registration. */
+  readonly epoch: () => string
+  /** Rung when rows may have come in that can start. */
+  readonly bell: Bell
+}
+
+/** What a look brought; times are of `performance.now()`. */
+export interface Look extends LookedFor {
+  /** New rows that were never tried. */
+  readonly fresh: number
+}
+
+/** Beyond the last row that is due. */
+const dueEnd: IndexPlace = { dueUs: Number.POSITIVE_INFINITY, id: '0' }
+const idEnd = '9223372036854775807'
+
+/**
+ * Reads over one session, one statement at a time: what is new, whose turn in its key it is, what origins have room for, and,
+ * now and then, what has expired, what is held, what a dead relay left, and whether anything was missed.
+ */
+export class Reader {
+  readonly #parts: ReaderParts
+  readonly #fresh = new Tip('fresh')
+  readonly #due = new Tip('due')
+  readonly #puller: Puller
+  readonly #sweeper: Sweeper
+  #isStarted = false
+  #readAt = 0
+  #isWanted = true
+  #holdsWanted = true
+  /** By what is known, of the database or from this relay's own retries. */
+  #nextDueAt = Number.POSITIVE_INFINITY
+  #duePauseUntil = 0
+  #fullDuePages = 0
+  #choresAt = 0
+
+  constructor(parts: ReaderParts) {
+    this.#parts = parts
+    const tips = { fresh: this.#fresh, due: this.#due }
+    this.#puller = new Puller(parts, range => tips[range].reached)
+    this.#sweeper = new Sweeper(parts)
+  }
+
+  /** The next look is to read what is new, and not only what is wanted of what is known. */
+  hinted(): void {
+    this.#isWanted = true
+  }
+
+  /** Holds have changed. */
+  holdsChanged(): void {
+    this.#holdsWanted = true
+  }
+
+  /** A row of ours is due again then. True when that is sooner than all that was known: the wait for the next look is too long. */
+  dueAt(at: number): boolean {
+    const isSooner = at < this.#nextDueAt
+    if (isSooner) this.#nextDueAt = at
+    return isSooner
+  }
+
+  /** @param isPassing another look follows within milliseconds: due rows are not read each time then. */
+  async look(isPassing: boolean): Promise<Look> {
+    if (!this.#isStarted) await this.#start()
+    let [found, fresh, more] = [0, 0, false]
+    if (this.#isWanted) {
+      this.#isWanted = false
+      this.#readAt = performance.now()
+      ;({ rows: fresh, more } = await this.#readFresh())
+      found += fresh
+    }
+    const now = performance.now()
+    if (now >= this.#nextDueAt || !isPassing || now >= this.#duePauseUntil) {
+      const due = await this.#readDue()
+      found += due.rows
+      more ||= due.more
+    }
+    more = (await this.#readWanted()) || more
+    if (performance.now() >= this.#choresAt) more = (await this.#doChores()) || more
+    if (this.#holdsWanted) more = (await this.#readHolds()) || more
+    more = (await this.#parts.recovery.work()) || more
+    more = (await this.#sweeper.work()) || more
+    await this.#sendHints()
+    if (more) this.#isWanted = true
+    const alarmAt = Math.min(this.#nextDueAt, this.#choresAt, this.#sweeper.nextAt)
+    return { found, fresh, more, alarmAt, readAt: this.#readAt }
+  }
+
+  /** From a little before the end on; what is older is the sweep's. */
+  async #start(): Promise<void> {
+    const { session, epoch, backlog } = this.#parts
+    const now = performance.now()
+    const { lastId } = await readFresh(session, epoch(), idEnd, 1)
+    this.#fresh.restart(placeBefore(lastId, longLookBack.rows), now)
+    const { nowUs } = await readDue(session, epoch(), dueEnd, 1)
+    this.#due.restart({ dueUs: nowUs - longLookBack.ms * 1_000, id: '0' }, now)
+    backlog.wantSweep()
+    this.#isStarted = true
+  }
+
+  async #readFresh(): Promise<{ readonly rows: number; readonly more: boolean }> {
+    const { session, epoch, backlog, bell } = this.#parts
+    const now = performance.now()
+    const next = this.#fresh.read(now)
+    const read = backlog.beginRead()
+    const { rows, isFull, lastId } = await readFresh(session, epoch(), next.after.id, next.limit)
+    const shown = this.#fresh.show(rows, next, performance.now())
+    backlog.offer(shown.filter(isOffered), read)
+    backlog.endRead()
+    if (shown.length > 0) bell.ring()
+    if (isFull && BigInt(lastId) - BigInt(this.#fresh.reached.id) > BigInt(jumpIds)) {
+      this.#fresh.restart(placeBefore(lastId, jumpBackIds), now)
+      backlog.wantSweep()
+    }
+    return { rows: shown.length, more: isFull }
+  }
+
+  async #readDue(): Promise<{ readonly rows: number; readonly more: boolean }> {
+    const { session, epoch, backlog, bell } = this.#parts
+    const now = performance.now()
+    this.#duePauseUntil = now + duePauseMs
+    const next = this.#due.read(now)
+    const read = backlog.beginRead()
+    // A retry that is recorded meanwhile is not in the answer.
+    this.#nextDueAt = Number.POSITIVE_INFINITY
+    const { rows, isFull, nextInMs, nowUs } = await readDue(session, epoch(), next.after, next.limit)
+    const shown = this.#due.show(rows, next, performance.now())
+    backlog.offer(shown.filter(isOffered), read)
+    backlog.endRead()
+    if (shown.length > 0) bell.ring()
+    if (nextInMs !== null) this.dueAt(now + Math.max(1, nextInMs))
+    this.#fullDuePages = isFull ? this.#fullDuePages + 1 : 0
+    if (this.#fullDuePages >= jumpPages) {
+      this.#due.restart({ dueUs: nowUs - 1_000_000, id: '0' }, now)
+      backlog.wantSweep()
+    }
+    return { rows: shown.length, more: isFull }
+  }
+
+  /** What the backlog asks for, for a short while: then new rows come first again. True: it asks for more. */
+  async #readWanted(): Promise<boolean> {
+    const { backlog, bell } = this.#parts
+    for (const end = performance.now() + pullingMs; backlog.wantsAnswers || backlog.wantsPulls; ) {
+      if (performance.now() >= end) return true
+      if (backlog.wantsAnswers) await this.#readKeys()
+      if (backlog.wantsPulls && !(await this.#puller.pull())) return backlog.wantsAnswers
+      bell.ring()
+    }
+    return false
+  }
+
+  async #readKeys(): Promise<void> {
+    const { session, epoch, backlog } = this.#parts
+    const read = backlog.beginRead({ questions: keysAtOnce })
+    const answers = await readKeyHeads(session, epoch(), read.questions)
+    for (const [index, question] of read.questions.entries()) {
+      const answer = answers[index]
+      if (answer) backlog.answered(question, answer.key, answer.first, read)
+    }
+    backlog.endRead()
+  }
+
+  /** Each second. True: there is more. */
+  async #doChores(): Promise<boolean> {
+    const { session, epoch, backlog } = this.#parts
+    this.#holdsWanted = true
+    const inMs = (await nextExpiry(session)) ?? Number.POSITIVE_INFINITY
+    const expired = inMs <= 0 ? await expire(session, epoch(), expiryRows) : []
+    for (const { id, orderingKey, next } of expired) backlog.settledUnclaimed(id, orderingKey, next)
+    const isMore = expired.length === expiryRows
+    if (!isMore) this.#choresAt = performance.now() + choresMs
+    return isMore
+  }
+
+  /** An origin with a hold less, or another: what was passed over there may go. True: holds have changed. */
+  async #readHolds(): Promise<boolean> {
+    const { session, backlog, holds, scopes, bell } = this.#parts
+    this.#holdsWanted = false
+    const changed = await holds.read(session)
+    for (const origin of changed) {
+      if (origin.endsWith(':')) backlog.wantSweep()
+      else {
+        scopes.startSlowly(origin)
+        backlog.rewind(origin)
+      }
+    }
+    if (changed.length === 0) return false
+    backlog.freedAll()
+    bell.ring()
+    return true
+  }
+
+  async #sendHints(): Promise<void> {
+    const { ids, isSweep } = this.#parts.backlog.takeHints()
+    const payloads = isSweep ? [...ids, 'sweep'] : ids
+    if (payloads.length > 0) await sendHints(this.#parts.session, payloads)
+  }
+}
+
+/** What others have claimed is theirs to end; then it is shown again, or the next of its key is named. */
+function isOffered({ standing }: ShownRow): boolean {
+  return standing === 'due' || standing === 'claimed here'
+}
+
+function placeBefore(id: string, ids: number): IndexPlace {
+  const before = BigInt(id) - BigInt(ids)
+  return { dueUs: null, id: String(before > 0n ? before : 0n) }
+}

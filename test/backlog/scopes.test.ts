@@ -1,0 +1,351 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { Backlog } from '../../src/backlog/backlog.ts'
+import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
+import type { OriginSign, ShownRow } from '../../src/model.ts'
+import { idleOrigins, mostRoom } from '../../src/policy/tuning.ts'
+
+const a = 'http://a'
+const b = 'http://b'
+
+function settings(fields: Partial<OriginSettings> = {}): OriginSettings {
+  return {
+    concurrency: 16,
+    deadlineMs: 15_000,
+    ratePerSecond: null,
+    breaker: { failures: 3, pauseMs: 1_000 },
+    ...fields,
+  }
+}
+
+function sign(receiver: OriginSign['receiver'], at: number, restMs = 0): OriginSign {
+  return { receiver, restMs, startedAtMs: at, finishedAtMs: at }
+}
+
+/** A backlog that goes by scopes, as the relay puts them together, and a clock. `room`: instead of what the scopes say. */
+function staged(settingsOf: (origin: string) => OriginSettings = () => settings(), room?: number) {
+  const clock = { now: 0 }
+  const scopes = new Scopes(settingsOf)
+  const backlog = new Backlog({
+    memoryRows: 20_000,
+    room: origin => room ?? scopes.room(origin, clock.now),
+    slots: origin => scopes.slots(origin, clock.now),
+    isMine: () => true,
+  })
+  const underWay = new Map<string, string>()
+  let rows = 0
+  /** So many rows of the origin are new. */
+  const add = (origin: string, count: number) => {
+    const shown = Array.from({ length: count }, (): ShownRow => {
+      rows += 1
+      return { id: String(rows), orderingKey: null, origin, dueUs: null, standing: 'due', rev: 0 }
+    })
+    backlog.offer(shown, backlog.beginRead())
+  }
+  /** Takes as many as may start now; returns their origins, by their last letters. */
+  const take = (count = 99) => {
+    for (const origin of scopes.opened(clock.now)) backlog.freed(origin)
+    const taken = backlog.take(count, clock.now)
+    for (const { id, origin } of taken) {
+      underWay.set(id, origin)
+      scopes.started(origin, clock.now)
+    }
+    return taken.map(({ origin }) => origin.slice(-1)).join('')
+  }
+  /** So many POSTs of the origin end, the oldest first. */
+  const end = (origin: string, receiver: OriginSign['receiver'] = 'alive', count = 99, restMs = 0) => {
+    const own = [...underWay].filter(([, each]) => each === origin).slice(0, count)
+    for (const [id] of own) {
+      underWay.delete(id)
+      scopes.ended(origin, sign(receiver, clock.now, restMs), clock.now)
+      backlog.freed(origin)
+      backlog.ended(id, 'settled', null)
+    }
+    return own.length
+  }
+  /** It has shown that it takes all of its window. */
+  const prove = (origin: string) => {
+    for (let n = 0; n < 16; n += 1) {
+      scopes.started(origin, clock.now)
+      scopes.ended(origin, sign('alive', clock.now), clock.now)
+    }
+  }
+  return { clock, scopes, backlog, add, take, end, prove }
+}
+
+t.test('an origin of which nothing is known gets one POST at first, then twice as many each round trip', async t => {
+  const { add, take, end } = staged()
+  add(a, 32)
+  for (const expected of [1, 2, 4, 8, 16, 1]) {
+    t.equal(take().length, expected)
+    t.equal(end(a), expected)
+  }
+})
+
+t.test('what it has shown that it can take outlives its rows', async t => {
+  const { clock, add, take, end } = staged()
+  add(a, 31)
+  while (take().length > 0) end(a)
+  clock.now = 60_000
+  add(a, 20)
+  t.equal(take().length, 16)
+})
+
+t.test('an origin has no more than its window under way, and the others go on', async t => {
+  const { add, take, end, prove } = staged(() => settings({ concurrency: 2 }))
+  prove(a)
+  add(a, 4)
+  add(b, 1)
+  t.equal(take(), 'aba')
+  t.equal(take(), '')
+  end(b)
+  t.equal(take(), '')
+  end(a, 'alive', 1)
+  t.equal(take(), 'a')
+})
+
+t.test('origins take turns, and one that hangs costs the others nothing', async t => {
+  const { add, take, end, prove } = staged()
+  for (const origin of [a, b]) prove(origin)
+  add(a, 32)
+  add(b, 5)
+  add('http://c', 2)
+  t.equal(take(6), 'abcaba')
+  t.equal(take(), `ba${'ba'.repeat(2)}${'a'.repeat(10)}`)
+  end(b)
+  add(b, 20)
+  t.equal(take(), 'b'.repeat(16), 'a has its window under way')
+})
+
+t.test('one that fails again and again rests, is probed by one, and then given more and more', async t => {
+  const { clock, scopes, add, take, end, prove } = staged()
+  prove(a)
+  add(a, 32)
+  add(b, 1)
+  t.equal(take().length, 17, 'sixteen of it, and the other one')
+  clock.now = 10
+  end(a, 'failing')
+  clock.now = 1_009
+  t.equal(take(), '', 'three would have been enough: it rests')
+  t.equal(scopes.nextAt, 1_010)
+  clock.now = 1_010
+  t.equal(take(), 'a')
+  end(a, 'failing')
+  clock.now = 2_009
+  t.equal(take(), '', 'the probe failed, too')
+  clock.now = 2_010
+  t.equal(take(), 'a')
+  for (const expected of [2, 4, 8]) {
+    end(a)
+    t.equal(take().length, expected)
+  }
+})
+
+t.test('trouble outlives the last row of an origin, and ends by itself', async t => {
+  const { clock, scopes, add, take, end } = staged()
+  add(a, 1)
+  take()
+  end(a, 'overloaded', 1, 500)
+  clock.now = 100
+  add(a, 1)
+  t.equal(take(), '')
+  t.equal(scopes.nextAt, 500)
+  clock.now = 500
+  t.equal(take(), 'a')
+  t.equal(scopes.nextAt, undefined)
+})
+
+t.test('a rest that grew longer meanwhile is waited for to its end', async t => {
+  const { clock, scopes, add, take, end, prove } = staged()
+  prove(a)
+  add(a, 3)
+  t.equal(take(2), 'aa')
+  end(a, 'overloaded', 2, 500)
+  t.equal(take(), '')
+  scopes.rest(a, 200)
+  clock.now = 500
+  t.equal(take(), 'a', 'at its end, however often it was told to rest')
+})
+
+t.test('an origin that is not to be asked before a time is asked then', async t => {
+  const { clock, scopes, backlog, add } = staged()
+  const claimableAt = 2_100
+  const waiting = new Backlog({
+    memoryRows: 10,
+    room: () => 10,
+    slots: origin => {
+      if (claimableAt <= clock.now) return scopes.slots(origin, clock.now)
+      scopes.rest(origin, claimableAt)
+      return 0
+    },
+    isMine: () => true,
+  })
+  add(a, 1)
+  t.equal(backlog.size, 1)
+  waiting.offer(backlog.take(1, 0), waiting.beginRead())
+  t.same(waiting.take(1, 0), [])
+  t.equal(scopes.nextAt, 2_100)
+  clock.now = 2_100
+  t.same(scopes.opened(clock.now), [a])
+  waiting.freed(a)
+  t.equal(waiting.take(1, 0).length, 1)
+})
+
+t.test('a rate holds for its origin alone, however many slots are free', async t => {
+  const { clock, scopes, add, take, end, prove } = staged(origin =>
+    settings({ ratePerSecond: origin === a ? 10 : null }),
+  )
+  prove(b)
+  add(a, 3)
+  add(b, 3)
+  t.equal(take(), 'abbb')
+  end(a)
+  clock.now = 99
+  t.equal(take(), '')
+  t.equal(scopes.nextAt, 100)
+  clock.now = 100
+  t.equal(take(), 'a', 'though the one before is still under way')
+  end(a)
+  clock.now = 199
+  t.equal(take(), '')
+  clock.now = 200
+  t.equal(take(), 'a')
+})
+
+t.test('a rate is kept up while POSTs take long: slots come back with time, though none has ended', async t => {
+  const { clock, scopes, backlog, add, take, prove } = staged(() => settings({ ratePerSecond: 10, concurrency: 64 }))
+  prove(a)
+  clock.now = 10_000
+  add(a, 60)
+  let starts = 0
+  // The second take is told when the next may start.
+  for (; clock.now < 11_000; clock.now = scopes.nextAt ?? Number.POSITIVE_INFINITY)
+    starts += take().length + take().length
+  t.ok(starts >= 10 && starts <= 12, `${starts} in a second`)
+  t.ok(backlog.size > 0)
+})
+
+t.test(
+  'at 50 a second never more than 50 and the tolerance start in a second, and a steady demand gets them',
+  async () => {
+    const pauses = fc.array(fc.record({ ms: fc.nat({ max: 60 }), ends: fc.nat({ max: 8 }) }), {
+      minLength: 20,
+      maxLength: 150,
+      size: 'max',
+    })
+    fc.assert(
+      fc.property(pauses, steps => {
+        const { clock, backlog, add, take, end } = staged(() => settings({ ratePerSecond: 50, concurrency: 64 }))
+        const starts: number[] = []
+        for (const { ms, ends } of steps) {
+          clock.now += ms
+          if (backlog.size < 64) add(a, 10)
+          for (const _ of take()) starts.push(clock.now)
+          end(a, 'alive', ends)
+        }
+        // A tolerance of 50 ms is two and a half.
+        return starts.every(at => starts.filter(other => other >= at && other < at + 1_000).length <= 53)
+      }),
+    )
+    const { clock, backlog, add, take, end } = staged(() => settings({ ratePerSecond: 50, concurrency: 64 }))
+    let starts = 0
+    for (; clock.now < 10_000; clock.now += 5) {
+      if (backlog.size < 64) add(a, 5)
+      starts += take().length
+      end(a)
+    }
+    if (starts < 495 || starts > 503) throw new Error(`${starts} in ten seconds`)
+  },
+)
+
+t.test('memory has room for what the origin takes in 100 ms at its recent pace, at least twice its cap', async t => {
+  const { clock, scopes, end, prove, add, take } = staged()
+  t.equal(scopes.room(a, 0), 32, 'nothing is known of it')
+  prove(a)
+  for (; clock.now < 5_000; clock.now += 1) {
+    add(a, 2)
+    take(2)
+    end(a)
+  }
+  const room = scopes.room(a, clock.now)
+  t.ok(room > 150 && room <= 210, `${room} at 2,000 a second`)
+  for (let n = 0; n < 20_000; n += 1) prove(a)
+  t.equal(scopes.room(a, clock.now), mostRoom)
+})
+
+t.test('while an origin rests memory has room for its probe alone', async t => {
+  const { clock, scopes, backlog, add, take, end, prove } = staged()
+  prove(a)
+  add(a, 40)
+  t.ok(backlog.behind)
+  take()
+  end(a, 'failing')
+  t.equal(scopes.room(a, clock.now), 1)
+  t.notOk(backlog.wantsPulls, 'it has rows enough for that')
+  clock.now = 1_000
+  t.equal(scopes.room(a, clock.now), 32)
+})
+
+t.test('what was not sent after all leaves its slot, and the pace, as they were', async t => {
+  const { scopes } = staged()
+  scopes.started(a, 0)
+  t.equal(scopes.slots(a, 0), 0)
+  scopes.withdrawn(a)
+  t.equal(scopes.slots(a, 0), 1)
+  scopes.withdrawn('http://unknown')
+})
+
+t.test('after a hold an origin starts slowly, unless something goes there anyway', async t => {
+  const { scopes, prove } = staged()
+  for (const origin of [a, b]) prove(origin)
+  scopes.started(b, 0)
+  for (const origin of [a, b, 'http://unknown']) scopes.startSlowly(origin)
+  t.equal(scopes.slots(a, 0), 1)
+  t.equal(scopes.slots(b, 0), 15)
+})
+
+t.test('other settings hold for origins that have rows already: more at once, fewer, a rate, none', async t => {
+  let current = settings({ concurrency: 2 })
+  const { clock, scopes, backlog, add, take, end, prove } = staged(() => current, 100)
+  prove(a)
+  const reconfigure = (concurrency: number, ratePerSecond: number | null) => {
+    current = settings({ concurrency, ratePerSecond })
+    for (const origin of scopes.reconfigure()) backlog.freed(origin)
+  }
+  add(a, 4)
+  t.equal(take(), 'aa')
+  reconfigure(4, null)
+  t.equal(take(), 'aa', 'two more slots')
+  add(a, 8)
+  reconfigure(2, null)
+  end(a, 'alive', 2)
+  t.equal(take(), '', 'two are still under way')
+  end(a, 'alive', 1)
+  t.equal(take(), 'a')
+  end(a)
+  reconfigure(2, 1)
+  t.equal(take(), 'a', 'one a second')
+  reconfigure(4, 1)
+  clock.now = 500
+  t.equal(take(), '', 'the same rate goes on counting')
+  clock.now = 1_000
+  t.equal(take(), 'a')
+  t.equal(take(), '')
+  t.equal(scopes.nextAt, 2_000)
+  reconfigure(4, null)
+  t.equal(take(), 'aa', 'nobody waits for a rate that is gone')
+})
+
+t.test(
+  'idle origins are remembered up to a bound; those used last, and those that have something under way',
+  async t => {
+    const { scopes, prove } = staged()
+    scopes.started('http://hanging', 0)
+    prove('http://old')
+    for (let n = 0; n < idleOrigins; n += 1) prove(`http://${n}`)
+    t.equal(scopes.slots('http://old', 0), 1, 'it is forgotten')
+    t.equal(scopes.slots(`http://${idleOrigins - 1}`, 0), 16)
+    t.equal(scopes.slots('http://hanging', 0), 0, 'its POST is counted')
+    t.equal(scopes.reconfigure().length, idleOrigins)
+  },
+)

@@ -1,0 +1,123 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { type Member, majorityDigest, ownerOf, sharesOf } from '../../src/membership/division.ts'
+
+const origins = Array.from({ length: 4_000 }, (_, n) => `https://receiver-${n}.test`)
+
+function member(node: string, fields: Partial<Member> = {}): Member {
+  return { node, serving: true, digest: 'a', startedAtMs: 0, ...fields }
+}
+
+function members(count: number, fields: Partial<Member> = {}): Member[] {
+  return Array.from({ length: count }, (_, n) => member(`00000000-0000-4000-8000-00000000000${n}`, fields))
+}
+
+/** The owner of each of the origins. */
+function owners(living: readonly Member[]): (string | undefined)[] {
+  const shares = sharesOf(living)
+  return origins.map(origin => ownerOf(origin, shares))
+}
+
+/** How many there are of each. */
+function counts<T>(items: readonly T[]): Map<T, number> {
+  const found = new Map<T, number>()
+  for (const item of items) found.set(item, (found.get(item) ?? 0) + 1)
+  return found
+}
+
+t.test('each relay gets its part of the origins, whatever their number', async t => {
+  for (const count of [1, 2, 3, 5, 8]) {
+    const found = counts(owners(members(count)))
+    t.equal(found.size, count)
+    for (const part of found.values())
+      t.ok(Math.abs(part - origins.length / count) < 0.15 * (origins.length / count), `${part} of ${count}`)
+  }
+})
+
+t.test('origins that differ in little are spread as well', async t => {
+  const shares = sharesOf(members(2))
+  const hosts = Array.from({ length: 20 }, (_, n) => `http://localhost:${8_000 + n}`)
+  const [least = 0] = [...counts(hosts.map(origin => ownerOf(origin, shares))).values()].sort((a, b) => a - b)
+  t.ok(least >= 5, `${least} of 20`)
+})
+
+t.test('who goes gives its own origins away, and nobody else moves one; who comes takes its part only', async t => {
+  const all = members(4)
+  const before = owners(all)
+  const [gone] = all
+  const after = owners(all.slice(1))
+  for (const [n, owner] of before.entries()) if (owner !== gone?.node && owner !== after[n]) t.fail(String(origins[n]))
+  const moved = after.filter((owner, n) => owner !== before[n])
+  t.equal(new Set(moved).size, 3, 'all others get of it')
+  t.equal(moved.length, counts(before).get(gone?.node))
+})
+
+t.test('all relays that see the same members agree, in whatever order they see them', async () => {
+  const some = fc.uniqueArray(fc.uuid(), { minLength: 1, maxLength: 6 })
+  const order = fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true }))
+  fc.assert(
+    fc.property(some, order, fc.webUrl(), (nodes, stream, origin) => {
+      const living = nodes.map(node => member(node))
+      const random = [...stream.take(nodes.length)]
+      const shuffled = living
+        .map((each, n) => ({ each, by: random[n] ?? 0 }))
+        .sort((a, b) => a.by - b.by)
+        .map(({ each }) => each)
+      const owner = ownerOf(origin, sharesOf(living))
+      return owner !== undefined && nodes.includes(owner) && ownerOf(origin, sharesOf(shuffled)) === owner
+    }),
+  )
+})
+
+t.test('nodes of one weight: the name decides, so that all agree', async t => {
+  const shares = new Map([
+    ['b', 7],
+    ['c', 7],
+    ['a', 7],
+  ])
+  t.equal(ownerOf('http://x', shares), 'c')
+  t.equal(ownerOf('http://x', new Map([...shares].reverse())), 'c')
+})
+
+t.test('nobody is there: nobody owns anything', async t => {
+  t.equal(ownerOf('http://x', new Map()), undefined)
+  t.throws(() => sharesOf([]), /there is no relay, not even this one/)
+})
+
+t.test('those that serve share the origins; where nobody does, all', async t => {
+  const [first, second, third] = [member('1'), member('2', { serving: false }), member('3')]
+  t.same([...sharesOf([first, second, third]).keys()], ['1', '3'])
+  const none = [first, second, third].map(each => ({ ...each, serving: false }))
+  t.same([...sharesOf(none).keys()], ['1', '2', '3'])
+})
+
+t.test('the settings of most relays hold; of as many, those of the relay that was started first', async t => {
+  const a = members(2, { digest: 'a', startedAtMs: 50 })
+  const b = member('b', { digest: 'b', startedAtMs: 0 })
+  t.equal(majorityDigest([...a, b]), 'a', 'though the other is the eldest')
+  t.notOk(sharesOf([...a, b]).has('b'))
+  const second = member('b2', { digest: 'b', startedAtMs: 60 })
+  t.equal(majorityDigest([...a, b, second]), 'b')
+  t.equal(majorityDigest([second, b, ...a]), 'b')
+})
+
+t.test('one whose settings are not those of most gets nothing, though nobody else serves', async t => {
+  const a = members(2, { serving: false })
+  t.same(
+    [...sharesOf([...a, member('b', { digest: 'b' })]).keys()],
+    a.map(({ node }) => node),
+  )
+})
+
+t.test('a relay with several registrations counts once, and serves by the one that does', async t => {
+  const former = member('1', { serving: false, startedAtMs: 5 })
+  const present = member('1', { startedAtMs: 5 })
+  const other = member('2', { digest: 'b', startedAtMs: 0 })
+  for (const own of [
+    [former, present],
+    [present, former],
+  ]) {
+    t.equal(majorityDigest([...own, other]), 'b', 'one and one: the eldest')
+    t.same([...sharesOf([...own, { ...other, digest: 'a', serving: false }]).keys()], ['1'])
+  }
+})

@@ -1,0 +1,153 @@
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import { Backlog } from '../../src/backlog/backlog.ts'
+import type { IndexPlace, RangeName, ShownRow } from '../../src/model.ts'
+import type { Session } from '../../src/outbox/session.ts'
+import { pullIds, pullUs } from '../../src/policy/tuning.ts'
+import { Puller } from '../../src/relay/puller.ts'
+import { mockClock } from '../fixtures/mock-clock.ts'
+
+const origin = 'http://a'
+
+/** The arguments of a pull of one origin, as the statement gets them. */
+interface Sent {
+  readonly isFresh: boolean
+  readonly afterUs: number | null
+  readonly afterId: string
+  readonly endUs: number
+  readonly endId: string
+  readonly room: number
+}
+
+/** A puller whose backlog has one origin behind in one range, and a session that answers as a test says. */
+function staged(t: Test, reached: Partial<Record<RangeName, IndexPlace>> = {}) {
+  const clock = mockClock(t)
+  const state = { takesMs: 20, code: null as string | null, rows: [] as readonly (ShownRow & { place: string })[] }
+  const sent: Sent[] = []
+  const rows = async (_: unknown, values: readonly (readonly unknown[])[]) => {
+    const [origins = [], ...columns] = values
+    origins.forEach((_, n) => {
+      const [isFresh, afterUs, afterId, endUs, endId, room] = columns.map(column => column[n])
+      sent.push({ isFresh, afterUs, afterId, endUs, endId, room } as Sent)
+    })
+    clock.now += state.takesMs
+    if (state.code) throw Object.assign(new pg.DatabaseError('refused', 1, 'error'), { code: state.code })
+    return state.rows.map(row => ({ ...row, pull: 1, isWanted: true }))
+  }
+  const backlog = new Backlog({ memoryRows: 100, room: () => 4, slots: () => 4, isMine: () => true })
+  const tips = { fresh: { dueUs: null, id: '1000000' }, due: { dueUs: 1e15, id: '1' }, ...reached }
+  const session = { rows } as unknown as Session
+  const puller = new Puller({ session, backlog, epoch: () => '1' }, range => tips[range])
+  return { clock, state, sent, backlog, puller }
+}
+
+function row(id: number, dueUs: number | null = null): ShownRow {
+  return { id: String(id), orderingKey: null, origin, dueUs, standing: 'due', rev: 0 }
+}
+
+/** A row passed over: the origin is behind in the range of the row alone. */
+function fallBehind(backlog: Backlog, ...rows: readonly ShownRow[]): void {
+  backlog.rewind(origin)
+  const read = backlog.beginRead({ pulls: 9 })
+  for (const pull of read.pulls) backlog.pulled(pull, [], pull.after, true, read)
+  backlog.offer([1, 2, 3, 4].map(id => row(id)).concat(rows), backlog.beginRead())
+  for (const { id } of backlog.take(9, 0)) backlog.ended(id, 'settled', null)
+}
+
+t.test('nothing to pull costs no statement', async t => {
+  const { sent, puller } = staged(t)
+  t.notOk(await puller.pull())
+  t.same(sent, [])
+})
+
+t.test('a pull looks at a span of ids, which doubles while pulls are quick and halves when they are slow', async t => {
+  const { state, sent, backlog, puller } = staged(t, { fresh: { dueUs: null, id: '9000000000' } })
+  fallBehind(backlog, row(10))
+  const spans = async (takesMs: number, count: number) => {
+    state.takesMs = takesMs
+    sent.length = 0
+    for (let n = 0; n < count; n += 1) t.ok(await puller.pull())
+    return sent.map(({ afterId, endId }) => (Number(endId) - Number(afterId)) / pullIds)
+  }
+  t.same(await spans(20, 2), [1, 1])
+  t.same(await spans(1, 4), [1, 2, 4, 8])
+  t.same(await spans(100, 3), [16, 8, 4])
+  t.same(await spans(20, 2), [2, 2])
+})
+
+t.test('where it has found nothing, the next one goes on at the end of its span', async t => {
+  const { sent, backlog, puller } = staged(t)
+  fallBehind(backlog, row(10))
+  await puller.pull()
+  await puller.pull()
+  t.same(
+    sent.map(({ afterId, endId }) => [afterId, endId]),
+    [
+      ['9', String(9 + pullIds)],
+      [String(9 + pullIds), String(9 + 2 * pullIds)],
+    ],
+  )
+})
+
+t.test('what it has found is taken in, and a read that ended early goes on behind its last row', async t => {
+  const { state, sent, backlog, puller } = staged(t)
+  fallBehind(backlog, row(10))
+  state.rows = [10, 20, 30, 40].map(id => ({ ...row(id), place: '1' }))
+  await puller.pull()
+  t.equal(sent[0]?.room, 4)
+  const taken = backlog.take(9, 0).map(({ id }) => id)
+  t.same(taken, ['10', '20', '30', '40'])
+  for (const id of taken) backlog.ended(id, 'settled', null)
+  state.rows = []
+  await puller.pull()
+  t.equal(sent[1]?.afterId, '40')
+})
+
+t.test('a span that reaches the tip has no end, and then the origin is not behind any more', async t => {
+  const { sent, backlog, puller } = staged(t, { fresh: { dueUs: null, id: '500' } })
+  fallBehind(backlog, row(10))
+  t.equal(backlog.behind, 1)
+  await puller.pull()
+  t.equal(sent[0]?.endId, '9223372036854775807')
+  t.equal(backlog.behind, 0)
+})
+
+t.test('in the range of those with a due time the span is one of time', async t => {
+  const { sent, backlog, puller } = staged(t)
+  fallBehind(backlog, row(10, 1_000_000))
+  await puller.pull()
+  t.match(sent, [{ isFresh: false, afterUs: 1_000_000, afterId: '9', endUs: 1_000_000 + pullUs }])
+  await puller.pull()
+  t.match(sent[1], { afterUs: 1_000_000 + pullUs, afterId: '9223372036854775807' })
+})
+
+t.test('one that PostgreSQL refuses shrinks and is sent again, until that does not help', async t => {
+  const { state, sent, backlog, puller } = staged(t)
+  fallBehind(backlog, row(10))
+  state.code = '57014'
+  t.ok(await puller.pull())
+  t.ok(await puller.pull())
+  await t.rejects(puller.pull(), { code: '57014' })
+  t.same(
+    sent.map(({ afterId, endId }) => [afterId, Number(endId) - Number(afterId)]),
+    [
+      ['9', pullIds],
+      ['9', pullIds / 8],
+      ['9', Math.ceil(pullIds / 64)],
+    ],
+  )
+  state.code = null
+  state.takesMs = 1
+  sent.length = 0
+  for (let n = 0; n < 3; n += 1) await puller.pull()
+  t.equal(sent[0]?.afterId, '9', 'nothing was skipped')
+  t.ok(sent.every(({ afterId, endId }, n) => Number(endId) - Number(afterId) >= (pullIds / 64) * 2 ** n))
+})
+
+t.test('a lost session is no refusal, and what was pulled is wanted again', async t => {
+  const { state, backlog, puller } = staged(t)
+  fallBehind(backlog, row(10))
+  state.code = '57P01'
+  await t.rejects(puller.pull(), { code: '57P01' })
+  t.ok(backlog.wantsPulls)
+})

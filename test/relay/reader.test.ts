@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict'
+import t, { type Test } from 'tap'
+import { Backlog } from '../../src/backlog/backlog.ts'
+import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
+import type { RetryPolicy } from '../../src/policy/decision.ts'
+import { choresMs, jumpIds } from '../../src/policy/tuning.ts'
+import { Bell } from '../../src/relay/bell.ts'
+import { Holds } from '../../src/relay/holds.ts'
+import { Reader } from '../../src/relay/reader.ts'
+import { Recorder } from '../../src/relay/recorder.ts'
+import { Recovery } from '../../src/relay/recovery.ts'
+import { eventually } from '../fixtures/eventually.ts'
+import { silentLog } from '../fixtures/silent-log.ts'
+import { Stage } from '../fixtures/stage.ts'
+
+const settings: OriginSettings = {
+  concurrency: 4,
+  ratePerSecond: null,
+  deadlineMs: 1_000,
+  breaker: { failures: 10, pauseMs: 60_000 },
+}
+const policy: RetryPolicy = {
+  baseMs: 1_000,
+  capMs: 1_000,
+  retryAfterCapMs: 1_000,
+  settingsOf: () => ({ maxAttempts: 5, unknown: 'resend' }),
+}
+
+/** A relay that reads and sends nothing, on a database of its own. `mine`: whose origins are its. */
+async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): boolean => true } = {}) {
+  const stage = await Stage.withSession(t)
+  const epoch = await stage.register()
+  const scopes = new Scopes(() => settings)
+  const holds = new Holds()
+  const backlog = new Backlog({
+    memoryRows,
+    room: origin => (holds.isHeld(origin) ? 0 : scopes.room(origin, performance.now())),
+    slots: () => 1_000,
+    isMine,
+  })
+  const nothing = () => {}
+  const events = { recorded: nothing, repeated: nothing, overtaken: nothing, lost: nothing }
+  const recorder = new Recorder({ relay: () => 'relay-a', epoch: () => epoch, log: silentLog }, events)
+  const parts = { session: stage.session, epoch: () => epoch }
+  const recovery = new Recovery({ ...parts, recorder, policy, isUnderWay: id => recorder.holds(id.id) })
+  const reader = new Reader({ ...parts, backlog, scopes, holds, recovery, bell: new Bell() })
+  /** As often as the relay would at once. */
+  const look = async () => {
+    reader.hinted()
+    let last = await reader.look(false)
+    for (let looks = 0; last.more && looks < 300; looks += 1) last = await reader.look(true)
+    return last
+  }
+  const known = () => new Set(backlog.inspect().rows.map(({ id }) => id))
+  const settle = (ids: readonly string[]) =>
+    stage.query(
+      `update outbox.callback set status = 'delivered', settled_at = now(), due_at = null, rev = rev + 1 where id = any ($1::bigint[])`,
+      [ids],
+    )
+  return { stage, epoch, scopes, backlog, recorder, reader, look, known, settle }
+}
+
+async function flood(stage: Stage, rows: number, host: string): Promise<string[]> {
+  const written = await stage.query<{ id: string }>(
+    `insert into outbox.callback (url) select 'https://' || $2 || '.test/' || n from generate_series(1, $1::int) n returning id`,
+    [rows, host],
+  )
+  return written.map(({ id }) => id)
+}
+
+t.test('a row that is committed is known at the next look, and that says how many were new', async t => {
+  const { stage, reader, look, known } = await reading(t)
+  await look()
+  const id = await stage.insert()
+  await reader.look(true)
+  t.notOk(known().has(id), 'nobody has hinted')
+  reader.hinted()
+  t.match(await reader.look(true), { found: 1, fresh: 1, more: false })
+  t.ok(known().has(id))
+  reader.hinted()
+  t.match(await reader.look(true), { found: 0, fresh: 0 })
+})
+
+t.test('what was there before is found, however long ago it was written', async t => {
+  const { stage, look, known } = await reading(t)
+  const [first = ''] = await flood(stage, 10, 'early')
+  await stage.query(`select setval('outbox.callback_id_seq', 1000000)`)
+  const late = await stage.insert({ url: 'https://late.test/' })
+  const tried = await stage.insert({ url: 'https://tried.test/' })
+  await stage.force(tried, `due_at = now() - interval '1 day', created_at = now() - interval '2 days', attempts = 1`)
+  await look()
+  t.same(
+    [first, late, tried].filter(id => !known().has(id)),
+    [],
+  )
+})
+
+t.test('what is written behind a flood is known at once, while most of the flood waits in the table', async t => {
+  const { stage, backlog, look, known } = await reading(t)
+  await look()
+  const ids = await flood(stage, 20_000, 'flooded')
+  const healthy = await stage.insert({ url: 'https://healthy.test/' })
+  await look()
+  t.ok(known().has(healthy))
+  t.ok(known().has(ids[0] ?? ''), 'the oldest of the flood is known')
+  t.ok(backlog.size < 50, `${backlog.size} rows: what the origin has room for`)
+  const later = await flood(stage, 300, 'later')
+  await look()
+  t.ok(known().has(later[0] ?? ''))
+})
+
+t.test('a tip that is far behind goes on near the end: what is written then does not wait for all of it', async t => {
+  const { stage, reader, known } = await reading(t)
+  await reader.look(false)
+  await flood(stage, 2 * jumpIds + 5_000, 'flooded')
+  const healthy = await stage.insert({ url: 'https://healthy.test/' })
+  for (let looks = 0; looks < 4; looks += 1) {
+    reader.hinted()
+    await reader.look(true)
+  }
+  t.ok(known().has(healthy))
+})
+
+t.test('all of a flood is handed out, each row once, in its order', async t => {
+  const { stage, backlog, scopes, look, settle } = await reading(t)
+  await look()
+  const ids = await flood(stage, 3 * jumpIds, 'flooded')
+  const taken: string[] = []
+  const origin = 'https://flooded.test'
+  for (const deadline = performance.now() + 60_000; taken.length < ids.length && performance.now() < deadline; ) {
+    await look()
+    const batch = backlog.take(2_000, performance.now()).map(({ id }) => id)
+    taken.push(...batch)
+    const now = performance.now()
+    for (const _ of batch) {
+      scopes.started(origin, now)
+      scopes.ended(origin, { receiver: 'alive', restMs: 0, startedAtMs: now, finishedAtMs: now }, now)
+    }
+    await settle(batch)
+    for (const id of batch) backlog.ended(id, 'settled', null)
+  }
+  t.equal(taken.length, ids.length)
+  t.equal(new Set(taken).size, ids.length)
+  const early = new Set(ids.slice(0, 1_000))
+  t.ok(taken.slice(0, 5_000).filter(id => early.has(id)).length > 900, 'what was written first is among the first')
+  t.equal(backlog.size, 0)
+})
+
+t.test('an origin that rests has one row in memory, whatever it has in the table', async t => {
+  const { stage, backlog, scopes, look, settle } = await reading(t)
+  const origin = 'https://dead.test'
+  const now = performance.now()
+  for (let n = 0; n < settings.breaker.failures; n += 1) {
+    scopes.started(origin, now + n)
+    scopes.ended(origin, { receiver: 'failing', restMs: 0, startedAtMs: now + n, finishedAtMs: now + n }, now + n)
+  }
+  await look()
+  await flood(stage, 5_000, 'dead')
+  await look()
+  t.equal(backlog.size, 1)
+  const [probe] = backlog.take(9, now)
+  await settle([probe?.id ?? ''])
+  backlog.ended(probe?.id ?? '', 'settled', null)
+  await look()
+  t.equal(backlog.size, 1)
+  const [touched] = await stage.query<{ rows: number }>(
+    `select count(*)::int as rows from outbox.callback where rev > 0 and status = 'pending'`,
+  )
+  t.equal(touched?.rows, 0, 'nothing is written for what waits')
+})
+
+t.test('a row with a due time is known when it is due, and the look says when that is', async t => {
+  const { stage, reader, look, known } = await reading(t)
+  await look()
+  const id = await stage.insert({ due_at: new Date(Date.now() + 400) })
+  const { alarmAt } = await look()
+  t.notOk(known().has(id))
+  const inMs = alarmAt - performance.now()
+  t.ok(inMs <= 400, `${inMs} ms`)
+  await eventually(async () => {
+    await reader.look(false)
+    assert.ok(known().has(id))
+  })
+})
+
+t.test('a retry of ours that is due sooner than all that is known shortens the wait', async t => {
+  const { reader, look } = await reading(t)
+  const { alarmAt } = await look()
+  t.ok(alarmAt > performance.now() && alarmAt <= performance.now() + choresMs)
+  const soon = performance.now() + 200
+  t.ok(reader.dueAt(soon))
+  t.notOk(reader.dueAt(soon + 10))
+  const looking = reader.look(false)
+  t.ok(reader.dueAt(soon), 'recorded while the database was asked')
+  t.equal((await looking).alarmAt, soon)
+})
+
+t.test('each second rows that have expired are dead, and the next of their keys is known', async t => {
+  const { stage, look, known } = await reading(t)
+  await look()
+  const first = await stage.insert({ ordering_key: 'k', due_at: new Date(Date.now() + 3_600_000) })
+  const second = await stage.insert({ ordering_key: 'k', url: 'https://second.test/' })
+  await look()
+  await stage.query(`update outbox.callback set expires_at = clock_timestamp() where id = $1`, [first])
+  await eventually(async () => {
+    await look()
+    assert.equal((await stage.row(first)).status, 'dead')
+  })
+  t.match(await stage.row(first), { last_error: 'expired' })
+  await look()
+  t.ok(known().has(second))
+})
+
+t.test('a held origin is not read; what waited there comes when it is let go', async t => {
+  const { stage, backlog, reader, look, known } = await reading(t)
+  await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://held.test', 'test')`)
+  await look()
+  const ids = await flood(stage, 100, 'held')
+  await look()
+  t.equal(backlog.size, 0)
+  t.equal(backlog.behind, 1)
+  await stage.query('delete from outbox.hold')
+  reader.holdsChanged()
+  await look()
+  t.ok(known().has(ids[0] ?? ''))
+})
+
+t.test('so does what waited for a hold of its whole scheme', async t => {
+  const { stage, backlog, reader, look, known } = await reading(t)
+  await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://', 'test')`)
+  await look()
+  const ids = await flood(stage, 100, 'held')
+  await look()
+  t.equal(backlog.size, 0)
+  await stage.query('delete from outbox.hold')
+  reader.holdsChanged()
+  await eventually(async () => {
+    await look()
+    assert.ok(known().has(ids[0] ?? ''))
+  })
+})
+
+t.test('a row that a hint names has its key looked at', async t => {
+  const { stage, backlog, look, known } = await reading(t)
+  const first = await stage.insert({ ordering_key: 'k', url: 'https://first.test/' })
+  const second = await stage.insert({ ordering_key: 'k', url: 'https://second.test/' })
+  await look()
+  t.same(
+    backlog.take(9, 0).map(({ id }) => id),
+    [first],
+  )
+  backlog.refused(first, { why: 'gone' }, 0)
+  await look()
+  t.same([...known()], [first], 'it was asked for, and is there after all')
+  await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [first])
+  backlog.hinted(first)
+  await look()
+  t.same([...known()], [second])
+})
+
+t.test('the owner of the next row of a key is told its id', async t => {
+  const { stage, backlog, look } = await reading(t, {
+    isMine: origin => origin === 'https://mine.test',
+  })
+  const heard: string[] = []
+  const listener = await stage.database.connect()
+  listener.on('notification', ({ payload }) => heard.push(payload ?? ''))
+  await listener.query('listen outbox')
+  const first = await stage.insert({ ordering_key: 'k', url: 'https://mine.test/' })
+  const next = await stage.insert({ ordering_key: 'k', url: 'https://theirs.test/' })
+  await look()
+  t.same(
+    backlog.take(9, 0).map(({ id }) => id),
+    [first],
+  )
+  const shown = {
+    id: next,
+    orderingKey: 'k',
+    origin: 'https://theirs.test',
+    dueUs: null,
+    standing: 'due',
+    rev: 0,
+  } as const
+  backlog.ended(first, 'settled', shown)
+  await look()
+  await eventually(() => assert.ok(heard.includes(next), heard.join()))
+})
+
+t.test('what a relay that is gone had claimed is put on record', async t => {
+  const { stage, recorder, look } = await reading(t)
+  const id = await stage.insert()
+  await stage.force(id, `status = 'claimed', claimed_epoch = 77, claimed_at = now(), attempts = 1`)
+  await look()
+  t.ok(recorder.holds(id))
+})
+
+t.test('rows of other relays are left alone, claimed ones and those of their origins', async t => {
+  const { stage, backlog, recorder, look } = await reading(t, {
+    isMine: origin => origin === 'https://mine.test',
+  })
+  const other = await stage.register('2', 'relay-b')
+  const claimed = await stage.insert({ url: 'https://mine.test/' })
+  await stage.force(claimed, `status = 'claimed', claimed_epoch = ${other}, claimed_at = now(), attempts = 1`)
+  await stage.insert({ url: 'https://theirs.test/' })
+  await look()
+  t.equal(backlog.size, 0)
+  t.notOk(recorder.holds(claimed))
+})
+
+t.test('a claim of ours that nobody here knows of is told, to be given back', async t => {
+  const { stage, epoch, backlog, look } = await reading(t)
+  const id = await stage.insert()
+  await stage.force(id, `status = 'claimed', claimed_epoch = ${epoch}, claimed_at = now(), attempts = 1`)
+  await look()
+  t.match(backlog.takeReleases(), [{ id, rev: 1 }])
+})

@@ -1,0 +1,113 @@
+import t, { type Test } from 'tap'
+import { Backlog } from '../../src/backlog/backlog.ts'
+import type { Session } from '../../src/outbox/session.ts'
+import { sweptOrigins } from '../../src/policy/tuning.ts'
+import { Sweeper } from '../../src/relay/sweeper.ts'
+import { mockClock } from '../fixtures/mock-clock.ts'
+
+/** A sweeper over so many origins, and a clock that a test moves. Each step takes `stepMs`. */
+function staged(t: Test, origins: number, { memoryRows = 100 } = {}) {
+  const clock = mockClock(t, 1_000)
+  const state = { steps: 0, stepMs: 0 }
+  const rows = async (_: unknown, [after]: [string]) => {
+    clock.now += state.stepMs
+    state.steps += 1
+    const from = Math.max(0, Number(after))
+    const found = Array.from({ length: Math.min(sweptOrigins, origins - from) }, (_, n) => from + n + 1)
+    return found.map(n => ({ hash: String(n), origin: `http://${n}` }))
+  }
+  const backlog = new Backlog({ memoryRows, room: () => 0, slots: () => 0, isMine: () => true })
+  const sweeper = new Sweeper({ session: { rows } as unknown as Session, backlog })
+  const sweep = async () => {
+    while (await sweeper.work());
+  }
+  return { clock, state, backlog, sweeper, sweep }
+}
+
+t.test('a wanted sweep goes through all origins without a pause, and each is read anew', async t => {
+  const { clock, state, backlog, sweeper, sweep } = staged(t, 450)
+  state.stepMs = 10
+  await sweep()
+  t.equal(state.steps, 3)
+  t.equal(clock.now, 1_030)
+  t.equal(backlog.behind, 450)
+  t.equal(sweeper.endedAt, 1_030)
+  t.notOk(backlog.wantsSweep)
+})
+
+t.test('the next one takes a twentieth of the time at most, and begins by itself', async t => {
+  const { clock, state, sweeper, sweep } = staged(t, 450)
+  await sweep()
+  t.equal(sweeper.nextAt, 2_000)
+  clock.now = 1_999
+  t.notOk(await sweeper.work())
+  clock.now = 2_000
+  state.steps = 0
+  state.stepMs = 10
+  for (let n = 1; n <= 3; n += 1) {
+    await sweeper.work()
+    t.equal(state.steps, n)
+    await sweeper.work()
+    t.equal(state.steps, n, 'not before its time')
+    t.equal(sweeper.nextAt - clock.now, n < 3 ? 200 : 1_000)
+    clock.now = sweeper.nextAt
+  }
+})
+
+t.test('a relay that stood still during a sweep sweeps again within a minute', async t => {
+  const { clock, state, sweeper, sweep } = staged(t, 1)
+  state.stepMs = 3_600_000
+  await sweep()
+  t.equal(sweeper.nextAt - clock.now, 60_000)
+})
+
+t.test('one that is wanted does not wait for a slow one to end, and goes through all', async t => {
+  const { clock, state, backlog, sweeper, sweep } = staged(t, 450)
+  await sweep()
+  clock.now = 10_000
+  state.stepMs = 100
+  await sweeper.work()
+  t.equal(sweeper.nextAt, 12_100)
+  backlog.wantSweep()
+  t.ok(sweeper.nextAt <= clock.now)
+  state.steps = 0
+  state.stepMs = 0
+  await sweep()
+  t.equal(state.steps, 3)
+  t.equal(sweeper.endedAt, clock.now)
+})
+
+t.test('what wants a sweep while one is wanted has another one follow, a second after that began', async t => {
+  const { clock, state, backlog, sweeper, sweep } = staged(t, 450)
+  await sweeper.work()
+  backlog.wantSweep()
+  await sweep()
+  t.equal(state.steps, 3)
+  t.equal(sweeper.nextAt, 2_000)
+  clock.now = 1_999
+  await sweep()
+  t.equal(state.steps, 3)
+  clock.now = 2_000
+  await sweep()
+  t.equal(state.steps, 6)
+  t.notOk(backlog.wantsSweep)
+})
+
+t.test('while too many origins are behind the sweep waits for their pulls, and looks now and then', async t => {
+  const { clock, state, backlog, sweeper, sweep } = staged(t, 10_500)
+  await sweep()
+  t.equal(state.steps, 51)
+  t.equal(backlog.behind, 10_200)
+  t.equal(sweeper.nextAt, clock.now + 100)
+  t.equal(sweeper.endedAt, null)
+  clock.now = sweeper.nextAt
+  await sweep()
+  t.equal(state.steps, 51)
+  backlog.setView(() => false)
+  backlog.setView(() => true)
+  clock.now = sweeper.nextAt
+  await sweep()
+  t.equal(state.steps, 53)
+  t.equal(sweeper.endedAt, clock.now)
+  t.ok(backlog.wantsSweep, 'the division has changed meanwhile')
+})
