@@ -21,14 +21,19 @@ export function replayed({ attempts, expiresAt }: Row, now: number): Partial<Row
   }
 }
 
-/** `set url = ...` or `set form = ...`, of a pending row. */
-export function amended(row: Row, values: Partial<Pick<Row, 'url' | 'origin' | 'form'>>, now: number): Partial<Row> {
+/** `set url = ...`, `set form = ...` or `set due_at = ...`, of a pending row. */
+export function amended(
+  row: Row,
+  values: Partial<Pick<Row, 'url' | 'origin' | 'form' | 'dueAt'>>,
+  now: number,
+): Partial<Row> {
   const isMoved = values.url !== undefined && values.url !== row.url
   const isRewritten = values.form !== undefined && values.form !== row.form
-  const isRetried = row.dueAt === Infinity || (row.dueAt !== null && row.attempts > row.budgetFrom)
+  const isPostponed = values.dueAt !== undefined && values.dueAt !== row.dueAt
+  const isTimely = row.attempts > row.budgetFrom || (row.dueAt ?? -Infinity) <= now
   return {
     ...values,
     ...(isMoved || isRewritten ? { claimedEpoch: null } : {}),
-    ...(isMoved && isRetried ? { dueAt: now } : {}),
+    ...(isPostponed ? { dueAt: Math.max(values.dueAt ?? now, now) } : isMoved && isTimely ? { dueAt: now } : {}),
   }
 }

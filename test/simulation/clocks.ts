@@ -1,3 +1,5 @@
+import crypto from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
 import type { Dice } from './dice.ts'
 import type { Step, Timeline } from './timeline.ts'
 
@@ -7,6 +9,7 @@ export const epochMs = Date.parse('2026-03-01T12:00:00Z')
 const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis
 const { now } = Date
 const { random } = Math
+const { randomBytes, randomUUID } = crypto
 
 /** All clocks, timers and dice of this process are those of the timeline until the returned function is called. */
 export function installClocks(timeline: Timeline, dice: Dice): () => void {
@@ -21,6 +24,13 @@ export function installClocks(timeline: Timeline, dice: Dice): () => void {
     clearTimeout: cancel,
     clearInterval: cancel,
   })
+  const bytes = (count: number): Buffer => Buffer.from(Array.from({ length: count }, () => dice.whole(0, 255)))
+  const uuid = (): string =>
+    bytes(16)
+      .toString('hex')
+      .replace(/^(.{8})(.{4}).(.{3}).(.{3})/, '$1-$2-4$3-8$4-')
+  Object.assign(crypto, { randomBytes: bytes, randomUUID: uuid })
+  syncBuiltinESMExports()
   Date.now = () => Math.floor(epochMs + timeline.now)
   Math.random = () => dice.next()
   Object.defineProperty(performance, 'now', { configurable: true, writable: true, value: () => timeline.now })
@@ -31,6 +41,8 @@ function uninstall(): void {
   Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval })
   Date.now = now
   Math.random = random
+  Object.assign(crypto, { randomBytes, randomUUID })
+  syncBuiltinESMExports()
   Reflect.deleteProperty(performance, 'now')
 }
 

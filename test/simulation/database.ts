@@ -4,12 +4,12 @@ import type { Flaws } from './flaws.ts'
 import { Locks } from './locks.ts'
 import type { Timeline } from './timeline.ts'
 
-/** A committed row of `outbox.callback`; times in milliseconds since 1970, Infinity for parked. */
+/** A committed row of `outbox.callback`; times in milliseconds since 1970. */
 export interface Row {
   readonly id: number
   readonly messageId: string
   readonly key: string | null
-  readonly lane: number
+  readonly supersedeKey: string | null
   readonly maxAttempts: number | null
   readonly createdAt: number
   url: string
@@ -19,14 +19,15 @@ export interface Row {
   status: CallbackStatus
   attempts: number
   budgetFrom: number
+  rev: number
   dueAt: number | null
   claimedAt: number | null
-  claimedEpoch: number | null
+  claimedEpoch: string | null
   settledAt: number | null
   lastError: string | null
   /** Its newest attempt, if that settled it. */
   last: AttemptRecord | null
-  /** The open transaction that has locked it. */
+  /** The open transaction or the statement that has locked it. */
   lockedBy: object | null
 }
 
@@ -34,28 +35,41 @@ export interface AttemptRecord {
   readonly callbackId: number
   readonly messageId: string
   readonly attempt: number
-  readonly epoch: number
+  readonly epoch: string
   readonly startedAt: number
   readonly finishedAt: number
   readonly outcome: OutcomeKind
   readonly httpStatus: number | null
 }
 
-export interface Lane {
-  epoch: number
-  owner: string | null
-  /** Statements that hold it FOR KEY SHARE. */
-  readonly sharedBy: Set<object>
-}
-
-export interface RelayRecord {
-  readonly incarnation: string
+/** A row of `outbox.relay` with its row of `outbox.pulse`. */
+export interface RegistrationRecord {
+  readonly epoch: string
+  readonly node: string
+  readonly process: string
+  readonly name: string
   readonly leaseMs: number
   readonly pid: number
   readonly kernel: string
+  readonly startedAtMs: number
+  /** The start of the server that it was made on. */
+  readonly server: string
   /** Whether that process is there still. */
   readonly isAlive: () => boolean
   renewals: number
+  renewedAt: number
+  serving: boolean
+  digest: string
+  /** Statements that hold it FOR KEY SHARE. */
+  readonly sharedBy: Set<object>
+  /** The burial that has locked its pulse. */
+  pulseLockedBy: object | null
+}
+
+/** Whether that URL alone is on hold, and since when. */
+export interface HoldRecord {
+  readonly isExact: boolean
+  readonly since: number
 }
 
 function keyOf({ callbackId, messageId, attempt, epoch }: AttemptRecord): string {
@@ -75,6 +89,11 @@ export function originOf(url: string): string {
   return placeOf(url).origin
 }
 
+/** As the column `rest` of a hold has it. */
+export function restOf(url: string): string {
+  return placeOf(url).rest
+}
+
 export function isSamePlace(one: string, other: string): boolean {
   const [a, b] = [placeOf(one), placeOf(other)]
   return a.origin === b.origin && a.rest === b.rest
@@ -88,31 +107,46 @@ function isUnder(url: string, prefix: string, isExact: boolean): boolean {
   return ends.some(each => rest.startsWith(each))
 }
 
+/** When a row is due, as the index of due rows has it: never before it was written. Null: it was never tried, and is due at once. */
+export function dueTimeOf({ dueAt, createdAt }: Pick<Row, 'dueAt' | 'createdAt'>): number | null {
+  return dueAt === null ? null : Math.max(dueAt, createdAt)
+}
+
+export interface DatabaseOptions {
+  readonly flaws: Flaws
+  readonly isOneMachine: boolean
+}
+
 /** What has been committed, and who has locked what. Open transactions keep what they have written to themselves. */
 export class Database {
   readonly rows = new Map<number, Row>()
   /** `outbox.attempt_log`, by its key. */
   readonly #log = new Map<string, AttemptRecord>()
-  readonly lanes: Lane[] = Array.from({ length: 64 }, () => ({ epoch: 0, owner: null, sharedBy: new Set<object>() }))
-  readonly relays = new Map<string, RelayRecord>()
-  /** What is on hold, and whether that URL alone is. */
-  readonly holds = new Map<string, { readonly isExact: boolean }>()
+  readonly registrations = new Map<string, RegistrationRecord>()
+  /** By their prefix. */
+  readonly holds = new Map<string, HoldRecord>()
   readonly locks = new Locks()
   readonly flaws: Flaws
   /** All relays run on one machine, so that each can know that another's process has ended. */
   readonly isOneMachine: boolean
+  /** Transactions that have locked their row FOR UPDATE: not even FOR KEY SHARE gets it. */
+  readonly forUpdate = new WeakSet<object>()
+  /** What a statement did that none may do, for example a claim after the burial. */
+  readonly strays: string[] = []
   /** For a flaw: the youngest fresh row that was read, and the rows that were committed too late for it. */
   readUpTo = 0
   readonly lost = new Set<number>()
+  /** What a step of a sweep takes, in milliseconds: then relays sweep seldom, and what they hear by other ways must suffice. */
+  sweepMs = 0
   /** Tells the relays; `from` is the session's process id, null for another's. */
-  notify: (from: number | null) => void = () => {}
-  /** Ends claims that have been in their transaction for two seconds. */
-  endStuckClaims: () => void = () => {}
+  notify: (from: number | null, payload: string) => void = () => {}
+  /** Ends sessions that claim under this registration. */
+  endStuckClaims: (epoch: string) => void = () => {}
   readonly #timeline: Timeline
   #lastId = 0
-  #lastIncarnation = 0
+  #starts = 1
 
-  constructor(timeline: Timeline, { flaws, isOneMachine }: { readonly flaws: Flaws; readonly isOneMachine: boolean }) {
+  constructor(timeline: Timeline, { flaws, isOneMachine }: DatabaseOptions) {
     this.#timeline = timeline
     this.flaws = flaws
     this.isOneMachine = isOneMachine
@@ -123,15 +157,41 @@ export class Database {
     return epochMs + Math.round(this.#timeline.now * 1_000) / 1_000
   }
 
+  /** pg_postmaster_start_time(). Also tells a transaction whether the server is still the one that it began on. */
+  get server(): string {
+    return `start ${this.#starts}`
+  }
+
   /** Drawn at INSERT, by transactions that may commit in another order or never. */
   nextId(): number {
     this.#lastId += 1
     return this.#lastId
   }
 
-  nextIncarnation(): string {
-    this.#lastIncarnation += 1
-    return `incarnation ${this.#lastIncarnation}`
+  /** Drawn elsewhere. */
+  sawId(id: number): void {
+    this.#lastId = Math.max(this.#lastId, id)
+  }
+
+  /** Of the sequence, which says 1 before the first one is drawn. */
+  get lastValue(): number {
+    return Math.max(1, this.#lastId)
+  }
+
+  /**
+   * The server is started anew: what was open is gone, all registrations are void, and ids that were drawn ahead are lost.
+   *
+   * @param lostIds at most 32, of which the sequence has told its log.
+   */
+  restart(lostIds: number): void {
+    this.#starts += 1
+    this.#lastId += lostIds
+    this.locks.clear()
+    for (const row of this.rows.values()) row.lockedBy = null
+    for (const each of this.registrations.values()) {
+      each.sharedBy.clear()
+      each.pulseLockedBy = null
+    }
   }
 
   commit(row: Row): void {
@@ -173,16 +233,40 @@ export class Database {
     return false
   }
 
-  isHeld(row: Row): boolean {
-    return [...this.holds].some(([prefix, { isExact }]) => isUnder(row.url, prefix, isExact))
+  /** Since when it is on hold; null: it is not. @param holds those of a snapshot. */
+  heldSince({ url }: Pick<Row, 'url'>, holds: ReadonlyMap<string, HoldRecord> = this.holds): number | null {
+    let first: number | null = null
+    for (const [prefix, { isExact, since }] of holds)
+      if (isUnder(url, prefix, isExact)) first = Math.min(first ?? Infinity, since)
+    return first
   }
 
-  /** The first unsettled row of its key before it. */
-  blockerOf({ id, key }: Row): Row | undefined {
+  isHeld(row: Pick<Row, 'url'>): boolean {
+    return this.heldSince(row) !== null
+  }
+
+  /** The first unsettled row of a key, other than the row `id`. */
+  firstOf(key: string | null, id: number | null = null): Row | undefined {
     let first: Row | undefined
     if (key === null) return undefined
     for (const row of this.rows.values())
-      if (row.key === key && row.id < id && row.settledAt === null && row.id < (first?.id ?? Infinity)) first = row
+      if (row.key === key && row.id !== id && row.settledAt === null && row.id < (first?.id ?? Infinity)) first = row
     return first
+  }
+
+  /** The newest unsettled row that has come in its place. */
+  supersederOf({ id, key, supersedeKey }: Row): Row | undefined {
+    let newest: Row | undefined
+    if (supersedeKey === null) return undefined
+    for (const row of this.rows.values())
+      if (row.key === key && row.supersedeKey === supersedeKey && row.settledAt === null && row.id > (newest?.id ?? id))
+        newest = row
+    return newest
+  }
+
+  /** No unsettled row of its key stands before it. */
+  isFirst({ id, key }: Row): boolean {
+    const first = this.firstOf(key, id)
+    return first === undefined || first.id > id
   }
 }

@@ -10,6 +10,9 @@ const kinds = [
   ['cut', 6],
   ['deaf', 1],
   ['outage', 1],
+  ['restart', 2],
+  ['partition', 4],
+  ['storm', 2],
   ['stop', 2],
   ['slow', 2],
 ] as const
@@ -50,6 +53,9 @@ export class Faults {
     if (kind === 'crash') this.#crash(host)
     else if (kind === 'freeze') host.freeze(dice.between(0.2, 3) * leaseMs)
     else if (kind === 'outage') this.#outage()
+    else if (kind === 'restart') this.#restart()
+    else if (kind === 'storm') this.#storm(host)
+    else if (kind === 'partition') this.#partition(host)
     else if (kind === 'stop') this.#stop(host)
     else if (kind === 'slow') this.#slow()
     else this.#disturb(kind, host)
@@ -85,6 +91,32 @@ export class Faults {
     this.#later(this.#dice.between(50, 3_000), () => {
       server.isDown = false
     })
+  }
+
+  /** Or a failover that loses nothing. */
+  #restart(): void {
+    const server = this.#server
+    server.isDown = true
+    server.restart()
+    this.#later(this.#dice.between(50, 1_500), () => {
+      server.isDown = false
+    })
+  }
+
+  /** Connections survive it, unless they are cut meanwhile. */
+  #partition(host: Host): void {
+    const ms = this.#dice.between(0.2, 3) * leaseMs
+    host.isPartitioned = true
+    for (const session of host.sessions?.all ?? []) session.stall(ms)
+    this.#later(ms, () => {
+      host.isPartitioned = false
+    })
+  }
+
+  /** One connection after another is cut. */
+  #storm(host: Host): void {
+    for (let left = this.#dice.whole(5, 20), at = 0; left > 0; left -= 1, at += this.#dice.between(30, 250))
+      this.#later(at, () => this.#disturb('cut', host))
   }
 
   #slow(): void {

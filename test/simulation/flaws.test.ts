@@ -1,36 +1,139 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import type { ViolationKind } from '../checker/history.ts'
+import { flawedRelay, type SourceFlaw } from './flawed.ts'
 import type { Flaws } from './flaws.ts'
-import { simulate } from './simulation.ts'
+import { type SimulationOptions, simulate } from './simulation.ts'
 
-/** Each planted fault, and how its discovery is called. */
-const flaws: readonly [keyof Flaws, ViolationKind | 'stray'][] = [
+t.setTimeout(900_000)
+
+type Kind = ViolationKind | 'stray'
+
+/** Each fault of a statement or of the client, and how its discovery is called. */
+const flaws: readonly [keyof Flaws, Kind][] = [
+  ['ignoresFence', 'stray'],
   ['ignoresOrder', 'inversion'],
-  ['ignoresEpochs', 'unexplained'],
+  ['recordsAnything', 'unexplained'],
   ['forgetsRecords', 'unrecorded'],
   ['sendsTwice', 'unexplained'],
   ['forgetsSettling', 'unexplained'],
   ['claimsCancelled', 'phantom'],
+  ['claimsHeld', 'stray'],
+  ['claimsSuperseded', 'stray'],
   ['losesLateCommits', 'lost'],
+  ['sendsNoHints', 'lost'],
+  ['leavesSessions', 'lost'],
   ['ignoresLease', 'stray'],
 ]
 
+const sweepsWhenBuried = { file: 'relay/relay.ts', text: 'recovery.want()\n        this.#backlog.wantSweep()' }
+
+/** Each rule of the relay that is left out. */
+const sourceFlaws: readonly [SourceFlaw, Kind][] = [
+  [
+    {
+      rule: 'a relay does not recover what it has in flight or unrecorded',
+      edits: [
+        { file: 'relay/relay.ts', text: 'this.#isSent(id) || this.#claimer.isInDoubtOf(id, epoch)', by: 'false' },
+        // Else its former registration stands for as long, which hides the fault.
+        { file: 'membership/membership.ts', text: 'this.#options.isDone(epoch) && ', by: '' },
+      ],
+    },
+    'stray',
+  ],
+  [
+    {
+      rule: 'a burial is followed by a search for orphans',
+      edits: [{ ...sweepsWhenBuried, by: 'this.#backlog.wantSweep()' }],
+    },
+    'lost',
+  ],
+  [
+    {
+      rule: 'a burial and a new division are followed by a sweep',
+      edits: [
+        { ...sweepsWhenBuried, by: 'recovery.want()' },
+        {
+          file: 'backlog/backlog.ts',
+          text: 'this.#memory.tidy(origin)\n    }\n    this.wantSweep()',
+          by: 'this.#memory.tidy(origin)\n    }',
+        },
+      ],
+    },
+    'lost',
+  ],
+  [
+    {
+      rule: 'a relay tells others whose turn has come',
+      edits: [{ file: 'relay/reader.ts', text: 'await this.#sendHints()', by: '' }],
+    },
+    'lost',
+  ],
+  [
+    {
+      rule: 'a relay asks for the key of a row that is named to it',
+      edits: [{ file: 'relay/relay.ts', text: 'this.#backlog.hinted(payload)', by: '{}' }],
+    },
+    'lost',
+  ],
+  [
+    {
+      rule: 'a claim whose reply was lost is looked at',
+      edits: [
+        {
+          file: 'relay/claimer.ts',
+          text: 'if (this.#inDoubt.size > 0) await this.#account(session)',
+          by: '',
+        },
+      ],
+    },
+    'lost',
+  ],
+  [
+    {
+      rule: 'nothing is sent that was claimed under an earlier registration',
+      edits: [
+        {
+          file: 'relay/relay.ts',
+          text: 'this.#lease.isHeld && epoch === this.#membership.epoch',
+          by: 'this.#lease.isHeld',
+        },
+      ],
+    },
+    'stray',
+  ],
+  [
+    {
+      rule: 'a count stands still from the answer on that showed it',
+      edits: [{ file: 'membership/watch.ts', text: 'at: answeredAt', by: 'at: now' }],
+    },
+    'stray',
+  ],
+]
+
 /** So many worlds are searched at most. */
-const mostSeeds = 500
+const mostSeeds = 2_000
 
 for (const [flaw, kind] of flaws) {
   t.test(`${flaw} is found, as ${kind}`, async t => {
-    const seed = await firstSeed(flaw, kind)
+    const seed = await firstSeed({ flaws: { [flaw]: true } }, kind)
     t.ok(seed !== null, `not within ${mostSeeds} seeds`)
     t.comment(`seed ${seed}`)
   })
 }
 
-async function firstSeed(flaw: keyof Flaws, kind: ViolationKind | 'stray'): Promise<number | null> {
+for (const [flaw, kind] of sourceFlaws) {
+  t.test(`it is found, as ${kind}, where not: ${flaw.rule}`, async t => {
+    const seed = await firstSeed({ relay: await flawedRelay(flaw) }, kind)
+    t.ok(seed !== null, `not within ${mostSeeds} seeds`)
+    t.comment(`seed ${seed}`)
+  })
+}
+
+async function firstSeed(options: SimulationOptions, kind: Kind): Promise<number | null> {
   for (let seed = 1; seed <= mostSeeds; seed += 1) {
     await turn()
-    const { verdict, strays } = await simulate(seed, { flaws: { [flaw]: true } })
+    const { verdict, strays } = await simulate(seed, options)
     if ((kind === 'stray' ? strays.length : verdict.counts[kind]) > 0) return seed
   }
   return null

@@ -1,9 +1,17 @@
-/** Faults that are planted to see that they are found; all are absent from the relay and from PostgreSQL. */
+/** Faults that are planted to see that they are found; all are absent from the relay's statements and from PostgreSQL. */
 export interface Flaws {
-  /** The claim does not ask for earlier rows of the key, and nobody is told of keys. */
+  /** The claim does not ask whether the registration stands. */
+  readonly ignoresFence?: boolean
+  /** The claim does not ask for earlier rows of the key. */
   readonly ignoresOrder?: boolean
-  /** A claim and a record count whatever their epoch and number. */
-  readonly ignoresEpochs?: boolean
+  /** A record counts whatever its epoch, number and rev. */
+  readonly recordsAnything?: boolean
+  /** A record counts whatever its rev. */
+  readonly recordsAnyRev?: boolean
+  /** A release counts whatever its rev. */
+  readonly releasesAnyRev?: boolean
+  /** The sessions of the former term are not ended before new ones are opened: what was sent over them may arrive late. */
+  readonly leavesSessions?: boolean
   /** An attempt is not written down now and then. */
   readonly forgetsRecords?: boolean
   /** The HTTP client sends once more when no answer comes. */
@@ -12,8 +20,14 @@ export interface Flaws {
   readonly forgetsSettling?: boolean
   /** Cancelled rows are claimed. */
   readonly claimsCancelled?: boolean
+  /** Held rows are claimed. */
+  readonly claimsHeld?: boolean
+  /** Rows in the place of which a newer one has come are claimed. */
+  readonly claimsSuperseded?: boolean
   /** A row that is committed after a younger one was read is not read any more. */
   readonly losesLateCommits?: boolean
+  /** Hints are not sent, by relays or by operators. */
+  readonly sendsNoHints?: boolean
   /** Before the first byte nobody asks whether the lease still holds. */
   readonly ignoresLease?: boolean
 }

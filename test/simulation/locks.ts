@@ -30,6 +30,12 @@ export class Locks {
     return true
   }
 
+  /** The end of the server. */
+  clear(): void {
+    this.#alone.clear()
+    this.#holders.clear()
+  }
+
   /** The end of a session or a transaction. */
   releaseAll(holder: object): void {
     for (const [key, owner] of this.#alone) if (owner === holder) this.#alone.delete(key)

@@ -11,6 +11,8 @@ import type { Timeline } from './timeline.ts'
 interface Change {
   readonly values: Partial<Row>
   readonly act: Act['act'] | null
+  /** Notifications, whether a relay sleeps or not. */
+  readonly tells: readonly string[]
 }
 
 /** Who cancels, amends, replays and merely locks rows, in transactions that may stay open. */
@@ -46,14 +48,13 @@ export class Operators {
   /** Stops callbacks to one place for so long. */
   hold(ms: number): void {
     const prefix = `http://r${this.#dice.whole(1, 3)}.example${this.#dice.chance(0.5) ? '/p1' : ''}`
-    this.#db.holds.set(prefix, { isExact: false })
+    this.#db.holds.set(prefix, { isExact: false, since: this.#db.now })
+    this.#db.notify(null, 'hold')
     this.#open += 1
     this.#timeline.after(ms, null, () => {
       this.#open -= 1
       this.#db.holds.delete(prefix)
-      const transaction = {}
-      if (!isSilent(this.#db, transaction)) this.#db.notify(null)
-      this.#db.locks.releaseAll(transaction)
+      this.#db.notify(null, 'hold')
     })
   }
 
@@ -67,14 +68,18 @@ export class Operators {
     const change = this.#changeOf(row)
     const transaction = {}
     row.lockedBy = transaction
-    const isNotifying = change !== null && !isSilent(this.#db, transaction)
+    if (change === null) this.#db.forUpdate.add(transaction)
+    const { server } = this.#db
+    const wakes = change !== null && !isSilent(this.#db, transaction) ? [''] : []
     const ms = this.#dice.chance(0.6) ? this.#dice.upTo(5) : this.#dice.upTo(1_500)
     this.#timeline.after(ms, null, () => {
-      if (change && this.#dice.chance(0.9)) this.#commit(row, change)
+      this.#open -= 1
+      if (this.#db.server !== server) return
+      const isCommitted = change !== null && this.#dice.chance(0.9)
+      if (isCommitted) this.#commit(row, change)
       row.lockedBy = null
       this.#db.locks.releaseAll(transaction)
-      this.#open -= 1
-      if (isNotifying) this.#db.notify(null)
+      if (isCommitted) for (const payload of [...change.tells, ...wakes]) this.#db.notify(null, payload)
     })
   }
 
@@ -82,18 +87,29 @@ export class Operators {
   #changeOf(row: Row): Change | null {
     const chance = this.#dice.next()
     if (row.status === 'claimed' || chance < 0.15) return null
-    const { now } = this.#db
-    if (row.status !== 'pending') return { act: 'replay', values: replayed(row, now) }
-    if (chance < 0.5) return { act: 'cancel', values: cancelled(now) }
-    if (chance < 0.75)
-      return { act: null, values: amended(row, { form: `{"n":"${row.id}","v":"${Math.floor(now)}"}` }, now) }
+    const { now, flaws } = this.#db
+    // The transaction began long before.
+    const tells = this.#dice.chance(0.1) ? ['sweep'] : []
+    if (row.status !== 'pending') return { act: 'replay', values: replayed(row, now), tells }
+    if (chance < 0.5) {
+      const hints = row.key === null || flaws.sendsNoHints ? [] : [String(row.id)]
+      return { act: 'cancel', values: cancelled(now), tells: [...hints, ...tells] }
+    }
+    return { act: null, values: this.#amended(row, chance, now), tells }
+  }
+
+  #amended(row: Row, chance: number, now: number): Partial<Row> {
+    if (chance < 0.65) return amended(row, { form: `{"n":"${row.id}","v":"${Math.floor(now)}"}` }, now)
+    if (chance < 0.8)
+      return amended(row, { dueAt: this.#dice.pick([null, now + this.#dice.between(-500, 2_000)]) }, now)
     const origin = `http://r${this.#dice.whole(1, 3)}.example`
-    return { act: null, values: amended(row, { url: `${origin}/p1`, origin }, now) }
+    return amended(row, { url: `${origin}/p1`, origin }, now)
   }
 
   #commit(row: Row, { values, act }: Change): void {
     this.#db.change(row, values)
-    if (values.form !== undefined) this.#written[row.id - 1]?.bodies.push(encodeForm(values.form))
+    if (values.form !== undefined)
+      this.#written.find(({ messageId }) => messageId === row.messageId)?.bodies.push(encodeForm(values.form))
     if (act !== null) this.acts.push({ messageId: row.messageId, act, attempts: row.attempts })
     this.trace?.(`operator: ${act ?? 'amend'} ${row.id} ${JSON.stringify(values)}`)
   }

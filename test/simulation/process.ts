@@ -1,16 +1,15 @@
 import type { RunConfig } from '../../src/config/config.ts'
 import type { Log } from '../../src/log/log.ts'
 import { pause } from '../../src/pause.ts'
-import { Relay } from '../../src/relay/relay.ts'
+import type { Relay } from '../../src/relay/relay.ts'
 import type { Listening } from '../../src/relay/term.ts'
 import type { Receivers } from './receivers.ts'
 import type { Server } from './server.ts'
-import { ModelSessions } from './session.ts'
-import type { Owner } from './timeline.ts'
-import { Wire } from './wire.ts'
+import { type Client, ModelSessions } from './session.ts'
+import { type AttemptName, Wire } from './wire.ts'
 
 /** A relay's process, as long as it lives. */
-class Life implements Owner {
+class Life implements Client {
   readonly name: string
   isGone = false
   frozenUntil = 0
@@ -18,13 +17,20 @@ class Life implements Owner {
   sessions: ModelSessions | undefined
   relay: Relay | undefined
 
+  hasBegun(attempt: AttemptName): boolean {
+    return this.wire.hasBegun(attempt)
+  }
+
   constructor(name: string, receivers: Receivers) {
     this.name = name
     this.wire = new Wire(receivers, this)
   }
 }
 
+export type RelayClass = typeof Relay
+
 export interface HostParts {
+  readonly relay: RelayClass
   readonly server: Server
   readonly receivers: Receivers
   readonly log: Log
@@ -35,15 +41,19 @@ export interface HostParts {
 /** Somewhere a relay is wanted: it is started there, dies, is started again. */
 export class Host {
   readonly #config: RunConfig
+  readonly #Relay: RelayClass
   readonly #server: Server
   readonly #receivers: Receivers
   readonly #log: Log
   readonly #listening: Listening | null
   #life: Life | undefined
+  /** From here nobody can connect to the database. */
+  isPartitioned = false
 
   constructor(config: RunConfig, parts: HostParts) {
     this.#config = config
     this.#listening = parts.isNotifying ? { distrust() {} } : null
+    this.#Relay = parts.relay
     this.#server = parts.server
     this.#receivers = parts.receivers
     this.#log = parts.log
@@ -97,9 +107,9 @@ export class Host {
   }
 
   /** A notification. */
-  hint(from: number | null): void {
+  hint(from: number | null, payload: string): void {
     const life = this.#life
-    if (life) this.#server.timeline.after(this.#server.latency(), life, () => life.relay?.hint(from))
+    if (life) this.#server.timeline.after(this.#server.latency(), life, () => life.relay?.hint(from, payload))
   }
 
   #end(life: Life): void {
@@ -108,12 +118,13 @@ export class Host {
   }
 
   async #live(life: Life): Promise<void> {
-    life.relay = new Relay(this.#config, this.#log, life.wire.post)
+    life.relay = new this.#Relay(this.#config, this.#log, life.wire.post)
     for (;;) {
       await pause(this.#server.latency())
-      if (!this.#server.isDown) {
+      if (!this.#server.isDown && !this.isPartitioned) {
+        for (const session of life.sessions?.all ?? []) if (!this.#server.db.flaws.leavesSessions) session.terminate()
         life.sessions = new ModelSessions(this.#server, life)
-        this.hint(null)
+        this.hint(null, '')
         const why = await life.relay.serve(life.sessions.sessions, this.#listening).catch((error: Error) => error)
         if (why === undefined) return
         this.#log.info('term_ended', { err: why })

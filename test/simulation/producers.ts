@@ -19,7 +19,6 @@ export class Producers {
   readonly #timeline: Timeline
   readonly #dice: Dice
   readonly #keys: readonly string[]
-  readonly #lanes = new Map<string, number>()
   #open = 0
 
   constructor(db: Database, timeline: Timeline, dice: Dice, keys: number) {
@@ -57,16 +56,24 @@ export class Producers {
       })
       at += this.#dice.upTo(isLong ? 400 : 2)
     }
-    const commitAt = at + (isLong ? this.#dice.between(5, 3_000) : this.#dice.upTo(2))
+    const commitAt = at + (isLong ? this.#longMs() : this.#dice.upTo(2))
+    const { server } = this.#db
     this.#timeline.after(commitAt, null, () => {
+      this.#open -= 1
+      if (this.#db.server !== server) return
       this.#end(inserted)
       this.#db.locks.releaseAll(transaction)
-      if (isNotifying) this.#db.notify(null)
+      if (isNotifying) this.#db.notify(null, '')
     })
   }
 
+  /** Beyond the look-back of the tips a sweep finds what is committed. */
+  #longMs(): number {
+    const isLongest = this.#db.sweepMs === 0 && this.#dice.chance(0.05)
+    return isLongest ? this.#dice.between(10_000, 14_000) : this.#dice.between(5, 3_000)
+  }
+
   #end(inserted: readonly Inserted[]): void {
-    this.#open -= 1
     const chance = this.#dice.next()
     for (const { row, draft } of inserted) {
       if (chance < 0.1) continue
@@ -87,7 +94,7 @@ export class Producers {
       id,
       messageId: `m${id}`,
       key,
-      lane: this.#laneOf(key ?? String(id)),
+      supersedeKey: key !== null && dice.chance(0.2) ? dice.pick(['s1', 's2']) : null,
       maxAttempts: dice.chance(0.1) ? dice.whole(1, 3) : null,
       createdAt: now,
       url: `${origin}/p${dice.whole(1, 2)}`,
@@ -97,7 +104,8 @@ export class Producers {
       status: 'pending',
       attempts: 0,
       budgetFrom: 0,
-      dueAt: dice.chance(0.08) ? now + dice.between(-50, 3_000) : null,
+      rev: 0,
+      dueAt: dice.chance(0.15) ? now + dice.between(-50, 3_000) : null,
       claimedAt: null,
       claimedEpoch: null,
       settledAt: null,
@@ -110,14 +118,5 @@ export class Producers {
     const draft: Draft = { messageId, id: String(id), key, insertingAt, committedAt: null, bodies: [`n=${id}`] }
     this.written.push(draft)
     return { row, draft }
-  }
-
-  /** Any lane will do, as long as it is always the same. */
-  #laneOf(text: string): number {
-    const known = this.#lanes.get(text)
-    if (known !== undefined) return known
-    const lane = this.#dice.whole(0, 63)
-    this.#lanes.set(text, lane)
-    return lane
   }
 }

@@ -22,9 +22,7 @@ export class Receivers {
   readonly dice: Dice
   readonly flaws: Flaws
   readonly arrivals: Arrival[] = []
-  /** Attempts whose first byte was sent by a relay that had lost the lane. */
-  readonly strays: string[] = []
-  readonly #epochOf: (lane: number) => number | undefined
+  readonly #db: Database
   /** All is answered with 200, and soon. */
   isCalm = false
 
@@ -32,16 +30,15 @@ export class Receivers {
     this.timeline = timeline
     this.dice = dice
     this.flaws = db.flaws
-    this.#epochOf = lane => db.lanes[lane]?.epoch
+    this.#db = db
   }
 
   /** A relay sends the first byte. */
-  sent({ messageId, attempt, lane, epoch }: Claim, relay: string): void {
-    const present = this.#epochOf(lane)
-    if (present === Number(epoch)) return
+  sent({ messageId, attempt, epoch }: Claim, relay: string): void {
+    if (this.#db.registrations.has(epoch)) return
     const at = this.timeline.now.toFixed(2)
-    this.strays.push(
-      `${relay} sent attempt ${attempt} of ${messageId} at ${at} under epoch ${epoch}; it was ${present} by then`,
+    this.#db.strays.push(
+      `${relay} sent attempt ${attempt} of ${messageId} at ${at} under ${epoch}, which was buried before`,
     )
   }
 

@@ -13,6 +13,10 @@ export interface Scenario {
   readonly isOneMachine: boolean
   /** Inserts notify; without, only the poll finds them. */
   readonly isNotifying: boolean
+  /** How likely a notification arrives where it should. */
+  readonly arriving: number
+  /** What a step of a sweep takes, in milliseconds: so long that relays sweep once a minute; 0: no time. */
+  readonly sweepMs: number
   /** How often a message takes long, in one of so many. */
   readonly slowOneIn: number
   readonly keys: number
@@ -26,10 +30,13 @@ export function drawScenario(dice: Dice): Scenario {
   const isSameName = dice.chance(0.2)
   const names = ['a', 'b', 'c'].slice(0, dice.pick([1, 1, 2, 2, 3]))
   const tightness = { concurrency: dice.pick([64, 64, 3]), memoryRows: dice.pick([100, 100, 100, 20]) }
+  const isSweepRare = dice.chance(0.2)
   return {
     configs: names.map(name => ({ ...configOf(isSameName ? 'a' : name), ...tightness })),
     isOneMachine: dice.chance(0.5),
-    isNotifying: dice.chance(0.85),
+    isNotifying: isSweepRare || dice.chance(0.85),
+    arriving: isSweepRare ? 1 : 0.95,
+    sweepMs: isSweepRare ? 3_500 : 0,
     slowOneIn: dice.pick([30, 30, 4, 1.5]),
     keys: dice.whole(3, 8),
     callbacks: dice.whole(15, 40),

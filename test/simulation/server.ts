@@ -1,9 +1,9 @@
 import type { Database } from './database.ts'
 import type { Dice } from './dice.ts'
-import { ModelSession } from './session.ts'
+import { type Client, ModelSession } from './session.ts'
 import { statements } from './statements/all.ts'
 import { type Answer, type Backend, waitForLock } from './statements/statement.ts'
-import type { Owner, Timeline } from './timeline.ts'
+import type { Timeline } from './timeline.ts'
 
 /** What came of a statement. */
 export interface Reply {
@@ -13,10 +13,11 @@ export interface Reply {
 
 /** A statement between its arrival and its end. */
 export interface Running {
-  readonly since: number
   readonly isOver: boolean
   /** It has no effect any more; false: it was too late for that. */
   cancel(): boolean
+  /** It is done now, if it waits for nobody. */
+  finish(): void
 }
 
 /** The server: it runs what arrives, a statement in small steps, while others run theirs. */
@@ -39,7 +40,7 @@ export class Server {
     this.db = db
     this.timeline = timeline
     this.dice = dice
-    db.endStuckClaims = () => this.#endStuckClaims()
+    db.endStuckClaims = epoch => this.#endStuckClaims(epoch)
   }
 
   /** On its way from one side to the other, in milliseconds. */
@@ -47,11 +48,17 @@ export class Server {
     return this.dice.chance(1 / this.#slowOneIn) ? this.dice.between(5, 60) : this.dice.between(0.2, 3)
   }
 
-  open(owner: Owner, purpose: string): ModelSession {
+  open(owner: Client, purpose: string): ModelSession {
     this.#lastPid += 1
     const session = new ModelSession(this, { owner, purpose, pid: this.#lastPid })
     this.sessions.add(session)
     return session
+  }
+
+  /** Some of what was under way is committed before; nothing afterwards. Sessions hear of it as of a cut. */
+  restart(): void {
+    for (const session of [...this.sessions]) session.end({ finishes: this.dice.chance(0.5) })
+    this.db.restart(this.dice.whole(0, 32))
   }
 
   run(name: string, values: readonly unknown[], backend: Backend, done: (reply: Reply) => void): Running {
@@ -64,12 +71,14 @@ export class Server {
       done(reply)
     })
     return Object.assign(running, {
-      since: this.timeline.now,
       cancel: () => {
         if (running.isOver) return false
         running.isOver = true
         answer.return([])
         return true
+      },
+      finish: () => {
+        if (!running.isOver) this.#finish(answer, running)
       },
     })
   }
@@ -91,14 +100,26 @@ export class Server {
     }
   }
 
+  #finish(answer: Answer, running: { isOver: boolean }): void {
+    running.isOver = true
+    for (;;) {
+      const { done, value } = answer.next()
+      if (done) return
+      if (value === waitForLock) {
+        answer.return([])
+        return
+      }
+    }
+  }
+
   #pauseMs(): number {
     if (this.isSlow && this.dice.chance(0.02)) return this.dice.between(500, 5_000)
     return this.dice.chance(0.1) ? this.dice.between(1, 20) : this.dice.upTo(1)
   }
 
-  #endStuckClaims(): void {
-    for (const session of [...this.sessions])
-      if (session.purpose === 'claim' && session.runsSince < this.timeline.now - 2_000) session.cut({ executes: false })
+  /** pg_terminate_backend */
+  #endStuckClaims(epoch: string): void {
+    for (const session of [...this.sessions]) if (session.epoch === epoch) session.cut({ executes: false })
   }
 }
 

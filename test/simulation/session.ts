@@ -3,6 +3,12 @@ import type { Sessions } from '../../src/outbox/sessions.ts'
 import type { Reply, Running, Server } from './server.ts'
 import type { Backend } from './statements/statement.ts'
 import type { Owner } from './timeline.ts'
+import type { AttemptName } from './wire.ts'
+
+/** A relay's process, at the client's side. */
+export interface Client extends Owner {
+  hasBegun(attempt: AttemptName): boolean
+}
 
 interface Request {
   readonly name: string
@@ -14,16 +20,16 @@ interface Request {
 /** An answer that takes longer means that the connection is dead, in milliseconds. */
 const timeoutMs = 20_000
 
-type Client = Pick<Session, 'rows' | 'run' | 'lost' | 'pid' | 'server' | 'destroy' | 'close'>
+type SessionPart = Pick<Session, 'rows' | 'run' | 'lost' | 'pid' | 'server' | 'destroy' | 'close'>
 
 /** Both ends of a connection, and the wire between them. Statements run one after another. */
-export class ModelSession implements Client {
+export class ModelSession implements SessionPart {
   readonly purpose: string
   readonly pid: number
-  /** It loses nothing, so it is the same one all the time. */
-  readonly server = 'the model'
+  /** When it was started. */
+  readonly server: string
   readonly lost: Promise<Error>
-  readonly owner: Owner
+  readonly owner: Client
   /** Nothing that the server says arrives any more. */
   isDeaf = false
   readonly #server: Server
@@ -35,23 +41,34 @@ export class ModelSession implements Client {
   #isCut = false
   /** What is answered does not arrive. */
   #isMute = false
+  #stalledUntil = 0
+  /** Something that was sent is still on its way. */
+  #isLate = false
   #sent: Request | undefined
   #running: Running | undefined
 
-  constructor(server: Server, given: { readonly owner: Owner; readonly purpose: string; readonly pid: number }) {
+  constructor(server: Server, given: { readonly owner: Client; readonly purpose: string; readonly pid: number }) {
     this.#server = server
     this.owner = given.owner
     this.purpose = given.purpose
     this.pid = given.pid
-    this.#backend = { name: `${given.owner.name} ${given.purpose}`, pid: given.pid, isAlive: () => !given.owner.isGone }
+    this.server = server.db.server
+    const { owner, purpose, pid } = given
+    this.#backend = {
+      name: `${owner.name} ${purpose}`,
+      pid,
+      isAlive: () => !owner.isGone,
+      hasBegun: attempt => owner.hasBegun(attempt),
+      epoch: null,
+    }
     this.lost = new Promise(resolve => {
       this.#lose = resolve
     })
   }
 
-  /** When the statement that it runs arrived; Infinity: it runs none. */
-  get runsSince(): number {
-    return this.#running?.isOver === false ? this.#running.since : Infinity
+  /** Of the registration that it claims under; null: of none. */
+  get epoch(): string | null {
+    return this.#backend.epoch
   }
 
   rows<Row>(statement: Pick<Statement, 'name'>, values: readonly unknown[] = []): Promise<Row[]> {
@@ -96,15 +113,45 @@ export class ModelSession implements Client {
     this.#server.timeline.after(this.#server.dice.upTo(20), null, () => this.#endOnServer())
   }
 
+  /** The network stands still, and then delivers all that it has: in both directions nothing arrives before that. */
+  stall(ms: number): void {
+    this.#stalledUntil = this.#server.timeline.now + ms
+  }
+
+  /** pg_terminate_backend, of a session of the former term. */
+  terminate(): void {
+    this.#isCut = true
+    this.#running?.cancel()
+    this.#endOnServer()
+  }
+
+  /** The server ends. */
+  end({ finishes }: { readonly finishes: boolean }): void {
+    if (finishes) this.#running?.finish()
+    this.cut({ executes: false })
+    this.#endOnServer()
+  }
+
   #send(): void {
     if (this.#sent || !this.#isOpen) return
     const request = this.#queue.shift()
     if (!request) return
     this.#sent = request
-    this.#server.timeline.after(this.#server.latency(), null, () => this.#arrive(request))
+    const { timeline, dice } = this.#server
+    timeline.after(this.#latency(), null, () => {
+      // What was sent over a connection that is cut may arrive long after another has taken its place.
+      this.#isLate = this.#isMute && !this.#isCut && dice.chance(0.3)
+      if (this.#isLate) timeline.after(dice.between(50, 2_000), null, () => this.#arrive(request))
+      else this.#arrive(request)
+    })
+  }
+
+  #latency(): number {
+    return Math.max(0, this.#stalledUntil - this.#server.timeline.now) + this.#server.latency()
   }
 
   #arrive(request: Request): void {
+    this.#isLate = false
     if (this.#isCut) return
     this.#running = this.#server.run(request.name, request.values, this.#backend, reply => {
       this.#reply(request, reply)
@@ -118,7 +165,7 @@ export class ModelSession implements Client {
       timeline.after(timeoutMs, this.owner, () => this.#fail(new Error('Query read timeout')))
       return
     }
-    timeline.after(this.#server.latency(), this.owner, () => {
+    timeline.after(this.#latency(), this.owner, () => {
       if (this.#sent !== request) return
       this.#sent = undefined
       if (error) request.reject(error)
@@ -143,7 +190,7 @@ export class ModelSession implements Client {
 
   /** Locks go with the session, after the statement that it runs. */
   #endOnServer(): void {
-    if (this.#running?.isOver === false) {
+    if (this.#running?.isOver === false || (this.#isLate && !this.#isCut)) {
       this.#server.timeline.after(5, null, () => this.#endOnServer())
       return
     }
@@ -160,11 +207,15 @@ export class ModelSessions {
   readonly read: ModelSession
   readonly keep: ModelSession
 
-  constructor(server: Server, owner: Owner) {
+  constructor(server: Server, owner: Client) {
     this.claim = server.open(owner, 'claim')
     this.record = server.open(owner, 'record')
     this.read = server.open(owner, 'read')
     this.keep = server.open(owner, 'keep')
+  }
+
+  get pids(): number[] {
+    return this.all.map(({ pid }) => pid)
   }
 
   get all(): ModelSession[] {

@@ -4,12 +4,11 @@
  */
 import assert from 'node:assert/strict'
 import t from 'tap'
-import type { Claim } from '../../src/model.ts'
 import { Dice } from './dice.ts'
 import type { Flaws } from './flaws.ts'
 import { ProducersAndOperators } from './twins/producers-and-operators.ts'
 import { Twins } from './twins/twins.ts'
-import { relayNames, WildRelay } from './twins/wild-relay.ts'
+import { type Past, relayNames, WildRelay } from './twins/wild-relay.ts'
 
 const acts = 200
 const worlds = 8
@@ -24,8 +23,8 @@ async function difference(seed: number, flaws: Flaws = {}): Promise<string | nul
   const twins = await begin(flaws)
   const dice = new Dice(seed)
   const people = new ProducersAndOperators(twins, dice, other)
-  const claims: Claim[] = []
-  const relays = relayNames.map((_, number) => new WildRelay(twins, dice, { number, claims }))
+  const past: Past = { claims: [], epochs: [] }
+  const relays = relayNames.map((_, number) => new WildRelay(twins, dice, { number, past }))
   const done: string[] = []
   try {
     for (let n = 0; n < acts; n += 1) {
@@ -51,11 +50,16 @@ t.test('the model answers and stores as PostgreSQL does', async t => {
 })
 
 const flaws: readonly (keyof Flaws)[] = [
+  'ignoresFence',
   'ignoresOrder',
-  'ignoresEpochs',
+  'recordsAnything',
+  'recordsAnyRev',
+  'releasesAnyRev',
   'forgetsRecords',
   'forgetsSettling',
   'claimsCancelled',
+  'claimsHeld',
+  'claimsSuperseded',
   'losesLateCommits',
 ]
 

@@ -16,6 +16,8 @@ interface Exchange {
   readonly end: (outcome: Outcome) => void
 }
 
+export type AttemptName = Pick<Claim, 'messageId' | 'attempt' | 'epoch'>
+
 interface End {
   readonly reason: string
   readonly status?: number | null
@@ -28,6 +30,7 @@ export class Wire {
   readonly #receivers: Receivers
   readonly #owner: Owner
   readonly #running = new Set<Exchange>()
+  readonly #begun = new Set<string>()
   #origins: Origins | undefined
 
   constructor(receivers: Receivers, owner: Owner) {
@@ -37,6 +40,11 @@ export class Wire {
 
   get inFlight(): number {
     return this.#running.size
+  }
+
+  /** It has begun this attempt, whatever became of it. */
+  hasBegun({ messageId, attempt, epoch }: AttemptName): boolean {
+    return this.#begun.has(`${messageId} ${attempt} ${epoch}`)
   }
 
   readonly post: typeof post = (claim, options) => {
@@ -58,6 +66,7 @@ export class Wire {
     const { timeline, dice, flaws } = this.#receivers
     const exchange: Exchange = { claim, startedAtMs: performance.now(), hasStarted: false, end }
     this.#running.add(exchange)
+    this.#begun.add(`${claim.messageId} ${claim.attempt} ${claim.epoch}`)
     timeline.after(dice.chance(0.1) ? dice.upTo(500) : dice.upTo(2), this.#owner, () => {
       if (!this.#running.has(exchange)) return
       if (mayStart(claim) || flaws.ignoresLease) this.#send(exchange)

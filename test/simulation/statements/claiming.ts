@@ -1,72 +1,82 @@
-import type { Database, Row } from '../database.ts'
-import { type Answer, pauseOnServer } from './statement.ts'
+import { type Database, dueTimeOf, type HoldRecord, type RegistrationRecord, type Row } from '../database.ts'
+import { lock, microseconds, nothing, rowsOf, shownOfKey, unlock } from './rows.ts'
+import { type Answer, atOnce, pauseOnServer } from './statement.ts'
 
-interface Mine {
-  readonly lanes: Set<number>
-  release(): void
+/** The registration that stands, FOR KEY SHARE until released; null: there is none. */
+function lockMe(db: Database, epoch: string, holder: object): RegistrationRecord | null {
+  const me = db.registrations.get(epoch)
+  if (me?.server !== db.server) return null
+  me.sharedBy.add(holder)
+  return me
 }
 
-/** The lanes that still have these epochs, FOR KEY SHARE until released. */
-function lockMine(db: Database, lanes: readonly number[], epochs: readonly string[]): Mine {
-  const token = {}
-  const mine = new Set(lanes.filter((lane, n) => db.flaws.ignoresEpochs || db.lanes[lane]?.epoch === Number(epochs[n])))
-  for (const lane of mine) db.lanes[lane]?.sharedBy.add(token)
-  return {
-    lanes: mine,
-    release: () => {
-      for (const lane of mine) db.lanes[lane]?.sharedBy.delete(token)
-    },
-  }
-}
-
-function wantedRows(db: Database, ids: readonly string[], mine: Mine): Row[] {
-  return ids.flatMap(id => {
-    const row = db.rows.get(Number(id))
-    return row !== undefined && mine.lanes.has(row.lane) ? row : []
-  })
-}
-
-/** SKIP LOCKED; and a row that was changed since the snapshot is asked again, as PostgreSQL does. */
-function lockable(rows: readonly Row[], isWanted: (row: Row) => boolean): Row[] {
-  return rows.filter(row => row.lockedBy === null && isWanted(row))
+/** What a statement goes by that was begun at this moment. */
+interface Snapshot {
+  readonly at: number
+  readonly holds: ReadonlyMap<string, HoldRecord>
+  readonly superseded: ReadonlySet<Row>
 }
 
 export function* claim(db: Database, values: readonly unknown[]): Answer {
-  const [ids, lanes, laneEpochs, epochs] = values as [string[], number[], string[], (string | null)[]]
-  const mine = lockMine(db, lanes, laneEpochs)
+  const [ids, epoch] = values as [string[], string]
+  const { flaws } = db
+  const holder = {}
+  const wanted = rowsOf(db, ids)
+  const superseded = new Set(wanted.filter(row => db.supersederOf(row)))
+  const snapshot = { at: db.now, holds: new Map(db.holds), superseded }
+  const isFree = (row: Row): boolean =>
+    isClaimable(db, row) && (flaws.claimsHeld === true || db.heldSince(row, snapshot.holds) === null)
+  // Of earlier rows the snapshot tells: one that commits meanwhile is not seen, even where the row itself is asked again.
+  const isTurn = (row: Row): boolean =>
+    (flaws.ignoresOrder || db.isFirst(row)) && (flaws.claimsSuperseded || !superseded.has(row))
+  const seen = wanted.filter(row => isFree(row) && isTurn(row))
+  let me: RegistrationRecord | null = null
   try {
-    const isFree = (row: Row): boolean => isClaimable(db, row) && !db.isHeld(row)
-    // Of earlier rows the snapshot tells: one that commits meanwhile is not seen, even where the row itself is asked again.
-    const seen = wantedRows(db, ids, mine).filter(row => isFree(row) && (db.flaws.ignoresOrder || !db.blockerOf(row)))
     yield pauseOnServer
-    const rows = lockable(seen, isFree)
-    for (const row of rows) {
-      row.status = 'claimed'
-      row.settledAt = null
-      row.attempts += 1
-      row.claimedAt = db.now
-      row.claimedEpoch = Number(epochs[row.lane])
-    }
-    return rows.map(claimed)
+    me = lockMe(db, epoch, holder)
+    if (me === null && !flaws.ignoresFence) return []
+    yield pauseOnServer
+    const rows = lock(seen, holder, isFree)
+    yield pauseOnServer
+    for (const row of rows) become(db, row, epoch, snapshot)
+    return rows.map(row => claimed(db, row))
   } finally {
-    mine.release()
+    me?.sharedBy.delete(holder)
+    unlock(db, holder)
   }
 }
 
 function isClaimable(db: Database, { status, dueAt, expiresAt }: Row): boolean {
   const isPending = status === 'pending' || (db.flaws.claimsCancelled === true && status === 'cancelled')
-  const isDue = dueAt === null || dueAt === Infinity || dueAt <= db.now
+  const isDue = dueAt === null || dueAt <= db.now
   return isPending && isDue && (expiresAt === null || expiresAt > db.now)
 }
 
-function claimed(row: Row): Record<string, unknown> {
-  const { attempts, budgetFrom, messageId, lane, key, origin, url, form, maxAttempts } = row
+function become(db: Database, row: Row, epoch: string, { at, holds, superseded }: Snapshot): void {
+  const heldSince = db.heldSince(row, holds)
+  if (!db.registrations.has(epoch))
+    db.strays.push(`callback ${row.id} was claimed under ${epoch}, which was buried before`)
+  if (heldSince !== null && heldSince < at) db.strays.push(`callback ${row.id} was claimed though it was on hold`)
+  if (superseded.has(row)) db.strays.push(`callback ${row.id} was claimed though a newer one had come in its place`)
+  Object.assign(row, {
+    status: 'claimed',
+    settledAt: null,
+    attempts: row.attempts + 1,
+    claimedAt: db.now,
+    claimedEpoch: epoch,
+    rev: row.rev + 1,
+  } satisfies Partial<Row>)
+}
+
+function claimed(db: Database, row: Row): Record<string, unknown> {
+  const { attempts, budgetFrom, messageId, key, origin, url, form, maxAttempts, claimedEpoch, rev, expiresAt } = row
+  const dueTime = dueTimeOf(row)
   return {
     id: String(row.id),
     attempt: attempts,
-    epoch: String(row.claimedEpoch),
+    epoch: claimedEpoch,
+    rev,
     messageId,
-    lane,
     orderingKey: key,
     origin,
     url,
@@ -74,45 +84,129 @@ function claimed(row: Row): Record<string, unknown> {
     traceparent: null,
     attemptOfBudget: attempts - budgetFrom,
     maxAttempts,
+    dueUs: dueTime === null ? null : microseconds(dueTime),
+    expiresInMs: expiresAt === null ? null : expiresAt - db.now,
   }
 }
 
-export const expire = settling(
-  ({ expiresAt }, now) => expiresAt !== null && expiresAt <= now,
-  (row, now) => {
-    const lastError = `expired${row.lastError === null ? '' : `; last attempt: ${row.lastError}`}`
-    Object.assign(row, { status: 'dead', dueAt: null, settledAt: now, lastError })
-  },
-)
+export function* release(db: Database, values: readonly unknown[]): Answer {
+  const [ids, revs, epoch] = values as [string[], number[], string]
+  const holder = {}
+  const given = new Map(ids.map((id, n) => [Number(id), revs[n]]))
+  const isWanted = ({ id, status, claimedEpoch, rev }: Row): boolean =>
+    status === 'claimed' && claimedEpoch === epoch && (db.flaws.releasesAnyRev === true || rev === given.get(id))
+  try {
+    const seen = rowsOf(db, ids).filter(isWanted)
+    yield pauseOnServer
+    const rows = lock(seen, holder, isWanted)
+    yield pauseOnServer
+    for (const row of rows)
+      Object.assign(row, {
+        status: 'pending',
+        attempts: row.attempts - 1,
+        claimedEpoch: null,
+        dueAt: db.now,
+        rev: row.rev + 1,
+      } satisfies Partial<Row>)
+    return rows.map(({ id }) => ({ id: String(id) }))
+  } finally {
+    unlock(db, holder)
+  }
+}
 
-export const park = settling(
-  ({ dueAt }, now) => dueAt === null || dueAt <= now,
-  row => {
-    row.dueAt = Infinity
-  },
-)
+export const nextExpiry = atOnce(db => {
+  const times = db.unsettled.flatMap(({ expiresAt }) => expiresAt ?? [])
+  return times.length === 0 ? [] : [{ inMs: Math.min(...times) - db.now }]
+})
 
-export const giveUp = settling(
-  () => true,
-  (row, now, reason) => Object.assign(row, { status: 'dead', dueAt: null, settledAt: now, lastError: reason }),
-)
+export function* expire(db: Database, values: readonly unknown[]): Answer {
+  const [epoch, limit] = values as [string, number]
+  const { now } = db
+  const late = db.unsettled
+    .flatMap(row => (row.expiresAt === null ? [] : { row, at: row.expiresAt }))
+    .sort((a, b) => a.at - b.at || a.row.id - b.row.id)
+    .map(({ row }) => row)
+  return yield* settle(db, epoch, {
+    rows: late,
+    limit,
+    isWanted: ({ expiresAt }) => expiresAt !== null && expiresAt <= now,
+    becomes: 'dead',
+    reasonOf: ({ lastError }) => (lastError === null ? 'expired' : `expired; last attempt: ${lastError}`),
+  })
+}
 
-function settling(
-  condition: (row: Row, now: number) => boolean,
-  change: (row: Row, now: number, reason: string | null) => void,
-) {
-  return function* settle(db: Database, values: readonly unknown[]): Answer {
-    const [ids, lanes, epochs, reasons] = values as [string[], number[], string[], string[] | undefined]
-    const isWanted = (row: Row): boolean => row.status === 'pending' && condition(row, db.now)
-    const mine = lockMine(db, lanes, epochs)
-    try {
-      const seen = wantedRows(db, ids, mine).filter(isWanted)
-      yield pauseOnServer
-      const rows = lockable(seen, isWanted)
-      for (const row of rows) change(row, db.now, reasons?.[ids.indexOf(String(row.id))] ?? null)
-      return rows.map(({ id }) => ({ id: String(id) }))
-    } finally {
-      mine.release()
+export function* giveUp(db: Database, values: readonly unknown[]): Answer {
+  const [epoch, ids, reasons] = values as [string, string[], string[]]
+  return yield* settle(db, epoch, {
+    rows: rowsOf(db, ids),
+    limit: Infinity,
+    isWanted: () => true,
+    becomes: 'dead',
+    reasonOf: ({ id }) => reasons[ids.indexOf(String(id))] ?? '',
+  })
+}
+
+/** From the first row of each key on: those that are superseded, until one that is not. */
+export function* supersede(db: Database, values: readonly unknown[]): Answer {
+  const [epoch, ids, limit] = values as [string, string[], number]
+  const keys = new Set(
+    rowsOf(db, ids).flatMap(row => (row.settledAt === null && row.supersedeKey !== null ? row.key : [])),
+  )
+  const reasons = new Map<Row, string>()
+  for (const key of keys)
+    for (const row of db.unsettled.filter(each => each.key === key).slice(0, limit)) {
+      const newest = db.supersederOf(row)
+      if (row.status !== 'pending' || !newest) break
+      reasons.set(row, `superseded by ${newest.id}`)
     }
+  return yield* settle(db, epoch, {
+    rows: [...reasons.keys()],
+    limit: Infinity,
+    isWanted: () => true,
+    becomes: 'cancelled',
+    reasonOf: row => reasons.get(row) ?? '',
+  })
+}
+
+interface Settling {
+  readonly rows: readonly Row[]
+  readonly limit: number
+  readonly isWanted: (row: Row) => boolean
+  readonly becomes: 'dead' | 'cancelled'
+  readonly reasonOf: (row: Row) => string
+}
+
+/** Ends pending rows that are wanted, and names the next of each key by the snapshot. */
+function* settle(db: Database, epoch: string, settling: Settling): Answer {
+  const { rows, limit, isWanted, becomes, reasonOf } = settling
+  const holder = {}
+  const isFree = (row: Row): boolean => row.status === 'pending' && isWanted(row)
+  const seen = rows.filter(isFree)
+  const others = new Map(seen.map(({ key }) => [key, shownOfKey(db, key, epoch)]))
+  let me: RegistrationRecord | null = null
+  try {
+    yield pauseOnServer
+    me = lockMe(db, epoch, holder)
+    if (me === null) return []
+    const dead = lock(seen, holder, isFree, limit).sort((a, b) => a.id - b.id)
+    yield pauseOnServer
+    for (const row of dead)
+      Object.assign(row, {
+        status: becomes,
+        dueAt: null,
+        settledAt: db.now,
+        lastError: reasonOf(row),
+        rev: row.rev + 1,
+      } satisfies Partial<Row>)
+    const ids = new Set(dead.map(({ id }) => String(id)))
+    const last = new Map(dead.map(row => [row.key, row]))
+    return dead.map(row => {
+      const next = others.get(row.key)?.find(({ id }) => !ids.has(id))
+      const named = row.key !== null && last.get(row.key) === row ? next : undefined
+      return { settledId: String(row.id), settledKey: row.key, ...(named ?? nothing) }
+    })
+  } finally {
+    me?.sharedBy.delete(holder)
+    unlock(db, holder)
   }
 }

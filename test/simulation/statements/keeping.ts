@@ -1,53 +1,104 @@
 import pg from 'pg'
-import { epochMs } from '../clocks.ts'
-import type { Database, Lane } from '../database.ts'
+import type { Database, RegistrationRecord } from '../database.ts'
 import { type Answer, atOnce, waitForLock } from './statement.ts'
 
 /** A process id that no process has. */
 const nobody = 2 ** 30
 
-export const name = atOnce((db, [wanted], backend) => [{ locked: db.locks.tryAlone(`name ${wanted}`, backend) }])
+/** `lock_timeout` of the session that keeps the registration, in milliseconds; see `keeping` in settings.ts. */
+const lockTimeoutMs = 500
 
-export const predecessor = atOnce((db, [wanted]) => {
-  const relay = db.relays.get(wanted as string)
-  if (!relay) return []
-  const kernel = db.isOneMachine ? relay.kernel : 'another machine'
-  return [{ pid: relay.isAlive() ? relay.pid : nobody, kernel, leaseMs: relay.leaseMs }]
+export const register = atOnce((db, values, { isAlive }) => {
+  const [epoch, node, process, name, leaseMs, pid, , kernel, , startedAtMs, serving, digest] = values as [
+    string,
+    string,
+    string,
+    string,
+    number,
+    number,
+    string,
+    string,
+    string,
+    number,
+    boolean,
+    string,
+  ]
+  const { server } = db
+  const stands = { renewals: 0, renewedAt: db.now, serving, digest, sharedBy: new Set<object>(), pulseLockedBy: null }
+  const me = { epoch, node, process, name, leaseMs, pid, kernel, startedAtMs, server, isAlive }
+  db.registrations.set(epoch, { ...me, ...stands })
+  return []
 })
 
-export const enrol = atOnce((db, values, { isAlive }) => {
-  const [wanted, leaseMs, pid, , kernel] = values as [string, number, number, string, string]
-  const incarnation = db.nextIncarnation()
-  db.relays.set(wanted, { incarnation, leaseMs, pid, kernel, isAlive, renewals: 0 })
-  return [{ incarnation }]
-})
+/** What is returned of the registrations is what the snapshot shows: before this renewal. */
+export function* renew(db: Database, values: readonly unknown[], { pid }: { readonly pid: number }): Answer {
+  const [epoch, former, serving, , digest] = values as [string, string[], boolean, number, string]
+  const seen = [...db.registrations.values()].map(each => shownRegistration(db, each))
+  const isTheirs = new Set([epoch, ...former])
+  const mine = () => [...db.registrations.values()].filter(each => isTheirs.has(each.epoch))
+  yield* free(db, () => mine().every(({ pulseLockedBy }) => pulseLockedBy === null))
+  const renewed = mine()
+  for (const each of renewed)
+    Object.assign(each, {
+      renewals: each.renewals + 1,
+      renewedAt: db.now,
+      serving: serving && each.epoch === epoch,
+      digest,
+    })
+  return [{ pid, databaseMs: db.now, renewed: renewed.map(each => each.epoch), registrations: seen }]
+}
 
-export const renew = atOnce((db, [wanted, incarnation], backend) => {
-  const relay = db.relays.get(wanted as string)
-  if (relay === undefined || relay.incarnation !== incarnation) return []
-  relay.renewals += 1
-  return [{ pid: backend.pid, databaseMs: epochMs + db.now }]
-})
-
-export const observe = atOnce(db => [
-  {
-    lanes: db.lanes.map(({ epoch, owner }, lane) => ({ lane, epoch: String(epoch), owner })),
-    relays: [...db.relays].map(([name, { incarnation, renewals, leaseMs }]) => {
-      return { name, incarnation, renewals: String(renewals), leaseMs }
-    }),
-  },
-])
-
-/** The lanes that still have the epoch they were seen with, FOR UPDATE: waits for claims in them, two seconds at most. */
-function* unchanged(db: Database, ids: readonly number[], epochs: readonly string[]): Generator<'wait', Lane[]> {
-  const seen = ids.map((lane, n) => ({ lane: db.lanes[lane]!, epoch: Number(epochs[n]) }))
-  const wanted = seen.filter(({ lane, epoch }) => lane.epoch === epoch)
-  const since = db.now
-  while (wanted.some(({ lane }) => lane.sharedBy.size > 0)) {
-    if (db.now - since > 2_000) throw lockTimeout()
-    yield waitForLock
+function shownRegistration(db: Database, each: RegistrationRecord): Record<string, unknown> {
+  const { epoch, node, process, name, leaseMs, startedAtMs, renewals, serving, digest } = each
+  return {
+    epoch,
+    node,
+    process,
+    name,
+    pid: each.isAlive() ? each.pid : nobody,
+    kernel: db.isOneMachine ? each.kernel : 'another machine',
+    leaseMs,
+    startedAtMs,
+    renewals: String(renewals),
+    serving,
+    digest,
+    isVoid: each.server !== db.server,
   }
-  return wanted.filter(({ lane, epoch }) => lane.epoch === epoch).map(({ lane }) => lane)
+}
+
+/** The pulse first: a renewal that is under way wins. Then the registration, which waits for the claims that are under way. */
+export function* bury(db: Database, values: readonly unknown[]): Answer {
+  const [epoch, renewals] = values as [string, string | null]
+  const holder = {}
+  const dead = db.registrations.get(epoch)
+  const isStill = (): boolean =>
+    dead !== undefined &&
+    db.registrations.get(epoch) === dead &&
+    (renewals === null || String(dead.renewals) === renewals)
+  if (dead === undefined || !isStill()) return []
+  try {
+    yield* free(db, () => dead.pulseLockedBy === null)
+    if (!isStill()) return []
+    dead.pulseLockedBy = holder
+    yield* free(db, () => dead.sharedBy.size === 0)
+    if (renewals !== null) judgeBurial(db, dead)
+    db.registrations.delete(epoch)
+    return [{ epoch }]
+  } finally {
+    if (dead.pulseLockedBy === holder) dead.pulseLockedBy = null
+  }
+}
+
+/** A relay may be buried by another one when its lease has run out, or its process has ended. */
+function judgeBurial(db: Database, { epoch, leaseMs, renewedAt, isAlive }: RegistrationRecord): void {
+  const ageMs = Math.round(db.now - renewedAt)
+  if (ageMs < leaseMs && (isAlive() || !db.isOneMachine))
+    db.strays.push(`${epoch} was buried ${ageMs} ms after its last renewal`)
+}
+
+/** Waits until it is, for as long as `lock_timeout` allows. */
+function* free(db: Database, isFree: () => boolean): Generator<typeof waitForLock, void> {
+  for (const since = db.now; !isFree(); yield waitForLock) if (db.now - since > lockTimeoutMs) throw lockTimeout()
 }
 
 function lockTimeout(): Error {
@@ -55,45 +106,23 @@ function lockTimeout(): Error {
   return Object.assign(error, { code: '55P03' })
 }
 
-export function* take(db: Database, values: readonly unknown[]): Answer {
-  const [owner, ids, epochs] = values as [string, number[], string[]]
-  const taken = yield* unchanged(db, ids, epochs)
-  for (const lane of taken) {
-    lane.owner = owner
-    lane.epoch += 1
-  }
-  return taken.map(lane => ({ lane: db.lanes.indexOf(lane), epoch: String(lane.epoch) }))
-}
-
-export function* release(db: Database, values: readonly unknown[]): Answer {
-  const [ids, epochs] = values as [number[], string[]]
-  for (const lane of yield* unchanged(db, ids, epochs)) {
-    lane.owner = null
-    lane.epoch += 1
-  }
-  return []
-}
-
-export const blockers = atOnce(db => {
-  db.endStuckClaims()
+export const endStuck = atOnce((db, [epoch]) => {
+  db.endStuckClaims(epoch as string)
   return []
 })
 
-export const bury = atOnce((db, values) => {
-  const [names, incarnations, renewals] = values as [string[], string[], string[]]
-  return names.flatMap((name, n) => {
-    const relay = db.relays.get(name)
-    if (relay === undefined || relay.incarnation !== incarnations[n] || String(relay.renewals) !== renewals[n])
-      return []
-    db.relays.delete(name)
-    return [{ name }]
-  })
-})
-
-export const leave = atOnce((db, [name, incarnation]) => {
-  if (db.relays.get(name as string)?.incarnation === incarnation) db.relays.delete(name as string)
+/** `ringback PURPOSE EPOCH NAME` */
+export const applicationName = atOnce((_, [name], backend) => {
+  backend.epoch = String(name).split(' ')[2] ?? null
   return []
 })
+
+export const hint = atOnce((db, [payloads], { pid }) => {
+  for (const payload of payloads as string[]) if (!db.flaws.sendsNoHints) db.notify(pid, payload)
+  return []
+})
+
+export const salt = atOnce(() => [{ salt: 'salt' }])
 
 const wakeKey = 'wake'
 
@@ -107,7 +136,7 @@ export const share = atOnce((db, _, backend) => {
 })
 
 export const wake = atOnce((db, _, backend) => {
-  db.notify(backend.pid)
+  db.notify(backend.pid, '')
   return [{ got: db.locks.unlock(wakeKey, backend) }]
 })
 

@@ -1,123 +1,174 @@
-import type { Database, Row } from '../database.ts'
-import { atOnce, type ServerStatement } from './statement.ts'
-import { timeOf, timeText } from './time-text.ts'
+import { pullEntries } from '../../../src/policy/tuning.ts'
+import { hashOf } from '../../fixtures/random.ts'
+import { type Database, dueTimeOf, originOf, type Row, restOf } from '../database.ts'
+import { firstOfKey, microseconds, nothing, shown } from './rows.ts'
+import { type Answer, atOnce, waitForLock } from './statement.ts'
 
-/** An index entry as a read finds it. */
-interface Entry {
+/** A row with a due time, in microseconds. */
+interface Due {
   readonly row: Row
-  readonly position: unknown
-  readonly late: boolean
-  readonly dueInMs: number
+  readonly dueUs: number
 }
 
-function entry(db: Database, row: Row, { late, dueInMs }: { late: boolean; dueInMs: number }): Record<string, unknown> {
-  const { lane, origin, status, attempts, claimedEpoch, budgetFrom, maxAttempts, claimedAt } = row
-  const claimed =
-    status === 'claimed'
-      ? {
-          messageId: row.messageId,
-          attempt: attempts,
-          epoch: String(claimedEpoch),
-          laneEpoch: String(db.lanes[lane]?.epoch),
-          attemptOfBudget: attempts - budgetFrom,
-          maxAttempts,
-          msAgo: db.now - (claimedAt ?? 0),
-        }
-      : null
-  const orderingKey = db.flaws.ignoresOrder ? null : row.key
-  return { id: String(row.id), lane, orderingKey, origin, claimed, dueInMs, late }
+function freshRows(db: Database): Row[] {
+  return db.unsettled.filter(row => row.dueAt === null && !db.lost.has(row.id))
 }
 
-/** Rows of these lanes; or one row that tells only how far the read came. */
-function picked(db: Database, ground: readonly Entry[], lanes: readonly number[], options: Picking = {}): unknown[] {
-  const { read = ground.length, isWanted = () => true } = options
-  const reach = { read, reached: ground.at(-1)?.position ?? null }
-  const mine = ground.filter(({ row }) => lanes.includes(row.lane) && isWanted(row))
-  if (mine.length === 0) return [{ id: null, ...reach }]
-  return mine.map(each => ({ ...entry(db, each.row, each), ...reach }))
+/** By their due time. */
+function dueRows(db: Database): Due[] {
+  return db.unsettled
+    .flatMap(row => {
+      const dueTime = dueTimeOf(row)
+      return dueTime === null ? [] : { row, dueUs: microseconds(dueTime) }
+    })
+    .sort((a, b) => a.dueUs - b.dueUs || a.row.id - b.row.id)
 }
 
-interface Picking {
-  readonly read?: number
-  readonly isWanted?: (row: Row) => boolean
-}
-
-function freshEntries(db: Database, isWanted: (row: Row) => boolean): Entry[] {
-  const rows = db.unsettled.filter(row => row.dueAt === null && !db.lost.has(row.id) && isWanted(row))
-  return rows.map(row => ({ row, position: String(row.id), late: false, dueInMs: 0 }))
+function isBehind({ row, dueUs }: Due, afterUs: number, afterId: string): boolean {
+  return dueUs > afterUs || (dueUs === afterUs && BigInt(row.id) > BigInt(afterId))
 }
 
 export const fresh = atOnce((db, values) => {
-  const [from, lanes, limit, upTo, after] = values as [string, number[], number, string, string]
-  const [known, end] = [Number(after), Number(upTo)]
-  const old = freshEntries(db, ({ id }) => id > Number(from) && id <= known)
-  const ground = freshEntries(db, ({ id }) => id > known && id <= end).slice(0, limit)
-  db.readUpTo = Math.max(db.readUpTo, ground.at(-1)?.row.id ?? 0)
-  return picked(db, [...old, ...ground], lanes, { read: ground.length })
+  const [after, limit, epoch] = values as [string, number, string]
+  const { lastValue } = db
+  const isNew = ({ id }: Row): boolean => BigInt(id) > BigInt(after) && id <= lastValue
+  const rows = freshRows(db).filter(isNew).slice(0, limit)
+  db.readUpTo = Math.max(db.readUpTo, rows.at(-1)?.id ?? 0)
+  const found = rows.map(row => ({ ...shown(db, row, epoch), lastId: String(lastValue) }))
+  return found.length > 0 ? found : [{ ...nothing, lastId: String(lastValue) }]
 })
-
-export const claimedFresh = atOnce((db, values) => {
-  const [after, lanes, limit] = values as [string, number[], number]
-  const ground = freshEntries(db, ({ id }) => id > Number(after)).slice(0, limit)
-  return picked(db, ground, lanes, { isWanted: ({ status }) => status === 'claimed' })
-})
-
-export const freshEnd = atOnce((db, values) => {
-  const rows = freshEntries(db, () => true)
-  const end = rows.at(-1 - (values[0] as number))
-  return end === undefined ? [] : [{ id: end.position }]
-})
-
-function dueEntries(db: Database, afterText: string, afterId: string, upTo: number): Entry[] {
-  const [after, id] = [timeOf(afterText), Number(afterId)]
-  return db.unsettled
-    .flatMap(row => (row.dueAt === null ? [] : { row, dueAt: row.dueAt }))
-    .filter(({ row, dueAt }) => dueAt <= upTo && (dueAt > after || (dueAt === after && row.id > id)))
-    .sort((a, b) => (a.dueAt === b.dueAt ? a.row.id - b.row.id : a.dueAt - b.dueAt))
-    .map(({ row, dueAt }) => {
-      const position = { dueAt: timeText(dueAt), id: String(row.id) }
-      return { row, position, late: true, dueInMs: dueAt - db.now }
-    })
-}
 
 export const due = atOnce((db, values) => {
-  const [after, lanes, limit, id, horizonMs] = values as [string, number[], number, string, number]
-  return picked(db, dueEntries(db, after, id, db.now + horizonMs).slice(0, limit), lanes)
-})
-
-export const claimedDue = atOnce((db, values) => {
-  const [after, lanes, limit, id] = values as [string, number[], number, string]
-  const ground = dueEntries(db, after, id, Infinity).slice(0, limit)
-  return picked(db, ground, lanes, { isWanted: ({ status }) => status === 'claimed' })
-})
-
-export const parked = atOnce((db, values) => {
-  const [origin, lanes, limit, id] = values as [string, number[], number, string]
-  const ground = db.unsettled
-    .filter(row => row.dueAt === Infinity && !db.isHeld(row))
-    .filter(row => row.origin > origin || (row.origin === origin && row.id > Number(id)))
-    .sort((a, b) => (a.origin === b.origin ? a.id - b.id : a.origin < b.origin ? -1 : 1))
+  const [afterUs, afterId, limit, epoch] = values as [number, string, number, string]
+  const nowUs = microseconds(db.now)
+  const all = dueRows(db)
+  const next = all.find(({ dueUs }) => dueUs > nowUs)
+  const told = { nextInMs: next ? (next.dueUs - nowUs) / 1_000 : null, nowUs }
+  const found = all
+    .filter(each => each.dueUs <= nowUs && isBehind(each, afterUs, afterId))
     .slice(0, limit)
-    .map(row => ({ row, position: { origin: row.origin, id: String(row.id) }, late: true, dueInMs: 0 }))
-  return picked(db, ground, lanes)
+    .map(({ row }) => ({ ...shown(db, row, epoch), ...told }))
+  return found.length > 0 ? found : [{ ...nothing, ...told }]
 })
 
-function named(db: Database, row: Row): Record<string, unknown> {
-  const isNow = row.dueAt === null || row.dueAt === Infinity
-  return entry(db, row, { late: row.dueAt !== null, dueInMs: isNow ? 0 : row.dueAt! - db.now })
+export const pull = atOnce((db, values) => {
+  const [origins, isFresh, afterUs, afterIds, endUs, endIds, rooms, epoch] = values as [
+    string[],
+    boolean[],
+    (number | null)[],
+    string[],
+    number[],
+    string[],
+    number[],
+    string,
+  ]
+  const nowUs = microseconds(db.now)
+  return origins.flatMap((origin, n) => {
+    const [after, end, room] = [afterIds[n] ?? '0', endIds[n] ?? '0', rooms[n] ?? 0]
+    const isIn = ({ id }: Row): boolean => BigInt(id) > BigInt(after) && BigInt(id) <= BigInt(end)
+    const isDue = (each: Due): boolean =>
+      each.dueUs <= Math.min(endUs[n] ?? Infinity, nowUs) && isBehind(each, afterUs[n] ?? 0, after)
+    const range = isFresh[n]
+      ? freshRows(db).filter(isIn)
+      : dueRows(db)
+          .filter(isDue)
+          .map(({ row }) => row)
+    return range
+      .filter(row => row.origin === origin)
+      .slice(0, pullEntries)
+      .map((row, index) => ({
+        pull: n + 1,
+        ...shown(db, row, epoch),
+        place: String(index + 1),
+        isWanted: isWanted(db, row, epoch),
+      }))
+      .filter(each => each.isWanted || each.place === String(pullEntries))
+      .slice(0, room)
+  })
+})
+
+function isWanted(db: Database, row: Row, epoch: string): boolean {
+  if (row.status === 'claimed') return row.claimedEpoch === epoch
+  return row.status === 'pending' && db.isFirst(row) && !db.isHeld(row)
 }
 
-export const byKey: ServerStatement = atOnce((db, values) => {
-  const [keys, limit] = values as [string[], number]
-  return keys.flatMap(key =>
-    db.unsettled
-      .filter(row => row.key === key)
-      .slice(0, limit)
-      .map(row => named(db, row)),
-  )
+export const keyHeads = atOnce((db, values) => {
+  const [keys, hints, epoch] = values as [(string | null)[], (string | null)[], string]
+  return keys.map((asked, n) => {
+    const hint = hints[n] ?? null
+    const key = hint === null ? asked : (db.rows.get(Number(hint))?.key ?? null)
+    return { askedKey: key, ...firstOfKey(db, key, { epoch }) }
+  })
 })
 
-export const byId: ServerStatement = atOnce((db, values) => {
-  const ids = values[0] as string[]
-  return db.unsettled.filter(({ id }) => ids.includes(String(id))).map(row => named(db, row))
+/** In the order of a hash, which is not PostgreSQL's. */
+export function* origins(db: Database, values: readonly unknown[]): Answer {
+  const [after, limit] = values as [string, number]
+  const names = new Set(db.unsettled.map(({ origin }) => origin))
+  const found = [...names].map(origin => ({ hash: hashOf(origin), origin }))
+  for (const since = db.now; db.now - since < db.sweepMs; ) yield waitForLock
+  return found
+    .filter(({ hash }) => BigInt(hash) > BigInt(after))
+    .sort((a, b) => a.hash - b.hash)
+    .slice(0, limit)
+    .map(({ hash, origin }) => ({ hash: String(hash), origin }))
+}
+
+const holdTexts = (db: Database): string[] =>
+  [...db.holds].map(([prefix, { isExact, since }]) => `${prefix} ${isExact} ${since}`).sort()
+
+export const holdsDigest = atOnce(db => [{ digest: holdTexts(db).join() || '0' }])
+
+export const holds = atOnce(db => {
+  const origins = new Set([...db.holds.keys()].map(originOf))
+  return [...origins].map(origin => {
+    const held = [...db.holds].filter(([prefix]) => originOf(prefix) === origin)
+    return {
+      origin,
+      isWhole: held.some(([prefix, { isExact }]) => !isExact && restOf(prefix) === '/'),
+      digest: held.map(([prefix, { isExact, since }]) => `${prefix} ${isExact} ${since}`).join(),
+    }
+  })
+})
+
+function orphan(db: Database, row: Row): Record<string, unknown> {
+  const { messageId, attempts, claimedEpoch, rev, origin, budgetFrom, maxAttempts, claimedAt } = row
+  return {
+    id: String(row.id),
+    messageId,
+    attempt: attempts,
+    epoch: claimedEpoch,
+    rev,
+    origin,
+    attemptOfBudget: attempts - budgetFrom,
+    maxAttempts,
+    claimedMsAgo: db.now - (claimedAt ?? 0),
+  }
+}
+
+/** Those of a page that are claimed and whose registration is gone; or one row that tells only how far the page reaches. */
+function orphansOf(db: Database, page: readonly Row[]): unknown[] {
+  const last = page.at(-1)
+  const dueTime = last ? dueTimeOf(last) : null
+  const place = last && { dueUs: dueTime === null ? null : microseconds(dueTime), id: String(last.id) }
+  const reach = { read: page.length, reached: place ? JSON.stringify(place) : null }
+  const found = page.filter(
+    ({ status, claimedEpoch }) => status === 'claimed' && !db.registrations.has(claimedEpoch ?? ''),
+  )
+  return found.length > 0 ? found.map(row => ({ ...reach, ...orphan(db, row) })) : [{ ...reach, id: null }]
+}
+
+export const orphansFresh = atOnce((db, values) => {
+  const [after, limit] = values as [string, number]
+  const page = freshRows(db).filter(({ id }) => BigInt(id) > BigInt(after))
+  return orphansOf(db, page.slice(0, limit))
+})
+
+export const orphansDue = atOnce((db, values) => {
+  const [after, limit, afterUs] = values as [string, number, number]
+  const page = dueRows(db).filter(each => isBehind(each, afterUs, after))
+  return orphansOf(
+    db,
+    page.slice(0, limit).map(({ row }) => row),
+  )
 })

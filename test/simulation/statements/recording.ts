@@ -1,11 +1,13 @@
 import type { OutcomeKind } from '../../../src/model.ts'
 import { type AttemptRecord, type Database, isSamePlace, type Row } from '../database.ts'
-import { type Answer, atOnce, pauseOnServer } from './statement.ts'
+import { firstOfKey, lock, nothing, rowsOf, shown, unlock } from './rows.ts'
+import { type Answer, type Backend, pauseOnServer } from './statement.ts'
 
 interface Recorded {
   readonly id: number
   readonly attempt: number
-  readonly epoch: number
+  readonly epoch: string
+  readonly rev: number
   readonly outcome: OutcomeKind
   readonly httpStatus: number | null
   readonly startedMs: number
@@ -13,33 +15,48 @@ interface Recorded {
   readonly status: 'pending' | 'delivered' | 'dead'
   readonly retryMs: number | null
   readonly reason: string | null
-  readonly writtenEpoch: number
+  readonly writtenEpoch: string
   readonly messageId: string
   readonly holdsUrl: boolean
 }
 
-export function* record(db: Database, values: readonly unknown[]): Answer {
-  const wanted = recordedOf(values)
-  const seen = wanted.filter(each => isFenced(db, each))
-  yield pauseOnServer
-  const done = seen.filter(each => db.rows.get(each.id)?.lockedBy === null && isFenced(db, each))
-  for (const each of wanted) if (!done.includes(each) && isFact(db, each)) log(db, each)
-  for (const each of done) {
-    const row = db.rows.get(each.id)!
-    become(db, row, each)
-    if (each.holdsUrl && ![...db.holds.keys()].some(held => isSamePlace(held, row.url)))
-      db.holds.set(row.url, { isExact: true })
+export function* record(db: Database, values: readonly unknown[], backend: Backend): Answer {
+  const wanted = new Map(recordedOf(values).map(each => [each.id, each]))
+  const epoch = values[17] as string
+  const holder = {}
+  const isMine = (row: Row): boolean => {
+    const each = wanted.get(row.id)
+    return each !== undefined && isFenced(db, row, each)
   }
-  return done.map(({ id }) => ({ id: String(id) }))
+  try {
+    const seen = rowsOf(db, [...wanted.keys()].map(String)).filter(isMine)
+    const next = new Map(seen.map(row => [row, firstOfKey(db, row.key, { epoch, other: row.id })]))
+    yield pauseOnServer
+    const done = lock(seen, holder, isMine).sort((a, b) => a.id - b.id)
+    yield pauseOnServer
+    for (const each of wanted.values()) if (!done.some(({ id }) => id === each.id) && isFact(db, each)) log(db, each)
+    return done.map(row => {
+      const each = wanted.get(row.id)!
+      if (each.writtenEpoch !== each.epoch && backend.hasBegun(each) && !isOnRecord(db, each))
+        db.strays.push(`attempt ${each.attempt} of callback ${row.id} was recovered by the relay that had made it`)
+      become(db, row, each)
+      const held = each.holdsUrl ? holdGone(db, row.url, backend) : null
+      const named = row.settledAt === null ? nothing : next.get(row)
+      return { recordedId: String(row.id), recordedKey: row.key, ...named, held }
+    })
+  } finally {
+    unlock(db, holder)
+  }
 }
 
 function recordedOf(values: readonly unknown[]): Recorded[] {
   const [ids, messages, attempts, epochs, written, ...more] = values as unknown[][]
-  const [outcomes, statuses, , , started, finished, becomes, retries, reasons, gone] = more
+  const [outcomes, statuses, , , started, finished, becomes, retries, reasons, gone, , revs] = more
   return (ids ?? []).map((id, n) => ({
     id: Number(id),
     attempt: Number(attempts?.[n]),
-    epoch: Number(epochs?.[n]),
+    epoch: epochs?.[n] as string,
+    rev: revs?.[n] as number,
     outcome: outcomes?.[n] as OutcomeKind,
     httpStatus: statuses?.[n] as number | null,
     startedMs: started?.[n] as number,
@@ -47,7 +64,7 @@ function recordedOf(values: readonly unknown[]): Recorded[] {
     status: becomes?.[n] as Recorded['status'],
     retryMs: retries?.[n] as number | null,
     reason: reasons?.[n] as string | null,
-    writtenEpoch: Number(written?.[n]),
+    writtenEpoch: written?.[n] as string,
     messageId: messages?.[n] as string,
     holdsUrl: gone?.[n] === true,
   }))
@@ -55,20 +72,26 @@ function recordedOf(values: readonly unknown[]): Recorded[] {
 
 /**
  * Of a row that it does not change: what an heir had to assume is none; nor is what was recorded before; nor what concerns
- * a row that is deleted, or another one, to which a failover has given the id.
+ * a row that is deleted, or that FOR KEY SHARE does not get, or another one, to which a failover has given the id.
  */
 function isFact(db: Database, { id, messageId, attempt, epoch, writtenEpoch }: Recorded): boolean {
   const row = db.rows.get(id)
   if (writtenEpoch !== epoch || row?.messageId !== messageId) return false
+  if (row.lockedBy !== null && db.forUpdate.has(row.lockedBy)) return false
   return row.attempts !== attempt || row.last?.epoch !== writtenEpoch
 }
 
-function isFenced(db: Database, { id, messageId, attempt, epoch, status }: Recorded): boolean {
-  const row = db.rows.get(id)
-  if (row?.messageId !== messageId) return false
-  if (db.flaws.ignoresEpochs) return true
+function isFenced({ flaws }: Database, row: Row, { messageId, attempt, epoch, rev, status }: Recorded): boolean {
+  if (row.messageId !== messageId) return false
+  if (flaws.recordsAnything) return true
   if (row.attempts !== attempt || row.claimedEpoch !== epoch) return false
-  return row.status === 'claimed' || (row.status === 'pending' && status === 'delivered')
+  if (row.status === 'claimed') return row.rev === rev || flaws.recordsAnyRev === true
+  return row.status === 'pending' && status === 'delivered'
+}
+
+/** As that relay saw it. */
+function isOnRecord(db: Database, { messageId, attempt, epoch }: Recorded): boolean {
+  return db.attempts.some(each => each.messageId === messageId && each.attempt === attempt && each.epoch === epoch)
 }
 
 function log(db: Database, each: Recorded): void {
@@ -86,36 +109,52 @@ function attemptOf(db: Database, each: Recorded): AttemptRecord | null {
 function become(db: Database, row: Row, each: Recorded): void {
   const { status, retryMs, reason } = each
   const isAgain = status === 'pending' || (db.flaws.forgetsSettling === true && row.id % 7 === 0 && row.attempts === 1)
-  row.status = isAgain ? 'pending' : status
-  row.lastError = reason
-  row.dueAt = isAgain ? Math.min(db.now + (retryMs ?? 0), row.expiresAt ?? Infinity) : null
-  row.settledAt = isAgain ? null : db.now
+  Object.assign(row, {
+    status: isAgain ? 'pending' : status,
+    rev: row.rev + 1,
+    lastError: reason,
+    dueAt: isAgain ? Math.min(db.now + (retryMs ?? 0), row.expiresAt ?? Infinity) : null,
+    settledAt: isAgain ? null : db.now,
+  } satisfies Partial<Row>)
   if (isAgain) log(db, each)
   else row.last = attemptOf(db, each)
 }
 
-export const look = atOnce((db, values) => {
-  const ids = values[0] as string[]
-  return ids.flatMap(id => {
-    const row = db.rows.get(Number(id))
-    return row === undefined ? [] : standing(db, row)
-  })
-})
+/** @returns false: it is on hold already. */
+function holdGone(db: Database, url: string, { pid }: Backend): boolean {
+  if ([...db.holds.keys()].some(held => isSamePlace(held, url))) return false
+  db.holds.set(url, { isExact: true, since: db.now })
+  db.notify(pid, 'hold')
+  return true
+}
 
-function standing(db: Database, row: Row): Record<string, unknown> {
-  const { status, attempts, lane, claimedEpoch, dueAt, expiresAt } = row
-  const blocker = db.flaws.ignoresOrder ? undefined : db.blockerOf(row)
+export function* look(db: Database, values: readonly unknown[]): Answer {
+  const [ids, epoch] = values as [string[], string]
+  const holder = {}
+  const rows = rowsOf(db, ids)
+  const got = new Set(lock(rows, holder, ({ settledAt }) => settledAt === null))
+  const answer = rows.map(row => standing(db, row, epoch, got.has(row)))
+  try {
+    yield pauseOnServer
+    return answer
+  } finally {
+    unlock(db, holder)
+  }
+}
+
+function standing(db: Database, row: Row, epoch: string, isGot: boolean): Record<string, unknown> {
+  const { messageId, status, attempts, claimedEpoch, expiresAt, settledAt } = row
+  const first = db.firstOf(row.key)
   return {
-    id: String(row.id),
-    messageId: row.messageId,
+    messageId,
     status,
     attempts,
-    lane,
-    claimedEpoch: claimedEpoch === null ? null : String(claimedEpoch),
-    dueInMs: dueAt === null || dueAt === Infinity ? 0 : Math.max(0, dueAt - db.now),
-    expired: expiresAt !== null && expiresAt <= db.now,
-    held: db.isHeld(row),
-    parked: dueAt === Infinity,
-    blockedBy: blocker === undefined ? null : String(blocker.id),
+    claimedEpoch,
+    ...shown(db, row, epoch),
+    isExpired: expiresAt !== null && expiresAt <= db.now,
+    isSuperseded: db.supersederOf(row) !== undefined,
+    isHeld: db.isHeld(row),
+    isLocked: settledAt === null && !isGot,
+    first: first && first.id < row.id ? shown(db, first, epoch) : null,
   }
 }

@@ -1,6 +1,7 @@
 import type { Database } from '../database.ts'
+import type { AttemptName } from '../wire.ts'
 
-/** Between taking its snapshot and locking its rows: others go on meanwhile. */
+/** Between taking its snapshot, locking its rows and committing: others go on meanwhile. */
 export const pauseOnServer = 'pause'
 /** It waits for a lock and tries again. */
 export const waitForLock = 'wait'
@@ -16,6 +17,10 @@ export interface Backend {
   readonly pid: number
   /** Whether the process at the other end lives. */
   readonly isAlive: () => boolean
+  /** Whether that process has begun this attempt itself, whatever became of it. */
+  readonly hasBegun: (attempt: AttemptName) => boolean
+  /** Of the registration that its application name bears; null: it bears none. */
+  epoch: string | null
 }
 
 export type ServerStatement = (db: Database, values: readonly unknown[], backend: Backend) => Answer

@@ -43,19 +43,23 @@ export class ProducersAndOperators {
   /** Inserts a row into PostgreSQL. @returns the row as the model has it once it is committed. */
   async #written(client: pg.Client): Promise<Row> {
     const dice = this.#dice
+    const key = dice.chance(0.7) ? anyKey(dice) : null
     const when = (): string | null => (dice.chance(0.8) ? null : dice.chance(0.5) ? 'yesterday' : 'tomorrow')
     const { rows } = await client.query<Omit<Row, 'lockedBy'>>(
-      `insert into outbox.callback (ordering_key, url, form, due_at, expires_at, max_attempts)
-       values ($1, $2, '{"a": 1}', $3, $4, $5) returning ${rowColumns}`,
+      `insert into outbox.callback (ordering_key, supersede_key, url, form, due_at, expires_at, max_attempts)
+       values ($1, $2, $3, '{"a": 1}', $4, $5, $6) returning ${rowColumns}`,
       [
-        dice.chance(0.7) ? anyKey(dice) : null,
+        key,
+        key !== null && dice.chance(0.3) ? dice.pick(['s1', 's2']) : null,
         anyUrl(this.#dice),
         when(),
         when(),
         dice.chance(0.2) ? dice.whole(1, 3) : null,
       ],
     )
-    return { ...rows[0]!, lockedBy: null }
+    const row = rows[0]!
+    this.#twins.db.sawId(row.id)
+    return { ...row, last: null, lockedBy: null }
   }
 
   /** One that has written a row, or changed one, or merely locked it. */
@@ -75,7 +79,10 @@ export class ProducersAndOperators {
     row.lockedBy = token
     const values = this.#dice.chance(0.5) ? await this.#changed(this.#other, row) : null
     if (values) isSilent(db, token)
-    else await this.#other.query('select from outbox.callback where id = $1 for update', [row.id])
+    else {
+      await this.#other.query('select from outbox.callback where id = $1 for update', [row.id])
+      db.forUpdate.add(token)
+    }
     this.#open = { token, row, commit: () => db.change(row, values ?? {}) }
   }
 
@@ -116,6 +123,11 @@ export class ProducersAndOperators {
       await update('form = $2', ['{"b": 2}'])
       return amended(row, { form: '{"b": 2}' }, now)
     }
+    if (this.#dice.chance(0.3)) {
+      const dueAt = this.#dice.pick([null, Math.floor(now) - 86_400_000, Math.floor(now) + 86_400_000])
+      await update('due_at = $2', [dueAt === null ? null : new Date(dueAt)])
+      return amended(row, { dueAt }, now)
+    }
     const url = anyUrl(this.#dice)
     await update('url = $2', [url])
     return amended(row, { url, origin: originOf(url) }, now)
@@ -132,7 +144,7 @@ export class ProducersAndOperators {
     }
     if (this.#dice.chance(0.7)) return
     await stage.query(`insert into outbox.hold (url_prefix, exact, reason) values ($1, $2, '')`, [prefix, isExact])
-    db.holds.set(prefix, { isExact })
+    db.holds.set(prefix, { isExact, since: db.now })
   }
 
   #anyRow(): Row | undefined {

@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import type { Session, Statement } from '../../../src/outbox/session.ts'
 import { Stage } from '../../fixtures/stage.ts'
 import { epochMs } from '../clocks.ts'
-import { type AttemptRecord, Database, type Lane, type Row } from '../database.ts'
+import { type AttemptRecord, Database, type RegistrationRecord, type Row } from '../database.ts'
 import type { Flaws } from '../flaws.ts'
 import { statements } from '../statements/all.ts'
 import type { Backend } from '../statements/statement.ts'
@@ -14,8 +14,10 @@ const toleranceMs = 20_000
 
 /** In answers and rows alike. */
 const times = new Set([
-  'dueInMs',
-  'msAgo',
+  'claimedMsAgo',
+  'expiresInMs',
+  'nextInMs',
+  'databaseMs',
   'dueAt',
   'expiresAt',
   'claimedAt',
@@ -24,6 +26,9 @@ const times = new Set([
   'startedAt',
   'finishedAt',
 ])
+
+/** The same in microseconds. */
+const timesUs = new Set(['dueUs', 'nowUs'])
 
 interface Opened {
   readonly stage: Stage
@@ -48,9 +53,8 @@ export class Twins {
     for (const session of sessions) await session.run(`set time zone 'UTC'`)
     const begin = async (flaws: Flaws = {}): Promise<Twins> => {
       await stage.query(
-        'truncate outbox.callback, outbox.attempt_log, outbox.hold, outbox.relay restart identity cascade',
+        'truncate outbox.callback, outbox.attempt_log, outbox.hold, outbox.relay, outbox.pulse restart identity cascade',
       )
-      await stage.query('update outbox.lane set epoch = 0, owner = null')
       for (const session of sessions) await session.run('select pg_advisory_unlock_all()')
       return new Twins(stage, sessions, flaws)
     }
@@ -61,7 +65,10 @@ export class Twins {
     this.stage = stage
     this.db = new Database(this.#clock as Timeline, { flaws, isOneMachine: true })
     this.#sessions = sessions
-    this.#models = sessions.map(({ pid }, n) => modelSession(this.db, { name: `relay ${n}`, pid, isAlive: () => true }))
+    const isAlive = () => true
+    this.#models = sessions.map(({ pid }, n) =>
+      modelSession(this.db, { name: `relay ${n}`, pid, isAlive, hasBegun: () => false, epoch: null }),
+    )
   }
 
   /** The model's clock goes on: never behind PostgreSQL's, which says when what is stored happened. */
@@ -84,11 +91,10 @@ export class Twins {
 
   /** Compares all that both have stored; then the model's times are PostgreSQL's, which alone orders by them. */
   async compare(): Promise<void> {
-    const { shown, incarnations } = await stored(this.stage)
+    const shown = await stored(this.stage)
     assertAlike(storedInModel(this.db), shown, 'stored')
     for (const { id, dueAt, expiresAt, claimedAt, settledAt } of shown.callbacks)
       Object.assign(this.db.rows.get(id) ?? {}, { dueAt, expiresAt, claimedAt, settledAt })
-    for (const [name, incarnation] of incarnations) Object.assign(this.db.relays.get(name) ?? {}, { incarnation })
   }
 }
 
@@ -108,8 +114,9 @@ function modelSession(db: Database, backend: Backend): Session {
 }
 
 function assertAlike(model: unknown, real: unknown, path: string): void {
-  if (typeof model === 'number' && typeof real === 'number' && times.has(path.split('.').at(-1) ?? '')) {
-    assert.ok(model === real || Math.abs(model - real) < toleranceMs, `${path}: ${model}, PostgreSQL says ${real}`)
+  if (typeof model === 'number' && typeof real === 'number') {
+    const isNear = model === real || Math.abs(model - real) < toleranceOf(path.split('.').at(-1) ?? '')
+    assert.ok(isNear, `${path}: ${model}, PostgreSQL says ${real}`)
   } else if (Array.isArray(model) && Array.isArray(real)) {
     assert.equal(model.length, real.length, `${path}: ${shown(model)}, PostgreSQL says ${shown(real)}`)
     for (const [n, each] of model.entries()) assertAlike(each, real[n], `${path}[${n}]`)
@@ -119,6 +126,10 @@ function assertAlike(model: unknown, real: unknown, path: string): void {
   } else {
     assert.equal(model, real, `${path}: ${shown(model)}, PostgreSQL says ${shown(real)}`)
   }
+}
+
+function toleranceOf(name: string): number {
+  return times.has(name) ? toleranceMs : timesUs.has(name) ? toleranceMs * 1_000 : 0
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -131,19 +142,13 @@ function shown(value: unknown): string {
 
 type StoredRow = Omit<Row, 'lockedBy' | 'createdAt' | 'last'>
 
-interface StoredRelay {
-  readonly name: string
-  readonly incarnation: string
-  readonly renewals: number
-  readonly leaseMs: number
-}
+type StoredRegistration = Omit<RegistrationRecord, 'server' | 'isAlive' | 'sharedBy' | 'pulseLockedBy' | 'renewedAt'>
 
 interface Stored {
   readonly callbacks: readonly StoredRow[]
   readonly attempts: readonly AttemptRecord[]
   readonly logged: readonly string[]
-  readonly lanes: readonly Pick<Lane, 'epoch' | 'owner'>[]
-  readonly relays: readonly Omit<StoredRelay, 'incarnation'>[]
+  readonly registrations: readonly StoredRegistration[]
   readonly holds: readonly string[]
 }
 
@@ -151,38 +156,34 @@ const ms = (column: string): string => `(extract(epoch from ${column}) * 1000)::
 
 /** The columns of a row as the model names them. */
 export const rowColumns = `
-  id::integer, message_id as "messageId", ordering_key as key, lane, max_attempts as "maxAttempts", url, origin, form::text,
-  ${ms('created_at')} as "createdAt", ${ms('expires_at')} as "expiresAt", status, attempts, budget_from as "budgetFrom",
-  ${ms('due_at')} as "dueAt", ${ms('claimed_at')} as "claimedAt", claimed_epoch::integer as "claimedEpoch",
+  id::integer, message_id as "messageId", ordering_key as key, supersede_key as "supersedeKey", max_attempts as "maxAttempts", url, origin, form::text,
+  ${ms('created_at')} as "createdAt", ${ms('expires_at')} as "expiresAt", status, attempts, budget_from as "budgetFrom", rev::integer,
+  ${ms('due_at')} as "dueAt", ${ms('claimed_at')} as "claimedAt", claimed_epoch::text as "claimedEpoch",
   ${ms('settled_at')} as "settledAt", last_error as "lastError"`
 
 /** `shown`: what is compared. */
-async function stored(stage: Stage): Promise<{ readonly shown: Stored; readonly incarnations: Map<string, string> }> {
+async function stored(stage: Stage): Promise<Stored> {
   const callbacks = await stage.query<Row>(`select ${rowColumns} from outbox.callback order by id`)
   const attempts = await stage.query<AttemptRecord>(`
-    select callback_id::integer as "callbackId", message_id as "messageId", attempt, epoch::integer, ${ms('started_at')} as "startedAt",
+    select callback_id::integer as "callbackId", message_id as "messageId", attempt, epoch::text, ${ms('started_at')} as "startedAt",
            ${ms('finished_at')} as "finishedAt", outcome, http_status as "httpStatus"
-      from outbox.attempt order by callback_id, attempt, epoch`)
+      from outbox.attempt order by callback_id, attempt, outbox.attempt.epoch`)
   const log = await stage.query<{ key: string }>(
     `select concat_ws(' ', callback_id, message_id, attempt, epoch) as key from outbox.attempt_log`,
   )
-  const lanes = await stage.query<Lane>('select epoch::integer, owner from outbox.lane order by id')
-  const relays = await stage.query<StoredRelay>(
-    `select name, incarnation, renewals::integer, ${ms('lease')} as "leaseMs" from outbox.relay order by name`,
-  )
+  const registrations = await stage.query<StoredRegistration>(`
+    select r.epoch::text, node, process, name, ${ms('lease')} as "leaseMs", pid, kernel, ${ms('started_at')} as "startedAtMs",
+           renewals::integer, serving, digest
+      from outbox.relay r join outbox.pulse p on p.epoch = r.epoch order by r.epoch`)
   const holds = await stage.query<{ prefix: string }>(
     `select url_prefix || case when exact then ' exact' else '' end as prefix from outbox.hold`,
   )
   return {
-    shown: {
-      callbacks: callbacks.map(storedRow),
-      attempts,
-      logged: log.map(({ key }) => key).sort(),
-      lanes,
-      relays: relays.map(storedRelay),
-      holds: holds.map(({ prefix }) => prefix).sort(),
-    },
-    incarnations: new Map(relays.map(({ name, incarnation }) => [name, incarnation])),
+    callbacks: callbacks.map(storedRow),
+    attempts,
+    logged: log.map(({ key }) => key).sort(),
+    registrations,
+    holds: holds.map(({ prefix }) => prefix).sort(),
   }
 }
 
@@ -190,10 +191,13 @@ function storedInModel(db: Database): Stored {
   const { attempts, logged } = db
   return {
     callbacks: [...db.rows.values()].sort((a, b) => a.id - b.id).map(storedRow),
-    attempts: attempts.sort((a, b) => a.callbackId - b.callbackId || a.attempt - b.attempt || a.epoch - b.epoch),
+    attempts: attempts.sort(
+      (a, b) => a.callbackId - b.callbackId || a.attempt - b.attempt || Number(a.epoch) - Number(b.epoch),
+    ),
     logged,
-    lanes: db.lanes.map(({ epoch, owner }) => ({ epoch, owner })),
-    relays: [...db.relays].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, relay]) => storedRelay({ ...relay, name })),
+    registrations: [...db.registrations.values()]
+      .sort((a, b) => Number(a.epoch) - Number(b.epoch))
+      .map(storedRegistration),
     holds: [...db.holds].map(([prefix, { isExact }]) => prefix + (isExact ? ' exact' : '')).sort(),
   }
 }
@@ -203,6 +207,7 @@ function storedRow(row: Row): StoredRow {
   return rest
 }
 
-function storedRelay({ name, renewals, leaseMs }: Omit<StoredRelay, 'incarnation'>): Omit<StoredRelay, 'incarnation'> {
-  return { name, renewals, leaseMs }
+function storedRegistration(registration: RegistrationRecord): StoredRegistration {
+  const { server, isAlive, sharedBy, pulseLockedBy, renewedAt, ...rest } = registration
+  return rest
 }

@@ -1,98 +1,120 @@
-import type { Attempt, Claim, Decision, OutcomeKind, OwnedLane } from '../../../src/model.ts'
+import type { Attempt, Claim, Decision, IndexPlace, OutcomeKind, RangeName } from '../../../src/model.ts'
 import { claim } from '../../../src/outbox/claim.ts'
-import * as fetch from '../../../src/outbox/fetch.ts'
-import * as keeping from '../../../src/outbox/lanes.ts'
+import { readKeyHeads, sendHints } from '../../../src/outbox/key-heads.ts'
 import { look } from '../../../src/outbox/look.ts'
+import { orphansStart, readOrphans } from '../../../src/outbox/orphans.ts'
+import { pull } from '../../../src/outbox/pull.ts'
 import { record } from '../../../src/outbox/record.ts'
+import * as registration from '../../../src/outbox/registration.ts'
+import { release } from '../../../src/outbox/release.ts'
 import type { Session } from '../../../src/outbox/session.ts'
-import { expire, giveUp, park } from '../../../src/outbox/settle.ts'
+import { expire, giveUp, nextExpiry, supersede } from '../../../src/outbox/settle.ts'
+import { readHolds, readOrigins, sweepStart } from '../../../src/outbox/sweep.ts'
+import { readDue, readFresh } from '../../../src/outbox/tip.ts'
 import { WakeLock } from '../../../src/outbox/wake-lock.ts'
-import { waiting } from '../../fixtures/stage.ts'
+import { identity, pulse } from '../../fixtures/stage.ts'
 import { attempt, dead, delivered, gone, retry } from '../../outbox/attempts.ts'
+import { dueTimeOf, originOf } from '../database.ts'
 import type { Dice } from '../dice.ts'
-import { type Acts, anyKey } from './acts.ts'
+import { type Acts, anyKey, anyUrl } from './acts.ts'
 import type { Twins } from './twins.ts'
 
 /** Of each relay that can be. */
 export const relayNames = ['a', 'b', 'c']
 
-const everyLane = Array.from({ length: 64 }, (_, lane) => lane)
+const idEnd = '9223372036854775807'
+/** What no row has that they make. */
+const noMessage = '00000000-0000-4000-8000-000000000000'
 
-/** What one relay asks of the outbox. It keeps no promise: it claims with lanes that it has lost, and records what it likes. */
+/** What relays have claimed, and under which epochs they have registered: each makes use of the others', too. */
+export interface Past {
+  readonly claims: Claim[]
+  readonly epochs: string[]
+}
+
+/** What one relay asks of the outbox. It keeps no promise: it claims when it is buried, and records what it likes. */
 export class WildRelay {
   readonly #twins: Twins
   readonly #dice: Dice
   readonly #number: number
-  /** As it knows them; others may have taken them. */
-  #lanes: OwnedLane[] = []
-  /** Its own and the others'. */
-  readonly #claims: Claim[]
+  readonly #past: Past
+  #epoch = '0'
   #isAsleep = false
 
-  constructor(twins: Twins, dice: Dice, given: { readonly number: number; readonly claims: Claim[] }) {
+  constructor(twins: Twins, dice: Dice, given: { readonly number: number; readonly past: Past }) {
     this.#twins = twins
     this.#dice = dice
     this.#number = given.number
-    this.#claims = given.claims
+    this.#past = given.past
   }
 
   readonly acts: Acts = {
-    take: () => this.#take(),
-    release: () => this.#release(),
+    register: () => this.#register(),
+    renew: () => this.#renew(),
+    bury: () => this.#bury(),
     claim: () => this.#claim(),
     'claim again': () => this.#claim(),
+    release: () => this.#release(),
     record: () => this.#record(),
     'record again': () => this.#record(),
-    expire: () => this.#settle(expire),
-    park: () => this.#settle(park),
-    'give up': () => this.#settle(giveUpSome),
+    expire: () => this.#expire(),
+    'give up': () => this.#giveUp(),
+    supersede: () => this.#supersede(),
     look: () => this.#look(),
     'read fresh': () => this.#readFresh(),
     'read due': () => this.#readDue(),
-    'read parked': () => this.#readParked(),
-    'read claimed': () => this.#readClaimed(),
+    pull: () => this.#pull(),
+    'pull again': () => this.#pull(),
     'read keys': () => this.#readKeys(),
-    enrol: () => this.#enrol(),
-    'renew or leave': () => this.#renew(),
-    bury: () => this.#bury(),
+    sweep: () => this.#sweep(),
+    'find orphans': () => this.#findOrphans(),
     'sleep or wake': () => this.#sleep(),
   }
 
-  get #name(): string {
-    return relayNames[this.#number] ?? ''
+  async #register(): Promise<void> {
+    const { epochs } = this.#past
+    this.#epoch = String(epochs.length + 1)
+    epochs.push(this.#epoch)
+    const me = { ...identity, epoch: this.#epoch, name: relayNames[this.#number] ?? '', pid: this.#number + 1 }
+    const leaseMs = this.#dice.whole(1, 9) * 1_000
+    await this.#ask('register', session => registration.register(session, { ...me, leaseMs }, pulse))
   }
 
-  async #take(): Promise<void> {
-    const lanes = everyLane.map(lane => ({ lane, epoch: this.#epochOf(lane), owner: null }))
-    const wanted = this.#dice.chance(0.5) ? lanes : lanes.filter(() => this.#dice.chance(0.5))
-    const taken = await this.#ask('take', async session =>
-      sorted(await keeping.takeLanes(session, this.#name, wanted), 'lane'),
-    )
-    const fresh = new Set(taken.map(({ lane }) => lane))
-    // The others do not know that they have lost them.
-    this.#lanes = [...this.#lanes.filter(({ lane }) => !fresh.has(lane)), ...taken]
+  async #renew(): Promise<void> {
+    const serving = this.#dice.chance(0.5)
+    const [epoch, former] = [this.#anyEpoch(), this.#anyEpoch()]
+    await this.#ask('renew', async session => {
+      const renewal = await registration.renew(session, epoch, [former], { ...pulse, serving })
+      const { renewed, registrations, databaseMs } = renewal
+      return { renewed: [...renewed].sort(), registrations: sorted(registrations, 'epoch'), databaseMs }
+    })
   }
 
-  async #release(): Promise<void> {
-    const lanes = this.#lanes.filter(() => this.#dice.chance(0.2))
-    await this.#ask('release', session => keeping.releaseLanes(session, lanes))
+  async #bury(): Promise<void> {
+    const epoch = this.#anyEpoch()
+    const { renewals = 0 } = this.#twins.db.registrations.get(epoch) ?? {}
+    const seen = this.#dice.pick([null, renewals, renewals, renewals + 1])
+    await this.#ask('bury', session => registration.bury(session, epoch, seen === null ? null : String(seen)))
   }
 
   async #claim(): Promise<void> {
-    const ids = this.#ids()
-    const claims = await this.#ask('claim', async session =>
-      sorted(await claim(session, ids.map(waiting), this.#lanes), 'id'),
-    )
-    this.#claims.push(...claims)
+    const [ids, epoch] = [this.#ids(), this.#anyEpoch()]
+    const claims = await this.#ask('claim', async session => sorted(await claim(session, epoch, ids), 'id'))
+    this.#past.claims.push(...claims)
+  }
+
+  async #release(): Promise<void> {
+    const claims = this.#someClaims()
+    const epoch = claims[0]?.epoch ?? this.#epoch
+    const given = claims.map(({ id, rev }) => ({ id, rev: this.#dice.chance(0.9) ? rev : rev + 1 }))
+    await this.#ask('release', async session => [...(await release(session, epoch, given))].sort())
   }
 
   /** Outcomes of its own claims, of others', and of those that were recorded long ago. */
   async #record(): Promise<void> {
-    const attempts = new Map<string, Attempt>()
-    for (const each of this.#claims.slice(-8)) if (this.#dice.chance(0.5)) attempts.set(each.id, this.#attemptOf(each))
-    await this.#ask('record', async session =>
-      [...(await record(session, [...attempts.values()], this.#name, 0))].sort(),
-    )
+    const attempts = this.#someClaims().map(each => this.#attemptOf(each))
+    const writer = { relay: relayNames[this.#number] ?? '', epoch: this.#epoch }
+    await this.#ask('record', async session => [...(await record(session, attempts, writer, 0))].sort())
   }
 
   #attemptOf(claim: Claim): Attempt {
@@ -106,103 +128,97 @@ export class WildRelay {
       [gone, 'rejected'],
     ])
     const made = attempt(claim, decision, kind)
-    if (dice.chance(0.1)) return { ...made, messageId: '00000000-0000-4000-8000-000000000000' }
+    if (dice.chance(0.1)) return { ...made, messageId: noMessage }
     if (dice.chance(0.1)) return { ...made, writtenEpoch: String(Number(claim.epoch) + 1) }
+    if (dice.chance(0.1)) return { ...made, rev: made.rev + 1 }
     return dice.chance(0.1) ? { ...made, attempt: made.attempt + 1 } : made
   }
 
-  async #settle(settle: typeof expire): Promise<void> {
-    const ids = this.#ids()
-    await this.#ask(settle.name, async session => (await settle(session, ids, this.#lanes)).sort())
+  async #expire(): Promise<void> {
+    const [limit, epoch] = [this.#dice.whole(1, 4), this.#anyEpoch()]
+    await this.#ask('next expiry', async session => ({ nextInMs: await nextExpiry(session) }))
+    await this.#ask('expire', session => expire(session, epoch, limit))
+  }
+
+  async #giveUp(): Promise<void> {
+    const epoch = this.#anyEpoch()
+    const rows = this.#ids()
+      .filter((_, n) => n % 8 === 0)
+      .map(id => ({ id, reason: `row ${id}` }))
+    await this.#ask('give up', session => giveUp(session, epoch, rows))
+  }
+
+  async #supersede(): Promise<void> {
+    const [ids, epoch, limit] = [this.#ids(), this.#anyEpoch(), this.#dice.whole(1, 4)]
+    await this.#ask('supersede', session => supersede(session, epoch, ids, limit))
   }
 
   async #look(): Promise<void> {
     const ids = this.#ids()
-    await this.#ask('look', async session => sorted(await look(session, ids), 'id'))
-    await this.#ask('byId', async session => sorted(await fetch.readIds(session, ids), 'id'))
+    await this.#ask('look', async session => sorted(await look(session, this.#epoch, ids), 'id'))
   }
 
   async #readFresh(): Promise<void> {
-    const limit = this.#dice.whole(1, 30)
-    const known = this.#dice.whole(0, Math.max(0, ...this.#twins.db.rows.keys()))
-    const range = { overlapFrom: String(this.#dice.whole(0, known)), after: String(known), upTo: fetch.noEnd }
-    await this.#ask('fresh', session => read(fetch.readFresh(session, this.#laneIds, range, limit)))
-    await this.#ask('fresh end', session => fetch.readFreshEnd(session, limit))
+    const [after, limit] = [this.#anyId(), this.#dice.whole(1, 30)]
+    await this.#ask('fresh', session => readFresh(session, this.#epoch, after, limit))
+    await this.#ask('end', session => readFresh(session, this.#epoch, idEnd, 1))
   }
 
-  #readDue(): Promise<void> {
-    return this.#readPages('due', fetch.dueStart, (session, place, limit) =>
-      fetch.readDue(session, this.#laneIds, place, 2 * 86_400_000, limit),
-    )
+  async #readDue(): Promise<void> {
+    const [after, limit] = [this.#anyPlace('due'), this.#dice.whole(1, 30)]
+    await this.#ask('due', session => readDue(session, this.#epoch, after, limit))
   }
 
-  #readParked(): Promise<void> {
-    return this.#readPages('parked', fetch.parkedStart, (session, place, limit) =>
-      fetch.readParked(session, this.#laneIds, place, limit),
-    )
-  }
-
-  /** Three at most, each from where the one before ended. */
-  async #readPages<Place>(
-    what: string,
-    start: Place,
-    page: (session: Session, place: Place, limit: number) => Promise<fetch.Page<Place>>,
-  ): Promise<void> {
-    const limit = this.#dice.whole(1, 20)
-    let place: Place | null = start
-    for (let pages = 0; pages < 3 && place !== null; pages += 1) {
-      const from: Place = place
-      const { reached } = await this.#ask(what, session => read(page(session, from, limit)))
-      place = reached
-    }
-  }
-
-  async #readClaimed(): Promise<void> {
-    for (const place of [fetch.claimedStart, { due: fetch.dueStart }])
-      await this.#ask('claimed', async session => {
-        const { rows, next } = await fetch.readClaimed(session, this.#laneIds, place)
-        return { rows: sorted(rows, 'id'), next }
-      })
+  async #pull(): Promise<void> {
+    const dice = this.#dice
+    const spans = [1, 2, 3].map(() => {
+      const range = dice.pick<RangeName>(['fresh', 'due'])
+      const upTo = dice.chance(0.5) ? this.#anyPlace(range) : null
+      const wide = upTo && range === 'due' ? { ...upTo, id: idEnd } : upTo
+      return { origin: originOf(anyUrl(dice)), range, after: this.#anyPlace(range), upTo: wide, room: dice.whole(1, 9) }
+    })
+    await this.#ask('pull', session => pull(session, this.#epoch, spans))
   }
 
   async #readKeys(): Promise<void> {
-    const keys = new Set([anyKey(this.#dice), anyKey(this.#dice), 'none has it'])
-    const limit = this.#dice.whole(1, 5)
-    await this.#ask('byKey', async session => sorted(await fetch.readKeys(session, [...keys], limit), 'id'))
+    const questions = [
+      { key: anyKey(this.#dice), hint: null },
+      { key: null, hint: this.#anyId() },
+      { key: null, hint: '1000000' },
+      { key: 'none has it', hint: null },
+    ]
+    await this.#ask('keys', session => readKeyHeads(session, this.#epoch, questions))
+    await this.#ask('hint', session => sendHints(session, [this.#anyId(), 'sweep']))
   }
 
-  async #enrol(): Promise<void> {
-    const name = this.#name
-    const me = {
-      name,
-      leaseMs: this.#dice.whole(1, 9) * 1_000,
-      pid: this.#number + 1,
-      host: 'h',
-      kernel: 'k',
-      version: '1',
-    }
-    const other = this.#dice.pick(relayNames)
-    await this.#ask('name', session => keeping.lockName(session, other))
-    await this.#ask('predecessor', session => keeping.predecessor(session, name))
-    // What an incarnation is called is PostgreSQL's business.
-    await this.#ask('enrol', async session => void (await keeping.enrol(session, me)))
-  }
-
-  async #renew(): Promise<void> {
-    const name = this.#dice.pick(relayNames)
-    const incarnation = this.#incarnationOf(name)
-    if (this.#dice.chance(0.7))
-      await this.#ask('renew', async session => !!(await keeping.renew(session, name, incarnation)))
-    else await this.#ask('leave', session => keeping.leave(session, name, incarnation))
-  }
-
-  async #bury(): Promise<void> {
-    const seen = await this.#ask('observe', async session => {
-      const { lanes, relays } = await keeping.observe(session)
-      return { lanes, relays: sorted(relays, 'name') }
+  async #sweep(): Promise<void> {
+    await this.#ask('origins', async session => {
+      const { origins, next } = await readOrigins(session, sweepStart)
+      return { origins: [...origins].sort(), next }
     })
-    if (this.#dice.chance(0.3)) await this.#renew()
-    await this.#ask('bury', async session => (await keeping.bury(session, seen.relays)).sort())
+    await this.#ask('holds', async session => {
+      const held = await readHolds(session, '')
+      if (held === null) return null
+      const origins = [...held.origins].map(([origin, { isWhole }]) => ({ origin, isWhole }))
+      return { origins: sorted(origins, 'origin'), isSame: (await readHolds(session, held.digest)) === null }
+    })
+  }
+
+  async #findOrphans(): Promise<void> {
+    let place: IndexPlace | null = orphansStart
+    while (place !== null) {
+      const from: IndexPlace = place
+      const { next } = await this.#ask('orphans', async session => {
+        const { orphans, next } = await readOrphans(session, from)
+        const found = orphans.map(
+          ({ id, messageId, attempt, epoch, rev, origin, attemptOfBudget, maxAttempts, claimedMsAgo }) => {
+            return { id, messageId, attempt, epoch, rev, origin, attemptOfBudget, maxAttempts, claimedMsAgo }
+          },
+        )
+        return { orphans: sorted(found, 'id'), next }
+      })
+      place = next
+    }
   }
 
   /** Whoever holds the lock twice must let go of it twice, which no relay does. */
@@ -220,8 +236,16 @@ export class WildRelay {
     return this.#twins.ask(this.#number, what, call)
   }
 
-  get #laneIds(): number[] {
-    return this.#lanes.map(({ lane }) => lane)
+  /** Now and then another's, or one that is buried. */
+  #anyEpoch(): string {
+    const { epochs } = this.#past
+    return epochs.length > 0 && this.#dice.chance(0.2) ? this.#dice.pick(epochs) : this.#epoch
+  }
+
+  /** One for each row at most. */
+  #someClaims(): Claim[] {
+    const chosen = this.#past.claims.slice(-8).filter(() => this.#dice.chance(0.5))
+    return [...new Map(chosen.map(each => [each.id, each])).values()]
   }
 
   /** Of rows of all kinds, and of one that is not there. */
@@ -230,30 +254,21 @@ export class WildRelay {
     return [...ids.map(String), '1000000']
   }
 
-  /** Now and then an old one. */
-  #epochOf(lane: number): string {
-    const { epoch = 0 } = this.#twins.db.lanes[lane] ?? {}
-    return String(Math.max(0, this.#dice.chance(0.9) ? epoch : epoch - 1))
+  #anyId(): string {
+    return String(this.#dice.whole(0, Math.max(0, ...this.#twins.db.rows.keys())))
   }
 
-  /** Now and then not its own. */
-  #incarnationOf(name: string): string {
-    const { incarnation } = this.#twins.db.relays.get(name) ?? {}
-    return this.#dice.chance(0.8) && incarnation !== undefined ? incarnation : '00000000-0000-4000-8000-000000000000'
+  /** The start of a range, the place of a row, or one without a row. */
+  #anyPlace(range: RangeName): IndexPlace {
+    if (range === 'fresh') return { dueUs: null, id: this.#anyId() }
+    const rows = [...this.#twins.db.rows.values()].filter(({ dueAt }) => dueAt !== null)
+    if (rows.length === 0 || this.#dice.chance(0.3)) return { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
+    const row = this.#dice.pick(rows)
+    return { dueUs: Math.round((dueTimeOf(row) ?? 0) * 1_000), id: String(row.id) }
   }
 }
 
 /** Rows in the order of what names them: nobody promises another. */
 function sorted<T>(rows: readonly T[], name: keyof T): T[] {
   return [...rows].sort((a, b) => (String(a[name]) < String(b[name]) ? -1 : 1))
-}
-
-async function read<Position>(reading: Promise<fetch.Page<Position>>): Promise<fetch.Page<Position>> {
-  const { rows, reached, read } = await reading
-  return { rows: sorted(rows, 'id'), reached, read }
-}
-
-const giveUpSome: typeof expire = (session, ids, lanes) => {
-  const rows = ids.filter((_, n) => n % 8 === 0).map(id => ({ id, reason: `row ${id}` }))
-  return giveUp(session, rows, lanes)
 }

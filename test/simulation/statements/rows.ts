@@ -1,0 +1,73 @@
+import type { RowStanding, ShownRow } from '../../../src/model.ts'
+import { type Database, dueTimeOf, type Row } from '../database.ts'
+
+/** Microseconds of Unix time. */
+export function microseconds(at: number): number {
+  return Math.round(at * 1_000)
+}
+
+/** The columns of a `ShownRow`. @param epoch that of the relay's own registration. */
+export function shown(db: Database, row: Row, epoch: string): ShownRow {
+  const dueTime = dueTimeOf(row)
+  return {
+    id: String(row.id),
+    orderingKey: row.key,
+    origin: row.origin,
+    dueUs: dueTime === null ? null : microseconds(dueTime),
+    standing: standingOf(db, row, epoch),
+    rev: row.rev,
+  }
+}
+
+/** One that is superseded is due at once, to be cancelled. */
+function standingOf(db: Database, row: Row, epoch: string): RowStanding {
+  const { status, claimedEpoch, dueAt } = row
+  if (status === 'claimed') return claimedEpoch === epoch ? 'claimed here' : 'claimed elsewhere'
+  return dueAt !== null && dueAt > db.now && !db.supersederOf(row) ? 'later' : 'due'
+}
+
+type Nothing = { readonly [Name in keyof ShownRow]: null }
+
+/** What an outer join gives where there is no row. */
+export const nothing: Nothing = { id: null, orderingKey: null, origin: null, dueUs: null, standing: null, rev: null }
+
+/** The first unsettled row of a key, other than the row `id`. */
+export function firstOfKey(
+  db: Database,
+  key: string | null,
+  { epoch, other = null }: { readonly epoch: string; readonly other?: number | null },
+): ShownRow | Nothing {
+  const row = db.firstOf(key, other)
+  return row ? shown(db, row, epoch) : nothing
+}
+
+/** All unsettled rows of a key. */
+export function shownOfKey(db: Database, key: string | null, epoch: string): ShownRow[] {
+  return db.unsettled.filter(row => row.key === key).map(row => shown(db, row, epoch))
+}
+
+export function rowsOf(db: Database, ids: readonly string[]): Row[] {
+  return ids.flatMap(id => db.rows.get(Number(id)) ?? [])
+}
+
+/**
+ * FOR NO KEY UPDATE SKIP LOCKED, of rows that the snapshot shows: one that was changed since is asked again.
+ *
+ * @param holder to be given to `unlock`.
+ * @param limit counts those that it locks.
+ */
+export function lock(
+  rows: readonly Row[],
+  holder: object,
+  isWanted: (row: Row) => boolean,
+  limit = Number.POSITIVE_INFINITY,
+): Row[] {
+  const free = rows.filter(row => row.lockedBy === null && isWanted(row)).slice(0, limit)
+  for (const row of free) row.lockedBy = holder
+  return free
+}
+
+/** The end of the statement. */
+export function unlock(db: Database, holder: object): void {
+  for (const row of db.rows.values()) if (row.lockedBy === holder) row.lockedBy = null
+}
