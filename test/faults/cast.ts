@@ -6,6 +6,7 @@ import { FaultProxy } from '../fixtures/fault-proxy.ts'
 import type { EmbeddedPostgres } from '../fixtures/postgres/embedded.ts'
 import { type Random, randomFrom } from '../fixtures/random.ts'
 import type { Guard } from './guard.ts'
+import { anyHost } from './hosts.ts'
 import { Journal } from './journal.ts'
 import { Program } from './program.ts'
 import type { ReceiverPlan } from './receiver.ts'
@@ -57,9 +58,7 @@ export interface CastParts {
   readonly guard: Guard
 }
 
-export interface StageRelayOptions extends Partial<Pick<RelayOptions, 'databaseUrl' | 'options' | 'env' | 'prefix'>> {
-  readonly lanes?: boolean
-}
+export type StageRelayOptions = Partial<Pick<RelayOptions, 'databaseUrl' | 'options' | 'env' | 'prefix'>>
 
 /** All that runs in a scenario: the database, relays, receivers, writers, proxies. It ends with the scenario. */
 export class Cast {
@@ -102,7 +101,7 @@ export class Cast {
   async receiver(options: Partial<Omit<ReceiverPlan, 'file' | 'seed'>> = {}): Promise<Receiver> {
     const plan: ReceiverPlan = {
       port: 0,
-      hosts: ['127.0.0.1'],
+      hosts: ['0.0.0.0'],
       backlog: null,
       effectsUrl: null,
       ...options,
@@ -111,13 +110,18 @@ export class Cast {
     }
     const program = this.program('receiver', 'receiver.ts', plan)
     const { port } = await program.message<{ port: number }>()
-    return { port, program, url: (path, host = plan.hosts[0] ?? '') => `http://${host}:${port}${path}` }
+    return {
+      port,
+      program,
+      url: (path, host = plan.hosts[0] === '0.0.0.0' ? anyHost : (plan.hosts[0] ?? '')) =>
+        `http://${host}:${port}${path}`,
+    }
   }
 
-  /** Starts a relay and waits until it has lanes (or, with `lanes: false`, until it has enrolled). */
+  /** Starts a relay and waits until it has registered. */
   async relay(name: string, options: StageRelayOptions = {}): Promise<Relay> {
     const relay = this.startRelay(name, options)
-    await relay.until(options.lanes === false ? 'enrolled' : 'lanes_taken')
+    await relay.until('registered')
     return relay
   }
 

@@ -4,26 +4,28 @@ import type { Books } from './books.ts'
 /** Attempts that began within this after a fault may have been claimed before it, in milliseconds. */
 const echoMs = 50
 
-/** When faults ended, by the database's time, and whose the lanes were then. */
+/** When faults ended, by the database's time, and who served then. */
 export interface Calm {
   readonly at: number
-  readonly owners: readonly string[]
+  readonly relays: readonly string[]
 }
 
 export async function calm(client: pg.Client): Promise<Calm> {
   const { rows } = await client.query<Calm>(
     `select (extract(epoch from clock_timestamp()) * 1000)::float8 as at,
-            array(select distinct owner from outbox.lane where owner is not null) as owners`,
+            array(select distinct r.name from outbox.relay r join outbox.pulse p on p.epoch = r.epoch where p.serving) as relays`,
   )
   if (rows[0] === undefined) throw new Error('the database did not say what time it is')
   return rows[0]
 }
 
-/** How long, in milliseconds, until the last of those who had lanes began its first attempt; Infinity: one never did. */
-export function recoveryMs({ attempts }: Books, { at, owners }: Calm): number {
+/** How long, in milliseconds, until the last of those who had sent anything before began its first attempt; Infinity: one never did. */
+export function recoveryMs({ attempts }: Books, { at, relays }: Calm): number {
+  const had = new Set(attempts.filter(({ startedAt }) => startedAt < at).map(({ relay }) => relay))
+  const busy = relays.filter(relay => had.has(relay))
   return Math.max(
-    ...owners.map(owner => {
-      const begun = attempts.filter(each => each.relay === owner && each.startedAt > at + echoMs)
+    ...(busy.length > 0 ? busy : relays).map(relay => {
+      const begun = attempts.filter(each => each.relay === relay && each.startedAt > at + echoMs)
       return Math.min(...begun.map(({ startedAt }) => startedAt)) - at
     }),
   )

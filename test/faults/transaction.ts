@@ -4,6 +4,7 @@ import type { Written } from '../checker/history.ts'
 import { pick, type Random } from '../fixtures/random.ts'
 import { now } from './clock.ts'
 import { formOf } from './form.ts'
+import { spread } from './hosts.ts'
 
 /** What transactions are made of. */
 export interface Traffic {
@@ -94,7 +95,7 @@ export class Transaction {
   async #insert(): Promise<void> {
     const { client, random, traffic, nextName } = this.#parts
     const { json, body } = formOf(nextName(), random)
-    const url = pick(random, traffic.urls)
+    const url = spread(pick(random, traffic.urls), this.#key ?? String(Math.floor(random() * 1_000)))
     const insertingAt = now()
     const { rows } = await client.query<{ id: string; message_id: string }>(
       'insert into outbox.callback (url, form, ordering_key) values ($1, $2, $3) returning id, message_id',

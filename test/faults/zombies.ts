@@ -1,12 +1,13 @@
 /**
- * What relays do that lost their lanes while they could not look: a relay stands still for longer than its lease, with POSTs
- * in flight and with others whose connections come about only while it stands still; meanwhile the other relay takes its
- * lanes and sends again. When it goes on it must send nothing more and change nothing more.
+ * What relays do that were buried while they could not look: a relay stands still for longer than its lease, with POSTs
+ * in flight and with others whose connections come about only while it stands still; meanwhile the other relay buries it
+ * and sends again. When it goes on it must send nothing more and change nothing more.
  */
 
 import { journals } from './books.ts'
 import type { Receiver } from './cast.ts'
 import { now } from './clock.ts'
+import { allHosts, servedBy } from './hosts.ts'
 import type { ArrivalLine } from './receiver.ts'
 import type { Relay } from './relay.ts'
 import type { Stage } from './stage.ts'
@@ -30,7 +31,7 @@ export async function zombies(stage: Stage, rounds: number, standStill: StandSti
   // It does not look, and its kernel takes two connections on its behalf: the others wait for theirs.
   const deaf = await stage.receiver({ backlog: 1 })
   const relays = { a: await stage.relay('a', { options }), b: await stage.relay('b', { options }) }
-  await relays.a.until('lanes_released')
+  await relays.a.until('origins_divided', ({ among }) => among === 2)
   const writers = await stage.writers({ urls: [receiver.url('/mixed')], rate: 60 })
   const tally = { held: 0, unconnected: 0, sent: 0 }
   for (let round = 0; round < rounds; round += 1)
@@ -57,10 +58,10 @@ interface Round {
 }
 
 async function play(stage: Stage, { receiver, deaf, relay, standStill, tally }: Round): Promise<void> {
-  const lost = relay.count('lease_lost')
+  const lost = relay.count('registration_lost')
   deaf.program.kill('SIGSTOP')
-  await insertAll(stage, deaf.url('/ok'), 16)
-  await insertAll(stage, receiver.url('/slow/1000'), 6)
+  await insertAll(stage, await servedBy(stage, 'a', allHosts(deaf.url('/ok'))), 16)
+  await insertAll(stage, await servedBy(stage, 'a', allHosts(receiver.url('/slow/1000'))), 6)
   await untilClaimed(stage, deaf.port)
   const still = standStill(relay)
   await stage.sleep(100)
@@ -68,8 +69,8 @@ async function play(stage: Stage, { receiver, deaf, relay, standStill, tally }: 
   deaf.program.kill('SIGCONT')
   stage.fault()
   const goesOnAt = await still
-  for (const end = now() + 10_000; relay.count('lease_lost') === lost && now() < end; ) await stage.sleep(50)
-  stage.bar('it noticed that its lease was lost', relay.count('lease_lost') > lost)
+  for (const end = now() + 10_000; relay.count('registration_lost') === lost && now() < end; ) await stage.sleep(50)
+  stage.bar('it noticed that its lease was lost', relay.count('registration_lost') > lost)
   await stage.sleep(2_000)
   const arrivals = new Map(journals<ArrivalLine>(stage.folder, 'arrivals').map(line => [nameOf(line), line.at]))
   for (const each of held) {
@@ -80,16 +81,16 @@ async function play(stage: Stage, { receiver, deaf, relay, standStill, tally }: 
   }
 }
 
-async function insertAll(stage: Stage, url: string, transactions: number): Promise<void> {
-  for (let n = 0; n < transactions; n += 1) await stage.insert({ urls: [url], keyless: 1 })
+async function insertAll(stage: Stage, urls: readonly string[], transactions: number): Promise<void> {
+  for (let n = 0; n < transactions; n += 1) await stage.insert({ urls, keyless: 1 })
 }
 
 /** Not longer than it takes to connect in vain. */
 async function untilClaimed(stage: Stage, port: number): Promise<void> {
   for (const end = now() + 400; now() < end; await stage.sleep(10)) {
     const { rows } = await stage.client.query<{ claimed: number }>(
-      `select count(*)::int as claimed from outbox.callback c join outbox.lane l on l.id = c.lane
-        where c.status = 'claimed' and l.owner = 'a' and c.origin like '%:' || $1`,
+      `select count(*)::int as claimed from outbox.callback c join outbox.relay r on r.epoch = c.claimed_epoch
+        where c.status = 'claimed' and r.name = 'a' and c.origin like '%:' || $1`,
       [port],
     )
     if ((rows[0]?.claimed ?? 0) >= 8) return
@@ -99,8 +100,8 @@ async function untilClaimed(stage: Stage, port: number): Promise<void> {
 async function heldBy(stage: Stage, relay: string): Promise<Held[]> {
   const { rows } = await stage.client.query<Held>(
     `select c.message_id as "messageId", c.attempts as attempt
-       from outbox.callback c join outbox.lane l on l.id = c.lane
-      where c.status = 'claimed' and l.owner = $1 and c.claimed_epoch = l.epoch`,
+       from outbox.callback c join outbox.relay r on r.epoch = c.claimed_epoch
+      where c.status = 'claimed' and r.name = $1`,
     [relay],
   )
   return rows
@@ -111,19 +112,19 @@ function nameOf({ messageId, attempt }: Held): string {
 }
 
 /**
- * Notes each change that a relay makes to a row of a lane that is not its own; but for a 2xx, which may settle a row that
- * nobody has claimed since.
+ * Notes each change that a relay makes to a row whose claim was another's, and lives; or without a registration of its own, but
+ * for a 2xx, which may settle a row that nobody has claimed since.
  */
 async function watchWrites(stage: Stage): Promise<void> {
   await stage.client.query(`
-    create table public.zombie_write (id bigint, attempt int, status text, session text, owner text, at timestamptz default clock_timestamp());
+    create table public.zombie_write (id bigint, attempt int, status text, session text, claimant text, at timestamptz default clock_timestamp());
     create function public.note_zombie() returns trigger language plpgsql as $$
     declare
-      relay text := split_part(current_setting('application_name'), ' ', 3);
-      owner text := (select l.owner from outbox.lane l where l.id = new.lane);
+      relay text := substring(current_setting('application_name') from '[^ ]+$');
+      claimant text := (select r.name from outbox.relay r where r.epoch = old.claimed_epoch);
     begin
-      if owner is distinct from relay and owner not like relay || '-%' and new.status <> 'delivered' then
-        insert into public.zombie_write values (new.id, new.attempts, new.status, current_setting('application_name'), owner);
+      if (old.status = 'claimed' and claimant <> relay or not exists (select from outbox.relay r where r.name = relay)) and new.status <> 'delivered' then
+        insert into public.zombie_write values (new.id, new.attempts, new.status, current_setting('application_name'), claimant);
       end if;
       return null;
     end $$;

@@ -3,7 +3,7 @@ import { checkEffects, Effects } from '../effects.ts'
 import type { Scenario } from '../scenario.ts'
 
 /**
- * Each is started again at once, as a process manager would, and takes its own lanes back. The receiver gives callbacks an
+ * Each is started again at once, as a process manager would, and registers anew. The receiver gives callbacks an
  * effect in its database through the inbox, so copies may come, and effects are counted.
  */
 export const scenario: Scenario = {
@@ -23,7 +23,7 @@ export const scenario: Scenario = {
       const name = names[at]
       if (victim === undefined || name === undefined) throw new Error('a relay is missing')
       // One that is still starting does nothing that a kill could interrupt.
-      await victim.until('enrolled')
+      await victim.until('registered')
       victim.kill('SIGKILL')
       await victim.ended
       stage.fault()

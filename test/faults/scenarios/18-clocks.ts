@@ -7,7 +7,7 @@ import type { Scenario } from '../scenario.ts'
 const HOUR = 3_600
 /** Rows that are due later, when a relay's clock has jumped meanwhile. */
 const LATER_MS = 3_000
-const THEFT = ['lease_lost', 'lanes_lost', 'relay_dead']
+const THEFT = ['registration_lost', 'relay_dead']
 
 /**
  * The database's clock ends an hour ahead: what it has dated an hour ahead, such as a retry, would wait for an hour if it
@@ -23,7 +23,7 @@ export const scenario: Scenario = {
     const [ofRelay, ofDatabase] = [new FakeClock(stage, 'relay'), new FakeClock(stage, 'database')]
     await setServerClock(stage, ofDatabase)
     const relays = [await stage.relay('a', { env: ofRelay.env }), await stage.relay('b')]
-    // Until the lanes are shared.
+    // Until the origins are shared.
     await stage.sleep(3_000)
     const writers = await stage.writers({ urls: [receiver.url('/mixed')], rate: 25 })
     const [before, seconds] = [thefts(relays), stage.seconds(8, 3)]
