@@ -9,27 +9,27 @@ t.setTimeout(900_000)
 
 type Kind = ViolationKind | 'stray'
 
-/** Each fault of a statement or of the client, and how its discovery is called. */
-const flaws: readonly [keyof Flaws, Kind][] = [
-  ['ignoresFence', 'stray'],
+/** Each fault of a statement or of the client, how its discovery is called, and the seed that is tried first. */
+const flaws: readonly [keyof Flaws, Kind, number?][] = [
+  ['ignoresFence', 'stray', 283],
   ['ignoresOrder', 'inversion'],
-  ['recordsAnything', 'unexplained'],
+  ['recordsAnything', 'unexplained', 32],
   ['forgetsRecords', 'unrecorded'],
   ['sendsTwice', 'unexplained'],
   ['forgetsSettling', 'unexplained'],
-  ['claimsCancelled', 'phantom'],
-  ['claimsHeld', 'stray'],
-  ['claimsSuperseded', 'stray'],
-  ['losesLateCommits', 'lost'],
-  ['sendsNoHints', 'lost'],
-  ['leavesSessions', 'lost'],
-  ['ignoresLease', 'stray'],
+  ['claimsCancelled', 'phantom', 105],
+  ['claimsHeld', 'stray', 73],
+  ['claimsSuperseded', 'stray', 2],
+  ['losesLateCommits', 'lost', 2],
+  ['sendsNoHints', 'lost', 5],
+  ['leavesSessions', 'lost', 263],
+  ['ignoresLease', 'stray', 106],
 ]
 
 const sweepsWhenBuried = { file: 'relay/relay.ts', text: 'recovery.want()\n        this.#backlog.wantSweep()' }
 
 /** Each rule of the relay that is left out. */
-const sourceFlaws: readonly [SourceFlaw, Kind][] = [
+const sourceFlaws: readonly [SourceFlaw, Kind, number?][] = [
   [
     {
       rule: 'a relay does not recover what it has in flight or unrecorded',
@@ -40,6 +40,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind][] = [
       ],
     },
     'stray',
+    624,
   ],
   [
     {
@@ -47,6 +48,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind][] = [
       edits: [{ ...sweepsWhenBuried, by: 'this.#backlog.wantSweep()' }],
     },
     'lost',
+    31,
   ],
   [
     {
@@ -61,6 +63,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind][] = [
       ],
     },
     'lost',
+    58,
   ],
   [
     {
@@ -68,6 +71,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind][] = [
       edits: [{ file: 'relay/reader.ts', text: 'await this.#sendHints()', by: '' }],
     },
     'lost',
+    5,
   ],
   [
     {
@@ -75,6 +79,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind][] = [
       edits: [{ file: 'relay/relay.ts', text: 'this.#backlog.hinted(payload)', by: '{}' }],
     },
     'lost',
+    5,
   ],
   [
     {
@@ -101,6 +106,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind][] = [
       ],
     },
     'stray',
+    710,
   ],
   [
     {
@@ -108,30 +114,31 @@ const sourceFlaws: readonly [SourceFlaw, Kind][] = [
       edits: [{ file: 'membership/watch.ts', text: 'at: answeredAt', by: 'at: now' }],
     },
     'stray',
+    163,
   ],
 ]
 
-/** So many worlds are searched at most. */
+/** So many worlds are searched at most, from the one on that found it last. */
 const mostSeeds = 2_000
 
-for (const [flaw, kind] of flaws) {
+for (const [flaw, kind, from] of flaws) {
   t.test(`${flaw} is found, as ${kind}`, async t => {
-    const seed = await firstSeed({ flaws: { [flaw]: true } }, kind)
+    const seed = await firstSeed({ flaws: { [flaw]: true } }, kind, from)
     t.ok(seed !== null, `not within ${mostSeeds} seeds`)
     t.comment(`seed ${seed}`)
   })
 }
 
-for (const [flaw, kind] of sourceFlaws) {
+for (const [flaw, kind, from] of sourceFlaws) {
   t.test(`it is found, as ${kind}, where not: ${flaw.rule}`, async t => {
-    const seed = await firstSeed({ relay: await flawedRelay(flaw) }, kind)
+    const seed = await firstSeed({ relay: await flawedRelay(flaw) }, kind, from)
     t.ok(seed !== null, `not within ${mostSeeds} seeds`)
     t.comment(`seed ${seed}`)
   })
 }
 
-async function firstSeed(options: SimulationOptions, kind: Kind): Promise<number | null> {
-  for (let seed = 1; seed <= mostSeeds; seed += 1) {
+async function firstSeed(options: SimulationOptions, kind: Kind, from = 1): Promise<number | null> {
+  for (let seed = from; seed < from + mostSeeds; seed += 1) {
     await turn()
     const { verdict, strays } = await simulate(seed, options)
     if ((kind === 'stray' ? strays.length : verdict.counts[kind]) > 0) return seed
