@@ -46,6 +46,8 @@ export const pullIds = 20_000
 export const pullUs = 20_000_000
 /** A pull is quick below so many milliseconds, and its span doubles; slow above the other, and it halves. */
 export const pullMs = { quick: 5, slow: 50 } as const
+/** The part of the time that pulls may take which find nothing. */
+export const pullShare = 1 / 5
 /** How long a look goes on with pulls before it looks for new rows again, in milliseconds. */
 export const pullingMs = 20
 /** Index entries walked at a time in search of orphaned claims, of which most pages hold none: some 20 ms. */

@@ -3,7 +3,7 @@ import type { IndexPlace, RangeName } from '../model.ts'
 import { isRefusal } from '../outbox/database-errors.ts'
 import { type PullSpan, pull } from '../outbox/pull.ts'
 import type { Session } from '../outbox/session.ts'
-import { pullIds, pullMs, pullsAtOnce, pullUs } from '../policy/tuning.ts'
+import { pullIds, pullingMs, pullMs, pullShare, pullsAtOnce, pullUs } from '../policy/tuning.ts'
 
 export interface PullerParts {
   readonly session: Session
@@ -19,6 +19,7 @@ export class Puller {
   readonly #parts: PullerParts
   readonly #reached: (range: RangeName) => IndexPlace
   #growth = 1
+  #nextAt = Number.NEGATIVE_INFINITY
 
   /** @param reached how far the tip of the range has come: what lies behind is shown by it. */
   constructor(parts: PullerParts, reached: (range: RangeName) => IndexPlace) {
@@ -26,11 +27,20 @@ export class Puller {
     this.#reached = reached
   }
 
+  /** Pulls that find nothing may take a fifth of the time: behind a hold or a failing head there may be a million rows. */
+  get nextAt(): number {
+    return this.#nextAt
+  }
+
   /** One statement. False: there was nothing to pull after all. */
   async pull(): Promise<boolean> {
     const { session, backlog, epoch } = this.#parts
     const read = backlog.beginRead({ pulls: pullsAtOnce })
-    if (read.pulls.length === 0) return false
+    if (read.pulls.length === 0) {
+      // Those that have room could start nothing.
+      this.#nextAt = performance.now() + pullingMs
+      return false
+    }
     const spans = read.pulls.map(each => this.#spanOf(each))
     const startedAt = performance.now()
     try {
@@ -42,7 +52,10 @@ export class Puller {
         const isShort = reached === null && span.upTo === null
         backlog.pulled(each, rows, reached ?? span.upTo ?? each.after, isShort, read)
       }
-      this.#adapt(performance.now() - startedAt)
+      const endedAt = performance.now()
+      this.#adapt(endedAt - startedAt)
+      if (answers.every(({ rows }) => rows.length === 0))
+        this.#nextAt = endedAt + (endedAt - startedAt) * (1 / pullShare - 1)
     } catch (error) {
       if (!isRefusal(error) || this.#growth <= 1 / 64) throw error
       // It took too long, perhaps; a smaller one is tried before the session is given up.

@@ -113,7 +113,8 @@ export class Reader {
     more = (await this.#sweeper.work()) || more
     await this.#sendHints()
     if (more) this.#isWanted = true
-    const alarmAt = Math.min(this.#nextDueAt, this.#choresAt, this.#sweeper.nextAt)
+    const pullAt = this.#parts.backlog.wantsPulls ? this.#puller.nextAt : Number.POSITIVE_INFINITY
+    const alarmAt = Math.min(this.#nextDueAt, this.#choresAt, this.#sweeper.nextAt, pullAt)
     return { found, fresh, more, alarmAt, readAt: this.#readAt }
   }
 
@@ -171,13 +172,17 @@ export class Reader {
   /** What the backlog asks for, for a short while: then new rows come first again. True: it asks for more. */
   async #readWanted(): Promise<boolean> {
     const { backlog, bell } = this.#parts
-    for (const end = performance.now() + pullingMs; backlog.wantsAnswers || backlog.wantsPulls; ) {
+    for (const end = performance.now() + pullingMs; backlog.wantsAnswers || this.#mayPull; ) {
       if (performance.now() >= end) return true
       if (backlog.wantsAnswers) await this.#readKeys()
-      if (backlog.wantsPulls && !(await this.#puller.pull())) return backlog.wantsAnswers
+      if (this.#mayPull && !(await this.#puller.pull())) return backlog.wantsAnswers
       bell.ring()
     }
     return false
+  }
+
+  get #mayPull(): boolean {
+    return this.#parts.backlog.wantsPulls && performance.now() >= this.#puller.nextAt
   }
 
   async #readKeys(): Promise<void> {
