@@ -5,6 +5,10 @@ import { type HeldOrigins, noHolds, readHolds } from '../outbox/sweep.ts'
 export class Holds {
   #held: HeldOrigins = noHolds
 
+  get areAny(): boolean {
+    return this.#held.origins.size > 0
+  }
+
   isHeld(origin: string): boolean {
     if (this.#held.origins.size === 0) return false
     const scheme = origin.slice(0, origin.indexOf('/'))

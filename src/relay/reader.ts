@@ -106,9 +106,10 @@ export class Reader {
       found += due.rows
       more ||= due.more
     }
-    more = (await this.#readWanted()) || more
     if (performance.now() >= this.#choresAt) more = (await this.#doChores()) || more
-    if (this.#holdsWanted) more = (await this.#readHolds()) || more
+    // Before the pulls: what was on hold until now goes on slowly, and they would find it free.
+    if (this.#holdsWanted || (this.#mayPull && this.#parts.holds.areAny)) more = (await this.#readHolds()) || more
+    more = (await this.#readWanted()) || more
     more = (await this.#parts.recovery.work()) || more
     more = (await this.#sweeper.work()) || more
     await this.#sendHints()
