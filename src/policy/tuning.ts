@@ -53,7 +53,7 @@ export const pullingMs = 20
 /** Index entries walked at a time in search of orphaned claims, of which most pages hold none: some 20 ms. */
 export const claimedPageEntries = 20_000
 /** Between two searches for orphaned claims that nothing asks for, in milliseconds: what was restored from a dump. */
-export const orphansPauseMs = 60_000
+export const orphansPauseMs = 5_000
 /** Origins that a step of the sweep finds. */
 export const sweptOrigins = 200
 /** The shortest time between two sweeps, in milliseconds. */
