@@ -1,6 +1,6 @@
 import type { Claim } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { dueTime, isFirst, isFree, isRow, isSuperseded, me, sentKey } from './sql.ts'
+import { dueUs, isFirst, isFree, isRow, isSuperseded, me, sentKey } from './sql.ts'
 
 /**
  * What SQL says wins, however long a row sat in memory: order, holds, due time and expiry are asked of the database once more.
@@ -29,7 +29,7 @@ const claimStatement: Statement = {
     returning c.id, c.attempts as attempt, c.claimed_epoch as epoch, c.rev::float8 as rev, c.message_id as "messageId",
               ${sentKey} as "orderingKey", c.origin, c.url, c.form::text as form, c.traceparent,
               c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts",
-              case when c.due_at is not null then (extract(epoch from ${dueTime}) * 1000000)::float8 end as "dueUs",
+              ${dueUs} as "dueUs",
               (extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 as "expiresInMs"`,
 }
 

@@ -31,6 +31,9 @@ export const isFree = (schema: string) => `(
 /** When a callback `c` with a due_at is due, as the index of due rows has it. */
 export const dueTime = 'greatest(c.due_at, c.created_at)'
 
+/** The same as a `ShownRow` has it: in microseconds of Unix time, null for what is fresh. */
+export const dueUs = `case when c.due_at is not null then (extract(epoch from ${dueTime}) * 1000000)::float8 end`
+
 /** Its place in the index on what waits for an origin: null for what is fresh. */
 export const rangePlace = `case when c.due_at is not null then ${dueTime} end`
 
@@ -55,7 +58,7 @@ export const isSuperseded = (schema: string) => `(c.supersede_key is not null an
  */
 export const shown = (schema: string, epoch: string) => `
              c.id, ${sentKey} as "orderingKey", c.origin,
-             case when c.due_at is not null then (extract(epoch from ${dueTime}) * 1000000)::float8 end as "dueUs",
+             ${dueUs} as "dueUs",
              case when c.status = 'claimed' then case c.claimed_epoch when ${epoch} then 'claimed here' else 'claimed elsewhere' end
                   when c.due_at > clock_timestamp() and not ${isSuperseded(schema)} then 'later' else 'due' end as standing,
              c.rev::float8 as rev`
