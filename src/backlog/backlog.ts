@@ -240,6 +240,12 @@ export class Backlog {
     this.#ends.settledUnclaimed(id, key, next)
   }
 
+  /** A statement of this relay has settled a row, whether it was under way here or not. */
+  settled(id: string, key: string | null, next: ShownRow | null): void {
+    if (this.isUnderWay(id)) this.ended(id, 'settled', next)
+    else this.settledUnclaimed(id, key, next)
+  }
+
   /** The origin may have slots again, or more room, or less: a POST has ended, a breaker has changed, a hold has. */
   freed(name: string): void {
     const origin = this.#memory.origin(name)

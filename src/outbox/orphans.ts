@@ -1,7 +1,7 @@
 import type { IndexPlace } from '../model.ts'
 import { claimedPageEntries } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
-import { dueTime, timeOf } from './sql.ts'
+import { dueTime, dueUs, timeOf } from './sql.ts'
 
 /** A row that is claimed under a registration that is gone, or was never there. */
 export interface Orphan {
@@ -22,7 +22,8 @@ const claimedMsAgo = `case when isfinite(c.claimed_at)
                   then least(greatest(extract(epoch from clock_timestamp() - c.claimed_at) * 1000, 0), 3e12) else 0 end::float8`
 
 const columns = `c.id, c.status, c.message_id as "messageId", c.attempts as attempt, c.claimed_epoch as epoch, c.rev::float8 as rev, c.origin,
-             c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts", ${claimedMsAgo} as "claimedMsAgo"`
+             c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts", ${claimedMsAgo} as "claimedMsAgo",
+             json_build_object('dueUs', ${dueUs}, 'id', c.id::text)::text as place, row_number() over () as n`
 
 /**
  * Nothing that the claim changes is in an index, so claimed rows can only be walked to. Whole pages of entries are read, and
@@ -39,7 +40,7 @@ const freshStatement: Statement = {
   name: 'ringback_orphans_fresh',
   text: schema => `
     with page as materialized (
-      select ${columns}, json_build_object('dueUs', null, 'id', c.id::text)::text as place, row_number() over () as n
+      select ${columns}
         from (select * from ${schema}.callback c where c.settled_at is null and c.due_at is null and c.id > $1::bigint order by c.id limit $2) c
     ) ${picked(schema)}`,
 }
@@ -48,7 +49,7 @@ const dueStatement: Statement = {
   name: 'ringback_orphans_due',
   text: schema => `
     with page as materialized (
-      select ${columns}, json_build_object('dueUs', (extract(epoch from ${dueTime}) * 1000000)::float8, 'id', c.id::text)::text as place, row_number() over () as n
+      select ${columns}
         from (select * from ${schema}.callback c
                where c.due_at is not null and (${dueTime}, c.id) > (${timeOf('$3::float8')}, $1::bigint)
                order by ${dueTime}, c.id limit $2) c

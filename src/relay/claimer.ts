@@ -198,10 +198,7 @@ export class Claimer {
     )
     if (ids.length === 0) return new Set()
     const ended = await supersede(session, epoch(), ids, supersedeRows)
-    for (const { id, orderingKey, next } of ended) {
-      if (backlog.isUnderWay(id)) backlog.ended(id, 'settled', next)
-      else backlog.settledUnclaimed(id, orderingKey, next)
-    }
+    for (const { id, orderingKey, next } of ended) backlog.settled(id, orderingKey, next)
     return new Set(ended.map(({ id }) => id))
   }
 

@@ -354,8 +354,7 @@ export class Relay {
     if (decision.status === 'pending') {
       this.#backlog.ended(id, 'back', null)
       if (this.#reader?.dueAt(performance.now() + decision.retryInMs)) this.#term?.wake.hint()
-    } else if (this.#backlog.isUnderWay(id)) this.#backlog.ended(id, 'settled', next)
-    else this.#backlog.settledUnclaimed(id, orderingKey, next)
+    } else this.#backlog.settled(id, orderingKey, next)
     this.#bell.ring()
     this.#readWanted()
   }
