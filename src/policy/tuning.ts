@@ -86,6 +86,8 @@ export const writerPauseMs = 40
 export const streamAbove = 400
 /** Rows a second below which it may sleep again: half as many, so that it does not turn back and forth. */
 export const calmBelow = 200
+/** Looks that find unannounced rows, none heard between, before the listener is taken for deaf: at first, and at most. */
+export const doubtLooks = { first: 2, most: 64 } as const
 
 /* Claiming. */
 

@@ -179,6 +179,7 @@ export class Relay {
   hint(from: number | null, payload = ''): void {
     const [term, reader] = [this.#term, this.#reader]
     if (!term || !reader) return
+    if (from !== null && !term.sessions.pids.includes(from)) term.doubt.heard()
     if (payload === 'hold') reader.holdsChanged()
     else if (from !== null && term.sessions.pids.includes(from)) return
     else if (payload === 'sweep') this.#backlog.wantSweep()
@@ -310,8 +311,9 @@ export class Relay {
     let why: WakeReason = 'checked'
     while (term.isWorking) {
       if (why !== 'hint' && why !== 'alarm') reader.hinted()
+      const isAnnounced = why === 'hint' || why === 'checked' || !term.wake.expectsHints
       const look = await reader.look(why === 'linger')
-      if (why === 'poll' && look.fresh > 0) term.listening?.distrust()
+      if (!isAnnounced && look.fresh > 0 && term.doubt.found()) term.listening?.distrust()
       why = await janitor.meanwhile(term.wake.next(look, () => performance.now()))
     }
   }

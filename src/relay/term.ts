@@ -2,11 +2,12 @@ import type { RunConfig } from '../config/config.ts'
 import type { Sessions } from '../outbox/sessions.ts'
 import { WakeLock } from '../outbox/wake-lock.ts'
 import { Bell } from './bell.ts'
+import { Doubt } from './doubt.ts'
 import { noSleepLock, Wake } from './wake.ts'
 
 /** How inserts reach the relay. */
 export interface Listening {
-  /** A callback was there and no notification had come: what listens may be deaf. */
+  /** Callbacks were there and no notification had come: what listens may be deaf. */
   distrust(): void
 }
 
@@ -15,6 +16,7 @@ export class Term {
   readonly sessions: Sessions
   readonly wake: Wake
   readonly listening: Listening | null
+  readonly doubt = new Doubt()
   readonly keepBell = new Bell()
   #open = true
   #working = true

@@ -19,8 +19,8 @@ export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll' | 'alarm'
  *    Got it: no silent writer is in flight. It looks once more, and sleeps;
  * 3. did not get it, nor a share: a peer sleeps on it, and one sleeper is enough, since all relays listen. It sleeps too;
  * 4. did not get it, but a share: writers are in flight. It stays awake and looks again soon.
- * A notification is only a hint. A slow poll goes on behind it, and a row that only the poll has found means that the
- * listener is deaf.
+ * A notification is only a hint. A slow poll goes on behind it, and rows that it finds again and again while every writer
+ * notifies mean that the listener is deaf (`Doubt`).
  */
 export class Wake {
   readonly #lock: SleepLock
@@ -35,6 +35,11 @@ export class Wake {
     this.#lock = lock
     this.#options = options
     this.#rate = new Rate(options.lingerMs)
+  }
+
+  /** Asleep with the lock: whoever writes notifies. */
+  get expectsHints(): boolean {
+    return this.#asleep && this.#locked
   }
 
   /** A notification came, or something else says "look". */
