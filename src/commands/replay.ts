@@ -1,48 +1,75 @@
 import type { ReplayConfig } from '../config/config.ts'
 import type { CallbackStatus } from '../model.ts'
 import type { Database } from '../outbox/database.ts'
-import { countDead, replayDead, replayIds, standingOf } from '../outbox/replay.ts'
+import {
+  countDead,
+  countRetries,
+  hastenIds,
+  hastenRetries,
+  replayDead,
+  replayIds,
+  standingOf,
+} from '../outbox/replay.ts'
 import { inDatabase } from './in-database.ts'
 
-/** What goes out again, and why the others do not. */
+/** What goes out, and why the others do not. */
 interface Replayed {
   readonly count: bigint
   readonly left: readonly string[]
 }
 
-/** `ringback replay`: 1 when a callback that was named could not be replayed. */
+/** What is done with callbacks that are named. */
+interface Act {
+  readonly fits: (status: CallbackStatus | undefined) => boolean
+  readonly run: (db: Database, ids: readonly string[]) => Promise<string[]>
+  /** Why a callback is left alone. */
+  readonly reason: (status: CallbackStatus | undefined) => string
+}
+
+/** `ringback replay`: 1 when a callback that was named was left alone. */
 export async function replay(config: ReplayConfig): Promise<number> {
-  const { count, left } = await inDatabase(config, 'replay', db =>
-    config.dead ? replayTheDead(db, config) : replayNamed(db, config),
-  )
-  say(count, config.dryRun)
+  const { count, left } = await inDatabase(config, 'replay', db => perform(db, config))
+  say(count, config)
   for (const line of left) process.stderr.write(`${line}\n`)
   return left.length === 0 ? 0 : 1
 }
 
-async function replayTheDead(db: Database, { url, since, dryRun }: ReplayConfig): Promise<Replayed> {
-  return { count: await (dryRun ? countDead : replayDead)(db, { url, since }), left: [] }
+async function perform(db: Database, config: ReplayConfig): Promise<Replayed> {
+  const { dead, now, url, since, dryRun } = config
+  if (dead) return { count: await (dryRun ? countDead : replayDead)(db, { url, since }), left: [] }
+  if (now && url !== null) return { count: await (dryRun ? countRetries : hastenRetries)(db, url), left: [] }
+  return performNamed(db, config, now ? hastening : replaying)
 }
 
-async function replayNamed(db: Database, { ids, dryRun }: ReplayConfig): Promise<Replayed> {
+async function performNamed(db: Database, { ids, dryRun }: ReplayConfig, act: Act): Promise<Replayed> {
   const wanted = [...new Set(ids)]
   const before = await standingOf(db, wanted)
-  const replayed = dryRun ? wanted.filter(id => isSettled(before.get(id))) : await replayIds(db, wanted)
-  const left = wanted.filter(id => !replayed.includes(id))
-  return { count: BigInt(replayed.length), left: left.map(id => `callback ${id} ${reason(before.get(id))}`) }
+  const done = dryRun ? wanted.filter(id => act.fits(before.get(id))) : await act.run(db, wanted)
+  const left = wanted.filter(id => !done.includes(id))
+  return { count: BigInt(done.length), left: left.map(id => `callback ${id} ${act.reason(before.get(id))}`) }
 }
 
-function isSettled(status: CallbackStatus | undefined): boolean {
-  return status === 'dead' || status === 'delivered' || status === 'cancelled'
+const replaying: Act = {
+  fits: status => status === 'dead' || status === 'delivered' || status === 'cancelled',
+  run: replayIds,
+  reason: status =>
+    reasonOf(status, `is ${status} and goes out anyway; it was left alone (--now ends its wait for the next attempt)`),
 }
 
-function reason(status: CallbackStatus | undefined): string {
+const hastening: Act = {
+  fits: status => status === 'pending',
+  run: hastenIds,
+  reason: status =>
+    reasonOf(status, `is ${status} and does not wait; it was left alone (without --now it goes out again)`),
+}
+
+function reasonOf(status: CallbackStatus | undefined, otherwise: string): string {
   if (status === undefined) return 'does not exist in this schema'
-  if (status === 'claimed') return 'is being sent; it was left alone'
-  return `is ${status} and goes out anyway; it was left alone`
+  return status === 'claimed' ? 'is being sent; it was left alone' : otherwise
 }
 
-function say(count: bigint, dryRun: boolean): void {
+function say(count: bigint, { dryRun, now }: ReplayConfig): void {
   const callbacks = count === 1n ? '1 callback' : `${count} callbacks`
-  process.stdout.write(dryRun ? `would send ${callbacks} again\n` : `${callbacks} will be sent again\n`)
+  if (now) process.stdout.write(`${callbacks} ${dryRun ? 'would be' : count === 1n ? 'is' : 'are'} due now\n`)
+  else process.stdout.write(dryRun ? `would send ${callbacks} again\n` : `${callbacks} will be sent again\n`)
 }

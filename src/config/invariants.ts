@@ -35,16 +35,30 @@ const invariants: readonly {
     rule: 'only one of --database-url and --database-url-file may be given, or the relay could work on another database than you think',
   },
   {
-    of: ['ids', 'dead'],
-    holds: v => v.ids.length > 0 !== v.dead,
-    rule: 'exactly one of --id and --dead must be given, so that nothing is sent again by accident',
+    of: ['ids', 'dead', 'now'],
+    holds: v => v.now || v.ids.length > 0 !== v.dead,
+    rule: 'exactly one of --id and --dead must be given, or --now, so that nothing is sent again by accident',
+  },
+  {
+    of: ['now', 'ids', 'url', 'dead'],
+    holds: v => !v.now || (!v.dead && v.ids.length > 0 !== (v.url !== null)),
+    rule: '--now takes either --id or --url, and not --dead: what is dead does not wait; replay it by --dead or --id alone',
+  },
+  {
+    of: ['dead', 'url', 'since', 'all'],
+    holds: v => v.all === (v.dead && v.url === null && v.since === null),
+    rule: '--dead takes --url, --since or both, or else --all, which stands for every dead callback',
   },
   {
     of: ['purgeId', 'deliveredBefore', 'deadBefore'],
     holds: v => v.purgeId === null || (v.deliveredBefore === null && v.deadBefore === null),
     rule: '--id names one callback, and --delivered-before and --dead-before name many; give the one or the others',
   },
-  { of: ['url', 'dead'], holds: v => v.url === null || v.dead, rule: '--url narrows --dead and needs it' },
+  {
+    of: ['url', 'dead', 'now'],
+    holds: v => v.url === null || v.dead || v.now,
+    rule: '--url narrows --dead or --now and needs one of them',
+  },
   { of: ['since', 'dead'], holds: v => v.since === null || v.dead, rule: '--since narrows --dead and needs it' },
 ]
 

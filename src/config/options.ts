@@ -189,17 +189,21 @@ export const options = {
 
   ...of(['replay'], {
     ids: texts('id', 'ID', { ...id, otherwise: 'none' }).help(
-      'A callback to send again, whether dead, delivered or cancelled; repeatable, or several separated by commas. Not together with --dead.',
+      'A callback to send again, whether dead, delivered or cancelled; with --now one that waits. Repeatable, or several separated by commas. Not together with --dead.',
     ),
     dead: flag('dead', false).help(
-      'Sends all dead callbacks again, or those that --url and --since leave. Not together with --id.',
+      'Sends dead callbacks again: those that --url and --since leave, or --all. Not together with --id.',
+    ),
+    all: flag('all', false).help('With --dead and without --url and --since: every dead callback.'),
+    now: flag('now', false).help(
+      'Ends the wait for the next attempt: of callbacks that failed and wait to be tried again, by --url; or of those that --id names, tried or not. What is settled stays settled. Order and the limits of receivers hold as ever.',
     ),
     url: text('url', 'PREFIX', {
       default: null,
       otherwise: 'any URL',
       accepts: url => /^https?:\/\/./.test(url),
       expected: 'the beginning of a URL, such as https://crm.example/',
-    }).help('Only callbacks whose URL begins so, letter by letter. Needs --dead.'),
+    }).help('Only callbacks whose URL begins so, letter by letter. Needs --dead or --now.'),
     since: moment('since', 'any time').help(
       'Only callbacks that died at or after this moment: 2026-03-01T12:00:00Z, 2026-03-01 (midnight UTC), or a duration ago such as 2h. Needs --dead.',
     ),

@@ -14,6 +14,7 @@ const everywhere: readonly (readonly [string, string])[] = [
 const examples: readonly (readonly [string, string])[] = [
   ['ringback migrate && ringback run', 'create the schema where DATABASE_URL points, then deliver'],
   ['ringback replay --dead --url https://crm.example/ --since 2h', 'send again what died there lately'],
+  ['ringback replay --now --url https://crm.example/', 'it is well again: try now what waits to be tried again'],
 ]
 
 const exitCodes: readonly (readonly [string, string])[] = [

@@ -54,6 +54,53 @@ export async function countDead(db: Database, filter: DeadFilter): Promise<bigin
   return BigInt(rows)
 }
 
+/**
+ * Ends the wait of these pending callbacks. Their keys' order and their receivers' limits hold as ever.
+ *
+ * @returns the ids that are due now.
+ */
+export async function hastenIds(db: Database, ids: readonly string[]): Promise<string[]> {
+  const rows = await db
+    .updateTable('callback')
+    .set({ due_at: sql<string>`clock_timestamp()` })
+    .where('id', '=', sql<string>`any (${ids})`)
+    .where('status', '=', 'pending')
+    .returning('id')
+    .execute()
+  return rows.map(row => row.id)
+}
+
+/** The same of what failed there and waits to be tried again. What a producer has put off is left for its time. */
+export async function hastenRetries(db: Database, url: string): Promise<bigint> {
+  const result = await db
+    .updateTable('callback')
+    .set({ due_at: sql<string>`clock_timestamp()` })
+    .where(isRetry(url))
+    .executeTakeFirst()
+  return result.numUpdatedRows
+}
+
+/** @returns how many `hastenRetries` would make due. */
+export async function countRetries(db: Database, url: string): Promise<bigint> {
+  const { rows } = await db
+    .selectFrom('callback')
+    .select(eb => eb.fn.countAll<string>().as('rows'))
+    .where(isRetry(url))
+    .executeTakeFirstOrThrow()
+  return BigInt(rows)
+}
+
+/** Each key has one at most, so the index by due time ends early. */
+function isRetry(url: string) {
+  return (eb: ExpressionBuilder<Tables, 'callback'>) =>
+    eb.and([
+      eb('status', '=', 'pending'),
+      eb('attempts', '>', eb.ref('budget_from')),
+      eb('due_at', '>', sql<Date>`now()`),
+      sql<SqlBool>`starts_with(${eb.ref('url')}, ${url})`,
+    ])
+}
+
 /** `dead_at is not null` stands for status dead: it is what the index of the dead says. */
 function isDead({ url, since }: DeadFilter) {
   return (eb: ExpressionBuilder<Tables, 'callback'>) =>

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { eventually } from '../fixtures/eventually.ts'
 import { Receiver } from '../fixtures/receiver.ts'
+import { ringback } from '../fixtures/ringback.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 t.test('an insert arrives as a form POST with its headers, and is recorded', async t => {
@@ -144,6 +145,42 @@ t.test('due_at is not before, expires_at not after', async t => {
     [later, dueAt],
   )
   t.equal(rows.length, 1)
+})
+
+t.test('a callback expires on hold, and while its receiver rests; its key goes on', async t => {
+  const stage = await Stage.open(t)
+  stage.receiver.answer = ({ path }) => (path === '/busy' ? { status: 503, headers: { 'retry-after': '60' } } : 200)
+  const other = await Receiver.start()
+  t.teardown(() => other.close())
+  await stage.client.query(`insert into outbox.hold (url_prefix, reason) values ($1, 'test')`, [
+    stage.receiver.url('/held'),
+  ])
+  await stage.relay()
+  const expires_at = new Date(Date.now() + 1_500)
+  const held = await stage.send({}, { path: '/held', key: 'held', expires_at })
+  const busy = await stage.send({}, { path: '/busy', key: 'busy', expires_at })
+  const next = [
+    await stage.send({}, { url: other.url(), key: 'held' }),
+    await stage.send({}, { url: other.url(), key: 'busy' }),
+  ]
+  t.match(await stage.becomes(held, 'dead'), { attempts: 0, last_error: 'expired' })
+  t.match((await stage.becomes(busy, 'dead')).last_error, /^expired; last attempt: HTTP 503/)
+  for (const id of next) await stage.becomes(id, 'delivered')
+})
+
+t.test('what waits to be tried again goes at once when an operator says so', async t => {
+  const stage = await Stage.open(t)
+  let isWell = false
+  stage.receiver.answer = () => (isWell ? 200 : 500)
+  await stage.relay({ 'retry-base': '1h', 'retry-cap': '1h' })
+  const ids = [await stage.send({}, { path: '/a' }), await stage.send({}, { path: '/b', key: 'b' })]
+  for (const id of ids) await eventually(async () => assert.equal((await stage.outcomes(id)).length, 1))
+  isWell = true
+  const now = await ringback(['replay', '--now', '--url', stage.receiver.url('/')], {
+    DATABASE_URL: stage.database.url,
+  })
+  t.match(now, { code: 0, out: '2 callbacks are due now\n' })
+  for (const id of ids) t.match(await stage.becomes(id, 'delivered'), { attempts: 2 })
 })
 
 t.test('an operator replays, cancels and amends by SQL', async t => {

@@ -59,7 +59,7 @@ t.test('no secret is said, whatever becomes of callbacks and database', async t 
     status: ringback(['status', ...loud], env),
     'status --json': ringback(['status', '--json', ...loud], env),
     'migrate --dry-run': ringback(['migrate', '--dry-run', ...loud], env),
-    'replay --dry-run': ringback(['replay', '--dead', '--dry-run', ...loud], env),
+    'replay --dry-run': ringback(['replay', '--dead', '--all', '--dry-run', ...loud], env),
     'run URL': ringback(['run', databaseUrl], env),
     'run, malformed': ringback(['run'], { DATABASE_URL: databaseUrl.replace('postgres', 'mysql') }),
     'run, no such database': ringback(['run', ...loud], { DATABASE_URL: `${databaseUrl}_gone` }),

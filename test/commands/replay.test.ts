@@ -53,7 +53,7 @@ t.test('by id: what could not be replayed is named, and the exit code is 1; the 
     code: 1,
     out: '1 callback will be sent again\n',
     err: [
-      `callback ${waiting} is pending and goes out anyway; it was left alone`,
+      `callback ${waiting} is pending and goes out anyway; it was left alone (--now ends its wait for the next attempt)`,
       `callback ${sent} is being sent; it was left alone`,
       'callback 9223372036854775807 does not exist in this schema',
       '',
@@ -84,6 +84,63 @@ t.test('the dead, by the beginning of their url and the time of their death', as
   t.match(await replay('--dead', '--since', '2020-01-01'), { code: 0, out: '3 callbacks will be sent again\n' })
 })
 
+t.test('every dead callback only when --all says so', async t => {
+  const dead = [await insert('dead'), await insert('dead', { url: 'https://other.example/' })]
+  t.match(await replay('--dead'), { code: 2, out: '', err: /--dead takes --url, --since or both, or else --all/ })
+  t.match(await replay('--dead', '--all', '--since', '1h'), { code: 2, out: '' })
+  t.same(await pending(), [])
+  t.match(await replay('--dead', '--all'), { code: 0, out: '2 callbacks will be sent again\n' })
+  t.same(await pending(), dead)
+})
+
+/** One that failed and waits for an hour. */
+async function insertRetry(url = 'https://crm.example/hook'): Promise<string> {
+  const id = await insert('pending', { url })
+  await client.query(`update outbox.callback set due_at = now() + interval '1 h' where id = $1`, [id])
+  return id
+}
+
+async function due(): Promise<string[]> {
+  const { rows } = await client.query<{ id: string }>(
+    `select id from outbox.callback where status = 'pending' and due_at <= clock_timestamp() order by id`,
+  )
+  return rows.map(({ id }) => id)
+}
+
+t.test(
+  '--now by url: what failed there is due; what is elsewhere, settled or put off by its producer is not',
+  async t => {
+    const wanted = [await insertRetry(), await insertRetry('https://crm.example/other')]
+    await insertRetry('https://crm.example.evil/hook')
+    await insert('dead')
+    await client.query(
+      `insert into outbox.callback (url, due_at) values ('https://crm.example/hook', now() + interval '1 day')`,
+    )
+    const argv = ['--now', '--url', 'https://crm.example/']
+    t.same(await replay(...argv, '--dry-run'), { code: 0, out: '2 callbacks would be due now\n', err: '' })
+    t.same(await due(), [])
+    t.same(await replay(...argv), { code: 0, out: '2 callbacks are due now\n', err: '' })
+    t.same(await due(), wanted)
+    t.same(await replay(...argv), { code: 0, out: '0 callbacks are due now\n', err: '' }, 'again')
+  },
+)
+
+t.test('--now by id: one that waits is due, for whatever reason it waits; others are named', async t => {
+  const [waiting, dead, sent] = [await insertRetry(), await insert('dead'), await insert('claimed')]
+  t.same(await replay('--now', '--id', `${waiting},${dead},${sent}`), {
+    code: 1,
+    out: '1 callback is due now\n',
+    err: [
+      `callback ${dead} is dead and does not wait; it was left alone (without --now it goes out again)`,
+      `callback ${sent} is being sent; it was left alone`,
+      '',
+    ].join('\n'),
+  })
+  t.same(await due(), [waiting])
+  t.match(await replay('--now'), { code: 2, err: /--now takes either --id or --url/ })
+  t.match(await replay('--now', '--dead', '--url', 'https://a/'), { code: 2, err: /and not --dead/ })
+})
+
 t.test('wildcards in a prefix are letters, and quotes harmless', async t => {
   const odd = await insert('dead', { url: `https://a_b.test/%25'x` })
   await insert('dead', { url: 'https://axb.test/zz' })
@@ -100,7 +157,7 @@ t.test('the role of an operator is enough, that of a reader is not', async t => 
 
 t.test('neither --id nor --dead ends with 2, a missing schema with 3', async t => {
   t.match(await replay(), { code: 2, out: '', err: /exactly one of --id and --dead/ })
-  t.match(await replay('--dead', '--schema', 'elsewhere'), {
+  t.match(await replay('--dead', '--all', '--schema', 'elsewhere'), {
     code: 3,
     out: '',
     err: /ringback migrate --schema elsewhere/,

@@ -14,7 +14,7 @@ t.test('on a standby nothing is claimed: every command ends with 4', async t => 
   // Without a primary to follow it waits for one, and answers reads meanwhile.
   await writeFile(join(server.dataDir, 'standby.signal'), '')
   await server.start()
-  for (const argv of [['run'], ['status'], ['replay', '--dead'], ['migrate']]) {
+  for (const argv of [['run'], ['status'], ['replay', '--dead', '--all'], ['migrate']]) {
     t.match(await ringback(argv, { DATABASE_URL: server.url }), { code: 4, err: /is a standby/ }, argv.join(' '))
   }
   const options = { schema: 'outbox', applicationName: 'ringback test', timeoutMs: 5_000, prepared: true }

@@ -47,7 +47,7 @@ t.test('nothing given means the documented defaults', async t => {
 t.test('the result is frozen, lists included, and no default can be changed through it', async t => {
   const result = parse('replay', ['--id', '1'], {})
   t.ok(Object.isFrozen(result) && Object.isFrozen(result.config) && Object.isFrozen(result.config.ids))
-  t.ok(Object.isFrozen(parse('replay', ['--dead'], {}).config.ids))
+  t.ok(Object.isFrozen(parse('replay', ['--dead', '--all'], {}).config.ids))
 })
 
 t.test('a command gets its own options only', async t => {
@@ -146,7 +146,7 @@ t.test('no invariant is held against a value that could not be read', async t =>
 
 t.test('replay takes exactly one of --id and --dead', async t => {
   t.match(faultsOf('replay', []), [/exactly one of --id and --dead/])
-  t.match(faultsOf('replay', ['--dead', '--id', '1']), [/exactly one of --id and --dead/])
+  t.match(faultsOf('replay', ['--dead', '--all', '--id', '1']), [/exactly one of --id and --dead/])
   t.same(parse('replay', ['--id', '1', '--id', '2,3'], {}).config.ids, ['1', '2', '3'])
 })
 

@@ -22,7 +22,10 @@ function complaint(option: Option, text: string): string {
 }
 
 /** The least that a command must be given. */
-const required: Readonly<Partial<Record<CommandName, readonly string[]>>> = { attempts: ['1'], replay: ['--dead'] }
+const required: Readonly<Partial<Record<CommandName, readonly string[]>>> = {
+  attempts: ['1'],
+  replay: ['--id', '1'],
+}
 
 t.test('the overview names every command, every exit code, and where the database comes from', async t => {
   for (const name of names) t.match(usage(), new RegExp(`^  ${name}\\b`, 'm'), name)
