@@ -10,7 +10,7 @@ BENCH_NODE := test/bench/node_modules/node/bin/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench faults soak build check check-all clean node
+.PHONY: help demo test bench faults soak docs build check check-all clean node
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +29,9 @@ faults: dist/cli.js ## breaks things and counts what got lost; SCENARIO=2,7 for 
 
 soak: dist/cli.js ## faults of all kinds at random for MINUTES=10, then the books; says how memory and connections grew
 	@MINUTES="$(MINUTES)" SEED="$(SEED)" node --import tsx test/faults/soak.ts
+
+docs: $(INSTALLED) ## writes the lists and tables of docs/ anew, from the code and the saved results
+	@node --import tsx test/docs/write.ts
 
 build: dist/cli.js ## compiles src to dist
 

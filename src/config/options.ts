@@ -108,7 +108,7 @@ export const options = {
       otherwise: 'none',
       expected: 'the path of a readable file of YAML or JSON',
     }).help(
-      'A file of YAML or JSON with settings for single receivers: concurrency, rate, deadline, attempts, breaker, headers, retry, unknown, TLS and the key that signs, by origin. What it does not set goes by the options here. Read at the start, and again on SIGHUP. The README shows one.',
+      'A file of YAML or JSON with settings for single receivers: concurrency, rate, deadline, attempts, breaker, headers, retry, unknown, TLS and the key that signs, by origin. What it does not set goes by the options here. Read at the start, and again on SIGHUP. docs/operate/settings.md shows one.',
     ),
     deadlineMs: duration('deadline', { default: 15 * second, min: 10, max: 10 * minute }).help(
       'The whole of one attempt, from looking up the name to the last byte of the answer. What is not answered by then counts as unknown and is tried again. With --lease-margin, must be shorter than --lease.',

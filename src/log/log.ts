@@ -5,7 +5,7 @@ import { printableLogLine } from '../printable.ts'
 import { type LogOutput, standardOutput } from './output.ts'
 
 /**
- * All that a line can have beside `level`, `time` and `event`. An allow-list, which the README shows: no field is for a
+ * All that a line can have beside `level`, `time` and `event`. An allow-list, which docs/reference/log.md shows: no field is for a
  * URL's path or query, a form, a header or a body. `error` is what `last_error` holds, `err` what `shownError` lets through.
  */
 export const logFields = [

@@ -1,12 +1,12 @@
 /**
- * What each answer means: for the callback, for its URL and for the receiver. The README shows these tables, and a test holds
+ * What each answer means: for the callback, for its URL and for the receiver. docs/reference/wire.md shows these tables, and a test holds
  * the two against each other. `decision.ts` says what follows from them for one callback.
  */
 import type { OriginSign, Outcome, OutcomeKind } from '../model.ts'
 
 /** How the answer to a POST is taken, or the lack of one. */
 export interface ResponseRule {
-  /** What came, in the words of the README. */
+  /** What came, in the words of that page. */
   readonly answer: string
   /** First and last status of each range; none: no answer came, and whoever made the outcome says which kind it is. */
   readonly statuses: readonly (readonly [first: number, last: number])[]

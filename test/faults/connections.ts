@@ -2,7 +2,7 @@ import pg from 'pg'
 import { connected } from './servers.ts'
 import type { Stage } from './stage.ts'
 
-/** Four sessions and the listener, as the README promises. */
+/** Four sessions and the listener, as docs/operate/running.md promises. */
 export const mostConnections = 5
 
 const SAMPLE_MS = 250

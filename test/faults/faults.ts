@@ -1,6 +1,6 @@
 /**
  * The fault suite: `make faults`. Variables: SCENARIO=2,7 picks some; SEED repeats a run; SHORT=1 takes the form that CI runs;
- * JSON=file keeps the results; SAVE=1 puts them into results.json, from which the README's table is, in place of those
+ * JSON=file keeps the results; SAVE=1 puts them into results.json, from which the table in docs/understand/promise.md is, in place of those
  * scenarios' old ones; TEST_DATABASE_URL names a server for the scenarios that need none of their own.
  *
  * Exit code 1 when a scenario has failed, 2 when there is none of the numbers asked for.

@@ -7,8 +7,7 @@ import { allScenarios } from './scenarios.ts'
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8')
 const saved = JSON.parse(read('results.json')) as Result[]
 
-t.test("the README's table is that of the saved results, of the long form of every scenario", async t => {
-  t.ok(read('../../README.md').includes(table(saved)))
+t.test('the saved results are of the long form of every scenario', async t => {
   t.same(
     saved.map(({ number, title, isShort }) => ({ number, title, isShort })),
     (await allScenarios()).map(({ number, title }) => ({ number, title, isShort: false })),

@@ -1,4 +1,4 @@
-/** Results as text for whoever waits, and as a Markdown table for the README. */
+/** Results as text for whoever waits, and as a Markdown table for docs/understand/promise.md. */
 import { violationKinds } from '../checker/history.ts'
 import type { Figure, Result } from './result.ts'
 

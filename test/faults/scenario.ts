@@ -23,7 +23,7 @@
 import type { Stage } from './stage.ts'
 
 export interface Scenario {
-  /** As in the README's table. */
+  /** As in the table of docs/understand/promise.md. */
   readonly number: number
   readonly title: string
   /** What the machine must have; the scenario is skipped, with the reason, where it has not. */

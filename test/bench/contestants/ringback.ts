@@ -4,7 +4,7 @@ import type { Database } from '../server.ts'
 import type { Contestant } from './contestant.ts'
 
 const CLI = '../../dist/cli.js'
-/** As the README's unit file and the Dockerfile set it. */
+/** As the unit file in docs/operate/running.md and the Dockerfile set it. */
 const NODE_OPTIONS = '--max-semi-space-size=8'
 
 /** `{ concurrency: 256 }` becomes `--concurrency=256`. */

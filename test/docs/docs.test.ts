@@ -1,20 +1,61 @@
-import { chmodSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import t from 'tap'
-import { parse } from '../src/config/config.ts'
-import { logFields } from '../src/log/log.ts'
-import { callbackRules, type ResponseRule, receiverRules, responseRules } from '../src/policy/answers.ts'
-import { ca, client, proxy } from './fixtures/tls.ts'
+import { parse } from '../../src/config/config.ts'
+import { responseRules } from '../../src/policy/answers.ts'
+import { ca, client, proxy } from '../fixtures/tls.ts'
+import { parts, renewed } from './parts.ts'
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+const root = new URL('../../', import.meta.url)
+const read = (file: string) => readFileSync(new URL(file, root), 'utf8')
+const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...markdownOf('docs')]
 
-/** The block of the README in this language that has this word. */
+function markdownOf(folder: string): string[] {
+  const files = readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' })
+  return files.filter(file => file.endsWith('.md')).map(file => `${folder}/${file}`)
+}
+
+t.test('what is made from the code and from saved results is up to date: make docs', async t => {
+  for (const part of parts) {
+    const page = read(`docs/${part.file}`)
+    t.ok(renewed(page, part) === page, `docs/${part.file}, ${part.name}`)
+  }
+})
+
+t.test('every link leads to a file, and to a heading of it', async t => {
+  for (const page of pages)
+    for (const [, to = ''] of read(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(to)) continue
+      const [path = '', heading] = to.split('#')
+      const file = path === '' ? page : join(dirname(page), path)
+      t.ok(existsSync(new URL(file, root)), `${page}: ${to}`)
+      if (heading !== undefined) t.ok(headingsOf(read(file)).includes(heading), `${page}: ${to}`)
+    }
+})
+
+/** As GitHub names them. */
+function headingsOf(page: string): string[] {
+  return [...page.matchAll(/^#+ (.*)$/gm)].map(([, text = '']) =>
+    text
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+t.test('the README can be read in one sitting', async t => {
+  t.ok(read('README.md').split('\n').length <= 250)
+})
+
+const settings = read('docs/operate/settings.md')
+
+/** The block of the page in this language that has this word. */
 function block(language: string, word: string): string {
-  const blocks = [...readme.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(([, of]) => of === language)
+  const blocks = [...settings.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(([, of]) => of === language)
   return blocks.map(([, , text = '']) => text).find(text => text.includes(word)) ?? ''
 }
 
-t.test('the settings for one receiver are read as the README says', async t => {
+t.test('the settings for one receiver are read as the page says', async t => {
   const text = block('yaml', 'origins:')
   const folder = t.testdir({
     'crm-token': 'Bearer s3cret\n',
@@ -44,30 +85,6 @@ t.test('the settings for one receiver are read as the README says', async t => {
   t.match(destinations.of('https://crm.example:8443'), { concurrency: 16, ratePerSecond: 10, headers: [] })
 })
 
-/** The lines of the table whose head begins so. */
-function tableOf(head: string): string[] {
-  const [, table = ''] = new RegExp(`^\\| ${head} \\| .*\n\\| --- .*\n((?:\\|.*\n)+)`, 'm').exec(readme) ?? []
-  return table.trimEnd().split('\n')
-}
-
-t.test('the table of answers is the one that the relay goes by', async t => {
-  t.same(tableOf('answer'), responseRules.map(line))
-})
-
-t.test('and so is the table of what is done for a receiver', async t => {
-  const breaker = {
-    success: 'a success',
-    failure: 'a failure',
-    'failure if alone': 'a failure, unless another attempt was answered meanwhile',
-  }
-  const delayed = { callback: 'this callback', receiver: 'every callback for the receiver' }
-  const lines = Object.entries(receiverRules).map(
-    ([receiver, { window, breaker: counts, retryAfter }]) =>
-      `| ${receiver} | ${window} | ${breaker[counts]} | ${retryAfter === null ? '' : delayed[retryAfter]} |`,
-  )
-  t.same(tableOf('a receiver that is'), lines)
-})
-
 t.test('a status that the table names is judged by that line', async t => {
   for (const rule of responseRules)
     for (const [, first, last] of rule.answer.matchAll(/(\d)(\d\d|xx)/g)) {
@@ -79,22 +96,7 @@ t.test('a status that the table names is judged by that line', async t => {
     }
 })
 
-/** A rule as the README has it. */
-function line({ answer, outcome, holdsUrl, receiver }: ResponseRule): string {
-  const words = { delivered: 'delivered', retried: 'tried again', dead: 'dead' }
-  const callback = `${words[callbackRules[outcome]]}${holdsUrl ? ', and its URL on hold' : ''}`
-  return `| ${answer} | \`${outcome}\` | ${callback} |${receiver === null ? '' : ` ${receiver}`} |`
-}
-
-t.test('the fields of log lines are those that the README lists', async t => {
-  const [, list = ''] = /a line has only fields of this list: (.*?)\./s.exec(readme) ?? []
-  t.same(
-    [...list.matchAll(/`(\w+)`/g)].map(([, field]) => field),
-    logFields,
-  )
-})
-
-t.test('the settings of TLS are read as the README says', async t => {
+t.test('the settings of TLS are read as the page says', async t => {
   const files = { 'internal-ca.pem': ca, 'client.pem': client.cert, 'client.key': client.key }
   const folder = t.testdir({ ...files, 'ringback.yaml': block('yaml', 'min-version:') })
   chmodSync(join(folder, 'client.key'), 0o600)
@@ -102,7 +104,7 @@ t.test('the settings of TLS are read as the README says', async t => {
   t.not(destinations.of('https://a.internal.example').tls, null)
 })
 
-t.test('a proxy is read as the README says', async t => {
+t.test('a proxy is read as the page says', async t => {
   const files = { 'proxy-token': 'Basic cmluZ2JhY2s6czNjcmV0', 'proxy-ca.pem': proxy.cert }
   const folder = t.testdir({ ...files, 'ringback.yaml': block('yaml', 'proxy-token') })
   chmodSync(join(folder, 'proxy-token'), 0o600)

@@ -1,4 +1,4 @@
-/** The example of the README runs as it stands, on the built package. */
+/** The example of docs/start/receiving.md runs as it stands, on the built package. */
 import { spawn } from 'node:child_process'
 import { createHmac, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -11,8 +11,8 @@ import { testDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { sqlFile } from '../sql/roles.ts'
 
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-const example = readme.match(/^```js\n(.*?ringback\/receiver.*?)^```$/ms)?.[1] ?? ''
+const page = readFileSync(new URL('../../docs/start/receiving.md', import.meta.url), 'utf8')
+const example = page.match(/^```js\n(.*?ringback\/receiver.*?)^```$/ms)?.[1] ?? ''
 
 const secret = Buffer.alloc(32, 7)
 

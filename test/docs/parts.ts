@@ -1,0 +1,88 @@
+/** The parts of `docs/` that are made from the code and from saved results; between `<!-- begin: name -->` and `<!-- end: name -->`. */
+import { readFileSync } from 'node:fs'
+import { type CommandName, commands } from '../../src/config/options.ts'
+import { commandUsage, usage } from '../../src/config/usage.ts'
+import { logFields } from '../../src/log/log.ts'
+import { callbackRules, type ResponseRule, receiverRules, responseRules } from '../../src/policy/answers.ts'
+import { report } from '../bench/report.ts'
+import { parseResults } from '../bench/results.ts'
+import { table } from '../faults/report.ts'
+import type { Result } from '../faults/result.ts'
+
+const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8')
+
+export interface Part {
+  /** Below `docs/`. */
+  readonly file: string
+  readonly name: string
+  readonly text: () => string
+}
+
+export const parts: readonly Part[] = [
+  { file: 'reference/command-line.md', name: 'commands', text: commandLine },
+  { file: 'reference/wire.md', name: 'answers', text: answers },
+  { file: 'reference/wire.md', name: 'receivers', text: receivers },
+  { file: 'reference/log.md', name: 'log fields', text: () => `${logFields.map(code).join(', ')}.` },
+  { file: 'understand/promise.md', name: 'fault scenarios', text: faultScenarios },
+  { file: 'understand/performance.md', name: 'bench', text: benchTables },
+]
+
+/**
+ * The page with the part renewed.
+ *
+ * @throws Error when the page has no place for it.
+ */
+export function renewed(page: string, { file, name, text }: Part): string {
+  const [begin, end] = [`<!-- begin: ${name} -->\n`, `<!-- end: ${name} -->`]
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`docs/${file}: expected ${begin.trim()} and ${end} behind it`)
+  return `${page.slice(0, from)}${begin}\n${text().trimEnd()}\n\n${page.slice(to)}`
+}
+
+function commandLine(): string {
+  const names = Object.keys(commands) as CommandName[]
+  const pages = names.map(name => `## ${name}\n\n${fenced(commandUsage(name))}`)
+  return [fenced(usage()), ...pages].join('\n\n')
+}
+
+function answers(): string {
+  const lines = responseRules.map(answerLine)
+  return ['| answer | outcome | the callback is | the receiver is |', '| --- | --- | --- | --- |', ...lines].join('\n')
+}
+
+function answerLine({ answer, outcome, holdsUrl, receiver }: ResponseRule): string {
+  const words = { delivered: 'delivered', retried: 'tried again', dead: 'dead' }
+  const callback = `${words[callbackRules[outcome]]}${holdsUrl ? ', and its URL on hold' : ''}`
+  return `| ${answer} | \`${outcome}\` | ${callback} |${receiver === null ? '' : ` ${receiver}`} |`
+}
+
+function receivers(): string {
+  const breaker = {
+    success: 'a success',
+    failure: 'a failure',
+    'failure if alone': 'a failure, unless another attempt was answered meanwhile',
+  }
+  const delayed = { callback: 'this callback', receiver: 'every callback for the receiver' }
+  const lines = Object.entries(receiverRules).map(
+    ([receiver, { window, breaker: counts, retryAfter }]) =>
+      `| ${receiver} | ${window} | ${breaker[counts]} | ${retryAfter === null ? '' : delayed[retryAfter]} |`,
+  )
+  const head = '| a receiver that is | its window | its breaker counts | a `Retry-After` delays |'
+  return [head, '| --- | --- | --- | --- |', ...lines].join('\n')
+}
+
+function faultScenarios(): string {
+  return table(JSON.parse(read('../faults/results.json')) as Result[])
+}
+
+function benchTables(): string {
+  return report(parseResults(read('../bench/results.jsonl'))).replace(/^### /gm, '## ')
+}
+
+function fenced(text: string): string {
+  return `\`\`\`text\n${text.trimEnd()}\n\`\`\``
+}
+
+function code(text: string): string {
+  return `\`${text}\``
+}
