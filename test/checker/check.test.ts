@@ -1,7 +1,8 @@
 import t from 'tap'
+import { deleteOld } from '../fixtures/history.ts'
 import { check } from './check.ts'
-import { type ViolationKind, violationKinds } from './history.ts'
-import { cleanHistory, mutants } from './mutants.ts'
+import { type CheckOptions, type ViolationKind, violationKinds } from './history.ts'
+import { cleanHistory, keptMs, type Mutant, mutants, unkeptHistory } from './mutants.ts'
 
 const seeds = [1, 2, 3, 4, 5]
 
@@ -13,13 +14,35 @@ for (const seed of seeds) {
       t.ok(committed > 350 && duplicates > 10, `${committed} committed, ${duplicates} duplicates`)
     }
   })
+
+  t.test(`nor where the janitor deletes, or nothing delivered is kept, seed ${seed}`, async t => {
+    const draft = cleanHistory(seed)
+    deleteOld(draft, keptMs)
+    t.same(check(draft, { drained: true, keptMs }).violations, [])
+    const unkept = check(unkeptHistory(seed), { drained: true, keepsDelivered: false })
+    t.same(unkept.violations, [])
+    t.ok(unkept.committed > 350, 'those in doubt that have arrived count as well')
+  })
 }
 
-for (const { name, kind, options, plant } of mutants) {
-  t.test(`${kind}: ${name}`, async t => {
+interface Planted extends Mutant {
+  readonly options: CheckOptions
+  /** The janitor deletes half of what was delivered. */
+  readonly deletes: boolean
+}
+
+const planted = mutants.flatMap((mutant): readonly Planted[] => {
+  if (mutant.keepsNothing) return [{ ...mutant, options: { ...mutant.options, keepsDelivered: false }, deletes: false }]
+  const options = { ...mutant.options, keptMs }
+  return [false, true].map(deletes => ({ ...mutant, options, deletes }))
+})
+
+for (const { name, kind, options, plant, keepsNothing, deletes } of planted) {
+  t.test(`${kind}: ${name}${deletes ? ', and the janitor deletes' : ''}`, async t => {
     for (const seed of seeds) {
-      const draft = cleanHistory(seed)
+      const draft = keepsNothing ? unkeptHistory(seed) : cleanHistory(seed)
       const messageId = plant(draft)
+      if (deletes) deleteOld(draft, keptMs)
       const { violations, counts } = check(draft, options)
       const kinds = new Set(violations.map(each => each.kind))
       t.same([...kinds], [kind], `seed ${seed}: that kind, and no other`)

@@ -28,7 +28,7 @@ export function check(history: History, options: CheckOptions = {}): Verdict {
   })
   let undecided = 0
   for (const key of keysOf(cases, judging).values()) {
-    const order = orderOfKey(key, { hasBook: judging.hasBook, databaseTimes: !judging.ignoreDatabaseTimes })
+    const order = orderOfKey(key, judging)
     violations.push(...order.inversions.map(({ each, detail }) => violation('inversion', each, detail)))
     undecided += order.undecided
   }
@@ -55,7 +55,7 @@ const perCallback = {
 function judgingOf(history: History, cases: readonly Case[], options: CheckOptions): rules.Judging {
   const heads = new Map<string, string>()
   for (const { row } of cases) {
-    if (!row || row.key === null || isSettled(row)) continue
+    if (!row || row.key === null || row.deletedAt !== undefined || isSettled(row)) continue
     const head = heads.get(row.key)
     if (head === undefined || compareIds(row.id, head) < 0) heads.set(row.key, row.id)
   }
@@ -66,6 +66,8 @@ function judgingOf(history: History, cases: readonly Case[], options: CheckOptio
     readAt: newest(history),
     claimLimitMs: 90_000,
     dueLimitMs: 600_000,
+    keptMs: Infinity,
+    keepsDelivered: true,
     ...options,
     hasBook: history.written !== null,
     isBehind: ({ row }) => row !== undefined && row.key !== null && heads.get(row.key) !== row.id,
@@ -74,7 +76,8 @@ function judgingOf(history: History, cases: readonly Case[], options: CheckOptio
 
 function newest({ callbacks, attempts }: History): number {
   let at = 0
-  for (const row of callbacks) at = Math.max(at, row.createdAt, row.claimedAt ?? 0, row.settledAt ?? 0)
+  for (const row of callbacks)
+    at = Math.max(at, row.createdAt, row.claimedAt ?? 0, row.settledAt ?? 0, row.deletedAt ?? 0)
   for (const row of attempts) at = Math.max(at, row.finishedAt)
   return at
 }

@@ -40,7 +40,7 @@ export interface Arrival {
   readonly answered?: number | null
 }
 
-/** A row of `outbox.callback` at the end. */
+/** A row of `outbox.callback` at the end, or as it was when it was deleted. */
 export interface CallbackRow {
   readonly id: string
   readonly messageId: string
@@ -58,9 +58,11 @@ export interface CallbackRow {
   readonly dueAt: number | null
   /** What the form of the row makes now, as the last attempt must have sent it; null or not there: not known. */
   readonly body?: string | null
+  /** When it was deleted, by the database's clock; not there: it was not. */
+  readonly deletedAt?: number
 }
 
-/** A row of `outbox.attempt`. */
+/** A row of `outbox.attempt`; of a deleted callback, too. */
 export interface AttemptRow {
   readonly messageId: string
   readonly attempt: number
@@ -89,7 +91,7 @@ export interface Violation {
 }
 
 /**
- * - `lost`: committed, and not delivered, dead with a reason or cancelled when all had drained
+ * - `lost`: committed, and not delivered, dead with a reason or cancelled when all had drained; or deleted before its time
  * - `phantom`: arrived, though never committed, or cancelled before
  * - `inversion`: a first attempt started before an earlier row of its key was settled
  * - `unexplained`: arrived again though the attempt before is on record as delivered, without a replay
@@ -123,6 +125,13 @@ export interface CheckOptions {
   readonly claimLimitMs?: number
   /** The first row of a key may be due this long, in milliseconds. Default 600,000. */
   readonly dueLimitMs?: number
+  /** Delivered rows may be deleted when they were settled so long ago, in milliseconds; others never. Default: never. */
+  readonly keptMs?: number
+  /**
+   * false: delivered rows are deleted as they are recorded (`--keep-delivered 0`), and no book is kept of them. The receivers'
+   * log stands for the record then: a row that is gone must have been answered with 2xx. Default true.
+   */
+  readonly keepsDelivered?: boolean
 }
 
 export interface Verdict {

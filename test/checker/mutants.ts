@@ -1,4 +1,4 @@
-import { type Draft, history } from '../fixtures/history.ts'
+import { type Draft, history, withoutDelivered } from '../fixtures/history.ts'
 import type { CheckOptions, ViolationKind } from './history.ts'
 
 /** One planted fault, and the only verdict that it may have. */
@@ -6,11 +6,15 @@ export interface Mutant {
   readonly name: string
   readonly kind: ViolationKind
   readonly options?: CheckOptions
+  /** It is planted into a history of a relay that keeps nothing of what it has delivered. */
+  readonly keepsNothing?: boolean
   /** Plants the fault; returns the message id of the callback that is to be named. */
   readonly plant: (draft: Draft) => string
 }
 
 const drained = { drained: true }
+/** How long delivered rows are kept, in milliseconds. */
+export const keptMs = 5_000
 
 export const mutants: readonly Mutant[] = [
   {
@@ -46,6 +50,79 @@ export const mutants: readonly Mutant[] = [
       const row = pick(draft.callbacks, ({ status }) => status === 'dead')
       row.lastError = null
       return row.messageId
+    },
+  },
+  {
+    name: 'a row is deleted while it waits',
+    kind: 'lost',
+    plant: draft => {
+      const { messageId, id } = simple(draft)
+      take(draft.arrivals, arrival => arrival.messageId === messageId)
+      take(draft.attempts, attempt => attempt.messageId === messageId)
+      const row = pick(draft.callbacks, each => each.id === id)
+      Object.assign(row, { status: 'pending', attempts: 0, settledAt: null, deletedAt: row.createdAt + 1_000_000 })
+      return messageId
+    },
+  },
+  {
+    name: 'a delivered row is deleted before its time',
+    kind: 'lost',
+    plant: draft => {
+      const { id, messageId } = simple(draft)
+      const row = pick(draft.callbacks, each => each.id === id)
+      row.deletedAt = (row.settledAt ?? 0) + keptMs - 1
+      return messageId
+    },
+  },
+  {
+    name: 'a dead row is deleted with the delivered ones',
+    kind: 'lost',
+    plant: draft => {
+      const row = pick(draft.callbacks, ({ status }) => status === 'dead')
+      row.deletedAt = (row.settledAt ?? 0) + keptMs
+      return row.messageId
+    },
+  },
+  {
+    name: 'a record deletes a row that no receiver has taken',
+    kind: 'lost',
+    keepsNothing: true,
+    plant: draft => {
+      const { messageId } = taken(draft)
+      for (const arrival of draft.arrivals) if (arrival.messageId === messageId) arrival.answered = 500
+      return messageId
+    },
+  },
+  {
+    name: 'a row is deleted without a record, and was never sent',
+    kind: 'lost',
+    keepsNothing: true,
+    plant: draft => {
+      const { messageId } = taken(draft)
+      take(draft.arrivals, arrival => arrival.messageId === messageId)
+      return messageId
+    },
+  },
+  {
+    name: 'a row arrives before an earlier one of its key is taken, and neither leaves a record',
+    kind: 'inversion',
+    keepsNothing: true,
+    plant: draft => {
+      const [first, second] = takenPair(draft)
+      const earlier = pick(draft.arrivals, ({ messageId }) => messageId === first)
+      pick(draft.arrivals, ({ messageId }) => messageId === second).at = earlier.at - 1
+      return second
+    },
+  },
+  {
+    name: 'the client sends the same attempt twice, of which nothing is kept',
+    kind: 'unexplained',
+    keepsNothing: true,
+    plant: draft => {
+      const { messageId } = taken(draft)
+      const arrival = pick(draft.arrivals, each => each.messageId === messageId)
+      draft.arrivals.push({ ...arrival, at: arrival.at + 1 })
+      return messageId
     },
   },
   {
@@ -268,6 +345,39 @@ export const mutants: readonly Mutant[] = [
 
 export function cleanHistory(seed: number): Draft {
   return history({ seed, callbacks: 400, keys: 20 })
+}
+
+/** The same of a relay that keeps nothing of what it has delivered. */
+export function unkeptHistory(seed: number): Draft {
+  return withoutDelivered(cleanHistory(seed))
+}
+
+/** Without a key, sent once, taken, and gone. */
+function taken(draft: Draft): Draft['arrivals'][number] {
+  return pick(draft.arrivals, ({ messageId }) => {
+    return (
+      isTakenAtOnce(draft, messageId) && draft.written.some(each => each.messageId === messageId && each.key === null)
+    )
+  })
+}
+
+/** Two rows of one key, both taken at once and gone, nothing between. */
+function takenPair(draft: Draft): readonly [string, string] {
+  const last = new Map<string, string>()
+  for (const { key, messageId, committedAt } of draft.written) {
+    if (key === null || committedAt === null) continue
+    const before = last.get(key)
+    if (before !== undefined && isTakenAtOnce(draft, before) && isTakenAtOnce(draft, messageId))
+      return [before, messageId]
+    last.set(key, messageId)
+  }
+  throw new Error('the history has no two such rows: take another seed')
+}
+
+function isTakenAtOnce(draft: Draft, messageId: string): boolean {
+  const arrivals = draft.arrivals.filter(each => each.messageId === messageId)
+  const isGone = !draft.callbacks.some(each => each.messageId === messageId)
+  return isGone && arrivals.length === 1 && arrivals[0]?.answered === 200 && known(draft, messageId)
 }
 
 /** A row without a key that was delivered at once, and whose commit is certain. */

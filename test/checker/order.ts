@@ -1,5 +1,6 @@
 import { compareIds } from '../../src/ids.ts'
 import { type Case, idOf, isSettled, isSuccess, recordsOf } from './cases.ts'
+import type { Judging } from './rules.ts'
 
 /** What a row has to do with order: two times of each of the three clocks, where they are known. */
 interface Place {
@@ -34,8 +35,8 @@ export interface KeyOrder {
  * In the order in which rows came to be there, it is enough to remember the one that was settled last: n log n, and not each
  * row against each, since a key may have a hundred thousand.
  */
-export function orderOfKey(cases: readonly Case[], options: { hasBook: boolean; databaseTimes: boolean }): KeyOrder {
-  const places = cases.map(each => place(each, options))
+export function orderOfKey(cases: readonly Case[], judging: Judging): KeyOrder {
+  const places = cases.map(each => place(each, judging))
   const there = places.filter(({ thereAt }) => thereAt < Infinity).sort((a, b) => a.thereAt - b.thereAt)
   const inserted = [...places].sort((a, b) => a.insertingAt - b.insertingAt)
   const inversions: Inversion[] = []
@@ -73,7 +74,7 @@ function isEarlier(earlier: Place, row: Place): boolean {
   return earlier !== row && compareIds(earlier.id, row.id) < 0
 }
 
-function place(each: Case, { hasBook, databaseTimes }: { hasBook: boolean; databaseTimes: boolean }): Place {
+function place(each: Case, { hasBook, ignoreDatabaseTimes, keepsDelivered }: Judging): Place {
   const { row, written, arrivals } = each
   const startedAt = Math.min(...recordsOf(each, 1).map(a => a.startedAt))
   const wasActedOn = each.acts.length > 0 || (row?.budgetFrom ?? 0) > 0
@@ -84,9 +85,9 @@ function place(each: Case, { hasBook, databaseTimes }: { hasBook: boolean; datab
     // Without a book: it was there when it was first sent.
     thereAt: hasBook ? committedAt : startedAt,
     insertingAt: hasBook ? (written?.insertingAt ?? -Infinity) : (row?.createdAt ?? -Infinity),
-    settledAt: databaseTimes ? firstSettledAt(each) : -Infinity,
-    startedAt: databaseTimes ? startedAt : Infinity,
-    deliveredAt: wasActedOn ? -Infinity : deliveredAt(each),
+    settledAt: ignoreDatabaseTimes ? -Infinity : firstSettledAt(each),
+    startedAt: ignoreDatabaseTimes ? Infinity : startedAt,
+    deliveredAt: wasActedOn ? -Infinity : deliveredAt(each, keepsDelivered),
     arrivedAt: Math.min(...arrivals.map(({ at }) => at)),
   }
 }
@@ -106,8 +107,15 @@ function firstSettledAt(each: Case): number {
   return row.settledAt ?? -Infinity
 }
 
-/** When the receiver took it: the first arrival that it answered with 2xx and that is on record as delivered. */
-function deliveredAt({ attempts, arrivals }: Case): number {
+/**
+ * When the receiver took it: the first arrival that it answered with 2xx and that is on record as delivered. A row that its
+ * record has deleted was not settled before it was taken.
+ */
+function deliveredAt({ row, attempts, arrivals }: Case, keepsDelivered: boolean): number {
+  if (row === undefined && !keepsDelivered) {
+    const taken = arrivals.filter(({ answered }) => isSuccess(answered))
+    return taken.length === 0 ? -Infinity : Math.min(...taken.map(({ at }) => at))
+  }
   const delivered = new Set(attempts.flatMap(({ attempt, outcome }) => (outcome === 'delivered' ? attempt : [])))
   const taken = arrivals.filter(({ attempt, answered }) => delivered.has(attempt) && isSuccess(answered))
   return taken.length === 0 ? -Infinity : Math.min(...taken.map(({ at }) => at))

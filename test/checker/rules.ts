@@ -1,5 +1,5 @@
 import { type Case, isSettled, isSuccess, recordsOf, wasReplayedAfter } from './cases.ts'
-import type { Arrival, CheckOptions } from './history.ts'
+import type { Arrival, CallbackRow, CheckOptions } from './history.ts'
 
 /** What a rule may know beside the callback itself. */
 export interface Judging extends Required<CheckOptions> {
@@ -12,19 +12,39 @@ export interface Judging extends Required<CheckOptions> {
 /** Each returns what is wrong with one callback, a sentence for each violation. */
 type Rule = (each: Case, judging: Judging) => string[]
 
-export function committed({ written, row }: Case, { hasBook }: Pick<Judging, 'hasBook'>): boolean {
+export function committed(each: Case, { hasBook, keepsDelivered }: Judging): boolean {
+  const { written, row } = each
   if (!hasBook) return row !== undefined
-  if (written?.committedAt === 'unknown') return row !== undefined
+  if (written?.committedAt === 'unknown') return row !== undefined || (!keepsDelivered && wasTaken(each))
   return written !== undefined && written.committedAt !== null
 }
 
 export const lost: Rule = (each, judging) => {
   const { row, attempts } = each
   if (!committed(each, judging)) return []
-  if (row === undefined) return ['was committed, and is not in the table']
+  if (row === undefined) {
+    if (judging.keepsDelivered) return ['was committed, and is not in the table']
+    return wasTaken(each) ? [] : ['was committed, is not in the table, and was never answered with 2xx']
+  }
+  if (row.deletedAt !== undefined) return deletedTooSoon(row, judging)
   if (row.status === 'dead' && !row.lastError) return ['is dead without a reason']
   if (!judging.drained || isSettled(row)) return []
   return [`is still ${row.status} after ${attempts.length} attempts`]
+}
+
+function deletedTooSoon(
+  { status, settledAt, deletedAt }: CallbackRow,
+  { keptMs, ignoreDatabaseTimes }: Judging,
+): string[] {
+  if (status !== 'delivered') return [`was deleted when it was ${status}`]
+  const ageMs = (deletedAt ?? Infinity) - (settledAt ?? Infinity)
+  if (ageMs >= keptMs || ignoreDatabaseTimes) return []
+  return [`was deleted ${seconds(ageMs)} after it was delivered`]
+}
+
+/** A receiver answered with 2xx. */
+function wasTaken({ arrivals }: Case): boolean {
+  return arrivals.some(({ answered }) => isSuccess(answered))
 }
 
 export const phantom: Rule = (each, judging) => {
@@ -46,12 +66,13 @@ function startedAfterCancel({ row, attempts }: Case, { ignoreDatabaseTimes }: Ju
   return late.map(({ attempt }) => `attempt ${attempt} started after it was cancelled`)
 }
 
-export const unexplained: Rule = (each, { hasBook }) => {
+export const unexplained: Rule = (each, { hasBook, keepsDelivered }) => {
   const { arrivals, row } = each
   return arrivals.slice(1).flatMap((arrival, before) => {
     const previous = arrivals[before]
     const last = arrival.attempt - 1
     if (previous?.attempt === arrival.attempt) return [`arrived twice as attempt ${arrival.attempt}`]
+    if (row === undefined && !keepsDelivered) return []
     const records = recordsOf(each, last)
     if (records.some(({ outcome }) => outcome !== 'delivered') || wasReplayedAfter(each, last)) return []
     // Without a book of what operators did, only the last replay is known.
@@ -114,7 +135,7 @@ export const altered: Rule = ({ written, row, arrivals }) => {
 
 export const stuck: Rule = (each, { drained, readAt, claimLimitMs, dueLimitMs, isBehind }) => {
   const { row } = each
-  if (row === undefined || drained || isSettled(row)) return []
+  if (row === undefined || row.deletedAt !== undefined || drained || isSettled(row)) return []
   if (row.status === 'claimed') {
     const ageMs = readAt - (row.claimedAt ?? readAt)
     return ageMs > claimLimitMs ? [`has been claimed for ${seconds(ageMs)}`] : []

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type pg from 'pg'
 import type { Act, AttemptRow, CallbackRow, History } from '../checker/history.ts'
+import { areDeletionsWatched, DELETED } from './deletions.ts'
 import { Journal, readJournal } from './journal.ts'
 import type { ArrivalLine } from './receiver.ts'
 import type { WrittenLine } from './transaction.ts'
@@ -29,20 +30,29 @@ export interface Operated {
 
 const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`
 
-const CALLBACKS = `
+/** @param deletedAt an expression; null: of rows that are there. */
+const callbacksIn = (schema: string, deletedAt: string | null) => `
   select id::text, message_id as "messageId", ordering_key as key, status, attempts, budget_from as "budgetFrom", last_error as "lastError",
          ${ms('created_at')} as "createdAt", ${ms('claimed_at')} as "claimedAt", ${ms('settled_at')} as "settledAt", ${ms('due_at')} as "dueAt"
-    from outbox.callback order by outbox.callback.id`
+         ${deletedAt === null ? '' : `, ${ms(deletedAt)} as "deletedAt"`}
+    from ${schema}.callback order by ${schema}.callback.id`
 
-const ATTEMPTS = `
+const attemptsIn = (schema: string) => `
   select callback_id::text as "callbackId", message_id as "messageId", attempt, outcome, http_status as "httpStatus", relay, error,
          ${ms('started_at')} as "startedAt", ${ms('finished_at')} as "finishedAt"
-    from outbox.attempt order by outbox.attempt.callback_id, outbox.attempt.attempt`
+    from ${schema}.attempt order by ${schema}.attempt.callback_id, ${schema}.attempt.attempt`
 
-/** Reads the journals of the folder, and both tables. What was read of the tables is kept beside the journals. */
+/**
+ * Reads the journals of the folder, and both tables, with what was deleted from them where that is watched (`deletions.ts`).
+ * What was read of the tables is kept beside the journals.
+ */
 export async function readBooks(folder: string, client: pg.Client, { acts, amended }: Operated): Promise<Books> {
-  const callbacks = (await client.query<CallbackRow>(CALLBACKS)).rows
-  const attempts = (await client.query<AttemptLine>(ATTEMPTS)).rows
+  const callbacks = (await client.query<CallbackRow>(callbacksIn('outbox', null))).rows
+  const attempts = (await client.query<AttemptLine>(attemptsIn('outbox'))).rows
+  if (await areDeletionsWatched(client)) {
+    callbacks.push(...(await client.query<CallbackRow>(callbacksIn(DELETED, 'deleted_at'))).rows)
+    attempts.push(...(await client.query<AttemptLine>(attemptsIn(DELETED))).rows)
+  }
   keep(join(folder, 'callbacks.jsonl'), callbacks)
   keep(join(folder, 'attempts.jsonl'), attempts)
   const written = new Map(journals<WrittenLine>(folder, 'written').map(line => [line.messageId, line]))
