@@ -494,6 +494,7 @@ create table outbox.pulse (
   started_at timestamptz not null,
   origins    integer not null default 0,
   serving    boolean not null,
+  forces     boolean not null default false,
   digest     text collate "C" not null,
   settings   json not null,
   standby    text,
@@ -507,6 +508,7 @@ comment on column outbox.pulse.renewed_at is 'When it last moved; for people, no
 comment on column outbox.pulse.started_at is 'When the relay was started, by its own clock: of as many relays with one kind of settings as with another, those of the eldest hold.';
 comment on column outbox.pulse.origins is 'Origins of which it has callbacks in memory or knows of some in the table.';
 comment on column outbox.pulse.serving is 'It takes its share of the origins.';
+comment on column outbox.pulse.forces is '--force-settings: its settings count as those of most. Of several such relays those of the youngest do.';
 comment on column outbox.pulse.digest is 'Of its settings. Relays with other settings than most stand by.';
 comment on column outbox.pulse.settings is 'By name, what the digest is made of; secrets as an HMAC.';
 comment on column outbox.pulse.standby is 'Why it does not serve; null: it does, or leaves.';

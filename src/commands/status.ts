@@ -37,9 +37,12 @@ function relayLine({ name, host, pid, version, leaseSeconds, renewedSecondsAgo, 
   return `relay ${name}: ${workOf(does)}, renewed ${seconds(renewedSecondsAgo)} ago${late} (pid ${pid} on ${host}, version ${version})`
 }
 
-function workOf({ serving, origins, standby }: Pick<RelayStatus, 'serving' | 'origins' | 'standby'>): string {
-  if (standby !== null) return `stands by, since ${standby}`
-  return serving ? `serves ${origins} origins with callbacks` : 'does not serve now'
+type Work = Pick<RelayStatus, 'serving' | 'origins' | 'standby' | 'forces'>
+
+function workOf({ serving, origins, standby, forces }: Work): string {
+  const forced = forces ? ', by settings that it forces' : ''
+  if (standby !== null) return `stands by${forced}, since ${standby}`
+  return serving ? `serves ${origins} origins with callbacks${forced}` : 'does not serve now'
 }
 
 function janitorLine({ relay, deleted, error, doneSecondsAgo, ...times }: JanitorStatus): string {

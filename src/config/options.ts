@@ -110,6 +110,9 @@ export const options = {
     }).help(
       'A file of YAML or JSON with settings for single receivers: concurrency, rate, deadline, attempts, breaker, headers, retry, unknown, TLS and the key that signs, by origin. What it does not set goes by the options here. Read at the start, and again on SIGHUP. docs/operate/settings.md shows one.',
     ),
+    forceSettings: flag('force-settings', false).help(
+      'The settings of this relay count as those of most: relays with others stand by, however many they are. Of several such relays the youngest wins. For an emergency; `ringback doctor` warns as long as it is set.',
+    ),
     deadlineMs: duration('deadline', { default: 15 * second, min: 10, max: 10 * minute }).help(
       'The whole of one attempt, from looking up the name to the last byte of the answer. What is not answered by then counts as unknown and is tried again. With --lease-margin, must be shorter than --lease.',
     ),

@@ -10,13 +10,20 @@ export interface Member {
   /** Of its settings. */
   readonly digest: string
   readonly startedAtMs: number
+  /** `--force-settings`. */
+  readonly forces: boolean
 }
 
 /** Nodes that share the origins, each with its hash. */
 export type Shares = ReadonlyMap<string, number>
 
-/** The settings that most living relays have; of as many, those of the relay that was started first. */
+/**
+ * The settings that most living relays have; of as many, those of the relay that was started first. Where relays force theirs,
+ * those of the one of them that was started last.
+ */
 export function majorityDigest(living: readonly Member[]): string {
+  const [youngest] = living.filter(({ forces }) => forces).sort((a, b) => b.startedAtMs - a.startedAtMs)
+  if (youngest) return youngest.digest
   const groups = new Map<string, { count: number; eldest: number }>()
   for (const { digest, startedAtMs } of oneOfEach(living)) {
     const group = groups.get(digest) ?? { count: 0, eldest: Number.POSITIVE_INFINITY }

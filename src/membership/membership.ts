@@ -22,6 +22,8 @@ export interface MembershipOptions {
   /** For people; relays may have the same. */
   readonly name: string
   readonly leaseMs: number
+  /** Its settings count as those of most relays: `--force-settings`. */
+  readonly forces: boolean
   readonly lease: Lease
   readonly log: Log
   /** What this relay says with the next renewal. `isStuck`: a claim has not been answered for long. */
@@ -154,7 +156,7 @@ export class Membership {
   async #register(session: Session, events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>): Promise<void> {
     // It has taken its registration back itself.
     if (this.#hasLeft) return
-    const { name, leaseMs, log, lease } = this.#options
+    const { name, leaseMs, forces, log, lease } = this.#options
     if (this.#epoch !== '') {
       this.#former.add(this.#epoch)
       lease.lost()
@@ -162,7 +164,7 @@ export class Membership {
     }
     const epoch = String(randomBytes(8).readBigUInt64BE() >> 1n)
     const identity = { epoch, node: this.node, process: processToken, name, leaseMs, kernel: kernel(), version }
-    const me = { ...identity, pid: process.pid, host: hostname(), startedAtMs: this.#startedAtMs }
+    const me = { ...identity, pid: process.pid, host: hostname(), startedAtMs: this.#startedAtMs, forces }
     await db.register(session, me, this.#pulse)
     this.#epoch = epoch
     this.#server = session.server
@@ -225,7 +227,10 @@ export class Membership {
       this.#inUse = this.#settings
       agreed(this.#settings)
     }
-    const standby = digest === this.#inUse?.digest ? null : 'its settings are not those of most relays that run here'
+    const standby =
+      digest === this.#inUse?.digest
+        ? null
+        : 'its settings are not those of most relays that run here, or of one that forces its own'
     if (standby === this.#standby) return
     this.#standby = standby
     if (standby === null) this.#options.log.info('standby_over')

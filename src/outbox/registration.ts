@@ -16,6 +16,8 @@ export interface Identity {
   readonly version: string
   /** Unix time in milliseconds, by its own clock. */
   readonly startedAtMs: number
+  /** Its settings count as those of most relays. */
+  readonly forces: boolean
 }
 
 /** What a relay says with each renewal. */
@@ -43,6 +45,7 @@ export interface Registration {
   readonly renewals: string
   readonly serving: boolean
   readonly digest: string
+  readonly forces: boolean
   /** It was made on another server, or before this one was started: it covers no claim. */
   readonly isVoid: boolean
 }
@@ -63,8 +66,8 @@ const registerStatement: Statement = {
       insert into ${schema}.relay (epoch, node, process, name, lease, pid, host, kernel, version)
       values ($1, $2, $3, $4, $5 * interval '1 ms', $6, $7, $8, $9)
     )
-    insert into ${schema}.pulse (epoch, started_at, serving, digest, settings, standby)
-    values ($1, to_timestamp($10::float8 / 1000), $11, $12, $13::json, $14)`,
+    insert into ${schema}.pulse (epoch, started_at, forces, serving, digest, settings, standby)
+    values ($1, to_timestamp($10::float8 / 1000), $11, $12, $13, $14::json, $15)`,
 }
 
 /** The pulses of former registrations move on, too; they serve nothing. */
@@ -84,7 +87,7 @@ const renewStatement: Statement = {
            (select coalesce(json_agg(json_build_object(
                      'epoch', r.epoch::text, 'node', r.node, 'process', r.process, 'name', r.name, 'pid', r.pid, 'kernel', r.kernel,
                      'leaseMs', extract(epoch from r.lease) * 1000, 'startedAtMs', extract(epoch from p.started_at) * 1000,
-                     'renewals', p.renewals::text, 'serving', p.serving, 'digest', p.digest,
+                     'renewals', p.renewals::text, 'serving', p.serving, 'digest', p.digest, 'forces', p.forces,
                      'isVoid', r.server <> pg_postmaster_start_time())), '[]')
               from ${schema}.relay r join ${schema}.pulse p on p.epoch = r.epoch) as registrations`,
 }
@@ -124,9 +127,9 @@ const nameStatement: Statement = {
 }
 
 export async function register(session: Session, me: Identity, pulse: Pulse): Promise<void> {
-  const { epoch, node, process, name, leaseMs, pid, host, kernel, version, startedAtMs } = me
+  const { epoch, node, process, name, leaseMs, pid, host, kernel, version, startedAtMs, forces } = me
   const { serving, digest, settings, standby } = pulse
-  const identity = [epoch, node, process, name, leaseMs, pid, host, kernel, version, startedAtMs]
+  const identity = [epoch, node, process, name, leaseMs, pid, host, kernel, version, startedAtMs, forces]
   await session.rows(registerStatement, [...identity, serving, digest, settings, standby])
 }
 

@@ -41,6 +41,8 @@ export interface RelayStatus {
   readonly origins: number
   /** Why it does not serve; null: it does, or is leaving. */
   readonly standby: string | null
+  /** `--force-settings`. */
+  readonly forces: boolean
   readonly leaseSeconds: number
   /** For people; above `leaseSeconds` the relay is most likely dead. */
   readonly renewedSecondsAgo: number
@@ -124,6 +126,7 @@ export function readRelays(db: Database): Promise<RelayStatus[]> {
       'pulse.serving',
       'pulse.origins',
       'pulse.standby',
+      'pulse.forces',
     ])
     .select([
       sql<number>`extract(epoch from relay.lease)::float8`.as('leaseSeconds'),

@@ -74,6 +74,7 @@ export interface Tables {
     started_at: ReadOnly<Date>
     origins: ReadOnly<number>
     serving: ReadOnly<boolean>
+    forces: ReadOnly<boolean>
     digest: ReadOnly<string>
     settings: ReadOnly<unknown>
     standby: ReadOnly<string | null>

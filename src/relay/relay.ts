@@ -96,6 +96,7 @@ export class Relay {
     this.#membership = new Membership({
       name: config.name,
       leaseMs: config.leaseMs,
+      forces: config.forceSettings,
       lease: this.#lease,
       log,
       state: () => ({ origins: this.#backlog.origins, isStuck: this.#isStuck() }),

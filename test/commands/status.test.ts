@@ -56,7 +56,8 @@ t.test(
     values ('https://b.test/', false, 'later one', now() - interval '1 s', 'eve'), ('https://a.test/x', true, 'gone', now() - interval '1 h', 'bob');
     ${registered('a', { version: '1.2', lease: '30 s', origins: 40 })};
     ${registered('b', { pid: 8, host: 'i', version: '1.1', lease: '2.5 s', renewedAgo: '1 min' })};
-    ${registered('c', { standby: 'it differs' })}`)
+    ${registered('c', { standby: 'it differs' })};
+    ${registered('d', { forces: true })}`)
     const { holds, relays } = JSON.parse((await status('--json')).out)
     t.match(holds, [
       { urlPrefix: 'https://a.test/x', exact: true, reason: 'gone', heldBy: 'bob', heldSeconds: Number },
@@ -83,7 +84,8 @@ t.test(
         leaseSeconds: 2.5,
         renewedSecondsAgo: Number,
       },
-      { name: 'c', serving: false, standby: 'it differs' },
+      { name: 'c', serving: false, standby: 'it differs', forces: false },
+      { name: 'd', serving: true, forces: true },
     ])
     const { out } = await status()
     t.match(out, /on hold: https:\/\/a\.test\/x alone for 36\d\d s, by bob: gone\n/)
@@ -93,6 +95,7 @@ t.test(
       /relay b: serves 0 origins with callbacks, renewed \d+ s ago, though its lease is 3 s: is it running\? \(pid 8/,
     )
     t.match(out, /relay c: stands by, since it differs, renewed/)
+    t.match(out, /relay d: serves 0 origins with callbacks, by settings that it forces, renewed/)
   },
 )
 

@@ -5,7 +5,7 @@ import { type Member, majorityDigest, ownerOf, sharesOf } from '../../src/member
 const origins = Array.from({ length: 4_000 }, (_, n) => `https://receiver-${n}.test`)
 
 function member(node: string, fields: Partial<Member> = {}): Member {
-  return { node, serving: true, digest: 'a', startedAtMs: 0, ...fields }
+  return { node, serving: true, digest: 'a', startedAtMs: 0, forces: false, ...fields }
 }
 
 function members(count: number, fields: Partial<Member> = {}): Member[] {
@@ -99,6 +99,14 @@ t.test('the settings of most relays hold; of as many, those of the relay that wa
   const second = member('b2', { digest: 'b', startedAtMs: 60 })
   t.equal(majorityDigest([...a, b, second]), 'b')
   t.equal(majorityDigest([second, b, ...a]), 'b')
+})
+
+t.test('one that forces its settings counts as most; of several the one that was started last', async t => {
+  const most = members(3, { digest: 'a', startedAtMs: 0 })
+  const forcing = member('b', { digest: 'b', startedAtMs: 5, forces: true })
+  t.equal(majorityDigest([...most, forcing]), 'b')
+  t.same([...sharesOf([...most, forcing]).keys()], ['b'])
+  t.equal(majorityDigest([member('c', { digest: 'c', startedAtMs: 9, forces: true }), ...most, forcing]), 'c')
 })
 
 t.test('one whose settings are not those of most gets nothing, though nobody else serves', async t => {

@@ -163,6 +163,22 @@ t.test('one whose settings are not those of most stands by, and the others serve
   t.ok(odd.lines.includes('standby_over'))
 })
 
+t.test('one that forces its settings serves, and those with others stand by, until it has left', async t => {
+  const world = await MembershipWorld.calm(3, { digest: 'a' })
+  const forcing = world.start({ digest: 'b', forces: true })
+  const begun = await world.run(6_000)
+  t.equal(begun.longestSeveralMs, 0)
+  t.ok(begun.longestNobodyMs <= handOverMs + 2 * renewalMs, `${begun.longestNobodyMs} ms`)
+  t.equal(world.claimable(forcing), world.origins)
+  for (const { membership } of world.relays.slice(0, 3)) t.match(membership.standby, /one that forces its own/)
+  forcing.leave()
+  await world.run(6_000)
+  t.equal(
+    world.relays.slice(0, 3).reduce((sum, relay) => sum + world.claimable(relay), 0),
+    world.origins,
+  )
+})
+
 t.test('a rolling change of settings leaves no origin without a relay for long, nor at two', async t => {
   const world = await MembershipWorld.calm(4, { digest: 'a' })
   for (const old of [...world.relays]) {

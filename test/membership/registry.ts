@@ -44,7 +44,8 @@ export class Registry {
   }
 
   #register(values: readonly unknown[]): unknown[] {
-    const [epoch, node, process, name, leaseMs, pid, , kernel, , startedAtMs, serving, digest, , standby] = values
+    const [epoch, node, process, name, leaseMs, pid, , kernel, , startedAtMs, forces, serving, digest, , standby] =
+      values
     const row = {
       epoch,
       node,
@@ -54,6 +55,7 @@ export class Registry {
       pid,
       kernel,
       startedAtMs,
+      forces,
       serving,
       digest,
       standby,

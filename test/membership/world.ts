@@ -18,6 +18,12 @@ export interface Served {
   readonly moves: number
 }
 
+export interface SimulatedOptions {
+  readonly leaseMs?: number
+  readonly digest?: string
+  readonly forces?: boolean
+}
+
 /** Relays around one registry, and their time. */
 export class MembershipWorld {
   readonly registry = new Registry()
@@ -33,7 +39,7 @@ export class MembershipWorld {
   }
 
   /** Starts a relay; it joins at its next step. */
-  start(options: { readonly leaseMs?: number; readonly digest?: string } = {}): SimulatedRelay {
+  start(options: SimulatedOptions = {}): SimulatedRelay {
     const relay = new SimulatedRelay(this, options)
     this.relays.push(relay)
     return relay
@@ -105,7 +111,7 @@ export class SimulatedRelay {
   #leaves = false
   #nextAt: number
 
-  constructor(world: MembershipWorld, { leaseMs = 10_000, digest = 'a' }: { leaseMs?: number; digest?: string } = {}) {
+  constructor(world: MembershipWorld, { leaseMs = 10_000, digest = 'a', forces = false }: SimulatedOptions = {}) {
     this.#world = world
     this.#leaseMs = leaseMs
     this.#nextAt = world.now + between(world.random, 0, 1_000)
@@ -115,6 +121,7 @@ export class SimulatedRelay {
     this.membership = new Membership({
       name: 'relay',
       leaseMs,
+      forces,
       lease: this.lease,
       log,
       state: () => ({ origins: 3, isStuck: this.isStuck }),

@@ -26,10 +26,11 @@ t.test('a relay registers, renews and leaves; each renewal moves its count', asy
     name: 'Relay "ä"',
     leaseMs: 1_500,
     startedAtMs: 1_750_000_000_123,
+    forces: true,
   }
   await db.register(stage.session, me, { ...pulse, digest: 'd' })
   const { node, process, pid, kernel } = identity
-  const { epoch, name, leaseMs, startedAtMs } = me
+  const { epoch, name, leaseMs, startedAtMs, forces } = me
   const seen = {
     epoch,
     node,
@@ -39,6 +40,7 @@ t.test('a relay registers, renews and leaves; each renewal moves its count', asy
     kernel,
     leaseMs,
     startedAtMs,
+    forces,
     serving: true,
     digest: 'd',
     isVoid: false,

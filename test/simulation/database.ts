@@ -52,6 +52,7 @@ export interface RegistrationRecord {
   readonly pid: number
   readonly kernel: string
   readonly startedAtMs: number
+  readonly forces: boolean
   /** The start of the server that it was made on. */
   readonly server: string
   /** Whether that process is there still. */

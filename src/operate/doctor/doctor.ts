@@ -15,7 +15,7 @@ import { overdue } from './checks/overdue.ts'
 import { pooler, readAnswers } from './checks/pooler.ts'
 import { preparedTransactions } from './checks/prepared-transactions.ts'
 import { privileges } from './checks/privileges.ts'
-import { lateRelays, noRelay, standingBy, versions } from './checks/relays.ts'
+import { forcedSettings, lateRelays, noRelay, standingBy, versions } from './checks/relays.ts'
 import { retention } from './checks/retention.ts'
 import { rowSecurity } from './checks/row-security.ts'
 import { sequenceCache } from './checks/sequence-cache.ts'
@@ -70,6 +70,7 @@ const checks: readonly Examination[] = [
   stalled,
   lateRelays,
   standingBy,
+  forcedSettings,
   versions,
   overdue,
   oldHolds,

@@ -10,7 +10,7 @@ import { openTransactions } from '../../../src/operate/doctor/checks/open-transa
 import { overdue } from '../../../src/operate/doctor/checks/overdue.ts'
 import { pooler } from '../../../src/operate/doctor/checks/pooler.ts'
 import { preparedTransactions } from '../../../src/operate/doctor/checks/prepared-transactions.ts'
-import { lateRelays, noRelay, standingBy } from '../../../src/operate/doctor/checks/relays.ts'
+import { forcedSettings, lateRelays, noRelay, standingBy } from '../../../src/operate/doctor/checks/relays.ts'
 import { retention } from '../../../src/operate/doctor/checks/retention.ts'
 import { rowSecurity } from '../../../src/operate/doctor/checks/row-security.ts'
 import { slotsAndStandbys } from '../../../src/operate/doctor/checks/slots-and-standbys.ts'
@@ -151,6 +151,7 @@ t.test('nobody delivers: a warning before the first callback, a fault when callb
     serving: true,
     origins: 3,
     standby: null,
+    forces: false,
     leaseSeconds: 30,
     renewedSecondsAgo: 30,
   }
@@ -164,6 +165,8 @@ t.test('nobody delivers: a warning before the first callback, a fault when callb
     told(standingBy, [relay, { ...relay, name: 'b', standby: 'its settings differ' }]),
     /^warning: relays stand by: b, since its settings differ$/,
   )
+  t.equal(told(forcedSettings, [relay]), undefined)
+  t.match(told(forcedSettings, [relay, { ...relay, name: 'b', forces: true }]), /^warning: .* --force-settings: b$/)
 })
 
 t.test('a timeout is read as PostgreSQL reads it, and a low one is a warning', async t => {

@@ -366,6 +366,11 @@ t.test('relays: none, one whose lease ran out, two versions, one that stands by'
     severity: 'warning',
     found: /^relays stand by: b, since its settings differ$/,
   })
+  await planted(t, 'update outbox.pulse set forces = true', 'update outbox.pulse set forces = false', {
+    check: 'forced-settings',
+    severity: 'warning',
+    found: /--force-settings: a$/,
+  })
 })
 
 t.test('holds for days, callbacks that are dead, one that has long been due, be it fresh or a retry', async t => {

@@ -9,7 +9,7 @@ const nobody = 2 ** 30
 const lockTimeoutMs = 500
 
 export const register = atOnce((db, values, { isAlive }) => {
-  const [epoch, node, process, name, leaseMs, pid, , kernel, , startedAtMs, serving, digest] = values as [
+  const [epoch, node, process, name, leaseMs, pid, , kernel, , startedAtMs, forces, serving, digest] = values as [
     string,
     string,
     string,
@@ -21,11 +21,12 @@ export const register = atOnce((db, values, { isAlive }) => {
     string,
     number,
     boolean,
+    boolean,
     string,
   ]
   const { server } = db
   const stands = { renewals: 0, renewedAt: db.now, serving, digest, sharedBy: new Set<object>(), pulseLockedBy: null }
-  const me = { epoch, node, process, name, leaseMs, pid, kernel, startedAtMs, server, isAlive }
+  const me = { epoch, node, process, name, leaseMs, pid, kernel, startedAtMs, forces, server, isAlive }
   db.registrations.set(epoch, { ...me, ...stands })
   return []
 })
@@ -49,7 +50,7 @@ export function* renew(db: Database, values: readonly unknown[], { pid }: { read
 }
 
 function shownRegistration(db: Database, each: RegistrationRecord): Record<string, unknown> {
-  const { epoch, node, process, name, leaseMs, startedAtMs, renewals, serving, digest } = each
+  const { epoch, node, process, name, leaseMs, startedAtMs, renewals, serving, digest, forces } = each
   return {
     epoch,
     node,
@@ -62,6 +63,7 @@ function shownRegistration(db: Database, each: RegistrationRecord): Record<strin
     renewals: String(renewals),
     serving,
     digest,
+    forces,
     isVoid: each.server !== db.server,
   }
 }

@@ -56,6 +56,20 @@ export const standingBy = check<readonly RelayStatus[]>({
   },
 })
 
+export const forcedSettings = check<readonly RelayStatus[]>({
+  name: 'forced-settings',
+  read: relaysOf,
+  judge(relays) {
+    const forcing = relays.filter(each => each.forces)
+    if (forcing.length === 0) return null
+    return warning(
+      `relays run with --force-settings: ${list(forcing.map(each => each.name))}`,
+      'all relays with other settings stand by, however many they are; of those that force theirs the youngest wins',
+      'give all relays the same settings, and start these anew without --force-settings',
+    )
+  },
+})
+
 export const versions = check<readonly RelayStatus[]>({
   name: 'versions',
   read: relaysOf,
