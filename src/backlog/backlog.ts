@@ -142,6 +142,12 @@ export class Backlog {
     return this.#memory.get(id)?.state === 'under way'
   }
 
+  /** Another row of its key is known, or asked for: it cannot go before this one has ended. */
+  isAwaited(id: string): boolean {
+    const candidate = this.#memory.get(id)
+    return candidate !== undefined && (candidate.asks || (candidate.newer ?? candidate.passedOver) !== undefined)
+  }
+
   /** All that it knows, for tests and for people; it looks at everything. */
   inspect(): Inspection {
     return inspect(this.#memory, this.#questions, this.#read)

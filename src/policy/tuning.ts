@@ -110,6 +110,10 @@ export const refusedLines = 60
 
 /** Most outcomes in one statement. Those that come meanwhile wait until it has committed, and are the next batch. */
 export const recordRows = 200
+/** How long an outcome waits for others, in milliseconds: each statement costs some 300 µs before its first row. */
+export const gatherMs = 5
+/** Outcomes that need not wait for more. */
+export const gatherRows = 64
 /** Outcomes that may wait to be recorded before no more POSTs start: after a crash, each of them is sent again. */
 export const maxUnrecorded = 1_000
 

@@ -5,7 +5,7 @@ import { isolate } from '../outbox/isolate.ts'
 import { look } from '../outbox/look.ts'
 import { type Recorded, record } from '../outbox/record.ts'
 import type { Session } from '../outbox/session.ts'
-import { lockedPauseMs, loopIdleMs, recordRows } from '../policy/tuning.ts'
+import { gatherMs, gatherRows, lockedPauseMs, loopIdleMs, recordRows } from '../policy/tuning.ts'
 import { Bell } from './bell.ts'
 import { ascii, asciiReason, Refusals } from './refusals.ts'
 
@@ -28,18 +28,21 @@ export interface RecorderOptions {
   readonly log: Log
   /** What is delivered is deleted as it is recorded; default false. */
   readonly deletes?: boolean
+  /** Somebody waits for the record of this attempt, or no other outcome is to be expected. Default: always. */
+  readonly isUrgent?: (attempt: Attempt) => boolean
 }
 
 /**
  * Writes outcomes down. They wait here while the database is away and outlive the connection; nothing is dropped.
  *
- * The first outcome goes at once, those that arrive while a statement is under way form the next one: batches as large as
- * the load wants, and no timer.
+ * An outcome waits a few milliseconds for others, unless it is urgent or they are many. Those that arrive while a statement
+ * is under way form the next one.
  */
 export class Recorder {
   readonly #relay: () => string
   readonly #epoch: () => string
   readonly #deletes: boolean
+  readonly #isUrgent: (attempt: Attempt) => boolean
   readonly #events: RecorderEvents
   readonly #log: Log
   readonly #refusals: Refusals
@@ -47,6 +50,8 @@ export class Recorder {
   /** The epochs under which the attempts were claimed that are here. */
   readonly #ids = new Map<string, string>()
   #waiting: Attempt[] = []
+  /** Until then those that wait may wait for others; by `performance.now()`. */
+  #gatherUntil = 0
   /** What of the present batch is not committed yet, by id. */
   #underWay = new Map<string, Attempt>()
   /** Attempts that come again after a pause. */
@@ -56,15 +61,19 @@ export class Recorder {
     this.#relay = options.relay
     this.#epoch = options.epoch
     this.#deletes = options.deletes ?? false
+    this.#isUrgent = options.isUrgent ?? (() => true)
     this.#log = options.log
     this.#refusals = new Refusals(options.log, 'record_refused')
     this.#events = events
   }
 
   add(attempt: Attempt): void {
-    this.#waiting.push(attempt)
+    const isFirst = this.#waiting.push(attempt) === 1
     this.#ids.set(attempt.id, attempt.epoch)
-    this.#bell.ring()
+    const isEnough = this.#waiting.length >= gatherRows || this.#isUrgent(attempt)
+    if (isFirst) this.#gatherUntil = performance.now() + gatherMs
+    if (isEnough) this.#gatherUntil = 0
+    if (isFirst || isEnough) this.#bell.ring()
   }
 
   /** True while an attempt of the callback is not committed. */
@@ -91,7 +100,8 @@ export class Recorder {
   /** Records until `open` says no; then what is here waits for the next session. Throws when the session fails. */
   async run(session: Session, open: () => boolean): Promise<void> {
     while (open()) {
-      if (this.#waiting.length === 0) await this.#bell.wait(loopIdleMs)
+      const waitMs = this.#waiting.length === 0 ? loopIdleMs : this.#gatherUntil - performance.now()
+      if (waitMs > 0) await this.#bell.wait(waitMs)
       else await this.flush(session)
     }
   }

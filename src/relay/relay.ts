@@ -124,7 +124,13 @@ export class Relay {
       accounted: () => this.#readWanted(),
     })
     this.#recorder = new Recorder(
-      { relay: () => config.name, epoch: () => this.#membership.epoch, log, deletes: config.keepDeliveredMs === 0 },
+      {
+        relay: () => config.name,
+        epoch: () => this.#membership.epoch,
+        log,
+        deletes: config.keepDeliveredMs === 0,
+        isUrgent: ({ id }) => this.#inFlight.size === 0 || this.#backlog.isAwaited(id),
+      },
       { recorded: this.#recorded, repeated: this.#repeated, overtaken: this.#overtaken, lost: this.#lost },
     )
     this.#postOptions = posting(config, {

@@ -1,9 +1,11 @@
 import { mock } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { Log } from '../../src/log/log.ts'
 import type { Attempt, Decision, ShownRow } from '../../src/model.ts'
 import { Recorder } from '../../src/relay/recorder.ts'
+import { mockClock } from '../fixtures/mock-clock.ts'
 import { RecordingSession } from '../fixtures/recording-session.ts'
 
 const delivered: Decision = { status: 'delivered' }
@@ -20,7 +22,7 @@ function attemptOf(
   return { id: String(id), messageId: `message ${id}`, attempt, epoch, writtenEpoch: epoch, rev, outcome, decision }
 }
 
-function staged(rows: number) {
+function staged(rows: number, isUrgent?: (attempt: Attempt) => boolean) {
   const stand = new RecordingSession()
   for (let id = 0; id < rows; id++) stand.claimed(String(id))
   const told: string[] = []
@@ -29,7 +31,7 @@ function staged(rows: number) {
   const note = (event: string) => void lines.push(event)
   const log: Log = { trace: note, debug: note, info: note, warn: note, error: note, fatal: note, writes: () => true }
   const recorder = new Recorder(
-    { relay: () => 'relay', epoch: () => '9', log },
+    { relay: () => 'relay', epoch: () => '9', log, ...(isUrgent ? { isUrgent } : {}) },
     {
       recorded: ({ id }, { next }) => {
         told.push(`recorded ${id}`)
@@ -42,6 +44,57 @@ function staged(rows: number) {
   )
   return { stand, recorder, told, named, lines }
 }
+
+/** A recorder at work, whose clock and timers the test moves. */
+function atWork(t: Test, isUrgent: (attempt: Attempt) => boolean) {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  const clock = mockClock(t)
+  const stage = staged(100, isUrgent)
+  let isOpen = true
+  const running = stage.recorder.run(stage.stand.session, () => isOpen)
+  t.teardown(async () => {
+    isOpen = false
+    stage.recorder.nudge()
+    await running
+    mock.timers.reset()
+  })
+  const pass = async (ms: number) => {
+    clock.now += ms
+    mock.timers.tick(ms)
+    for (let n = 0; n < 10; n += 1) await turn()
+  }
+  return { ...stage, pass }
+}
+
+t.test('an outcome waits for others for five milliseconds', async t => {
+  const { recorder, stand, pass } = atWork(t, () => false)
+  for (let id = 0; id < 4; id++) {
+    recorder.add(attemptOf(id))
+    await pass(1)
+  }
+  t.same(stand.records, [])
+  await pass(1)
+  t.same(stand.records, [['0', '1', '2', '3']])
+})
+
+t.test('an urgent outcome goes at once, with those that wait', async t => {
+  const { recorder, stand, pass } = atWork(t, ({ id }) => id === '1')
+  recorder.add(attemptOf(0))
+  await pass(1)
+  recorder.add(attemptOf(1))
+  await pass(0)
+  t.same(stand.records, [['0', '1']])
+})
+
+t.test('so do sixty-four', async t => {
+  const { recorder, stand, pass } = atWork(t, () => false)
+  for (let id = 0; id < 63; id++) recorder.add(attemptOf(id))
+  await pass(0)
+  t.same(stand.records, [])
+  recorder.add(attemptOf(63))
+  await pass(0)
+  t.same(stand.records.length, 1)
+})
 
 t.test('batches of 200 at most, in the order they came', async t => {
   const { stand, recorder, told } = staged(450)
