@@ -21,8 +21,14 @@ export class Fifo<T> {
     return seat
   }
 
-  /** The seat must be one of this list, and not removed before. */
-  remove({ previous, next }: Seat<T>): void {
+  /**
+   * The seat must be one of this list, and not removed before. It forgets its neighbours: from the old generation a dead seat
+   * would keep the next one alive, and that one the next, until a full collection.
+   */
+  remove(seat: Seat<T>): void {
+    const { previous, next } = seat
+    seat.previous = undefined
+    seat.next = undefined
     if (previous) previous.next = next
     else this.#first = next
     if (next) next.previous = previous
