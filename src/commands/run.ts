@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { connectionOf, type RunConfig } from '../config/config.ts'
 import { RingbackError } from '../errors.ts'
 import { createLog, type Log } from '../log/log.ts'
@@ -12,8 +13,16 @@ import { reloadOnSignal } from '../relay/reload.ts'
 import { version } from '../version.ts'
 import { warnOfFewOpenFiles } from './open-files.ts'
 
+/**
+ * V8 collects the whole heap when it has grown by so many percent. By itself V8 lets it grow to four times what is alive, where the
+ * machine has much memory: with 100,000 origins 60 MB were alive in a heap of 240 MB. A relay makes much that lives just long
+ * enough to be old (connections, rows that wait), and shares its machine with others.
+ */
+const heapGrowingPercent = 50
+
 /** `ringback run`: relays until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reads `--config` again. */
 export async function run(config: RunConfig): Promise<number> {
+  setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`)
   const log = createLog({ level: config.logLevel, format: config.logFormat })
   process.on('uncaughtException', error => {
     log.fatal('failed', { err: error })
