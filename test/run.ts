@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism, constants } from 'node:os'
 import pg from 'pg'
+import { bundle } from './fixtures/bundle.ts'
 import { embeddedPostgres } from './fixtures/postgres/embedded.ts'
 import { Tally } from './fixtures/tally.ts'
 import { runTestFiles, testFiles } from './fixtures/test-files.ts'
@@ -18,6 +19,7 @@ const SETTINGS = { fsync: 'off', max_connections: '200', max_prepared_transactio
 const JOBS = Math.max(2, availableParallelism())
 
 const files = chosenFiles(process.argv.slice(2))
+const programs = await bundle(files)
 
 const signalled = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => signalled.abort(signal))
@@ -36,6 +38,7 @@ try {
   console.log(`# PostgreSQL ${await versionOf(url)}, ${server === undefined ? 'TEST_DATABASE_URL' : 'embedded'}`)
   process.exitCode = await runTests()
 } finally {
+  await programs.remove()
   if (server === undefined) await dropDatabasesOfRun()
   else await server.remove()
 }
@@ -53,6 +56,7 @@ async function runTests(): Promise<number> {
   const tally = new Tally()
   const isWell = await runTestFiles({
     files,
+    programOf: programs.programOf,
     jobs: JOBS,
     signal: signalled.signal,
     write(tap, closing) {

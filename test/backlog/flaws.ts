@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { tsImport } from 'tsx/esm/api'
 import type { PlanName } from './plans.ts'
 import type { BacklogClass } from './relay.ts'
 
@@ -546,7 +547,7 @@ export async function flawed(flaw: Flaw): Promise<BacklogClass> {
     const copied = loadersOf(flaw.file, texts)
     for (const file of copied) await writeFile(join(folder, file), outside(copied, texts.get(file) ?? ''))
     const door = pathToFileURL(join(folder, 'backlog.ts')).href
-    return ((await import(door)) as { Backlog: BacklogClass }).Backlog
+    return ((await tsImport(door, import.meta.url)) as { Backlog: BacklogClass }).Backlog
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { tsImport } from 'tsx/esm/api'
 import type { RelayClass } from './process.ts'
 
 /** A rule of the relay left out. */
@@ -32,7 +33,7 @@ export async function flawedRelay({ edits }: SourceFlaw): Promise<RelayClass> {
       await writeFile(path, parts.join(by))
     }
     const door = pathToFileURL(join(folder, 'src/relay/relay.ts')).href
-    return ((await import(door)) as { Relay: RelayClass }).Relay
+    return ((await tsImport(door, import.meta.url)) as { Relay: RelayClass }).Relay
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
