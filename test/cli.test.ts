@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { RingbackError } from '../src/errors.ts'
 import { version } from '../src/version.ts'
-import { cli, ringback } from './fixtures/ringback.ts'
+import { built, ringback as run } from './fixtures/ringback.ts'
+
+/** As it is installed. */
+const ringback = (argv: readonly string[], env: Readonly<Record<string, string>> = {}) => run(argv, env, built)
 
 t.test('--version prints the version of package.json', async t => {
   const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
@@ -48,7 +51,7 @@ t.test('a database that does not answer ends with 1 and a plain sentence; with d
 })
 
 t.test('a reader who stops reading is no fault', async t => {
-  const child = spawn(process.execPath, [cli, 'run', '--help'], {
+  const child = spawn(process.execPath, [built, 'run', '--help'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   child.stdout.destroy()

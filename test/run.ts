@@ -28,7 +28,7 @@ const given = process.env.TEST_DATABASE_URL
 const server = given === undefined || given === '' ? await embeddedPostgres({ settings: SETTINGS }) : undefined
 const url = server?.url ?? given ?? ''
 const run = randomBytes(3).toString('hex')
-Object.assign(process.env, { TEST_DATABASE_URL: url, RINGBACK_TEST_RUN: run })
+Object.assign(process.env, { TEST_DATABASE_URL: url, RINGBACK_TEST_RUN: run, RINGBACK_TEST_CLI: programs.cli })
 if (server !== undefined) {
   process.env.RINGBACK_TEST_EMBEDDED = '1'
   // PGSSLMODE, PGOPTIONS and the like are meant for another server.

@@ -83,7 +83,8 @@ t.test(`${ROWS} fuzzed rows that the outbox accepts are exactly one request each
   t.same(receiver.faults, [])
   t.equal(receiver.count, sent, 'requests in all')
   t.equal(receiver.unread(), 0, 'bytes beyond the last request')
-  t.ok(receiver.connections <= CONNECTIONS, 'requests follow one another on the same connections')
+  // One that rests for seconds is closed, and another opened.
+  t.ok(receiver.connections < sent / 100, 'requests follow one another on the same connections')
   t.ok(sent > offered / 4 && sent < offered, 'some rows are refused, and not nearly all')
   t.comment(`${offered} rows offered, ${sent} accepted and sent over ${receiver.connections} connections`)
 })
