@@ -13,10 +13,13 @@ import { Tally } from './fixtures/tally.ts'
 import { runTestFiles, testFiles } from './fixtures/test-files.ts'
 
 /** Durability is not under test here; the fault suite starts servers of its own. Two-phase commit is (`--wake poll`). */
-const SETTINGS = { fsync: 'off', max_connections: '200', max_prepared_transactions: '10' }
+const SETTINGS = { fsync: 'off', max_connections: '400', max_prepared_transactions: '10' }
 
-/** Test files at once. Most of their time is CPU time. */
-const JOBS = Math.max(2, availableParallelism())
+/** Test files at once. A file waits for timers and processes half of its time. */
+const JOBS = 2 * Math.max(2, availableParallelism())
+
+/** Begun first, or the run would end with one of them alone. */
+const LONG = /\/(simulation\/|demo\/demo|acceptance\/|commands\/|postgres\/embedded|doctor\/planted)/
 
 const files = chosenFiles(process.argv.slice(2))
 const programs = await bundle(files)
@@ -54,8 +57,9 @@ function chosenFiles(paths: readonly string[]): string[] {
 
 async function runTests(): Promise<number> {
   const tally = new Tally()
+  const isLong = (file: string) => Number(LONG.test(file))
   const isWell = await runTestFiles({
-    files,
+    files: files.toSorted((a, b) => isLong(b) - isLong(a)),
     programOf: programs.programOf,
     jobs: JOBS,
     signal: signalled.signal,
