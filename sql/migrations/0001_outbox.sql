@@ -496,6 +496,7 @@ create table outbox.pulse (
   serving    boolean not null,
   forces     boolean not null default false,
   digest     text collate "C" not null,
+  wanted     text collate "C",
   settings   json not null,
   standby    text,
   constraint pulse_pkey primary key (epoch)
@@ -509,8 +510,9 @@ comment on column outbox.pulse.started_at is 'When the relay was started, by its
 comment on column outbox.pulse.origins is 'Origins of which it has callbacks in memory or knows of some in the table.';
 comment on column outbox.pulse.serving is 'It takes its share of the origins.';
 comment on column outbox.pulse.forces is '--force-settings: its settings count as those of most. Of several such relays those of the youngest do.';
-comment on column outbox.pulse.digest is 'Of its settings. Relays with other settings than most stand by.';
-comment on column outbox.pulse.settings is 'By name, what the digest is made of; secrets as an HMAC.';
+comment on column outbox.pulse.digest is 'Of the settings that it goes by. A relay that goes by other settings than most want stands by.';
+comment on column outbox.pulse.wanted is 'Digest of the settings that it was given last; it goes over to them when most relays want them. null: it leaves, and has no say.';
+comment on column outbox.pulse.settings is 'By name of the option, what the digest is made of; secrets as an HMAC.';
 comment on column outbox.pulse.standby is 'Why it does not serve; null: it does, or leaves.';
 
 create table outbox.salt (
@@ -949,7 +951,7 @@ grant delete on outbox.callback to outbox_relay;
 grant select (callback_id), insert, delete on outbox.attempt_log to outbox_relay;
 -- A registration is never changed; UPDATE of a column, since nobody may lock a row without.
 grant insert, update (epoch), delete on outbox.relay to outbox_relay;
-grant insert, update (renewals, renewed_at, serving, origins, digest, settings, standby), delete on outbox.pulse to outbox_relay;
+grant insert, update (renewals, renewed_at, serving, origins, digest, wanted, settings, standby), delete on outbox.pulse to outbox_relay;
 grant insert on outbox.hold to outbox_relay;
 grant insert, update, delete on outbox.janitor_run to outbox_relay;
 grant execute on function outbox.hold_gone(text, text, text) to outbox_relay;

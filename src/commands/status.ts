@@ -1,4 +1,5 @@
 import type { StatusConfig } from '../config/config.ts'
+import { inWhat } from '../operate/doctor/checks/relays.ts'
 import { type JanitorStatus, type RelayStatus, readStatus, type Status } from '../outbox/status.ts'
 import { printable, printableJson } from '../printable.ts'
 import { inDatabase } from './in-database.ts'
@@ -37,12 +38,13 @@ function relayLine({ name, host, pid, version, leaseSeconds, renewedSecondsAgo, 
   return `relay ${name}: ${workOf(does)}, renewed ${seconds(renewedSecondsAgo)} ago${late} (pid ${pid} on ${host}, version ${version})`
 }
 
-type Work = Pick<RelayStatus, 'serving' | 'origins' | 'standby' | 'forces'>
+type Work = Pick<RelayStatus, 'serving' | 'origins' | 'standby' | 'forces' | 'changes' | 'differing'>
 
-function workOf({ serving, origins, standby, forces }: Work): string {
+function workOf({ serving, origins, standby, forces, changes, differing }: Work): string {
   const forced = forces ? ', by settings that it forces' : ''
-  if (standby !== null) return `stands by${forced}, since ${standby}`
-  return serving ? `serves ${origins} origins with callbacks${forced}` : 'does not serve now'
+  const waits = changes ? ', waits until most relays want its new --config' : ''
+  if (standby !== null) return `stands by${forced}, since ${standby}${inWhat(differing)}${waits}`
+  return serving ? `serves ${origins} origins with callbacks${forced}${waits}` : 'does not serve now'
 }
 
 function janitorLine({ relay, deleted, error, doneSecondsAgo, ...times }: JanitorStatus): string {

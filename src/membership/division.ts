@@ -7,8 +7,10 @@
 export interface Member {
   readonly node: string
   readonly serving: boolean
-  /** Of its settings. */
+  /** Of the settings that it goes by. */
   readonly digest: string
+  /** Of the settings that it was given last; null: it leaves, and has no say. */
+  readonly wanted: string | null
   readonly startedAtMs: number
   /** `--force-settings`. */
   readonly forces: boolean
@@ -18,26 +20,35 @@ export interface Member {
 export type Shares = ReadonlyMap<string, number>
 
 /**
- * The settings that most living relays have; of as many, those of the relay that was started first. Where relays force theirs,
- * those of the one of them that was started last.
+ * The settings that hold: those that most living relays want; of as many, those that more of them go by, and then those of the
+ * relay that was started first. Where relays force theirs, those of the one of them that was started last.
+ *
+ * What relays want decides, and not what they go by: so all of them go over at one moment, and a reload of all, one after the
+ * other, divides the origins anew at that moment and not with each relay.
  */
-export function majorityDigest(living: readonly Member[]): string {
-  const [youngest] = living.filter(({ forces }) => forces).sort((a, b) => b.startedAtMs - a.startedAtMs)
-  if (youngest) return youngest.digest
+export function agreedDigest(living: readonly Member[]): string {
+  const voters = living.filter(({ wanted }) => wanted !== null)
+  const [youngest] = voters.filter(({ forces }) => forces).sort((a, b) => b.startedAtMs - a.startedAtMs)
+  if (youngest) return youngest.wanted ?? youngest.digest
   const groups = new Map<string, { count: number; eldest: number }>()
-  for (const { digest, startedAtMs } of oneOfEach(living)) {
-    const group = groups.get(digest) ?? { count: 0, eldest: Number.POSITIVE_INFINITY }
-    groups.set(digest, { count: group.count + 1, eldest: Math.min(group.eldest, startedAtMs) })
+  const members = [...oneOfEach(voters.length > 0 ? voters : living)]
+  for (const { wanted, digest, startedAtMs } of members) {
+    const group = groups.get(wanted ?? digest) ?? { count: 0, eldest: Number.POSITIVE_INFINITY }
+    groups.set(wanted ?? digest, { count: group.count + 1, eldest: Math.min(group.eldest, startedAtMs) })
   }
-  const [first] = [...groups].sort(([, a], [, b]) => b.count - a.count || a.eldest - b.eldest)
+  const inUse = (digest: string) => members.filter(each => each.digest === digest).length
+  const [first] = [...groups].sort(([a, x], [b, y]) => y.count - x.count || inUse(b) - inUse(a) || x.eldest - y.eldest)
   if (!first) throw new Error('there is no relay, not even this one')
   return first[0]
 }
 
-/** Those of the living that serve; when none does, all of them whose settings are those of most. */
+/**
+ * Those of the living that serve; when none does, all of them that may. One that wants the settings that hold goes over to them
+ * with its next renewal, so it keeps its share.
+ */
 export function sharesOf(living: readonly Member[]): Shares {
-  const digest = majorityDigest(living)
-  const fit = living.filter(each => each.digest === digest)
+  const agreed = agreedDigest(living)
+  const fit = living.filter(({ digest, wanted }) => digest === agreed || wanted === agreed)
   const serving = fit.filter(each => each.serving)
   return new Map((serving.length > 0 ? serving : fit).map(({ node }) => [node, hash(node)]))
 }

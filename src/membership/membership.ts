@@ -6,7 +6,7 @@ import * as db from '../outbox/registration.ts'
 import type { Session } from '../outbox/session.ts'
 import { handOverMs, viewMs } from '../policy/tuning.ts'
 import { version } from '../version.ts'
-import { majorityDigest, ownerOf, type Shares, sharesOf } from './division.ts'
+import { agreedDigest, ownerOf, type Shares, sharesOf } from './division.ts'
 import type { Lease, Moment } from './lease.ts'
 import { isKnownDead, kernel, processToken } from './process.ts'
 import { RenewalWatch } from './watch.ts'
@@ -37,7 +37,7 @@ export interface MembershipEvents {
   divided(): void
   /** A registration is gone, so what was claimed under it is nobody's. */
   buried(): void
-  /** Most relays have these settings, which are this one's: they hold from now on. */
+  /** Most relays want these settings, which are this one's: they hold from now on. */
   agreed(settings: RelaySettings): void
   /** A renewal has been committed. */
   renewed(sent: Moment, databaseMs: number): void
@@ -71,7 +71,7 @@ export class Membership {
   #viewedAt = Number.NEGATIVE_INFINITY
   #livingNodes: ReadonlySet<string> = new Set()
   #standby: string | null = null
-  /** What this relay says; it goes by what it said before while most have that. */
+  /** What it was given last; it goes by what it was given before while most want that. */
   #settings: RelaySettings = { digest: '', text: '{}' }
   #inUse: RelaySettings | undefined
   #isStopping = false
@@ -93,7 +93,7 @@ export class Membership {
     return this.#standby
   }
 
-  /** From now on it says that it has these settings. It goes by them when most relays have them: alone, at once. */
+  /** From now on it says that it wants these settings. It goes by them when most relays want them: alone, at once. */
   wants(settings: RelaySettings): void {
     this.#settings = settings
     this.#inUse ??= settings
@@ -147,10 +147,11 @@ export class Membership {
 
   get #pulse(): db.Pulse {
     const { state } = this.#options
-    const settings = this.#settings
+    const { digest, text } = this.#inUse ?? this.#settings
     const { origins, isStuck } = state()
     const serving = !this.#isStopping && this.#standby === null && !isStuck
-    return { serving, origins, digest: settings.digest, settings: settings.text, standby: this.#standby }
+    const wanted = this.#isStopping ? null : this.#settings.digest
+    return { serving, origins, digest, wanted, settings: text, standby: this.#standby }
   }
 
   async #register(session: Session, events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>): Promise<void> {
@@ -220,9 +221,10 @@ export class Membership {
     return epoch === this.#epoch || this.#former.has(epoch)
   }
 
-  /** A relay that has been told other settings goes on with the old ones while most relays have those. */
+  /** A relay that has been given other settings goes on with the old ones while most relays want those. */
   #agree(members: readonly db.Registration[], { agreed }: Pick<MembershipEvents, 'agreed'>): void {
-    const digest = majorityDigest(members)
+    if (this.#isStopping) return
+    const digest = agreedDigest(members)
     if (digest === this.#settings.digest && this.#inUse !== this.#settings) {
       this.#inUse = this.#settings
       agreed(this.#settings)

@@ -25,7 +25,10 @@ export interface Pulse {
   readonly serving: boolean
   /** Origins of which it knows callbacks. */
   readonly origins: number
+  /** Of the settings that it goes by. */
   readonly digest: string
+  /** Of the settings that it was given last; null: it leaves. */
+  readonly wanted: string | null
   /** JSON: what the digest is made of, secrets as an HMAC. */
   readonly settings: string
   /** Why it does not serve; null: it does, or leaves. */
@@ -45,6 +48,7 @@ export interface Registration {
   readonly renewals: string
   readonly serving: boolean
   readonly digest: string
+  readonly wanted: string | null
   readonly forces: boolean
   /** It was made on another server, or before this one was started: it covers no claim. */
   readonly isVoid: boolean
@@ -66,8 +70,8 @@ const registerStatement: Statement = {
       insert into ${schema}.relay (epoch, node, process, name, lease, pid, host, kernel, version)
       values ($1, $2, $3, $4, $5 * interval '1 ms', $6, $7, $8, $9)
     )
-    insert into ${schema}.pulse (epoch, started_at, forces, serving, digest, settings, standby)
-    values ($1, to_timestamp($10::float8 / 1000), $11, $12, $13, $14::json, $15)`,
+    insert into ${schema}.pulse (epoch, started_at, forces, serving, digest, wanted, settings, standby)
+    values ($1, to_timestamp($10::float8 / 1000), $11, $12, $13, $14, $15::json, $16)`,
 }
 
 /** The pulses of former registrations move on, too; they serve nothing. */
@@ -77,7 +81,7 @@ const renewStatement: Statement = {
     with renewed as (
       update ${schema}.pulse p
          set renewals = p.renewals + 1, renewed_at = clock_timestamp(), serving = $3 and p.epoch = $1::bigint, origins = $4,
-             digest = $5, settings = $6::json, standby = $7
+             digest = $5, wanted = $6, settings = $7::json, standby = $8
         from ${schema}.relay r
        where p.epoch = any ($1::bigint || $2::bigint[]) and r.epoch = p.epoch
       returning p.epoch
@@ -87,7 +91,7 @@ const renewStatement: Statement = {
            (select coalesce(json_agg(json_build_object(
                      'epoch', r.epoch::text, 'node', r.node, 'process', r.process, 'name', r.name, 'pid', r.pid, 'kernel', r.kernel,
                      'leaseMs', extract(epoch from r.lease) * 1000, 'startedAtMs', extract(epoch from p.started_at) * 1000,
-                     'renewals', p.renewals::text, 'serving', p.serving, 'digest', p.digest, 'forces', p.forces,
+                     'renewals', p.renewals::text, 'serving', p.serving, 'digest', p.digest, 'wanted', p.wanted, 'forces', p.forces,
                      'isVoid', r.server <> pg_postmaster_start_time())), '[]')
               from ${schema}.relay r join ${schema}.pulse p on p.epoch = r.epoch) as registrations`,
 }
@@ -128,9 +132,9 @@ const nameStatement: Statement = {
 
 export async function register(session: Session, me: Identity, pulse: Pulse): Promise<void> {
   const { epoch, node, process, name, leaseMs, pid, host, kernel, version, startedAtMs, forces } = me
-  const { serving, digest, settings, standby } = pulse
+  const { serving, digest, wanted, settings, standby } = pulse
   const identity = [epoch, node, process, name, leaseMs, pid, host, kernel, version, startedAtMs, forces]
-  await session.rows(registerStatement, [...identity, serving, digest, settings, standby])
+  await session.rows(registerStatement, [...identity, serving, digest, wanted, settings, standby])
 }
 
 /**
@@ -145,8 +149,8 @@ export async function renew(
   former: readonly string[],
   pulse: Pulse,
 ): Promise<Renewal> {
-  const { serving, origins, digest, settings, standby } = pulse
-  const values = [epoch, former, serving, origins, digest, settings, standby]
+  const { serving, origins, digest, wanted, settings, standby } = pulse
+  const values = [epoch, former, serving, origins, digest, wanted, settings, standby]
   const [row] = await session.rows<Renewal & { pid: number }>(renewStatement, values)
   if (!row) throw new Error('a select without a table must return a row')
   if (row.pid !== session.pid) throw new PoolerError()

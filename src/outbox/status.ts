@@ -43,6 +43,10 @@ export interface RelayStatus {
   readonly standby: string | null
   /** `--force-settings`. */
   readonly forces: boolean
+  /** It was given another file of settings, and goes by it when most relays want that. */
+  readonly changes: boolean
+  /** Names of the options in which it differs from the relays that serve. */
+  readonly differing: readonly string[]
   readonly leaseSeconds: number
   /** For people; above `leaseSeconds` the relay is most likely dead. */
   readonly renewedSecondsAgo: number
@@ -114,8 +118,8 @@ export function listHolds(db: Database): Promise<Hold[]> {
     .execute()
 }
 
-export function readRelays(db: Database): Promise<RelayStatus[]> {
-  return db
+export async function readRelays(db: Database): Promise<RelayStatus[]> {
+  const relays = await db
     .selectFrom('relay')
     .innerJoin('pulse', 'pulse.epoch', 'relay.epoch')
     .select([
@@ -131,10 +135,22 @@ export function readRelays(db: Database): Promise<RelayStatus[]> {
     .select([
       sql<number>`extract(epoch from relay.lease)::float8`.as('leaseSeconds'),
       secondsSince(sql.ref('pulse.renewed_at')).as('renewedSecondsAgo'),
+      sql<boolean>`coalesce(pulse.wanted <> pulse.digest, false)`.as('changes'),
+      sql<Settings>`pulse.settings`.as('settings'),
     ])
     .orderBy('relay.name')
     .orderBy('pulse.started_at')
     .execute()
+  const holding = relays.find(({ serving, standby }) => serving && standby === null)?.settings
+  return relays.map(({ settings, ...relay }) => ({ ...relay, differing: holding ? differing(settings, holding) : [] }))
+}
+
+/** What relays must agree upon, by the name of the option. */
+type Settings = Readonly<Record<string, unknown>>
+
+function differing(settings: Settings, others: Settings): string[] {
+  const names = Object.keys({ ...settings, ...others })
+  return names.filter(name => JSON.stringify(settings[name]) !== JSON.stringify(others[name]))
 }
 
 /** undefined: no relay has run of late. */

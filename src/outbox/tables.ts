@@ -76,6 +76,7 @@ export interface Tables {
     serving: ReadOnly<boolean>
     forces: ReadOnly<boolean>
     digest: ReadOnly<string>
+    wanted: ReadOnly<string | null>
     settings: ReadOnly<unknown>
     standby: ReadOnly<string | null>
   }

@@ -196,11 +196,13 @@ export class Relay {
   }
 
   /**
-   * Other settings were read. It goes by them once most of the relays have them, alone at once: what starts then; what is being
+   * Other settings were read. It goes by them once most of the relays want them, alone at once: what starts then; what is being
    * sent ends as it began.
    */
   goBy(destinations: Destinations): void {
     this.#wanted = destinations
+    // Nobody has heard yet which settings it goes by.
+    if (this.#salt === null) this.#destinations = destinations
     this.#say()
     this.#term?.keepBell.ring()
   }

@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { RunConfig } from '../config/config.ts'
+import { options } from '../config/options.ts'
 import type { RelaySettings } from '../membership/membership.ts'
 import type { Destinations } from '../policy/destinations.ts'
 
@@ -29,7 +30,7 @@ const deciding = [
  */
 export function sharedSettings(config: RunConfig, destinations: Destinations, salt: string): RelaySettings {
   const file = createHmac('sha256', salt).update(destinations.source).digest('hex').slice(0, 16)
-  const values = Object.fromEntries(deciding.map(key => [key, config[key]]))
+  const values = Object.fromEntries(deciding.map(key => [options[key].name, config[key]]))
   const text = JSON.stringify({ ...values, config: destinations.source === '' ? null : file })
   return { text, digest: createHash('sha256').update(text).digest('hex').slice(0, 16) }
 }

@@ -4,6 +4,7 @@ import { pause } from '../../src/pause.ts'
 import { handOverMs } from '../../src/policy/tuning.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { Receiver } from '../fixtures/receiver.ts'
+import { ringback } from '../fixtures/ringback.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 /** So many that two relays have some each, but once in half a million runs. */
@@ -103,3 +104,30 @@ t.test('two relays may have the same name', async t => {
   await stage.relay({ name: 'same' })
   await eventually(async () => assert.deepEqual(await serving(stage), ['same', 'same']))
 })
+
+t.test(
+  'a rolling change of settings: the new relay stands by and fails nothing, and goes on when the old one is stopped',
+  async t => {
+    const stage = await Stage.open(t)
+    const old = await stage.relay({ name: 'old' })
+    const fresh = await stage.relay({ name: 'new', allow: '127.0.0.0/8,::1,10.1.2.3', 'max-attempts': 1 })
+    await fresh.until('standing_by')
+    await write(stage, [stage.receiver], 0, 50)
+    await stage.drained()
+    const by = () => stage.query('select relay, outcome, count(*)::int from outbox.attempt group by 1, 2')
+    t.same(await by(), [{ relay: 'old', outcome: 'delivered', count: 50 }])
+    const { out } = await ringback(['status'], { DATABASE_URL: stage.database.url })
+    t.match(
+      out,
+      /relay new: stands by, since .* \(they differ in --max-attempts, --allow\)|\(they differ in --allow, --max-attempts\)/,
+    )
+    t.notMatch(out, /10\.1\.2\.3/)
+    old.kill('SIGTERM')
+    t.same(await old.exited, { code: 0, signal: null })
+    await fresh.until('standby_over')
+    await write(stage, [stage.receiver], 50, 60)
+    await stage.drained()
+    t.equal((await stage.query("select from outbox.attempt where relay = 'new' and outcome = 'delivered'")).length, 10)
+    t.same(await stage.query("select id from outbox.callback where status = 'dead'"), [])
+  },
+)

@@ -54,10 +54,10 @@ t.test(
     await client.query(`
     insert into outbox.hold (url_prefix, exact, reason, held_at, held_by)
     values ('https://b.test/', false, 'later one', now() - interval '1 s', 'eve'), ('https://a.test/x', true, 'gone', now() - interval '1 h', 'bob');
-    ${registered('a', { version: '1.2', lease: '30 s', origins: 40 })};
+    ${registered('a', { version: '1.2', lease: '30 s', origins: 40, settings: { allow: [], deadline: 15_000 } })};
     ${registered('b', { pid: 8, host: 'i', version: '1.1', lease: '2.5 s', renewedAgo: '1 min' })};
-    ${registered('c', { standby: 'it differs' })};
-    ${registered('d', { forces: true })}`)
+    ${registered('c', { standby: 'it differs', settings: { allow: ['10.0.0.7'], deadline: 15_000, config: 'hmac' } })};
+    ${registered('d', { forces: true, wanted: 'new', settings: { allow: [], deadline: 15_000 } })}`)
     const { holds, relays } = JSON.parse((await status('--json')).out)
     t.match(holds, [
       { urlPrefix: 'https://a.test/x', exact: true, reason: 'gone', heldBy: 'bob', heldSeconds: Number },
@@ -84,8 +84,8 @@ t.test(
         leaseSeconds: 2.5,
         renewedSecondsAgo: Number,
       },
-      { name: 'c', serving: false, standby: 'it differs', forces: false },
-      { name: 'd', serving: true, forces: true },
+      { name: 'c', serving: false, standby: 'it differs', forces: false, differing: ['allow', 'config'], changes: false },
+      { name: 'd', serving: true, forces: true, differing: [], changes: true },
     ])
     const { out } = await status()
     t.match(out, /on hold: https:\/\/a\.test\/x alone for 36\d\d s, by bob: gone\n/)
@@ -94,8 +94,9 @@ t.test(
       out,
       /relay b: serves 0 origins with callbacks, renewed \d+ s ago, though its lease is 3 s: is it running\? \(pid 8/,
     )
-    t.match(out, /relay c: stands by, since it differs, renewed/)
-    t.match(out, /relay d: serves 0 origins with callbacks, by settings that it forces, renewed/)
+    t.match(out, /relay c: stands by, since it differs \(they differ in --allow, --config\), renewed/)
+    t.match(out, /relay d: serves 0 origins with callbacks, by settings that it forces, waits until most relays want its new --config, renewed/)
+    t.notMatch(out, /10\.0\.0\.7|hmac/)
   },
 )
 

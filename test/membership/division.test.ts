@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { type Member, majorityDigest, ownerOf, sharesOf } from '../../src/membership/division.ts'
+import { agreedDigest, type Member, ownerOf, sharesOf } from '../../src/membership/division.ts'
 
 const origins = Array.from({ length: 4_000 }, (_, n) => `https://receiver-${n}.test`)
 
 function member(node: string, fields: Partial<Member> = {}): Member {
-  return { node, serving: true, digest: 'a', startedAtMs: 0, forces: false, ...fields }
+  const { digest = 'a' } = fields
+  return { node, serving: true, digest, wanted: digest, startedAtMs: 0, forces: false, ...fields }
 }
 
 function members(count: number, fields: Partial<Member> = {}): Member[] {
@@ -94,19 +95,31 @@ t.test('those that serve share the origins; where nobody does, all', async t => 
 t.test('the settings of most relays hold; of as many, those of the relay that was started first', async t => {
   const a = members(2, { digest: 'a', startedAtMs: 50 })
   const b = member('b', { digest: 'b', startedAtMs: 0 })
-  t.equal(majorityDigest([...a, b]), 'a', 'though the other is the eldest')
+  t.equal(agreedDigest([...a, b]), 'a', 'though the other is the eldest')
   t.notOk(sharesOf([...a, b]).has('b'))
   const second = member('b2', { digest: 'b', startedAtMs: 60 })
-  t.equal(majorityDigest([...a, b, second]), 'b')
-  t.equal(majorityDigest([second, b, ...a]), 'b')
+  t.equal(agreedDigest([...a, b, second]), 'b')
+  t.equal(agreedDigest([second, b, ...a]), 'b')
+})
+
+t.test('what most want holds; of as many, what more go by, and one that leaves has no say', async t => {
+  const [one, two, three] = ['1', '2', '3'].map(node => member(node)) as [Member, Member, Member]
+  const wants = (each: Member): Member => ({ ...each, wanted: 'b' })
+  t.equal(agreedDigest([wants(one), two, three]), 'a')
+  t.same([...sharesOf([wants(one), two, three]).keys()], ['1', '2', '3'], 'it goes on by the old ones')
+  t.equal(agreedDigest([wants(one), two]), 'a', 'though the one that wants others may be the eldest')
+  t.equal(agreedDigest([wants(one), wants(two), three]), 'b')
+  t.same([...sharesOf([wants(one), wants(two), three]).keys()], ['1', '2'])
+  t.equal(agreedDigest([member('4', { digest: 'b' }), { ...one, wanted: null }]), 'b')
+  t.equal(agreedDigest([{ ...one, wanted: null }]), 'a', 'all leave')
 })
 
 t.test('one that forces its settings counts as most; of several the one that was started last', async t => {
   const most = members(3, { digest: 'a', startedAtMs: 0 })
   const forcing = member('b', { digest: 'b', startedAtMs: 5, forces: true })
-  t.equal(majorityDigest([...most, forcing]), 'b')
+  t.equal(agreedDigest([...most, forcing]), 'b')
   t.same([...sharesOf([...most, forcing]).keys()], ['b'])
-  t.equal(majorityDigest([member('c', { digest: 'c', startedAtMs: 9, forces: true }), ...most, forcing]), 'c')
+  t.equal(agreedDigest([member('c', { digest: 'c', startedAtMs: 9, forces: true }), ...most, forcing]), 'c')
 })
 
 t.test('one whose settings are not those of most gets nothing, though nobody else serves', async t => {
@@ -125,7 +138,7 @@ t.test('a relay with several registrations counts once, and serves by the one th
     [former, present],
     [present, former],
   ]) {
-    t.equal(majorityDigest([...own, other]), 'b', 'one and one: the eldest')
-    t.same([...sharesOf([...own, { ...other, digest: 'a', serving: false }]).keys()], ['1'])
+    t.equal(agreedDigest([...own, other]), 'b', 'one and one: the eldest')
+    t.same([...sharesOf([...own, { ...other, digest: 'a', wanted: 'a', serving: false }]).keys()], ['1'])
   }
 })

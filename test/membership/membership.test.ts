@@ -11,6 +11,8 @@ function first({ relays: [relay] }: MembershipWorld): SimulatedRelay {
 /** Of the time that a relay needs to notice: a renewal, and a little of chance. */
 const renewalMs = 1_100
 
+const undisturbed = { longestNobodyMs: 0, longestSeveralMs: 0, moves: 0, longestMixedMs: 0, longestIdleMs: 0 }
+
 t.test('a relay that is alone serves all origins as soon as it has joined', async t => {
   const world = new MembershipWorld()
   const relay = world.start()
@@ -23,7 +25,7 @@ t.test('a relay that is alone serves all origins as soon as it has joined', asyn
 
 t.test('relays that go on undisturbed have each origin at one of them, all the time', async t => {
   const world = await MembershipWorld.calm(4)
-  t.same(await world.run(20_000), { longestNobodyMs: 0, longestSeveralMs: 0, moves: 0 })
+  t.same(await world.run(20_000), undisturbed)
   for (const relay of world.relays) t.ok(world.claimable(relay) > 5)
 })
 
@@ -66,7 +68,7 @@ t.test('one that hangs now and then never shares an origin with those that have 
     const { longestSeveralMs } = await world.run(9_000)
     t.equal(longestSeveralMs, 0, `${2_500 + n * 200} ms`)
   }
-  t.same(await world.run(5_000), { longestNobodyMs: 0, longestSeveralMs: 0, moves: 0 }, 'and then all is as before')
+  t.same(await world.run(5_000), undisturbed, 'and then all is as before')
 })
 
 t.test('a database that stands still moves nothing', async t => {
@@ -218,6 +220,41 @@ t.test('one that is told other settings goes by them when most have them, and th
   )
 })
 
+t.test(
+  'a reload of all, one after the other, moves nothing until most want it; then each of the others gets its part back',
+  async t => {
+    for (const count of [2, 3, 4, 5]) {
+      const world = await MembershipWorld.calm(count, { digest: 'a' })
+      const late = Math.ceil(count / 2) - 1
+      const lates = world.relays.slice(count - late).reduce((sum, relay) => sum + world.claimable(relay), 0)
+      for (const [n, relay] of world.relays.entries()) {
+        relay.membership.wants(settings('b'))
+        const { moves, longestMixedMs, longestIdleMs, longestSeveralMs, longestNobodyMs } = await world.run(8_000)
+        const part = n < count - late - 1 ? 0 : n === count - late - 1 ? lates : world.claimable(relay)
+        t.equal(moves, part, `${n + 1} of ${count}`)
+        t.ok(longestMixedMs <= viewMs, `${n + 1} of ${count}: both serve for ${longestMixedMs} ms`)
+        t.same([longestIdleMs, longestSeveralMs], [0, 0])
+        t.ok(longestNobodyMs <= handOverMs + 2 * renewalMs, `${longestNobodyMs} ms`)
+      }
+      t.same(new Set(world.relays.map(relay => relay.settings)), new Set(['b']))
+    }
+  },
+)
+
+t.test('a relay that leaves has no say: the ones with new settings serve while it ends what it sends', async t => {
+  const world = await MembershipWorld.calm(1, { digest: 'a' })
+  const old = first(world)
+  const fresh = world.start({ digest: 'b' })
+  await world.run(3_000)
+  t.match(fresh.membership.standby, /not those of most/)
+  old.stop()
+  const { longestNobodyMs, longestSeveralMs } = await world.run(15_000)
+  t.equal(longestSeveralMs, 0)
+  t.ok(longestNobodyMs <= handOverMs + 2 * renewalMs, `${longestNobodyMs} ms`)
+  t.equal(world.claimable(fresh), world.origins)
+  t.notOk(old.lines.includes('standing_by'))
+})
+
 t.test('one whose claim is stuck gives its origins away, and takes them back', async t => {
   const world = await MembershipWorld.calm(2)
   const stuck = first(world)
@@ -308,5 +345,5 @@ t.test('relays with short and with long leases live together, each with its own 
   const world = new MembershipWorld()
   for (const leaseMs of [1_500, 30_000, 900]) world.start({ leaseMs })
   await world.run(6_000)
-  t.same(await world.run(20_000), { longestNobodyMs: 0, longestSeveralMs: 0, moves: 0 })
+  t.same(await world.run(20_000), undisturbed)
 })

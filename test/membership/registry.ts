@@ -7,6 +7,7 @@ export interface Registered extends Omit<Registration, 'isVoid' | 'renewals'> {
   renewals: number
   serving: boolean
   digest: string
+  wanted: string | null
   standby: string | null
   origins: number
   readonly server: string
@@ -44,8 +45,24 @@ export class Registry {
   }
 
   #register(values: readonly unknown[]): unknown[] {
-    const [epoch, node, process, name, leaseMs, pid, , kernel, , startedAtMs, forces, serving, digest, , standby] =
-      values
+    const [
+      epoch,
+      node,
+      process,
+      name,
+      leaseMs,
+      pid,
+      ,
+      kernel,
+      ,
+      startedAtMs,
+      forces,
+      serving,
+      digest,
+      wanted,
+      ,
+      standby,
+    ] = values
     const row = {
       epoch,
       node,
@@ -58,6 +75,7 @@ export class Registry {
       forces,
       serving,
       digest,
+      wanted,
       standby,
     } as Registered
     this.rows.set(String(epoch), { ...row, renewals: 0, origins: 0, server: this.server })
@@ -65,7 +83,7 @@ export class Registry {
   }
 
   /** All is read as it was when the statement began. */
-  #renew([epoch, former, serving, origins, digest, , standby]: readonly unknown[]): unknown[] {
+  #renew([epoch, former, serving, origins, digest, wanted, , standby]: readonly unknown[]): unknown[] {
     const registrations = [...this.rows.values()].map(row => ({
       ...row,
       renewals: String(row.renewals),
@@ -75,7 +93,14 @@ export class Registry {
     for (const each of renewed) {
       const row = this.rows.get(each)
       if (row)
-        Object.assign(row, { renewals: row.renewals + 1, serving: serving && each === epoch, origins, digest, standby })
+        Object.assign(row, {
+          renewals: row.renewals + 1,
+          serving: serving && each === epoch,
+          origins,
+          digest,
+          wanted,
+          standby,
+        })
     }
     return [{ pid: 1, databaseMs: 0, renewed, registrations }]
   }

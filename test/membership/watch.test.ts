@@ -16,6 +16,7 @@ function registration(renewals: number, fields: Partial<Registration> = {}): Reg
     renewals: String(renewals),
     serving: true,
     digest: '',
+    wanted: '',
     forces: false,
     isVoid: false,
     ...fields,

@@ -16,6 +16,10 @@ export interface Served {
   readonly longestSeveralMs: number
   /** How often one went from a relay to another. */
   readonly moves: number
+  /** The longest that relays with different settings served at the same time, though never one origin, in milliseconds. */
+  readonly longestMixedMs: number
+  /** The longest that nobody served anything, in milliseconds. */
+  readonly longestIdleMs: number
 }
 
 export interface SimulatedOptions {
@@ -67,11 +71,14 @@ export class MembershipWorld {
     const nobody = new Map<string, number>()
     const several = new Map<string, number>()
     let moves = 0
-    const longest = { nobody: 0, several: 0 }
+    const longest = { nobody: 0, several: 0, mixed: 0, idle: 0 }
+    let [mixed, idle] = [0, 0]
     for (const end = this.now + ms; this.now < end; this.now += stepMs) {
       if (this.now >= this.#stalledUntil) for (const relay of this.relays) await relay.step()
+      const inUse = new Set<string>()
       for (const origin of origins) {
         const claimers = this.relays.filter(relay => relay.mayClaim(origin))
+        for (const { settings } of claimers) inUse.add(settings)
         nobody.set(origin, claimers.length === 0 ? (nobody.get(origin) ?? 0) + stepMs : 0)
         several.set(origin, claimers.length > 1 ? (several.get(origin) ?? 0) + stepMs : 0)
         longest.nobody = Math.max(longest.nobody, nobody.get(origin) ?? 0)
@@ -81,8 +88,13 @@ export class MembershipWorld {
         if (this.#last.has(origin) && this.#last.get(origin) !== claimer) moves += 1
         this.#last.set(origin, claimer)
       }
+      mixed = inUse.size > 1 ? mixed + stepMs : 0
+      idle = inUse.size === 0 ? idle + stepMs : 0
+      longest.mixed = Math.max(longest.mixed, mixed)
+      longest.idle = Math.max(longest.idle, idle)
     }
-    return { longestNobodyMs: longest.nobody, longestSeveralMs: longest.several, moves }
+    const { nobody: longestNobodyMs, several: longestSeveralMs } = longest
+    return { longestNobodyMs, longestSeveralMs, moves, longestMixedMs: longest.mixed, longestIdleMs: longest.idle }
   }
 
   /** How many origins the relay may claim rows of. */
@@ -104,11 +116,15 @@ export class SimulatedRelay {
   /** Epochs of which something is in flight, or not on record. */
   readonly underWay = new Set<string>()
   isStuck = false
+  /** The digest of those that it goes by. */
+  settings: string
   #session: ReturnType<Registry['session']> | undefined
   readonly #world: MembershipWorld
   readonly #leaseMs: number
   #isUp = true
   #leaves = false
+  /** It was told to stop or leave, or was killed. */
+  hasEnded = false
   #nextAt: number
 
   constructor(world: MembershipWorld, { leaseMs = 10_000, digest = 'a', forces = false }: SimulatedOptions = {}) {
@@ -127,6 +143,7 @@ export class SimulatedRelay {
       state: () => ({ origins: 3, isStuck: this.isStuck }),
       isDone: epoch => !this.underWay.has(epoch),
     })
+    this.settings = digest
     this.membership.wants(settings(digest))
   }
 
@@ -138,6 +155,7 @@ export class SimulatedRelay {
 
   /** It says nothing any more. */
   kill(): void {
+    this.hasEnded = true
     this.#isUp = false
     this.#nextAt = Number.POSITIVE_INFINITY
   }
@@ -150,12 +168,14 @@ export class SimulatedRelay {
 
   /** It gives its origins away with the next renewal. */
   stop(): void {
+    this.hasEnded = true
     this.membership.stop()
     this.#nextAt = this.#world.now
   }
 
   /** It has nothing in flight any more. */
   leave(): void {
+    this.hasEnded = true
     this.#leaves = true
     this.#nextAt = this.#world.now
   }
@@ -184,7 +204,10 @@ export class SimulatedRelay {
     return {
       divided: () => void this.events.push('divided'),
       buried: () => void this.events.push('buried'),
-      agreed: ({ digest }) => void this.events.push(`agreed ${digest}`),
+      agreed: ({ digest }) => {
+        this.settings = digest
+        this.events.push(`agreed ${digest}`)
+      },
       renewed: () => {},
     }
   }

@@ -28,7 +28,7 @@ t.test('a relay registers, renews and leaves; each renewal moves its count', asy
     startedAtMs: 1_750_000_000_123,
     forces: true,
   }
-  await db.register(stage.session, me, { ...pulse, digest: 'd' })
+  await db.register(stage.session, me, { ...pulse, digest: 'd', wanted: 'e' })
   const { node, process, pid, kernel } = identity
   const { epoch, name, leaseMs, startedAtMs, forces } = me
   const seen = {
@@ -43,10 +43,11 @@ t.test('a relay registers, renews and leaves; each renewal moves its count', asy
     forces,
     serving: true,
     digest: 'd',
+    wanted: 'e',
     isVoid: false,
   }
   for (const renewals of ['1', '2']) {
-    const { renewed, registrations, databaseMs } = await db.renew(stage.session, epoch, [], { ...pulse, digest: 'd' })
+    const { renewed, registrations, databaseMs } = await db.renew(stage.session, epoch, [], { ...pulse, digest: 'd', wanted: 'e' })
     // The statement shows what was there before it.
     t.same(
       { renewed, registrations },
@@ -65,6 +66,7 @@ t.test('what a relay says of itself arrives with each renewal', async t => {
     serving: false,
     origins: 7,
     digest: 'other',
+    wanted: null,
     settings: '{"deadline":"15s"}',
     standby: 'its settings differ',
   }

@@ -61,6 +61,7 @@ export interface RegistrationRecord {
   renewedAt: number
   serving: boolean
   digest: string
+  wanted: string | null
   /** Statements that hold it FOR KEY SHARE. */
   readonly sharedBy: Set<object>
   /** The burial that has locked its pulse. */

@@ -152,6 +152,8 @@ t.test('nobody delivers: a warning before the first callback, a fault when callb
     origins: 3,
     standby: null,
     forces: false,
+    changes: false,
+    differing: [],
     leaseSeconds: 30,
     renewedSecondsAgo: 30,
   }
@@ -162,8 +164,8 @@ t.test('nobody delivers: a warning before the first callback, a fault when callb
   )
   t.equal(told(standingBy, [relay, { ...relay, serving: false }]), undefined, 'one that leaves does not stand by')
   t.match(
-    told(standingBy, [relay, { ...relay, name: 'b', standby: 'its settings differ' }]),
-    /^warning: relays stand by: b, since its settings differ$/,
+    told(standingBy, [relay, { ...relay, name: 'b', standby: 'its settings differ', differing: ['allow', 'config'] }]),
+    /^warning: relays stand by: b, since its settings differ \(they differ in --allow, --config\)$/,
   )
   t.equal(told(forcedSettings, [relay]), undefined)
   t.match(told(forcedSettings, [relay, { ...relay, name: 'b', forces: true }]), /^warning: .* --force-settings: b$/)

@@ -9,7 +9,7 @@ const nobody = 2 ** 30
 const lockTimeoutMs = 500
 
 export const register = atOnce((db, values, { isAlive }) => {
-  const [epoch, node, process, name, leaseMs, pid, , kernel, , startedAtMs, forces, serving, digest] = values as [
+  const [epoch, node, process, name, leaseMs, pid, , kernel, , startedAtMs, forces, serving, digest, wanted] = values as [
     string,
     string,
     string,
@@ -23,9 +23,10 @@ export const register = atOnce((db, values, { isAlive }) => {
     boolean,
     boolean,
     string,
+    string | null,
   ]
   const { server } = db
-  const stands = { renewals: 0, renewedAt: db.now, serving, digest, sharedBy: new Set<object>(), pulseLockedBy: null }
+  const stands = { renewals: 0, renewedAt: db.now, serving, digest, wanted, sharedBy: new Set<object>(), pulseLockedBy: null }
   const me = { epoch, node, process, name, leaseMs, pid, kernel, startedAtMs, forces, server, isAlive }
   db.registrations.set(epoch, { ...me, ...stands })
   return []
@@ -33,7 +34,14 @@ export const register = atOnce((db, values, { isAlive }) => {
 
 /** What is returned of the registrations is what the snapshot shows: before this renewal. */
 export function* renew(db: Database, values: readonly unknown[], { pid }: { readonly pid: number }): Answer {
-  const [epoch, former, serving, , digest] = values as [string, string[], boolean, number, string]
+  const [epoch, former, serving, , digest, wanted] = values as [
+    string,
+    string[],
+    boolean,
+    number,
+    string,
+    string | null,
+  ]
   const seen = [...db.registrations.values()].map(each => shownRegistration(db, each))
   const isTheirs = new Set([epoch, ...former])
   const mine = () => [...db.registrations.values()].filter(each => isTheirs.has(each.epoch))
@@ -45,12 +53,13 @@ export function* renew(db: Database, values: readonly unknown[], { pid }: { read
       renewedAt: db.now,
       serving: serving && each.epoch === epoch,
       digest,
+      wanted,
     })
   return [{ pid, databaseMs: db.now, renewed: renewed.map(each => each.epoch), registrations: seen }]
 }
 
 function shownRegistration(db: Database, each: RegistrationRecord): Record<string, unknown> {
-  const { epoch, node, process, name, leaseMs, startedAtMs, renewals, serving, digest, forces } = each
+  const { epoch, node, process, name, leaseMs, startedAtMs, renewals, serving, digest, wanted, forces } = each
   return {
     epoch,
     node,
@@ -63,6 +72,7 @@ function shownRegistration(db: Database, each: RegistrationRecord): Record<strin
     renewals: String(renewals),
     serving,
     digest,
+    wanted,
     forces,
     isVoid: each.server !== db.server,
   }

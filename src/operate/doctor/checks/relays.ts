@@ -6,6 +6,11 @@ import { readOverdueSeconds } from '../overdue-seconds.ts'
 
 const relaysOf = (session: Session): Promise<RelayStatus[]> => readRelays(databaseOf(session))
 
+/** In which options settings differ. Values are not told: they may be secrets. */
+export function inWhat(differing: readonly string[]): string {
+  return differing.length === 0 ? '' : ` (they differ in ${differing.map(name => `--${name}`).join(', ')})`
+}
+
 interface Served {
   readonly relays: number
   readonly overdueSeconds: number | null
@@ -49,7 +54,7 @@ export const standingBy = check<readonly RelayStatus[]>({
     const idle = relays.filter(each => each.standby !== null)
     if (idle.length === 0) return null
     return warning(
-      `relays stand by: ${list(idle.map(each => `${each.name}, since ${each.standby}`))}`,
+      `relays stand by: ${list(idle.map(({ name, standby, differing }) => `${name}, since ${standby}${inWhat(differing)}`))}`,
       'they deliver nothing; during a change of settings this is well',
       'give all relays the same settings, or stop those with the old ones',
     )
