@@ -32,8 +32,10 @@ export interface BacklogOptions {
    * at its recent pace is enough. 0 while all of it is held.
    */
   readonly room: (origin: string) => number
-  /** How many more rows of the origin may start now, beside those taken already. Where none may, asked again once `freed` names it. */
+  /** How many more rows of the origin may start now. Where none may, asked again once `freed` names it. */
   readonly slots: (origin: string) => number
+  /** A row is taken: `slots` counts it from now on. */
+  readonly taken?: (row: ShownRow) => void
   readonly isMine: (origin: string) => boolean
 }
 
@@ -64,7 +66,7 @@ export class Backlog {
   #isHungry = true
 
   constructor(options: BacklogOptions) {
-    const all = { behindOrigins: 20_000, restingRows: 5_000, hints: 10_000, restMs: 250, ...options }
+    const all = { behindOrigins: 20_000, restingRows: 5_000, hints: 10_000, restMs: 250, taken: () => {}, ...options }
     const { room, slots, memoryRows, behindOrigins, restingRows, hints, restMs } = all
     this.#options = all
     this.#isMine = all.isMine
@@ -211,14 +213,13 @@ export class Backlog {
   take(count: number, now: number): readonly ShownRow[] {
     this.#endRests(now)
     const taken: ShownRow[] = []
-    this.#rotation.beginTake()
     while (taken.length < count) {
       const candidate = this.#rotation.next()
       if (!candidate) break
       this.#memory.become(candidate, 'under way')
       taken.push(candidate.row)
+      this.#options.taken(candidate.row)
     }
-    this.#rotation.endTake()
     this.#isHungry = taken.length < count
     return taken
   }

@@ -48,8 +48,6 @@ export class OriginBacklog {
   turn: Seat<OriginBacklog> | undefined
   /** It had no slot when its turn came, and stands in line again when one is freed. */
   isFull = false
-  /** Slots left, as asked in the take of this number. */
-  slots = { take: 0, left: 0 }
   /** Among the origins that are behind. */
   behind: Seat<OriginBacklog> | undefined
   /** Among those behind that have room for more rows. */

@@ -5,17 +5,13 @@ import type { Candidate, OriginBacklog } from './origin-backlog.ts'
  * Whose turn it is: origins take turns, one row each, however many rows each has.
  *
  * An origin stands in line exactly while it has a ready row and is not known to be full. A full one is asked again only when
- * it is freed, so that a thousand receivers that hang cost a take nothing. One that has used its slots up is asked once more in
- * the next take: those of a rate come back with time, though nothing frees them.
+ * it is freed, so that a thousand receivers that hang cost a take nothing.
  */
 export class Rotation {
   readonly #line = new Fifo<OriginBacklog>()
   readonly #slots: (origin: string) => number
-  #take = 0
-  /** Origins that have used their slots up in this take. */
-  #spent: OriginBacklog[] = []
 
-  /** @param slots how many more rows of the origin may start now, beside those that were taken before this take. */
+  /** @param slots how many more rows of the origin may start now. */
   constructor(slots: (origin: string) => number) {
     this.#slots = slots
   }
@@ -32,27 +28,12 @@ export class Rotation {
     this.update(origin)
   }
 
-  beginTake(): void {
-    this.#take += 1
-  }
-
-  endTake(): void {
-    for (const origin of this.#spent) this.update(origin)
-    this.#spent = []
-  }
-
   /** The next row to start; undefined when nobody may. Its origin is in line again once its ready rows are updated. */
   next(): Candidate | undefined {
     for (let origin = this.#line.first; origin; origin = this.#line.first) {
       this.#leave(origin)
-      const isAsked = origin.slots.take === this.#take
-      if (!isAsked) origin.slots = { take: this.#take, left: this.#slots(origin.name) }
-      if (origin.slots.left > 0) {
-        origin.slots.left -= 1
-        return origin.ready.first
-      }
-      if (isAsked) this.#spent.push(origin)
-      else origin.isFull = true
+      if (this.#slots(origin.name) > 0) return origin.ready.first
+      origin.isFull = true
     }
     return undefined
   }

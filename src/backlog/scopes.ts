@@ -1,53 +1,112 @@
-import type { OriginSign } from '../model.ts'
+import type { OriginSign, ShownRow } from '../model.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
-import { idleOrigins, mostRoom, roomMs } from '../policy/tuning.ts'
+import { idleOrigins, mostRoom, roomMs, slowMs } from '../policy/tuning.ts'
+import { Fifo, type Seat } from './fifo.ts'
 import { Health } from './health.ts'
 import { byNumber, Heap } from './heap.ts'
 import { Pace } from './pace.ts'
+import { Slots } from './slots.ts'
 
 /** What of a destination's settings the scopes go by. */
 export type OriginSettings = Pick<DestinationSettings, 'concurrency' | 'deadlineMs' | 'ratePerSecond' | 'breaker'>
 
+export interface ScopesOptions {
+  readonly settingsOf: (origin: string) => OriginSettings
+  /** POSTs at once that have not waited a second. */
+  readonly concurrency: number
+  /** Those at once that have. */
+  readonly slowConcurrency: number
+}
+
+/** Whether it answers: nothing is known, it has answered, or it has been silent since. */
+type Proof = 'none' | 'given' | 'lost'
+
 /** One receiver: what it can take, and what it is given. */
 interface Scope {
+  readonly origin: string
   readonly health: Health
   pace: Pace
   ratePerSecond: number | null
   running: number
+  /** Those of them that have waited a second. */
+  slow: number
+  proof: Proof
+  /** The start of the newest POST that was answered. */
+  answeredFrom: number
   /** Attempts ended a millisecond, of late. */
   perMs: number
   endedAt: number
 }
 
+/** A POST that is to be sent, or is on the wire. */
+interface Post {
+  readonly scope: Scope
+  /** As it began. */
+  readonly isProven: boolean
+  sentAt: number
+  /** Among those that have not waited a second, the oldest first. */
+  seat: Seat<Post> | undefined
+  isSlow: boolean
+}
+
 /** Over so long a time the pace is measured, in milliseconds. */
 const paceMs = 500
+/** With so many of the slow slots taken nothing starts where a POST is slow. */
+const nearlyAll = 3 / 4
 
 /**
  * What each origin can take just now: how many POSTs at once, how many a second, and whether it rests. Pure; times are
  * milliseconds of any clock that only grows.
+ *
+ * A POST that has waited a second leaves the fast slots and counts among the slow ones: those that hang do not keep others from
+ * starting. An origin has proven itself when it has answered. It has not any more when a POST of it turns slow and none that
+ * began later was answered; then it is given one POST at a time, out of the share of the unproven.
  */
 export class Scopes {
-  readonly #settingsOf: (origin: string) => OriginSettings
+  readonly #options: ScopesOptions
   /** Those without anything under way stand in the order in which they were used last. */
   readonly #scopes = new Map<string, Scope>()
+  readonly #posts = new Map<string, Post>()
+  readonly #fast = new Slots()
+  readonly #aging = new Fifo<Post>()
+  #slow = 0
   /** Origins that were asked for slots while they rested, by the time when they are to be asked again. */
   readonly #resting = new Heap<string, number>(byNumber)
   readonly #isResting = new Set<string>()
+  /** Origins that found no slot of the relay free, the first that asked first; those that have answered go before the others. */
+  readonly #crowded = { given: new Set<string>(), none: new Set<string>(), lost: new Set<string>() }
 
-  constructor(settingsOf: (origin: string) => OriginSettings) {
-    this.#settingsOf = settingsOf
+  constructor(options: ScopesOptions) {
+    this.#options = options
   }
 
-  /** How many more POSTs may start now. Of an origin that has none since it rests, `opened` says when to ask again. */
+  /** POSTs that may start now, of whatever origin. */
+  get free(): number {
+    return this.#fast.free(this.#options.concurrency, true)
+  }
+
+  /** How many more POSTs may start now. Of an origin that has none for another reason than its own POSTs, `opened` says when to ask again. */
   slots(origin: string, now: number): number {
     const scope = this.#scopes.get(origin)
-    if (!scope) return 1
-    const opensAt = Math.max(scope.health.opensAt, scope.pace.opensAt)
-    if (opensAt > now) {
-      this.rest(origin, opensAt)
-      return 0
+    if (scope) {
+      const opensAt = Math.max(scope.health.opensAt, scope.pace.opensAt)
+      if (opensAt > now) {
+        this.rest(origin, opensAt)
+        return 0
+      }
     }
-    return Math.max(0, Math.min(scope.health.window - scope.running, scope.pace.startable(now)))
+    const own = scope ? Math.min(windowOf(scope) - scope.running, scope.pace.startable(now)) : 1
+    if (own <= 0) return 0
+    const given = this.#given(scope)
+    if (given === 0) this.#crowded[scope?.proof ?? 'none'].add(origin)
+    return Math.min(own, given)
+  }
+
+  /** What the relay has for it. */
+  #given(scope: Scope | undefined): number {
+    const { concurrency, slowConcurrency } = this.#options
+    if (scope && scope.slow > 0 && this.#slow >= nearlyAll * slowConcurrency) return 0
+    return this.#fast.free(concurrency, scope?.proof === 'given')
   }
 
   /** It is not to be asked before this time. */
@@ -60,31 +119,50 @@ export class Scopes {
   /** How many of its callbacks memory may hold. */
   room(origin: string, now: number): number {
     const scope = this.#scopes.get(origin)
-    if (!scope) return 2 * this.#settingsOf(origin).concurrency
+    const least = 2 * this.#options.settingsOf(origin).concurrency
+    if (!scope) return least
     if (scope.health.opensAt > now) return 1
-    const least = 2 * this.#settingsOf(origin).concurrency
+    if (scope.proof === 'lost') return scope.running + 1
     return Math.min(mostRoom, Math.max(least, Math.ceil(scope.perMs * roomMs)))
   }
 
-  started(origin: string, now: number): void {
+  /** It takes its slots from now on. */
+  started({ id, origin }: Pick<ShownRow, 'id' | 'origin'>, now: number): void {
     const scope = this.#scopes.get(origin) ?? this.#meet(origin)
+    const post: Post = { scope, isProven: scope.proof === 'given', sentAt: now, seat: undefined, isSlow: false }
+    this.#posts.set(id, post)
+    this.#fast.take(post.isProven)
     scope.running += 1
     scope.pace.started(now)
   }
 
-  /** It was not sent after all. */
-  withdrawn(origin: string): void {
-    const scope = this.#scopes.get(origin)
-    if (scope) this.#leave(origin, scope)
+  /** Its POST begins: it may become slow from now on. */
+  sent(id: string, now: number): void {
+    const post = this.#posts.get(id)
+    if (!post) return
+    post.sentAt = now
+    post.seat = this.#aging.push(post)
   }
 
-  ended(origin: string, sign: OriginSign, now: number): void {
-    const scope = this.#scopes.get(origin)
-    if (!scope) return
+  /** It was not sent after all. */
+  withdrawn(id: string): void {
+    const post = this.#posts.get(id)
+    if (post) this.#leave(id, post)
+  }
+
+  ended(id: string, sign: OriginSign, now: number): void {
+    const post = this.#posts.get(id)
+    if (!post) return
+    const { scope } = post
     scope.health.report(sign)
+    if (sign.receiver === 'silent' && post.sentAt >= scope.answeredFrom) scope.proof = 'lost'
+    else if (sign.receiver === 'alive' || sign.receiver === 'overloaded') {
+      scope.proof = 'given'
+      scope.answeredFrom = Math.max(scope.answeredFrom, post.sentAt)
+    }
     scope.perMs = scope.perMs * Math.exp((scope.endedAt - now) / paceMs) + 1 / paceMs
     scope.endedAt = now
-    this.#leave(origin, scope)
+    this.#leave(id, post)
   }
 
   /** A hold of it was lifted: nothing has gone there of late, unless something goes there now. */
@@ -93,26 +171,30 @@ export class Scopes {
     if (scope?.running === 0) scope.health.startSlowly()
   }
 
-  /** Those whose rest is over. */
+  /** Those that are to be asked again: their rest is over, or the relay has slots for them. */
   opened(now: number): string[] {
+    this.#age(now)
     const opened: string[] = []
     for (let first = this.#resting.first; first?.item !== undefined && first.rank <= now; first = this.#resting.first) {
       opened.push(first.item)
       this.#isResting.delete(first.item)
       this.#resting.cancel(first)
     }
-    return opened
+    return [...opened, ...this.#uncrowded()]
   }
 
-  /** When the next rest is over; undefined: none rests. */
+  /** When `opened` has more to say; undefined: not by time alone. */
   get nextAt(): number | undefined {
-    return this.#resting.first?.rank
+    const restedAt = this.#resting.first?.rank
+    const oldest = this.#aging.first
+    if (!oldest || this.#slow >= this.#options.slowConcurrency) return restedAt
+    return Math.min(restedAt ?? Number.POSITIVE_INFINITY, oldest.sentAt + slowMs)
   }
 
   /** What `settingsOf` says may have changed. Returns all origins: each may have other slots now. */
   reconfigure(): string[] {
     for (const [origin, scope] of this.#scopes) {
-      const settings = this.#settingsOf(origin)
+      const settings = this.#options.settingsOf(origin)
       scope.health.goBy(settings)
       if (settings.ratePerSecond === scope.ratePerSecond) continue
       scope.ratePerSecond = settings.ratePerSecond
@@ -121,14 +203,45 @@ export class Scopes {
     return [...this.#scopes.keys()]
   }
 
+  /** Those that have waited a second leave the fast slots, while there are slow ones. */
+  #age(now: number): void {
+    for (let post = this.#aging.first; post && post.sentAt + slowMs <= now; post = this.#aging.first) {
+      if (this.#slow >= this.#options.slowConcurrency) return
+      this.#leaveFast(post)
+      post.isSlow = true
+      this.#slow += 1
+      post.scope.slow += 1
+      if (post.sentAt >= post.scope.answeredFrom) post.scope.proof = 'lost'
+    }
+  }
+
+  /** As many of those that found no slot as may find one now. */
+  #uncrowded(): string[] {
+    const { concurrency } = this.#options
+    const opened: string[] = []
+    for (const [proof, origins] of Object.entries(this.#crowded)) {
+      const most = this.#fast.free(concurrency, proof === 'given')
+      for (const origin of origins) {
+        if (opened.length >= most) break
+        origins.delete(origin)
+        opened.push(origin)
+      }
+    }
+    return opened
+  }
+
   #meet(origin: string): Scope {
-    const settings = this.#settingsOf(origin)
+    const settings = this.#options.settingsOf(origin)
     const { ratePerSecond } = settings
-    const scope = {
+    const scope: Scope = {
+      origin,
       health: new Health(settings),
       pace: new Pace(ratePerSecond),
       ratePerSecond,
       running: 0,
+      slow: 0,
+      proof: 'none',
+      answeredFrom: Number.NEGATIVE_INFINITY,
       perMs: 0,
       endedAt: 0,
     }
@@ -136,15 +249,32 @@ export class Scopes {
     return scope
   }
 
-  #leave(origin: string, scope: Scope): void {
+  #leaveFast(post: Post): void {
+    if (post.seat) this.#aging.remove(post.seat)
+    post.seat = undefined
+    this.#fast.giveBack(post.isProven)
+  }
+
+  #leave(id: string, post: Post): void {
+    const { scope } = post
+    this.#posts.delete(id)
+    if (post.isSlow) {
+      this.#slow -= 1
+      scope.slow -= 1
+    } else this.#leaveFast(post)
     scope.running -= 1
     if (scope.running > 0) return
-    this.#scopes.delete(origin)
-    this.#scopes.set(origin, scope)
+    this.#scopes.delete(scope.origin)
+    this.#scopes.set(scope.origin, scope)
     if (this.#scopes.size <= idleOrigins) return
     for (const [name, { running }] of this.#scopes) {
       if (running === 0) this.#scopes.delete(name)
       if (this.#scopes.size <= idleOrigins || running === 0) return
     }
   }
+}
+
+/** One that does not answer any more gets one POST at a time. */
+function windowOf({ health, proof }: Scope): number {
+  return proof === 'lost' ? 1 : health.window
 }

@@ -11,7 +11,7 @@ import { isLasting, Outage } from '../relay/outage.ts'
 import { Relay } from '../relay/relay.ts'
 import { reloadOnSignal } from '../relay/reload.ts'
 import { version } from '../version.ts'
-import { warnOfFewOpenFiles } from './open-files.ts'
+import { slowWithinOpenFiles } from './open-files.ts'
 
 /**
  * V8 collects the whole heap when it has grown by so many percent. By itself V8 lets it grow to four times what is alive, where the
@@ -29,7 +29,7 @@ export async function run(config: RunConfig): Promise<number> {
     process.stderr.write(`${error.stack}\n`)
     process.exit(1)
   })
-  const relay = new Relay(config, log)
+  const relay = new Relay({ ...config, slowConcurrency: slowWithinOpenFiles(config, log) }, log)
   try {
     return await relayUntilStopped(config, relay, log)
   } catch (error) {
@@ -42,7 +42,6 @@ export async function run(config: RunConfig): Promise<number> {
 async function relayUntilStopped(config: RunConfig, relay: Relay, log: Log): Promise<number> {
   const stop = stopOnSignal(relay, log)
   log.info('starting', { relay: config.name, version, schema: config.schema, pid: process.pid })
-  warnOfFewOpenFiles(config, log)
   reloadOnSignal(config, log, destinations => relay.goBy(destinations))
   const outage = new Outage(log)
   const mustEnd = (error: unknown) => error instanceof RingbackError || isLasting(error) || !isTransient(error)

@@ -98,7 +98,10 @@ export const options = {
       expected: 'letters, digits, ".", "_" and "-", at most 100 characters',
     }).help('What this relay is called in the tables and the logs.'),
     concurrency: integer('concurrency', 'POSTs', { default: 64, min: 1, max: 4_096 }).help(
-      'POSTs in flight at once, all receivers together. A crash re-sends these, and what was not yet recorded: outcomes of the last milliseconds, up to 1,000 while the database is slow.',
+      'POSTs in flight at once that have not waited a second, all receivers together. A crash re-sends these, and what was not yet recorded: outcomes of the last milliseconds, up to 1,000 while the database is slow.',
+    ),
+    slowConcurrency: integer('slow-concurrency', 'POSTs', { default: 1_024, min: 1, max: 65_536 }).help(
+      'POSTs beyond --concurrency that have waited a second for their answer: a receiver that hangs keeps no other waiting. Each costs a socket; lowered at the start where the process may not open so many files. A crash re-sends these, too.',
     ),
     originConcurrency: integer('origin-concurrency', 'POSTs', { default: 16, min: 1, max: 4_096 }).help(
       'POSTs in flight at once to one origin (scheme, host and port). At most --concurrency.',

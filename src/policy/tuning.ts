@@ -73,6 +73,8 @@ export const expiryRows = 500
 export const roomMs = 100
 /** but no more than this. */
 export const mostRoom = 1_024
+/** A POST that has waited so long for its answer, in milliseconds, is slow: others need not wait for it. */
+export const slowMs = 1_000
 /** Origins without anything under way that are remembered: what they can take, and when they rest. */
 export const idleOrigins = 5_000
 

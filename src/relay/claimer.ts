@@ -73,13 +73,12 @@ export class Claimer {
       const free = slots()
       const ready = free > 0 ? backlog.take(free, performance.now()) : []
       if (ready.length > 0) await this.#claimAll(session, ready)
-      else await bell.wait(this.#inDoubt.size > 0 ? lockedPauseMs : this.#pauseMs(free))
+      else await bell.wait(this.#inDoubt.size > 0 ? lockedPauseMs : this.#pauseMs)
     }
   }
 
-  #pauseMs(free: number): number {
+  get #pauseMs(): number {
     const { backlog, scopes } = this.#parts
-    if (free === 0) return loopIdleMs
     const nextAt = Math.min(backlog.nextAt ?? Number.POSITIVE_INFINITY, scopes.nextAt ?? Number.POSITIVE_INFINITY)
     return Math.min(loopIdleMs, Math.max(1, nextAt - performance.now()))
   }
@@ -89,14 +88,14 @@ export class Claimer {
     const now = performance.now()
     const able: ShownRow[] = []
     for (const row of ready) {
-      if (refusals.restMs(row.id, now) > 0) backlog.refused(row.id, { why: 'occupied' }, now)
-      else able.push(row)
+      if (refusals.restMs(row.id, now) === 0) able.push(row)
+      else {
+        scopes.withdrawn(row.id)
+        backlog.refused(row.id, { why: 'occupied' }, now)
+      }
     }
     const taken = new Map(able.map(row => [row.id, row]))
-    for (const { id, origin } of able) {
-      this.#inDoubt.set(id, epoch())
-      scopes.started(origin, now)
-    }
+    for (const { id } of able) this.#inDoubt.set(id, epoch())
     const refused = await this.#timed(() =>
       isolate(able, async part => {
         for (const each of await claim(
@@ -106,8 +105,8 @@ export class Claimer {
         )) {
           const origin = taken.get(each.id)?.origin
           if (origin !== undefined && origin !== each.origin) {
-            scopes.withdrawn(origin)
-            scopes.started(each.origin, now)
+            scopes.withdrawn(each.id)
+            scopes.started(each, now)
             backlog.freed(origin)
           }
           taken.delete(each.id)
@@ -119,7 +118,7 @@ export class Claimer {
         }
       }),
     ).finally(() => {
-      for (const { origin } of taken.values()) scopes.withdrawn(origin)
+      for (const id of taken.keys()) scopes.withdrawn(id)
       this.#gotNothing = taken.size === able.length
     })
     await this.#refuse(session, refused)

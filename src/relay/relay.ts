@@ -90,7 +90,8 @@ export class Relay {
       retryAfterCapMs: config.retryAfterCapMs,
       settingsOf,
     }
-    this.#scopes = new Scopes(settingsOf)
+    const { concurrency, slowConcurrency } = config
+    this.#scopes = new Scopes({ settingsOf, concurrency, slowConcurrency })
     this.#lease = new Lease({ leaseMs: config.leaseMs, marginMs: config.leaseMarginMs }, systemClocks)
     this.#clock = new ClockWatch(log)
     this.#membership = new Membership({
@@ -106,6 +107,7 @@ export class Relay {
       memoryRows: config.memoryRows,
       room: origin => (this.#holds.isHeld(origin) ? 0 : this.#scopes.room(origin, performance.now())),
       slots: origin => this.#slotsOf(origin, performance.now()),
+      taken: row => this.#scopes.started(row, performance.now()),
       isMine: this.#membership.isMine,
     })
     this.#claimer = new Claimer({
@@ -338,7 +340,7 @@ export class Relay {
   #slots(): number {
     if (this.#isStopping || !this.#membership.mayClaim(performance.now())) return 0
     if (this.#recorder.pressing > maxUnrecorded) return 0
-    return this.#config.concurrency - this.#inFlight.size
+    return this.#scopes.free
   }
 
   #slotsOf(origin: string, now: number): number {
@@ -350,9 +352,10 @@ export class Relay {
 
   async #deliver(claim: Claim): Promise<void> {
     this.#inFlight.set(claim.id, claim)
+    this.#scopes.sent(claim.id, performance.now())
     const outcome = await this.#post(claim, this.#postOptions)
     this.#inFlight.delete(claim.id)
-    this.#scopes.ended(claim.origin, originSign(outcome, this.#policy), performance.now())
+    this.#scopes.ended(claim.id, originSign(outcome, this.#policy), performance.now())
     this.#backlog.freed(claim.origin)
     const decision = decide(claim, outcome, this.#policy, Math.random)
     const { id, messageId, attempt, epoch, rev } = claim

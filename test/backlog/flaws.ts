@@ -520,13 +520,6 @@ export const unnoticed: readonly (Flaw & { readonly why: string })[] = [
     why: 'the take after a claim asks the origin once more, mostly after the answer; backlog.test.ts',
   },
   {
-    rule: 'an origin that has used its slots up is asked once more',
-    file: 'rotation.ts',
-    text: 'if (isAsked) this.#spent.push(origin)\n      else origin.isFull = true',
-    by: 'origin.isFull = true',
-    why: 'no slot of theirs comes back by time alone; scopes.test.ts',
-  },
-  {
     rule: 'with memory full of what cannot go, others are pulled',
     file: 'backlog.ts',
     text: '(!this.#isFull || this.#isHungry)',

@@ -89,6 +89,7 @@ export class RelayTwin {
       restMs: tickUs,
       room: origin => (this.open.has(origin) ? 1 : limits.room),
       slots: origin => this.#slots(origin),
+      taken: ({ id, origin }) => this.#taken(id, origin),
       isMine: origin => this.#mine.has(origin),
     })
   }
@@ -330,12 +331,13 @@ export class RelayTwin {
   }
 
   #take(count: number): string[] {
-    const rows = this.backlog.take(count, this.#table.now)
-    for (const { id, origin } of rows) {
-      assert.ok(this.isMine(origin), `row ${id} is taken, of an origin of another relay`)
-      this.attempts.set(id, { id, state: 'claiming', rev: 0, outcome: 'ok', isLost: false })
-    }
-    return rows.map(({ id }) => id)
+    return this.backlog.take(count, this.#table.now).map(({ id }) => id)
+  }
+
+  #taken(id: string, origin: string): void {
+    assert.ok(this.isMine(origin), `row ${id} is taken, of an origin of another relay`)
+    this.attempts.set(id, { id, state: 'claiming', rev: 0, outcome: 'ok', isLost: false })
+    this.#inspection = undefined
   }
 
   #slots(origin: string): number {

@@ -45,7 +45,7 @@ async function claiming(t: Test, { slots = 100 } = {}) {
   const lines: { readonly event: string; readonly fields: LogFields | undefined }[] = []
   const note = (event: string, fields?: LogFields) => void lines.push({ event, fields })
   const log: Log = { trace: note, debug: note, info: note, warn: note, error: note, fatal: note, writes: () => true }
-  const scopes = new Scopes(() => settings)
+  const scopes = new Scopes({ settingsOf: () => settings, concurrency: 100, slowConcurrency: 100 })
   const backlog = new Backlog({
     memoryRows: 1_000,
     room: () => 1_000,

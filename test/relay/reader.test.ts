@@ -30,7 +30,7 @@ const policy: RetryPolicy = {
 async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): boolean => true } = {}) {
   const stage = await Stage.withSession(t)
   const epoch = await stage.register()
-  const scopes = new Scopes(() => settings)
+  const scopes = new Scopes({ settingsOf: () => settings, concurrency: 100, slowConcurrency: 100 })
   const holds = new Holds()
   const backlog = new Backlog({
     memoryRows,
@@ -140,9 +140,9 @@ t.test('all of a flood is handed out, each row once, in its order', async t => {
     const batch = backlog.take(2_000, performance.now()).map(({ id }) => id)
     taken.push(...batch)
     const now = performance.now()
-    for (const _ of batch) {
-      scopes.started(origin, now)
-      scopes.ended(origin, { receiver: 'alive', restMs: 0, startedAtMs: now, finishedAtMs: now }, now)
+    for (const id of batch) {
+      scopes.started({ id, origin }, now)
+      scopes.ended(id, { receiver: 'alive', restMs: 0, startedAtMs: now, finishedAtMs: now }, now)
     }
     await settle(batch)
     for (const id of batch) backlog.ended(id, 'settled', null)
@@ -159,8 +159,8 @@ t.test('an origin that rests has one row in memory, whatever it has in the table
   const origin = 'https://dead.test'
   const now = performance.now()
   for (let n = 0; n < settings.breaker.failures; n += 1) {
-    scopes.started(origin, now + n)
-    scopes.ended(origin, { receiver: 'failing', restMs: 0, startedAtMs: now + n, finishedAtMs: now + n }, now + n)
+    scopes.started({ id: 'first', origin }, now + n)
+    scopes.ended('first', { receiver: 'failing', restMs: 0, startedAtMs: now + n, finishedAtMs: now + n }, now + n)
   }
   await look()
   await flood(stage, 5_000, 'dead')
