@@ -111,6 +111,8 @@ export interface Outcome {
 export interface OriginSign {
   /** What the receiver is by that; `policy/answers.ts` says what is done then. null: nothing is known. */
   readonly receiver: 'alive' | 'overloaded' | 'failing' | 'silent' | null
+  /** The connection said so, before a byte of the request had left: it goes for all URLs of the origin. */
+  readonly isOfConnection: boolean
   /** It asked for a rest of so many milliseconds; 0: it did not. */
   readonly restMs: number
   /** `performance.now()` at start and end of the attempt. */

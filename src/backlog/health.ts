@@ -1,5 +1,6 @@
 import type { OriginSign } from '../model.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
+import { Latest } from './latest.ts'
 
 /** What of a destination's settings health goes by: how many POSTs at once at most, how long one may take, and when it rests. */
 export type HealthSettings = Pick<DestinationSettings, 'concurrency' | 'deadlineMs' | 'breaker'>
@@ -8,17 +9,26 @@ export type HealthSettings = Pick<DestinationSettings, 'concurrency' | 'deadline
 const SOON = 1 / 4
 /** Beyond that, one that took so many times as long as the soonest shows that requests wait for each other there. */
 const QUEUED = 1.5
+/** The share of the latest answers from which on they are a sign of too much. */
+const MUCH = 1 / 2
+/** So long an origin must have been busy without another answer before it rests, in milliseconds: a retry may be taken by then. */
+const BUSY_MS = 1_000
+/** No pause between two probes grows longer by itself, in milliseconds. */
+const LONGEST_PAUSE_MS = 60_000
 
 /**
  * How much an origin can take just now, from what its answers say. Pure; times are
  * milliseconds of any clock that only grows.
  *
- * - `window`, how many POSTs at once: one at first and after a rest or a hold, half after each sign of too much. It stays
+ * - `window`, how many POSTs at once: one at first and after a rest or a hold. A timeout halves it. Busy answers make it smaller
+ *   by half of their share, when that is half of the latest answers; at most once in a round trip. It stays
  *   near what worked: up to half of what was too much each answer adds one, so it doubles in a round trip (a slow start);
  *   beyond that a whole window of answers does. Answers that had to wait for others add nothing. A receiver that handles one
  *   request after the other would otherwise be given more and more, until all of them come too late and are sent again.
  * - A rest, in which nothing starts: after so many failures in a row, or as long as it asked for (Retry-After). What is
- *   then sent first is a probe, since the window is one; when it fails too, the next rest begins.
+ *   then sent first is a probe, since the window is one; when it fails too, the next rest begins, twice as long, up to a minute.
+ * - Whose failure it is: what the connection says is the origin's. What an answer says, or the lack of one, is first that of its
+ *   URL; it is the origin's when two URLs say so, or no other URL was answered of late.
  * - Silence, no answer within the deadline, is a sign of too much. It is a failure as well where nothing at all was answered
  *   meanwhile, so that one that hangs for good rests, and one that is merely slow does not.
  */
@@ -31,7 +41,13 @@ export class Health {
   #answers = 0
   /** What the soonest answer took, since the window was one. */
   #soonestMs = Number.POSITIVE_INFINITY
+  /** In a row. */
   #failures = 0
+  /** When the first of them ended. */
+  #failingFrom = 0
+  /** Rests in a row. */
+  #rests = 0
+  readonly #latest = new Latest()
   #opensAt = Number.NEGATIVE_INFINITY
   #answeredAt = Number.NEGATIVE_INFINITY
   /** Attempts that began before the window was last made smaller tell nothing new. */
@@ -62,16 +78,21 @@ export class Health {
     this.#window = isWhole ? settings.concurrency : Math.min(settings.concurrency, this.#window)
   }
 
-  report({ receiver, restMs, startedAtMs, finishedAtMs }: OriginSign): void {
+  /** @param url without its query. */
+  report({ receiver, isOfConnection, restMs, startedAtMs, finishedAtMs }: OriginSign, url = ''): void {
     // What began before a rest tells nothing new.
     if (receiver === null || startedAtMs < this.#opensAt) return
+    const meant = isOfConnection ? null : url
+    this.#latest.add(meant, receiver !== 'alive')
     if (receiver === 'alive') this.#succeed(startedAtMs, finishedAtMs)
+    else if (!this.#latest.isOfOrigin(meant)) return
     else if (receiver === 'silent') this.#timeOut(startedAtMs, finishedAtMs)
     else if (startedAtMs >= this.#judgedAt) this.#fail(receiver, restMs, finishedAtMs)
   }
 
   #succeed(startedAtMs: number, now: number): void {
     this.#failures = 0
+    this.#rests = 0
     this.#answeredAt = now
     if (startedAtMs < this.#judgedAt) return
     const tookMs = now - startedAtMs
@@ -87,16 +108,24 @@ export class Health {
   }
 
   #timeOut(startedAtMs: number, now: number): void {
-    if (startedAtMs >= this.#answeredAt) this.#failures += 1
-    if (this.#restsByNow) this.#rest(this.#settings.breaker.pauseMs, now)
-    else if (startedAtMs >= this.#judgedAt) this.#halve(now)
+    if (startedAtMs >= this.#answeredAt) this.#countFailure(now)
+    if (this.#restsByNow) this.#rest(this.#pauseMs, now)
+    else if (startedAtMs >= this.#judgedAt) this.#shrink(this.#window >> 1, now)
   }
 
   #fail(receiver: 'overloaded' | 'failing', restMs: number, now: number): void {
+    this.#countFailure(now)
+    const { share } = this.#latest
+    const isMuch = share >= MUCH || this.#failures > 1
+    if (restMs > 0 && isMuch) this.#rest(this.#restsByNow ? Math.max(this.#pauseMs, restMs) : restMs, now)
+    else if (receiver === 'failing' && this.#restsByNow) this.#rest(this.#pauseMs, now)
+    else if (receiver === 'overloaded' && this.#restsByNow && this.#isBusyFor(now)) this.#rest(this.#pauseMs, now)
+    else if (receiver === 'overloaded' && share >= MUCH) this.#shrink(Math.floor(this.#window * (1 - share / 2)), now)
+  }
+
+  #countFailure(now: number): void {
+    if (this.#failures === 0) this.#failingFrom = now
     this.#failures += 1
-    if (this.#restsByNow) this.#rest(Math.max(this.#settings.breaker.pauseMs, restMs), now)
-    else if (restMs > 0) this.#rest(restMs, now)
-    else if (receiver === 'overloaded') this.#halve(now)
   }
 
   get #restsByNow(): boolean {
@@ -104,18 +133,29 @@ export class Health {
     return failures > 0 && this.#failures >= failures
   }
 
-  #rest(ms: number, now: number): void {
-    this.#opensAt = now + ms
-    this.#shrink(1, now)
+  /** Once it has rested a single probe is enough. */
+  #isBusyFor(now: number): boolean {
+    return this.#rests > 0 || now - this.#failingFrom >= BUSY_MS
   }
 
-  #halve(now: number): void {
-    const half = Math.max(1, this.#window >> 1)
-    if (this.#window > 1) this.#threshold = half
-    this.#shrink(half, now)
+  get #pauseMs(): number {
+    const { pauseMs } = this.#settings.breaker
+    return Math.min(pauseMs * 2 ** this.#rests, Math.max(pauseMs, LONGEST_PAUSE_MS))
+  }
+
+  #rest(ms: number, now: number): void {
+    if (this.#restsByNow) this.#rests += 1
+    this.#opensAt = now + ms
+    this.#startAnew(1, now)
   }
 
   #shrink(window: number, now: number): void {
+    const smaller = Math.max(1, window)
+    if (this.#window > 1) this.#threshold = smaller
+    this.#startAnew(smaller, now)
+  }
+
+  #startAnew(window: number, now: number): void {
     this.#window = window
     this.#answers = 0
     this.#judgedAt = now

@@ -150,11 +150,12 @@ export class Scopes {
     if (post) this.#leave(id, post)
   }
 
-  ended(id: string, sign: OriginSign, now: number): void {
+  /** @param url without its query. */
+  ended(id: string, sign: OriginSign, now: number, url = ''): void {
     const post = this.#posts.get(id)
     if (!post) return
     const { scope } = post
-    scope.health.report(sign)
+    scope.health.report(sign, url)
     if (sign.receiver === 'silent' && post.sentAt >= scope.answeredFrom) scope.proof = 'lost'
     else if (sign.receiver === 'alive' || sign.receiver === 'overloaded') {
       scope.proof = 'given'

@@ -53,7 +53,7 @@ export const callbackRules: Readonly<Record<OutcomeKind, 'delivered' | 'retried'
 /** What is done for a receiver that is so. */
 export interface ReceiverRule {
   /** How many POSTs it is given at once. */
-  readonly window: 'grows' | 'stays' | 'halves'
+  readonly window: 'grows' | 'stays' | 'halves' | 'shrinks with their share'
   /** The breaker opens after so many failures in a row. `failure if alone`: unless another attempt was answered meanwhile. */
   readonly breaker: 'success' | 'failure' | 'failure if alone'
   /** Whom a Retry-After delays: this callback, or all that go to the receiver; null: without an answer there is none. */
@@ -63,7 +63,7 @@ export interface ReceiverRule {
 /** Any answer below 500 but 429 shows that the receiver is alive, a refusal too. */
 export const receiverRules: Readonly<Record<NonNullable<OriginSign['receiver']>, ReceiverRule>> = {
   alive: { window: 'grows', breaker: 'success', retryAfter: 'callback' },
-  overloaded: { window: 'halves', breaker: 'failure', retryAfter: 'receiver' },
+  overloaded: { window: 'shrinks with their share', breaker: 'failure', retryAfter: 'receiver' },
   failing: { window: 'stays', breaker: 'failure', retryAfter: 'callback' },
   silent: { window: 'halves', breaker: 'failure if alone', retryAfter: null },
 }

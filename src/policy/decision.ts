@@ -58,9 +58,10 @@ function askedMs({ retryAfterMs }: Outcome, { retryAfterCapMs }: Pick<RetryPolic
 /** What an attempt's end says about the origin: nothing when the relay aborted it, else what the rule of its answer says. */
 export function originSign(outcome: Outcome, policy: Pick<RetryPolicy, 'retryAfterCapMs'>): OriginSign {
   const { isAborted, startedAtMs, finishedAtMs } = outcome
+  const isOfConnection = outcome.kind === 'not_sent'
   const receiver = isAborted ? null : ruleOf(outcome).receiver
   const rests = receiver !== null && receiverRules[receiver].retryAfter === 'receiver'
-  return { receiver, restMs: rests ? askedMs(outcome, policy) : 0, startedAtMs, finishedAtMs }
+  return { receiver, isOfConnection, restMs: rests ? askedMs(outcome, policy) : 0, startedAtMs, finishedAtMs }
 }
 
 /**

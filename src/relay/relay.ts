@@ -355,7 +355,8 @@ export class Relay {
     this.#scopes.sent(claim.id, performance.now())
     const outcome = await this.#post(claim, this.#postOptions)
     this.#inFlight.delete(claim.id)
-    this.#scopes.ended(claim.id, originSign(outcome, this.#policy), performance.now())
+    const [url] = claim.url.split('?', 1)
+    this.#scopes.ended(claim.id, originSign(outcome, this.#policy), performance.now(), url)
     this.#backlog.freed(claim.origin)
     const decision = decide(claim, outcome, this.#policy, Math.random)
     const { id, messageId, attempt, epoch, rev } = claim

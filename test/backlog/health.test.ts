@@ -14,7 +14,7 @@ function proven(of = settings): Health {
 }
 
 function sign(receiver: OriginSign['receiver'], at: number, restMs = 0): OriginSign {
-  return { receiver, restMs, startedAtMs: at, finishedAtMs: at }
+  return { receiver, isOfConnection: false, restMs, startedAtMs: at, finishedAtMs: at }
 }
 
 t.test('window and breaker do what the table of receivers says', async t => {
@@ -24,12 +24,14 @@ t.test('window and breaker do what the table of receivers says', async t => {
     const health = new Health({ ...settings, breaker: { failures: 2, pauseMs: 1_000 } })
     for (let n = 0; n < 7; n++) health.report(sign('alive', 0))
     health.report(sign(receiver, 1))
-    t.equal(health.window, { grows: 9, stays: 8, halves: 4 }[window], receiver)
-    health.report(sign(receiver, 2))
+    t.equal(health.window, { grows: 9, stays: 8, halves: 4, 'shrinks with their share': 8 }[window], receiver)
+    health.report(sign(receiver, 2_000))
     t.equal(health.opensAt > 0, breaker !== 'success', receiver)
     const other = new Health({ ...settings, breaker: { failures: 1, pauseMs: 1_000 } })
     other.report(sign('alive', 5))
     other.report({ ...sign(receiver, 4), finishedAtMs: 6 })
+    // Busy answers count from the second on that they last.
+    if (receiver === 'overloaded') other.report({ ...sign(receiver, 6), finishedAtMs: 1_006 })
     t.equal(other.opensAt > 0, breaker === 'failure', `${receiver}, another was answered meanwhile`)
   }
 })
@@ -54,25 +56,100 @@ t.test('what began before the rest tells nothing new', async t => {
   t.equal(health.window, 1)
 })
 
-t.test('a busy origin gets half as many at once, and one in a round trip is halved once', async t => {
+/** Signs from one moment on, a millisecond after the other. */
+function report(health: Health, receivers: readonly OriginSign['receiver'][], from: number, url = ''): void {
+  for (const [n, receiver] of receivers.entries()) health.report(sign(receiver, from + n), url)
+}
+
+t.test('busy answers make the window smaller by half of their share, when that is half of the latest', async t => {
   const health = proven()
-  health.report({ ...sign('overloaded', 0), finishedAtMs: 100 })
-  health.report({ ...sign('overloaded', 0), finishedAtMs: 110 })
-  t.equal(health.window, 8)
-  health.report(sign('overloaded', 120))
-  t.equal(health.window, 4)
+  report(
+    health,
+    [...Array(4)].flatMap(() => ['alive', 'alive', 'alive', 'alive', 'overloaded'] as const),
+    0,
+  )
+  t.equal(health.window, 16, 'a fifth')
+  report(
+    health,
+    [...Array(10)].flatMap(() => ['overloaded', 'alive'] as const),
+    100,
+  )
+  t.ok(health.window < 16, 'a half')
   t.ok(health.opensAt < 0, 'it does not rest')
 })
 
-t.test('Retry-After is a rest, after a single answer, and longer than a pause when it says so', async t => {
-  const health = proven()
-  health.report(sign('overloaded', 0, 60_000))
-  t.equal(health.opensAt, 60_000)
-  t.equal(health.window, 1)
-  health.report(sign('overloaded', 60_000, 10))
-  health.report(sign('failing', 60_020))
-  t.equal(health.opensAt, 61_020, 'the third failure in a row')
+t.test('of answers to what was sent at once only one makes it smaller', async t => {
+  const health = new Health(settings)
+  report(health, Array(5).fill('alive'), -10)
+  for (let n = 0; n < 5; n++) health.report({ ...sign('overloaded', 0), finishedAtMs: 100 + n })
+  const { window } = health
+  health.report({ ...sign('overloaded', 1), finishedAtMs: 120 })
+  t.equal(health.window, window)
 })
+
+t.test('what one URL answers slows only itself; what two do, slows the origin', async t => {
+  const health = proven()
+  for (let n = 0; n < 40; n++) {
+    report(health, ['alive'], n * 10, '/well')
+    report(health, ['overloaded', 'silent', 'failing'], n * 10 + 1, '/ill')
+  }
+  t.equal(health.window, 16)
+  t.ok(health.opensAt < 0)
+  health.report(sign('overloaded', 500, 60_000), '/ill')
+  t.ok(health.opensAt < 0, 'nor does its Retry-After')
+  for (let n = 0; n < 10; n++) report(health, ['failing'], 600 + n, n % 2 === 0 ? '/ill' : '/other')
+  t.ok(health.opensAt > 0)
+})
+
+t.test('what the connection says goes for all URLs', async t => {
+  const health = proven()
+  report(health, ['alive'], 0, '/well')
+  for (let n = 1; n < 4; n++) health.report({ ...sign('failing', n), isOfConnection: true }, '/ill')
+  t.equal(health.opensAt, 1_003)
+})
+
+t.test('the pause doubles while probes fail, up to a minute, and begins anew after an answer', async t => {
+  const health = proven()
+  report(health, ['failing', 'failing', 'failing'], 0)
+  const pauses = Array.from({ length: 8 }, () => {
+    const now = health.opensAt
+    health.report(sign('failing', now))
+    return health.opensAt - now
+  })
+  t.same(pauses, [2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000])
+  const now = health.opensAt
+  report(health, ['alive', 'failing', 'failing', 'failing'], now)
+  t.equal(health.opensAt, now + 3 + 1_000)
+})
+
+t.test('a receiver that takes each callback the second time is not shut', async t => {
+  const health = proven({ ...settings, breaker: { failures: 10, pauseMs: 2_000 } })
+  let taken = 0
+  const retries: number[] = []
+  for (let now = 0; now < 20_000; now += 10) {
+    if (now < health.opensAt) continue
+    for (let n = 0; n < health.window; n++) {
+      const isRetry = (retries[0] ?? Number.POSITIVE_INFINITY) <= now && retries.shift() !== undefined
+      health.report({ ...sign(isRetry ? 'alive' : 'overloaded', now), finishedAtMs: now + 5 })
+      if (isRetry) taken += 1
+      else retries.push(now + 750)
+    }
+  }
+  t.ok(taken > 20 * 30, `${taken} in 20 seconds`)
+})
+
+t.test(
+  'Retry-After is a rest, at once where nothing else was answered, and longer than a pause when it says so',
+  async t => {
+    const health = new Health(settings)
+    health.report(sign('overloaded', 0, 60_000))
+    t.equal(health.opensAt, 60_000)
+    t.equal(health.window, 1)
+    health.report(sign('overloaded', 60_000, 10))
+    health.report(sign('failing', 60_020))
+    t.equal(health.opensAt, 61_020, 'the third failure in a row')
+  },
+)
 
 t.test('with 0 failures it never rests by itself', async t => {
   const health = new Health({ ...settings, breaker: { failures: 0, pauseMs: 1_000 } })
@@ -98,7 +175,7 @@ t.test('the window stays between one and what was configured, and is whole after
           health.report(sign(what, now, restMs))
           if (health.window < 1 || health.window > concurrency) return false
         }
-        for (let n = 0; n < concurrency ** 2; n++) health.report(sign('alive', now + 2_000 + n))
+        for (let n = 0; n < concurrency ** 2; n++) health.report(sign('alive', now + 100_000 + n))
         return health.window === concurrency
       },
     ),
@@ -109,7 +186,7 @@ t.test('other settings hold at once: a whole window is the new whole, a small on
   const health = proven()
   health.goBy({ ...settings, concurrency: 32 })
   t.equal(health.window, 32)
-  health.report(sign('overloaded', 0))
+  health.report(sign('silent', 0))
   t.equal(health.window, 16)
   health.goBy({ ...settings, concurrency: 20 })
   t.equal(health.window, 16, 'it was halved, and no reload makes it whole')
@@ -124,7 +201,7 @@ t.test('a rest that has begun ends as it would have; the next is as the other se
   t.equal(health.opensAt, 1_003)
   t.equal(health.window, 1)
   health.report(sign('failing', 1_010))
-  t.equal(health.opensAt, 6_010)
+  t.equal(health.opensAt, 11_010, 'the second in a row, so twice as long')
 })
 
 /** Answers one request after the other, `tookMs` each; all of the window are there at any time. Gives the windows it sees. */
@@ -138,7 +215,13 @@ function serial(health: Health, tookMs: number, count: number): { windows: numbe
       const isLate = now - startedAtMs > settings.deadlineMs
       if (isLate) late += 1
       const finishedAtMs = isLate ? startedAtMs + settings.deadlineMs : now
-      health.report({ receiver: isLate ? 'silent' : 'alive', restMs: 0, startedAtMs, finishedAtMs })
+      health.report({
+        receiver: isLate ? 'silent' : 'alive',
+        isOfConnection: false,
+        restMs: 0,
+        startedAtMs,
+        finishedAtMs,
+      })
       windows.push(health.window)
     }
     while (waiting.length < health.window) waiting.push(now)
@@ -176,7 +259,7 @@ t.test('a timeout halves the window, and beyond what worked it grows by one in a
 
 t.test('the slow start after a rest ends at half of what was too much', async t => {
   const health = proven()
-  health.report(sign('overloaded', 0))
+  health.report(sign('silent', 0))
   for (const at of [1, 2]) health.report(sign('failing', at))
   t.equal(health.window, 1)
   const windows = Array.from({ length: 10 }, (_, n) => {

@@ -147,6 +147,7 @@ t.test('what an attempt says about its origin', async t => {
   ]
   for (const [fields, receiver, restMs] of signs) {
     const sign = originSign(outcome('failed', fields), policy)
-    t.same(sign, { receiver, restMs, startedAtMs: 0, finishedAtMs: 1 }, JSON.stringify(fields))
+    const isOfConnection = fields.kind === 'not_sent'
+    t.same(sign, { receiver, isOfConnection, restMs, startedAtMs: 0, finishedAtMs: 1 }, JSON.stringify(fields))
   }
 })

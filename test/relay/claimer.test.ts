@@ -50,6 +50,7 @@ async function claiming(t: Test, { slots = 100 } = {}) {
     memoryRows: 1_000,
     room: () => 1_000,
     slots: name => scopes.slots(name, performance.now()),
+    taken: row => scopes.started(row, performance.now()),
     isMine: () => true,
   })
   const session = {
@@ -144,7 +145,11 @@ t.test('each origin is started as often as it can take', async t => {
   await claimed(ids[0])
   t.equal(claims.length, 1, 'nothing is known of it')
   const now = performance.now()
-  scopes.ended(origin, { receiver: 'alive', restMs: 0, startedAtMs: now, finishedAtMs: now }, now)
+  scopes.ended(
+    ids[0],
+    { receiver: 'alive', isOfConnection: false, restMs: 0, startedAtMs: now, finishedAtMs: now },
+    now,
+  )
   backlog.freed(origin)
   bell.ring()
   await claimed(...ids)

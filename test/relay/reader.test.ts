@@ -142,7 +142,11 @@ t.test('all of a flood is handed out, each row once, in its order', async t => {
     const now = performance.now()
     for (const id of batch) {
       scopes.started({ id, origin }, now)
-      scopes.ended(id, { receiver: 'alive', restMs: 0, startedAtMs: now, finishedAtMs: now }, now)
+      scopes.ended(
+        id,
+        { receiver: 'alive', isOfConnection: false, restMs: 0, startedAtMs: now, finishedAtMs: now },
+        now,
+      )
     }
     await settle(batch)
     for (const id of batch) backlog.ended(id, 'settled', null)
@@ -160,7 +164,11 @@ t.test('an origin that rests has one row in memory, whatever it has in the table
   const now = performance.now()
   for (let n = 0; n < settings.breaker.failures; n += 1) {
     scopes.started({ id: 'first', origin }, now + n)
-    scopes.ended('first', { receiver: 'failing', restMs: 0, startedAtMs: now + n, finishedAtMs: now + n }, now + n)
+    scopes.ended(
+      'first',
+      { receiver: 'failing', isOfConnection: true, restMs: 0, startedAtMs: now + n, finishedAtMs: now + n },
+      now + n,
+    )
   }
   await look()
   await flood(stage, 5_000, 'dead')
