@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { eventually } from '../fixtures/eventually.ts'
 import { quick } from '../fixtures/quick.ts'
 import { type LogLine, type RelayProcess, relayProcess } from '../fixtures/relay-process.ts'
+import { built } from '../fixtures/ringback.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 const mounts = process.getuid?.() === 0 && process.platform === 'linux'
@@ -95,7 +96,8 @@ t.test('a low limit of open files is named at the start', async t => {
 })
 
 t.test('a limit of open files with which the program cannot be loaded is named, too', async t => {
-  const relay = relayProcess(t, { databaseUrl: 'postgres://127.0.0.1:1/none', shell: 'ulimit -n 64; exec "$@"' })
+  const databaseUrl = 'postgres://127.0.0.1:1/none'
+  const relay = relayProcess(t, { databaseUrl, shell: 'ulimit -n 64; exec "$@"', program: built })
   t.same(await relay.exited, { code: 1, signal: null })
   t.match(relay.errors(), /EMFILE.*\nThe limit of open files is too low.*LimitNOFILE=/)
 })

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import t from 'tap'
 import type { Bar } from './bars.ts'
 import { report } from './report.ts'
@@ -84,9 +83,4 @@ t.test('a part measured anew replaces its old lines and keeps its place', async 
     ],
   )
   t.equal(formatResults(parseResults(text)), text, 'and the file reads back')
-})
-
-t.test('the README shows the results as they are', async t => {
-  const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
-  t.ok(read('../../README.md').includes(report(parseResults(read('results.jsonl')))))
 })

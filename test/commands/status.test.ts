@@ -84,7 +84,14 @@ t.test(
         leaseSeconds: 2.5,
         renewedSecondsAgo: Number,
       },
-      { name: 'c', serving: false, standby: 'it differs', forces: false, differing: ['allow', 'config'], changes: false },
+      {
+        name: 'c',
+        serving: false,
+        standby: 'it differs',
+        forces: false,
+        differing: ['allow', 'config'],
+        changes: false,
+      },
       { name: 'd', serving: true, forces: true, differing: [], changes: true },
     ])
     const { out } = await status()
@@ -95,7 +102,10 @@ t.test(
       /relay b: serves 0 origins with callbacks, renewed \d+ s ago, though its lease is 3 s: is it running\? \(pid 8/,
     )
     t.match(out, /relay c: stands by, since it differs \(they differ in --allow, --config\), renewed/)
-    t.match(out, /relay d: serves 0 origins with callbacks, by settings that it forces, waits until most relays want its new --config, renewed/)
+    t.match(
+      out,
+      /relay d: serves 0 origins with callbacks, by settings that it forces, waits until most relays want its new --config, renewed/,
+    )
     t.notMatch(out, /10\.0\.0\.7|hmac/)
   },
 )

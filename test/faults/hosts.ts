@@ -32,7 +32,14 @@ export async function servedBy(stage: Stage, relay: string, urls: readonly strin
   const { rows } = await stage.client.query<{ node: string; name: string }>(
     'select r.node, r.name from outbox.relay r join outbox.pulse p on p.epoch = r.epoch where p.serving',
   )
-  const members = rows.map(({ node }) => ({ node, serving: true, digest: '', wanted: '', startedAtMs: 0, forces: false }))
+  const members = rows.map(({ node }) => ({
+    node,
+    serving: true,
+    digest: '',
+    wanted: '',
+    startedAtMs: 0,
+    forces: false,
+  }))
   const shares: Shares = sharesOf(members)
   const node = rows.find(({ name }) => name === relay)?.node
   return urls.filter(url => ownerOf(new URL(url).origin, shares) === node)

@@ -47,7 +47,11 @@ t.test('a relay registers, renews and leaves; each renewal moves its count', asy
     isVoid: false,
   }
   for (const renewals of ['1', '2']) {
-    const { renewed, registrations, databaseMs } = await db.renew(stage.session, epoch, [], { ...pulse, digest: 'd', wanted: 'e' })
+    const { renewed, registrations, databaseMs } = await db.renew(stage.session, epoch, [], {
+      ...pulse,
+      digest: 'd',
+      wanted: 'e',
+    })
     // The statement shows what was there before it.
     t.same(
       { renewed, registrations },

@@ -9,24 +9,33 @@ const nobody = 2 ** 30
 const lockTimeoutMs = 500
 
 export const register = atOnce((db, values, { isAlive }) => {
-  const [epoch, node, process, name, leaseMs, pid, , kernel, , startedAtMs, forces, serving, digest, wanted] = values as [
-    string,
-    string,
-    string,
-    string,
-    number,
-    number,
-    string,
-    string,
-    string,
-    number,
-    boolean,
-    boolean,
-    string,
-    string | null,
-  ]
+  const [epoch, node, process, name, leaseMs, pid, , kernel, , startedAtMs, forces, serving, digest, wanted] =
+    values as [
+      string,
+      string,
+      string,
+      string,
+      number,
+      number,
+      string,
+      string,
+      string,
+      number,
+      boolean,
+      boolean,
+      string,
+      string | null,
+    ]
   const { server } = db
-  const stands = { renewals: 0, renewedAt: db.now, serving, digest, wanted, sharedBy: new Set<object>(), pulseLockedBy: null }
+  const stands = {
+    renewals: 0,
+    renewedAt: db.now,
+    serving,
+    digest,
+    wanted,
+    sharedBy: new Set<object>(),
+    pulseLockedBy: null,
+  }
   const me = { epoch, node, process, name, leaseMs, pid, kernel, startedAtMs, forces, server, isAlive }
   db.registrations.set(epoch, { ...me, ...stands })
   return []
