@@ -1,7 +1,10 @@
-import { type ExpressionBuilder, type SqlBool, sql } from 'kysely'
+import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
 import type { CallbackStatus } from '../model.ts'
 import type { Database } from './database.ts'
 import type { Tables } from './tables.ts'
+
+/** Which callbacks. */
+type Condition = (eb: ExpressionBuilder<Tables, 'callback'>) => ExpressionWrapper<Tables, 'callback', SqlBool>
 
 /** Which of the dead. */
 export interface DeadFilter {
@@ -45,13 +48,8 @@ export async function replayDead(db: Database, filter: DeadFilter): Promise<bigi
 }
 
 /** @returns how many `replayDead` would send again. */
-export async function countDead(db: Database, filter: DeadFilter): Promise<bigint> {
-  const { rows } = await db
-    .selectFrom('callback')
-    .select(eb => eb.fn.countAll<string>().as('rows'))
-    .where(isDead(filter))
-    .executeTakeFirstOrThrow()
-  return BigInt(rows)
+export function countDead(db: Database, filter: DeadFilter): Promise<bigint> {
+  return count(db, isDead(filter))
 }
 
 /**
@@ -81,18 +79,22 @@ export async function hastenRetries(db: Database, url: string): Promise<bigint> 
 }
 
 /** @returns how many `hastenRetries` would make due. */
-export async function countRetries(db: Database, url: string): Promise<bigint> {
+export function countRetries(db: Database, url: string): Promise<bigint> {
+  return count(db, isRetry(url))
+}
+
+async function count(db: Database, condition: Condition): Promise<bigint> {
   const { rows } = await db
     .selectFrom('callback')
     .select(eb => eb.fn.countAll<string>().as('rows'))
-    .where(isRetry(url))
+    .where(condition)
     .executeTakeFirstOrThrow()
   return BigInt(rows)
 }
 
 /** Each key has one at most, so the index by due time ends early. */
-function isRetry(url: string) {
-  return (eb: ExpressionBuilder<Tables, 'callback'>) =>
+function isRetry(url: string): Condition {
+  return eb =>
     eb.and([
       eb('status', '=', 'pending'),
       eb('attempts', '>', eb.ref('budget_from')),
@@ -102,8 +104,8 @@ function isRetry(url: string) {
 }
 
 /** `dead_at is not null` stands for status dead: it is what the index of the dead says. */
-function isDead({ url, since }: DeadFilter) {
-  return (eb: ExpressionBuilder<Tables, 'callback'>) =>
+function isDead({ url, since }: DeadFilter): Condition {
+  return eb =>
     eb.and([
       eb('dead_at', 'is not', null),
       ...(url === null ? [] : [sql<SqlBool>`starts_with(${eb.ref('url')}, ${url})`]),

@@ -188,9 +188,10 @@ export class Relay {
   hint(from: number | null, payload = ''): void {
     const [term, reader] = [this.#term, this.#reader]
     if (!term || !reader) return
-    if (from !== null && !term.sessions.pids.includes(from)) term.doubt.heard()
+    const isOurs = from !== null && term.sessions.pids.includes(from)
+    if (from !== null && !isOurs) term.doubt.heard()
     if (payload === 'hold') reader.holdsChanged()
-    else if (from !== null && term.sessions.pids.includes(from)) return
+    else if (isOurs) return
     else if (payload === 'sweep') this.#backlog.wantSweep()
     else if (/^[1-9]\d{0,18}$/.test(payload) && BigInt(payload) < 2n ** 63n) this.#backlog.hinted(payload)
     reader.hinted()

@@ -13,6 +13,12 @@ export interface Registered extends Omit<Registration, 'isVoid' | 'renewals'> {
   readonly server: string
 }
 
+/** What `ringback_register` is given, in its order. */
+const registered = [
+  ...['epoch', 'node', 'process', 'name', 'leaseMs', 'pid', 'host', 'kernel', 'version', 'startedAtMs', 'forces'],
+  ...['serving', 'digest', 'wanted', 'settings', 'standby'],
+]
+
 /**
  * The registrations in memory, for tests whose time is their own; it answers the statements of `outbox/registration.ts` as
  * the database does (test/outbox proves that). The server was started at `server`.
@@ -45,40 +51,8 @@ export class Registry {
   }
 
   #register(values: readonly unknown[]): unknown[] {
-    const [
-      epoch,
-      node,
-      process,
-      name,
-      leaseMs,
-      pid,
-      ,
-      kernel,
-      ,
-      startedAtMs,
-      forces,
-      serving,
-      digest,
-      wanted,
-      ,
-      standby,
-    ] = values
-    const row = {
-      epoch,
-      node,
-      process,
-      name,
-      leaseMs,
-      pid,
-      kernel,
-      startedAtMs,
-      forces,
-      serving,
-      digest,
-      wanted,
-      standby,
-    } as Registered
-    this.rows.set(String(epoch), { ...row, renewals: 0, origins: 0, server: this.server })
+    const row = Object.fromEntries(registered.map((name, at) => [name, values[at]])) as unknown as Registered
+    this.rows.set(row.epoch, { ...row, renewals: 0, origins: 0, server: this.server })
     return []
   }
 
