@@ -21,19 +21,28 @@ const JOBS = 2 * Math.max(2, availableParallelism())
 /** Begun first, or the run would end with one of them alone. */
 const LONG = /\/(simulation\/|demo\/demo|acceptance\/|commands\/|postgres\/embedded|doctor\/planted)/
 
+const DEMO = 'test/demo/demo.ts'
+
 const files = chosenFiles(process.argv.slice(2))
-const programs = await bundle(files)
+const programs = await bundle([...files, DEMO])
 
 const signalled = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => signalled.abort(signal))
 
 const given = process.env.TEST_DATABASE_URL
-const server = given === undefined || given === '' ? await embeddedPostgres({ settings: SETTINGS }) : undefined
+const server =
+  given === undefined || given === '' ? await embeddedPostgres({ settings: SETTINGS, keepsCluster: true }) : undefined
 const url = server?.url ?? given ?? ''
 const run = randomBytes(3).toString('hex')
-Object.assign(process.env, { TEST_DATABASE_URL: url, RINGBACK_TEST_RUN: run, RINGBACK_TEST_CLI: programs.cli })
+Object.assign(process.env, {
+  TEST_DATABASE_URL: url,
+  RINGBACK_TEST_RUN: run,
+  RINGBACK_TEST_CLI: programs.cli,
+  RINGBACK_TEST_DEMO: programs.programOf(DEMO),
+})
 if (server !== undefined) {
   process.env.RINGBACK_TEST_EMBEDDED = '1'
+  process.env.RINGBACK_TEST_CLUSTER = server.cluster
   // PGSSLMODE, PGOPTIONS and the like are meant for another server.
   for (const name of Object.keys(process.env)) if (name.startsWith('PG')) delete process.env[name]
 }

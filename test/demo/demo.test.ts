@@ -12,7 +12,7 @@ t.jobs = 3
 t.test(
   'it shows deliveries, an outage, replays, copies and a forgery; its figures add up; nothing is left behind',
   async t => {
-    const demo = await demoProcess(t)
+    const demo = await demoProcess(t, { asMade: true })
     t.same(await demo.exited, { code: 0, signal: null }, 'exit code 0')
     const lines = demo.output().split('\n')
     const { written = 0, delivered, retries = 0, replays = 0, POSTs = 0, ...rest } = figuresOf(demo.output())
@@ -44,7 +44,7 @@ t.test(
 )
 
 t.test('--keep leaves it running, for other programs to use, until Ctrl-C', async t => {
-  const demo = await demoProcess(t, ['--keep'])
+  const demo = await demoProcess(t, { args: ['--keep'] })
   const [, url = ''] = await demo.until(/^ +export DATABASE_URL=(\S+)$/m)
   const log = await demo.until(/^ +(\/\S+\/relay\.log)$/m)
   const client = new pg.Client({ connectionString: url })
@@ -66,7 +66,7 @@ t.test('--keep leaves it running, for other programs to use, until Ctrl-C', asyn
 
 t.test('Ctrl-C during initdb leaves nothing behind', async t => {
   for (const to of ['group', undefined] as const) {
-    const demo = await demoProcess(t)
+    const demo = await demoProcess(t, { asMade: true })
     await demo.until(/PostgreSQL starts/)
     demo.kill('SIGINT', to)
     t.same(await demo.exited, { code: 130, signal: null }, 'exit code 130')
@@ -108,7 +108,7 @@ t.test('a relay that ends is a failure that shows its log', async t => {
 })
 
 t.test('it says so when its port is taken', async t => {
-  const demo = await demoProcess(t, [`--port=${new URL(process.env.TEST_DATABASE_URL ?? '').port}`])
+  const demo = await demoProcess(t, { args: [`--port=${new URL(process.env.TEST_DATABASE_URL ?? '').port}`] })
   t.same(await demo.exited, { code: 1, signal: null })
   t.match(demo.output(), /The demo has failed: the sample receiver cannot listen: .*EADDRINUSE/)
   await demo.leavesNothing()
