@@ -1,13 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import type { KeygenConfig } from '../config/config.ts'
-import { PREFIX } from '../receiver/keys.ts'
+import { prefixes, privateKey, publicBytes } from '../receiver/keys.ts'
 
-/** `ringback keygen`: a fresh signing key, printed, or in a new file of its owner's alone. */
-export async function keygen({ file }: KeygenConfig): Promise<number> {
-  const line = `${PREFIX}${randomBytes(32).toString('base64')}\n`
+/**
+ * `ringback keygen`: a fresh signing key, printed, or in a new file of its owner's alone. Of an ed25519 key the public half is
+ * printed as well: it is what receivers verify with.
+ */
+export async function keygen({ file, ed25519 }: KeygenConfig): Promise<number> {
+  const bytes = randomBytes(32)
+  const half = ed25519 ? publicBytes(privateKey(bytes)) : null
+  const line = half
+    ? `${prefixes.private}${Buffer.concat([bytes, half]).toString('base64')}\n`
+    : `${prefixes.secret}${bytes.toString('base64')}\n`
   if (file !== null) await create(file, line)
   process.stdout.write(file === null ? line : `${JSON.stringify(file)}: a new key, for its owner alone to read\n`)
+  // On stderr, so that `>> FILE` takes the private key alone.
+  if (half) process.stderr.write(`for receivers: ${prefixes.public}${half.toString('base64')}\n`)
   return 0
 }
 

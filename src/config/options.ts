@@ -52,6 +52,9 @@ export const options = {
     }).help(
       'Where the key goes, into a new file that only its owner can read (mode 600). Without it the key is printed.',
     ),
+    ed25519: flag('ed25519', false).help(
+      'A pair of keys (ed25519): whsk_ signs and stays with the relay; whpk_ is for receivers, who can verify with it and cannot sign; it goes to stderr. Without this flag it is one secret, whsec_, for both sides.',
+    ),
   }),
 
   ...of(onDatabase, {

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import * as v from 'valibot'
-import { type KeyReading, MAX_BYTES, MIN_BYTES, PREFIX, readKey } from '../receiver/keys.ts'
+import { MAX_BYTES, MIN_BYTES, prefixes, readKey } from '../receiver/keys.ts'
 import { fileField, fileOf } from './configured-file.ts'
 import { accepts, type Refuse } from './reading.ts'
 import { quote } from './wording.ts'
@@ -8,7 +8,7 @@ import { quote } from './wording.ts'
 /** One, and a second while it takes the place of the first. */
 const MAX_KEYS = 2
 
-const someKeys = `one key, or two while rotating, a line each: ${PREFIX} and the base64 of ${MIN_BYTES} to ${MAX_BYTES} bytes`
+const someKeys = `one key, or two while rotating, a line each: ${prefixes.secret} and the base64 of ${MIN_BYTES} to ${MAX_BYTES} bytes, or an ed25519 key, ${prefixes.private} and its base64`
 
 /**
  * The keys in `{ file: PATH }`. A key stands in a file of its owner's alone, never in the configuration. Nothing of the
@@ -18,7 +18,7 @@ export function signingKeysSchema(folder: string) {
   // A key in place of the path would be shown, as a file that cannot be read.
   const path = accepts(
     'the path of a readable file that holds the key',
-    text => !text.includes(PREFIX),
+    text => !text.includes(prefixes.secret) && !text.includes(prefixes.private),
     () => 'a key, which is not shown',
   )
   return fileField('{ file: PATH }', v.pipe(path, fileOf(folder, 'the key', 'secret', keysIn)))
@@ -30,17 +30,10 @@ function keysIn(content: string, refuse: Refuse, path: string): readonly KeyObje
   if (written.length === 0) return refuse(`that ${quote(path)} holds ${someKeys}`, 'nothing')
   if (written.length > MAX_KEYS) return refuse(`that ${quote(path)} holds ${someKeys}`, `${written.length} lines`)
   const keys = written.flatMap(([at, line]) => {
-    const reading = readKey(line)
+    const reading = readKey(line, ['secret', 'private'])
     if ('key' in reading) return reading.key
-    refuse(`that line ${at + 1} of ${quote(path)} ${expected(reading)}`, 'a text that is not shown')
+    refuse(`that line ${at + 1} of ${quote(path)} holds ${reading.expected}`, reading.got ?? 'a text that is not shown')
     return []
   })
   return keys.length < written.length ? null : Object.freeze(keys)
-}
-
-/** What should have stood there. */
-function expected(reading: Exclude<KeyReading, { key: KeyObject }>): string {
-  if (reading.fault === 'prefix') return `begins with ${PREFIX}`
-  if (reading.fault === 'base64') return `holds base64, with its padding, behind ${PREFIX}`
-  return `holds the base64 of ${MIN_BYTES} to ${MAX_BYTES} bytes, not of ${reading.bytes}`
 }

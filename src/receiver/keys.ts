@@ -1,12 +1,22 @@
-import { createSecretKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 
-export const PREFIX = 'whsec_'
-
-/** Bytes of a key, by Standard Webhooks. */
+/** Bytes of a secret that both sides hold, by Standard Webhooks. */
 export const [MIN_BYTES, MAX_BYTES] = [24, 64]
 
+/** How Standard Webhooks writes keys: `secret` is held by both sides (HMAC), `private` signs and `public` verifies (ed25519). */
+export const prefixes = { secret: 'whsec_', private: 'whsk_', public: 'whpk_' } as const
+
+export type KeyType = keyof typeof prefixes
+
+/** What stands before the 32 bytes of an ed25519 key in DER, by RFC 8410. */
+const der = {
+  private: Buffer.from('302e020100300506032b657004220420', 'hex'),
+  public: Buffer.from('302a300506032b6570032100', 'hex'),
+}
+
 /**
- * Keys in their texts. A text holds one, or more while keys change, a line each, as the sender's key file does.
+ * What a receiver verifies with: secrets and public keys in their texts. A text holds one, or more while keys change, a line
+ * each, as the sender's key file does.
  *
  * @throws TypeError that says which is wrong and what was expected. No part of a text is quoted.
  */
@@ -22,25 +32,66 @@ function linesOf(text: unknown): string[] {
 }
 
 function keyOf(text: string, which: string): KeyObject {
-  const key = readKey(text)
+  const key = readKey(text, ['secret', 'public'])
   if ('key' in key) return key.key
-  if (key.fault === 'prefix') throw new TypeError(`${which}: expected a text that begins with ${PREFIX}`)
-  if (key.fault === 'base64') throw new TypeError(`${which}: expected base64, with its padding, behind ${PREFIX}`)
-  throw new TypeError(`${which}: expected the base64 of ${MIN_BYTES} to ${MAX_BYTES} bytes; got ${key.bytes} bytes`)
+  throw new TypeError(`${which}: expected ${key.expected}${key.got === null ? '' : `; got ${key.got}`}`)
 }
 
-/** A key, or what is wrong with its text; `bytes` of what the base64 stands for. */
-export type KeyReading =
-  | { readonly key: KeyObject }
-  | { readonly fault: 'prefix' | 'base64' | 'length'; readonly bytes: number }
+/** A key, or what was expected of its text and what came, where that may be shown. */
+export type KeyReading = { readonly key: KeyObject } | { readonly expected: string; readonly got: string | null }
 
-/** `whsec_` and the base64 of 24 to 64 bytes, as the sender reads it too. */
-export function readKey(text: string): KeyReading {
-  if (!text.startsWith(PREFIX)) return { fault: 'prefix', bytes: 0 }
-  const encoded = text.slice(PREFIX.length)
+/** @param types that may stand there. */
+export function readKey(text: string, types: readonly KeyType[]): KeyReading {
+  const type = types.find(each => text.startsWith(prefixes[each]))
+  if (type === undefined) return { expected: `a text that begins with ${namesOf(types)}`, got: otherType(text) }
+  const encoded = text.slice(prefixes[type].length)
   const bytes = Buffer.from(encoded, 'base64')
   // Buffer skips what is no base64.
-  if (bytes.toString('base64') !== encoded) return { fault: 'base64', bytes: 0 }
-  if (bytes.length < MIN_BYTES || bytes.length > MAX_BYTES) return { fault: 'length', bytes: bytes.length }
-  return { key: createSecretKey(bytes) }
+  if (bytes.toString('base64') !== encoded)
+    return { expected: `base64, with its padding, behind ${prefixes[type]}`, got: null }
+  const key = keyFrom[type](bytes)
+  return key
+    ? { key }
+    : { expected: `${prefixes[type]} and the base64 of ${sizes[type]}`, got: `${bytes.length} bytes` }
+}
+
+const sizes: Readonly<Record<KeyType, string>> = {
+  secret: `${MIN_BYTES} to ${MAX_BYTES} bytes`,
+  private: '32 bytes, or of 64 of which the last 32 are its public key',
+  public: '32 bytes',
+}
+
+/** Null: not so many bytes, or not the public key of that private one. */
+const keyFrom: Readonly<Record<KeyType, (bytes: Buffer) => KeyObject | null>> = {
+  secret: bytes => (bytes.length < MIN_BYTES || bytes.length > MAX_BYTES ? null : createSecretKey(bytes)),
+  private: bytes => {
+    if (bytes.length !== 32 && bytes.length !== 64) return null
+    const key = privateKey(bytes.subarray(0, 32))
+    return bytes.length === 32 || publicBytes(key).equals(bytes.subarray(32)) ? key : null
+  },
+  public: bytes =>
+    bytes.length === 32
+      ? createPublicKey({ key: Buffer.concat([der.public, bytes]), format: 'der', type: 'spki' })
+      : null,
+}
+
+/** @param seed 32 random bytes. */
+export function privateKey(seed: Buffer): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([der.private, seed]), format: 'der', type: 'pkcs8' })
+}
+
+/** The 32 bytes of the public key that belongs to a private one. */
+export function publicBytes(key: KeyObject): Buffer {
+  return createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(der.public.length)
+}
+
+function namesOf(types: readonly KeyType[]): string {
+  return types.map(type => prefixes[type]).join(' or ')
+}
+
+/** A key that belongs to the other side is named: it is the mistake that is easily made. */
+function otherType(text: string): string | null {
+  if (text.startsWith(prefixes.private)) return 'a private key, which the sender alone may hold'
+  if (text.startsWith(prefixes.public)) return 'a public key, which cannot sign'
+  return null
 }

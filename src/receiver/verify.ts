@@ -1,4 +1,4 @@
-import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { createHmac, type KeyObject, timingSafeEqual, verify as verifySignature } from 'node:crypto'
 import { type Arrival, arrivalOf, type Headers, headerOf, VerificationError } from './arrival.ts'
 import { finite } from './finite.ts'
 import { keysOf } from './keys.ts'
@@ -11,15 +11,17 @@ export interface VerifyOptions {
 }
 
 /**
- * Verifies a POST by Standard Webhooks (https://www.standardwebhooks.com), symmetric signatures `v1`: HMAC-SHA256 over
- * `<webhook-id>.<webhook-timestamp>.<body>`. One match of any signature in `webhook-signature` with any key will do, so both
- * sides can change keys one after the other. Signatures are compared in constant time.
+ * Verifies a POST by Standard Webhooks (https://www.standardwebhooks.com): signatures over
+ * `<webhook-id>.<webhook-timestamp>.<body>`, `v1` by HMAC-SHA256 with a secret, `v1a` by ed25519 with a public key. One match
+ * of any signature in `webhook-signature` with any key will do, so both sides can change keys one after the other. HMACs are
+ * compared in constant time.
  *
  * A genuine POST that somebody recorded passes again for as long as its timestamp is within the tolerance, as the relay's own
  * second copy must; `receive` sees to it that it has no second effect.
  *
  * @param body the bytes as they came, before any parser; a string is taken as UTF-8.
- * @param keys `whsec_` and base64 of 24 to 64 bytes; several in a list, or in one text, a line each.
+ * @param keys `whsec_` and base64 of a secret of 24 to 64 bytes, or `whpk_` and base64 of a public key of 32 bytes; several in a
+ *   list, or in one text, a line each.
  * @returns the arrival; of its fields, `attempt` is not covered by the signature.
  * @throws VerificationError for a POST that is not to be trusted.
  * @throws TypeError for a wrong call: a key that is none, a body that has been parsed, an option that is no finite number.
@@ -39,9 +41,9 @@ export function verify(
   const given = signaturesIn(headerOf(headers, 'webhook-signature'))
   checkAge(nowMs / 1_000 - arrival.sentAt, toleranceSeconds)
   // As it was sent: leading zeros of a number would be lost.
-  const signed = `${arrival.messageId}.${headerOf(headers, 'webhook-timestamp')}.`
-  const expected = known.map(key => signatureOf(key, signed, body))
-  if (!expected.some(one => given.some(other => isEqual(one, other))))
+  const head = `${arrival.messageId}.${headerOf(headers, 'webhook-timestamp')}.`
+  const signed = Buffer.concat([Buffer.from(head), typeof body === 'string' ? Buffer.from(body) : body])
+  if (!known.some(key => fits(key, signed, given)))
     throw new VerificationError(
       'no_match',
       'no signature fits: another key, or the body or a header was changed on the way',
@@ -49,17 +51,26 @@ export function verify(
   return arrival
 }
 
-/** The `v1` ones of `v1,<base64> v1,<base64>`; others are of kinds that this does not know. */
-function signaturesIn(header: string): Buffer[] {
+type Version = 'v1' | 'v1a'
+
+/** Of `v1,<base64> v1a,<base64>`; others are of kinds that this does not know. */
+function signaturesIn(header: string): Readonly<Record<Version, readonly string[]>> {
   const all = header.split(' ').map(each => each.split(','))
-  return all.flatMap(([version, text, ...more]) => {
-    return version === 'v1' && text !== undefined && more.length === 0 ? [Buffer.from(text)] : []
-  })
+  const of = (wanted: Version) =>
+    all.flatMap(([version, text, ...more]) => (version === wanted && text && more.length === 0 ? [text] : []))
+  return { v1: of('v1'), v1a: of('v1a') }
 }
 
-/** As text, so that one signature has one spelling. */
-function signatureOf(key: KeyObject, signed: string, body: string | Uint8Array): Buffer {
-  return Buffer.from(createHmac('sha256', key).update(signed).update(body).digest('base64'))
+/** Signatures are compared as text, so that one has one spelling. */
+function fits(key: KeyObject, signed: Buffer, given: Readonly<Record<Version, readonly string[]>>): boolean {
+  if (key.type === 'secret') {
+    const expected = Buffer.from(createHmac('sha256', key).update(signed).digest('base64'))
+    return given.v1.some(each => isEqual(expected, Buffer.from(each)))
+  }
+  return given.v1a.some(each => {
+    const bytes = Buffer.from(each, 'base64')
+    return bytes.toString('base64') === each && verifySignature(null, signed, key, bytes)
+  })
 }
 
 /** timingSafeEqual refuses other lengths; that of a signature is no secret. */

@@ -21,6 +21,18 @@ t.test('with a path it goes into a new file of its owner alone, and is not print
   if (process.platform !== 'win32') t.equal(statSync(file).mode & 0o777, 0o600)
 })
 
+t.test('of a pair the private key goes where a key goes, and the public one to stderr', async t => {
+  const file = join(t.testdir(), 'crm.key')
+  const printed = await ringback(['keygen', '--ed25519'])
+  const made = await ringback(['keygen', '--ed25519', file])
+  for (const [text, err] of [[printed.out, printed.err] as const, [readFileSync(file, 'utf8'), made.err] as const]) {
+    t.match(text, /^whsk_[A-Za-z0-9+/]{86}==\n$/)
+    const bytes = Buffer.from(text.trim().slice('whsk_'.length), 'base64')
+    t.equal(err, `for receivers: whpk_${bytes.subarray(32).toString('base64')}\n`)
+  }
+  t.match(made, { code: 0, out: /: a new key, for its owner alone to read\n$/ })
+})
+
 t.test('a file that is there is left as it is', async t => {
   const file = join(t.testdir({ 'crm.key': 'precious' }), 'crm.key')
   const { code, out, err } = await ringback(['keygen', file])

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
@@ -34,6 +34,21 @@ t.test('while rotating a file holds two keys, in the order in which they sign', 
   t.same(keysIn(signed(t, `${keys.map(keyOf).join('\n')}\n`)), keys)
 })
 
+t.test('a private key signs, of its seed alone or with its public key, beside a secret', async t => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32)
+  const half = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32)
+  for (const bytes of [seed, Buffer.concat([seed, half])]) {
+    const file = signed(t, `${keyOf(randomBytes(32))}\nwhsk_${bytes.toString('base64')}\n`)
+    const { signingKeys } = file.destinations().of(origin)
+    t.same(
+      signingKeys.map(key => key.type),
+      ['secret', 'private'],
+    )
+    t.ok(signingKeys[1]?.equals(privateKey))
+  }
+})
+
 t.test('without a key nothing is signed', async t => {
   t.same(keysIn(ruleFile(t, 'concurrency: 4')), [])
 })
@@ -51,24 +66,30 @@ t.test('what is no key is refused, and never shown', async t => {
   const canary = randomBytes(32).toString('base64')
   const bytes = (n: number): string => keyOf(randomBytes(n))
   const file =
-    'expected that "key" holds one key, or two while rotating, a line each: whsec_ and the base64 of 24 to 64 bytes'
+    'expected that "key" holds one key, or two while rotating, a line each: whsec_ and the base64 of 24 to 64 bytes, or an ed25519 key, whsk_ and its base64'
   const line = (n: number, what: string): string =>
-    `expected that line ${n} of "key" ${what}; got a text that is not shown`
-  const size = (n: number): string => `holds the base64 of 24 to 64 bytes, not of ${n}`
+    `expected that line ${n} of "key" ${what}${what.includes('; got ') ? '' : '; got a text that is not shown'}`
+  const size = (n: number): string => `holds whsec_ and the base64 of 24 to 64 bytes; got ${n} bytes`
   const refused: [content: string, ...faults: string[]][] = [
     ['', `${file}; got nothing`],
     [' \n\n', `${file}; got nothing`],
     [`${bytes(32)}\n${bytes(32)}\n${bytes(32)}\n`, `${file}; got 3 lines`],
-    [canary, line(1, 'begins with whsec_')],
-    [`WHSEC_${canary}`, line(1, 'begins with whsec_')],
+    [canary, line(1, 'holds a text that begins with whsec_ or whsk_')],
+    [`WHSEC_${canary}`, line(1, 'holds a text that begins with whsec_ or whsk_')],
     [`whsec_${canary} x`, line(1, 'holds base64, with its padding, behind whsec_')],
     [`whsec_${canary.replaceAll('=', '')}`, line(1, 'holds base64, with its padding, behind whsec_')],
     [`whsec_${canary.slice(0, -2)}*=`, line(1, 'holds base64, with its padding, behind whsec_')],
     ['whsec_', line(1, size(0))],
     [bytes(23), line(1, size(23))],
     [bytes(65), line(1, size(65))],
-    [`\n${bytes(32)}\nhunter2${canary}`, line(3, 'begins with whsec_')],
-    [`${bytes(16)}\n${canary}`, line(1, size(16)), line(2, 'begins with whsec_')],
+    [`\n${bytes(32)}\nhunter2${canary}`, line(3, 'holds a text that begins with whsec_ or whsk_')],
+    [`whpk_${canary}`, line(1, 'holds a text that begins with whsec_ or whsk_; got a public key, which cannot sign')],
+    [`whsk_${canary}=`, line(1, 'holds base64, with its padding, behind whsk_')],
+    [
+      `whsk_${randomBytes(64).toString('base64')}`,
+      line(1, 'holds whsk_ and the base64 of 32 bytes, or of 64 of which the last 32 are its public key; got 64 bytes'),
+    ],
+    [`${bytes(16)}\n${canary}`, line(1, size(16)), line(2, 'holds a text that begins with whsec_ or whsk_')],
   ]
   for (const [content, ...faults] of refused) {
     const found = signed(t, content).faults()
@@ -76,7 +97,7 @@ t.test('what is no key is refused, and never shown', async t => {
       found.map(fault => fault.replace(/^1:\d+ origins\[0\]\.sign\.file: /, '')),
       faults,
     )
-    for (const each of content.split(/\s|whsec_/)) if (each.length > 3) t.notOk(found.join().includes(each))
+    for (const each of content.split(/\s|whsec_|whsk_|whpk_/)) if (each.length > 3) t.notOk(found.join().includes(each))
   }
 })
 

@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import { createHmac, createSecretKey, generateKeyPairSync, type KeyObject, randomBytes, webcrypto } from 'node:crypto'
 import fc from 'fast-check'
 import { Webhook } from 'standardwebhooks'
 import t from 'tap'
@@ -80,6 +80,22 @@ t.test('with two keys there are two signatures, and who has either key accepts',
   t.equal(signed, keys.map(key => signature([keyOf(key)], id, timestamp, body)).join(' '))
   for (const key of keys) t.ok(accepts(key, id, timestamp, body, signed))
   t.notOk(accepts(newKey(), id, timestamp, body, signed))
+})
+
+t.test('an ed25519 key signs as v1a, beside a secret; who has the public key alone verifies', async t => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const secret = newKey()
+  const [id, timestamp, body] = ['a', now(), 'b=c']
+  const signed = signature([keyOf(secret), privateKey], id, timestamp, body)
+  const [, mac = '', text = ''] = signed.match(/^(v1,\S+) v1a,([A-Za-z0-9+/]{86}==)$/) ?? []
+  t.ok(accepts(secret, id, timestamp, body, mac))
+  // WebCrypto, and not the module that signed.
+  const raw = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32)
+  const key = await webcrypto.subtle.importKey('raw', raw, 'Ed25519', false, ['verify'])
+  const fits = (of: string) =>
+    webcrypto.subtle.verify('Ed25519', key, Buffer.from(text, 'base64'), Buffer.from(`a.${timestamp}.${of}`))
+  t.equal(await fits(body), true)
+  t.equal(await fits('b=d'), false)
 })
 
 t.test('a POST is signed over the bytes that arrive, with its own timestamp, and so is the next attempt', async t => {

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, createPrivateKey, sign as signBytes } from 'node:crypto'
 import t from 'tap'
 import { arrivalOf, type Headers, VerificationError, verify } from '../../src/receiver/receiver.ts'
 
@@ -139,6 +139,40 @@ t.test('what is cut off, added or moved is no match', async t => {
   )
 })
 
+t.test('a public key verifies what its private key signed, and nothing else', async t => {
+  // RFC 8032, section 7.1, test 1.
+  const seed = Buffer.from('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', 'hex')
+  const half = Buffer.from('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex')
+  const privateKey = createPrivateKey({
+    key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]),
+    format: 'der',
+    type: 'pkcs8',
+  })
+  const publicKey = `whpk_${half.toString('base64')}`
+  const text = `${plain['webhook-id']}.${plain['webhook-timestamp']}.${body}`
+  const bytes = signBytes(null, Buffer.from(text), privateKey)
+  const v1a = `v1a,${bytes.toString('base64')}`
+  const verdict = (signature: string, keys: string | string[] = publicKey, of = body) =>
+    refusal(() => check({ ...plain, 'webhook-signature': signature }, { keys, of }))
+  t.equal(verdict(v1a), 'accepted')
+  t.equal(verdict(`${sign(otherKey)} ${v1a}`), 'accepted', 'beside a signature of another kind')
+  t.equal(verdict(sign(key), [publicKey, key]), 'accepted', 'while receivers change from the secret')
+  t.equal(verdict(v1a, key), 'no_match', 'who has only the secret')
+  t.equal(verdict(`v1,${bytes.toString('base64')}`), 'no_match', 'as another version')
+  t.equal(verdict(v1a, publicKey, `${body}&`), 'no_match')
+  t.equal(verdict(`${v1a.slice(0, -1)}`), 'no_match', 'without its padding')
+  t.equal(
+    verdict(`v1a,${createHmac('sha256', half).update(text).digest('base64')}`),
+    'no_match',
+    'an HMAC by what is public',
+  )
+  for (let bit = 0; bit < bytes.length * 8; bit += 1) {
+    const flipped = Buffer.from(bytes)
+    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+    if (verdict(`v1a,${flipped.toString('base64')}`) !== 'no_match') t.fail(`bit ${bit}`)
+  }
+})
+
 t.test('the clock may differ by the tolerance, either way, and no more', async t => {
   const at = (seconds: number) => refusal(() => check(signed, { nowMs: NOW_MS + seconds * 1_000 }))
   t.same([at(300), at(-300), at(301), at(-301)], ['accepted', 'accepted', 'too_old', 'too_new'])
@@ -196,11 +230,13 @@ t.test('a key that is none is a TypeError at once, which does not show it', asyn
   for (const [keys, says] of [
     ['', /^keys: expected at least one/],
     [[], /^keys: expected at least one/],
-    ['hunter2hunter2hunter2hunter2', /^key: expected a text that begins with whsec_$/],
-    [key.slice(6), /^key: expected a text that begins with whsec_$/],
+    ['hunter2hunter2hunter2hunter2', /^key: expected a text that begins with whsec_ or whpk_$/],
+    [key.slice(6), /^key: expected a text that begins with whsec_ or whpk_$/],
     ['whsec_hunter2!', /^key: expected base64, with its padding, behind whsec_$/],
     [key.replace('=', ''), /^key: expected base64, with its padding/],
-    [[key, short], /^key 2 of 2: expected the base64 of 24 to 64 bytes; got 16 bytes$/],
+    [[key, short], /^key 2 of 2: expected whsec_ and the base64 of 24 to 64 bytes; got 16 bytes$/],
+    [`whsk_${Buffer.alloc(32).toString('base64')}`, /; got a private key, which the sender alone may hold$/],
+    [`whpk_${Buffer.alloc(31).toString('base64')}`, /^key: expected whpk_ and the base64 of 32 bytes; got 31 bytes$/],
     [null, /^keys: expected a text or a list of texts/],
     [[key, 7], /^keys: expected a text or a list of texts; got number$/],
   ] as [string, RegExp][]) {
