@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { existsSync, realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { commandNamed, type Environment, parse } from './config/config.ts'
+import { commandNamed, type Environment, logFormatOf, parse } from './config/config.ts'
 import type { CommandName, ConfigOf } from './config/options.ts'
 import { commandUsage, usage } from './config/usage.ts'
 import { messageOf, RingbackError, UsageError } from './errors.ts'
@@ -48,11 +48,24 @@ function helpFor(argv: readonly string[]): string | null {
 }
 
 async function execute<C extends CommandName>(command: C, argv: readonly string[], env: Environment): Promise<number> {
-  const { config } = parse(command, argv, env)
+  const { config } = await parsed(command, argv, env)
   try {
     return await run[command](config)
   } catch (error) {
     return report(error, config.logLevel === 'debug' || config.logLevel === 'trace')
+  }
+}
+
+/** Wrong settings of a relay are an event of its log as well: whoever collects that sees why it does not start. */
+async function parsed<C extends CommandName>(command: C, argv: readonly string[], env: Environment) {
+  try {
+    return parse(command, argv, env)
+  } catch (error) {
+    if (command === 'run' && error instanceof UsageError) {
+      const { logRefusedStart } = await import('./commands/refused-start.ts')
+      logRefusedStart(error, logFormatOf(argv, env))
+    }
+    throw error
   }
 }
 

@@ -25,7 +25,19 @@ t.test('help is printed on stdout with exit code 0, for the whole and for a comm
 })
 
 t.test('wrong usage ends with 2, says every fault on stderr, and nothing on stdout', async t => {
+  const ended = await ringback(['status', '--concurrency', '8'], { RINGBACK_LEAES: '5s' })
+  t.match(ended, { code: 2, out: '', err: /did you mean RINGBACK_LEASE\?\n.*--concurrency/ })
+})
+
+t.test('wrong settings of a relay are an event of its log too, unless that is for people', async t => {
   const ended = await ringback(['run', '--conccurency', '8'], { RINGBACK_LEAES: '5s' })
+  t.match(JSON.parse(ended.out), { level: 'fatal', event: 'failed', faults: /RINGBACK_LEASE\?\n.*--concurrency\?$/ })
+  const pretty = await ringback(['run', '--conccurency', '8', '--log-format', 'pretty'])
+  t.equal(pretty.out, '')
+})
+
+t.test('what is misspelt is named with what may be meant, and without a stack', async t => {
+  const ended = await ringback(['run', '--conccurency', '8', '--log-format', 'pretty'], { RINGBACK_LEAES: '5s' })
   t.match(ended, { code: 2, out: '', err: /did you mean RINGBACK_LEASE\?\n.*did you mean --concurrency\?/ })
   t.notMatch(ended.err, /\n {4}at /, 'no stack')
 })

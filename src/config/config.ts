@@ -54,6 +54,13 @@ export function parse<C extends CommandName>(
   return Object.freeze({ config: Object.freeze({ ...values, ...made }) as ConfigOf<C> })
 }
 
+/** How `run` was told to log, where its settings have faults: as far as it can be read. */
+export function logFormatOf(argv: readonly string[], env: Environment): 'auto' | 'json' | 'pretty' {
+  const ignored: string[] = []
+  const given = new Map([...fromEnvironment(env, ignored), ...fromArguments('run', argv, ignored)])
+  return readValues('run', given, 0, ignored).logFormat ?? 'auto'
+}
+
 /** A value that cannot be read is a fault and stays out, so that no invariant is held against it. */
 function readValues(
   command: CommandName,

@@ -1,8 +1,12 @@
 import type { Claim, Decision, Outcome } from '../model.ts'
 import type { LogFields } from './log.ts'
 
-/** One wide line an attempt: every key always there, no url beyond its origin, no form. */
-export function attemptFields(claim: Claim, outcome: Outcome, decision: Decision): LogFields {
+/**
+ * One wide line an attempt: every key always there, no url beyond its origin, no form.
+ *
+ * @param relay its name.
+ */
+export function attemptFields(relay: string, claim: Claim, outcome: Outcome, decision: Decision): LogFields {
   return {
     id: claim.id,
     message_id: claim.messageId,
@@ -15,5 +19,12 @@ export function attemptFields(claim: Claim, outcome: Outcome, decision: Decision
     becomes: decision.status,
     retry_in_ms: decision.status === 'pending' ? decision.retryInMs : null,
     error: outcome.error,
+    relay,
+    trace: traceOf(claim.traceparent),
   }
+}
+
+/** The trace-id of a W3C traceparent, as a tracing system shows it. null: there is none. */
+function traceOf(traceparent: string | null): string | null {
+  return traceparent?.match(/^[\da-f]{2}-([\da-f]{32})-/)?.[1] ?? null
 }

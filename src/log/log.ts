@@ -1,7 +1,8 @@
 import { type Level, type LoggerOptions, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import { messageOf } from '../errors.ts'
-import { printableLogLine } from '../printable.ts'
+import { printable, printableLogLine } from '../printable.ts'
+import type { EventName } from './events.ts'
 import { type LogOutput, standardOutput } from './output.ts'
 
 /**
@@ -15,9 +16,15 @@ export const logFields = [
   'attempts',
   'away_ms',
   'becomes',
+  'callbacks',
+  'dead',
+  'deleted',
+  'delivered',
   'epoch',
   'err',
   'error',
+  'failed',
+  'failing',
   'faults',
   'file',
   'grace_ms',
@@ -29,6 +36,7 @@ export const logFields = [
   'lines',
   'message_id',
   'needed',
+  'oldest_ms',
   'ordering_key',
   'origin',
   'outcome',
@@ -41,8 +49,11 @@ export const logFields = [
   'signal',
   'since_ms',
   'took_ms',
+  'trace',
   'tries',
+  'unknown',
   'version',
+  'waiting',
 ] as const
 
 /** Flat: a log line is for grep and for columns. `undefined` leaves a key out. */
@@ -51,11 +62,11 @@ export type LogFields = {
 }
 
 /**
- * One event, one line. `event` is a fixed snake_case name, such as `attempt`, on which a query can rely.
+ * One event, one line. `event` is a fixed name out of `events.ts`, on which a query can rely.
  * An error goes under the key `err`, never in a text of our own.
  */
 export type Log = {
-  readonly [level in Level]: (event: string, fields?: LogFields) => void
+  readonly [level in Level]: (event: EventName, fields?: LogFields) => void
 } & {
   /** Whether a line of this level would be written: worth asking where lines are many. */
   readonly writes: (level: Level) => boolean
@@ -67,6 +78,8 @@ export interface LogOptions {
   readonly format: 'auto' | 'json' | 'pretty'
   /** Default stdout. */
   readonly out?: LogOutput
+  /** Told of each event that is written. */
+  readonly written?: (event: EventName) => void
 }
 
 /**
@@ -77,7 +90,7 @@ export interface LogOptions {
  * Nothing is hidden afterwards by patterns; secrets are kept out where a line is made: urls by `urlWithoutQuery`, errors by
  * a list of what may be shown, no headers, no forms.
  */
-export function createLog({ level, format, out = standardOutput() }: LogOptions): Log {
+export function createLog({ level, format, out = standardOutput(), written }: LogOptions): Log {
   const pretty = format === 'pretty' || (format === 'auto' && out.isTTY === true)
   const logger = pino(
     pinoOptions(level),
@@ -85,8 +98,11 @@ export function createLog({ level, format, out = standardOutput() }: LogOptions)
   )
   const at =
     (level: Level) =>
-    (event: string, fields: LogFields = {}): void =>
+    (event: EventName, fields: LogFields = {}): void => {
+      if (!logger.isLevelEnabled(level)) return
       logger[level]({ event, ...fields })
+      written?.(event)
+    }
   out.onDropped?.(lines => at('warn')('log_lines_dropped', { lines }))
   return Object.freeze({
     trace: at('trace'),
@@ -118,9 +134,23 @@ function prettyLines(out: LogOutput): { write(line: string): void } {
     colorize: out.isTTY === true,
     messageKey: 'event',
     singleLine: true,
-    translateTime: 'SYS:HH:MM:ss.l',
+    errorLikeObjectKeys: [],
+    translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l',
   })
-  return { write: line => void out.write(printableLogLine(pretty(line))) }
+  return { write: line => void out.write(printableLogLine(pretty(reasonFirst(JSON.parse(line))))) }
+}
+
+/** Behind the name of the event stands why, and then all else. */
+function reasonFirst({ event, ...line }: Readonly<Record<string, unknown>>): object {
+  const { reason, error, faults, err, ...others } = line
+  const { message, type: _, ...rest } = (typeof err === 'object' ? err : { message: err }) as Record<string, unknown>
+  const why = reason ?? error ?? faults ?? message
+  if (why === undefined || why === null) return { ...others, event }
+  return {
+    ...others,
+    ...(Object.keys(rest).length > 0 ? { err: rest } : {}),
+    event: `${event}: ${printable(String(why).replaceAll('\n', '; '))}`,
+  }
 }
 
 interface ShownError {

@@ -140,6 +140,15 @@ export const longestJanitorPauseMs = 3_600_000
 /** A run walks over what is kept longer, too: runs take this part of the time, up to the longest pause. */
 export const janitorRunShare = 1 / 20
 
+/* What people are told. */
+
+/** Between two summaries in the log, and between two surveys of the tables where nothing else wants them, in milliseconds. */
+export const summaryMs = 60_000
+/** An origin is failing after so many failures in a row, or after few of them within so many milliseconds. */
+export const failingAfter = { failures: 10, fewFailures: 3, ms: 30_000 } as const
+/** Origins that have failed last and that are remembered. */
+export const watchedOrigins = 5_000
+
 /* Connecting to the database. */
 
 /** To connect, and then for the first answer, in milliseconds. */

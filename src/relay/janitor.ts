@@ -24,7 +24,7 @@ import {
   janitorStepMs,
   longestJanitorPauseMs,
 } from '../policy/tuning.ts'
-import { Bell } from './bell.ts'
+import type { Chore } from './meanwhile.ts'
 
 /**
  * Deletes settled callbacks that are older than what is kept, with their attempts, in short statements between the reads of
@@ -35,7 +35,7 @@ import { Bell } from './bell.ts'
  * batch, so the next janitor goes on there. A janitor never keeps the relay awake, and a row that somebody has locked is left
  * for the next run.
  */
-export class Janitor {
+export class Janitor implements Chore {
   readonly #session: Session
   readonly #kept: Kept
   readonly #relay: () => string
@@ -43,9 +43,11 @@ export class Janitor {
   #isJanitor = false
   #run: JanitorRun | null = null
   #rows = janitorRows
+  /** By this process, in the run under way. */
+  #deleted = 0
   #nextAt = performance.now() + janitorStartMs
 
-  /** @param session the one that reads; nothing else is asked of it while `meanwhile` has not returned. */
+  /** @param session the one that reads; nothing else is asked of it while a step goes on. */
   constructor(session: Session, config: KeepOptions, { relay, log }: { relay: () => string; log: Log }) {
     this.#session = session
     this.#kept = { deliveredMs: msOrNull(config.keepDeliveredMs), deadMs: msOrNull(config.keepDeadMs) }
@@ -56,27 +58,6 @@ export class Janitor {
   /** When the next step may be made, as `performance.now()` shows it. */
   get nextAt(): number {
     return this.#nextAt
-  }
-
-  /**
-   * Works until `waiting` has settled; one step when that is so at once, since the time between the reads of a busy relay
-   * consists of such moments.
-   *
-   * @returns what `waiting` resolves with, at most one step later.
-   */
-  async meanwhile<T>(waiting: Promise<T>): Promise<T> {
-    const bell = new Bell()
-    let isOver = false
-    const over = () => {
-      isOver = true
-      bell.ring()
-    }
-    waiting.then(over, over)
-    do {
-      await bell.wait(this.#nextAt - performance.now())
-      if (performance.now() >= this.#nextAt) await this.step()
-    } while (!isOver)
-    return waiting
   }
 
   /** One short statement or two, after which it rests so long that its share of the time is kept. */
@@ -116,8 +97,15 @@ export class Janitor {
   async #delete(run: JanitorRun): Promise<number> {
     const batch = await deleteBatch(this.#session, run, this.#rows)
     if (batch) this.#adapt(batch.workMs)
+    this.#deleted += batch?.deleted ?? 0
     this.#run = batch && !batch.isEnd ? { ...run, ...batch } : null
+    if (batch?.isEnd) this.#done()
     return 0
+  }
+
+  #done(): void {
+    this.#log[this.#deleted > 0 ? 'info' : 'debug']('retention_done', { deleted: this.#deleted })
+    this.#deleted = 0
   }
 
   /** By what the rows cost: fewer of them would not make a slow commit quicker. */

@@ -34,6 +34,8 @@ export interface ReaderParts {
   readonly epoch: () => string
   /** Rung when rows may have come in that can start. */
   readonly bell: Bell
+  /** Callbacks are dead, since they have expired. */
+  readonly expired: (ids: readonly string[]) => void
 }
 
 /** What a look brought; times are of `performance.now()`. */
@@ -199,11 +201,12 @@ export class Reader {
 
   /** Each second. True: there is more. */
   async #doChores(): Promise<boolean> {
-    const { session, epoch, backlog } = this.#parts
+    const { session, epoch, backlog, expired: tell } = this.#parts
     this.#holdsWanted = true
     const inMs = (await nextExpiry(session)) ?? Number.POSITIVE_INFINITY
     const expired = inMs <= 0 ? await expire(session, epoch(), expiryRows) : []
     for (const { id, orderingKey, next } of expired) backlog.settledUnclaimed(id, orderingKey, next)
+    if (expired.length > 0) tell(expired.map(({ id }) => id))
     const isMore = expired.length === expiryRows
     if (!isMore) this.#choresAt = performance.now() + choresMs
     return isMore

@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts'
+import type { EventName } from '../log/events.ts'
 import type { Log, LogFields } from '../log/log.ts'
 import { retryDelayMs } from '../policy/decision.ts'
 import { refusedLines, refusedPause, refusedRows } from '../policy/tuning.ts'
@@ -9,12 +10,12 @@ import { refusedLines, refusedPause, refusedRows } from '../policy/tuning.ts'
  */
 export class Refusals {
   readonly #log: Log
-  readonly #event: string
+  readonly #event: EventName
   readonly #known = new Map<string, { readonly tries: number; readonly until: number }>()
   #lines = { since: 0, count: 0 }
 
   /** @param event what the lines of the log are called. */
-  constructor(log: Log, event: string) {
+  constructor(log: Log, event: EventName) {
     this.#log = log
     this.#event = event
   }

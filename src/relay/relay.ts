@@ -5,6 +5,7 @@ import type { Origins } from '../delivery/origins.ts'
 import { post } from '../delivery/post.ts'
 import { DefectError } from '../errors.ts'
 import { attemptFields } from '../log/attempt.ts'
+import type { EventName } from '../log/events.ts'
 import type { Log } from '../log/log.ts'
 import { Lease, systemClocks } from '../membership/lease.ts'
 import { Membership, type MembershipEvents } from '../membership/membership.ts'
@@ -16,12 +17,14 @@ import { bearEpoch } from '../outbox/registration.ts'
 import type { Sessions } from '../outbox/sessions.ts'
 import { decide, originSign, type RetryPolicy } from '../policy/decision.ts'
 import type { Destinations } from '../policy/destinations.ts'
-import { leaseCheckMs, maxUnrecorded, stuckClaimMs } from '../policy/tuning.ts'
+import { leaseCheckMs, maxUnrecorded, stuckClaimMs, summaryMs } from '../policy/tuning.ts'
 import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { Holds } from './holds.ts'
 import { Janitor } from './janitor.ts'
+import { meanwhile } from './meanwhile.ts'
+import { OriginWatch } from './origin-watch.ts'
 import { posting } from './posting.ts'
 import { Reader } from './reader.ts'
 import { Recorder } from './recorder.ts'
@@ -29,6 +32,7 @@ import { Recovery } from './recovery.ts'
 import { Refusals } from './refusals.ts'
 import { sharedSettings } from './settings.ts'
 import { finish, handOver } from './shutdown.ts'
+import { Surveyor, Tally } from './surveyor.ts'
 import { type Listening, Term } from './term.ts'
 import type { WakeReason } from './wake.ts'
 
@@ -50,6 +54,9 @@ export class Relay {
   readonly #backlog: Backlog
   readonly #scopes: Scopes
   readonly #holds = new Holds()
+  readonly #watch: OriginWatch
+  readonly #tally = new Tally()
+  readonly #summaries = { summaryAt: performance.now() }
   readonly #lease: Lease
   readonly #membership: Membership
   readonly #clock: ClockWatch
@@ -94,6 +101,7 @@ export class Relay {
     this.#scopes = new Scopes({ settingsOf, concurrency, slowConcurrency })
     this.#lease = new Lease({ leaseMs: config.leaseMs, marginMs: config.leaseMarginMs }, systemClocks)
     this.#clock = new ClockWatch(log)
+    this.#watch = new OriginWatch(log)
     this.#membership = new Membership({
       name: config.name,
       leaseMs: config.leaseMs,
@@ -273,7 +281,16 @@ export class Relay {
   #newReader({ sessions }: Term, recovery: Recovery): Reader {
     const epoch = () => this.#membership.epoch
     const [backlog, scopes, holds, bell] = [this.#backlog, this.#scopes, this.#holds, this.#bell]
-    this.#reader = new Reader({ session: sessions.read, backlog, scopes, holds, recovery, epoch, bell })
+    this.#reader = new Reader({
+      session: sessions.read,
+      backlog,
+      scopes,
+      holds,
+      recovery,
+      epoch,
+      bell,
+      expired: this.#expired,
+    })
     return this.#reader
   }
 
@@ -282,6 +299,7 @@ export class Relay {
       agreed: () => this.#change(),
       divided: () => {
         this.#backlog.setView(this.#membership.isMine)
+        this.#watch.keep(this.#membership.isMine)
         this.#lookSoon()
       },
       buried: () => {
@@ -320,14 +338,31 @@ export class Relay {
 
   async #read(term: Term, reader: Reader): Promise<void> {
     const janitor = new Janitor(term.sessions.read, this.#config, { relay: () => this.#config.name, log: this.#log })
+    const chores = [janitor, this.#newSurveyor(term)] as const
     let why: WakeReason = 'checked'
     while (term.isWorking) {
       if (why !== 'hint' && why !== 'alarm') reader.hinted()
       const isAnnounced = why === 'hint' || why === 'checked' || !term.wake.expectsHints
       const look = await reader.look(why === 'linger')
       if (!isAnnounced && look.fresh > 0 && term.doubt.found()) term.listening?.distrust()
-      why = await janitor.meanwhile(term.wake.next(look, () => performance.now()))
+      why = await meanwhile(
+        term.wake.next(look, () => performance.now()),
+        chores,
+      )
     }
+  }
+
+  #newSurveyor({ sessions }: Term): Surveyor {
+    return new Surveyor({
+      session: sessions.read,
+      epoch: () => this.#membership.epoch,
+      log: this.#log,
+      tally: this.#tally,
+      failing: () => this.#watch.failing.length,
+      everyMs: summaryMs,
+      clock: this.#summaries,
+      surveyed: () => {},
+    })
   }
 
   #claim(term: Term): Promise<void> {
@@ -357,13 +392,21 @@ export class Relay {
     const outcome = await this.#post(claim, this.#postOptions)
     this.#inFlight.delete(claim.id)
     const [url] = claim.url.split('?', 1)
-    this.#scopes.ended(claim.id, originSign(outcome, this.#policy), performance.now(), url)
+    const sign = originSign(outcome, this.#policy)
+    this.#scopes.ended(claim.id, sign, performance.now(), url)
     this.#backlog.freed(claim.origin)
     const decision = decide(claim, outcome, this.#policy, Math.random)
     const { id, messageId, attempt, epoch, rev } = claim
     this.#recorder.add({ id, messageId, attempt, epoch, rev, writtenEpoch: epoch, outcome, decision })
     this.#bell.ring()
+    this.#watch.see(claim.origin, sign, outcome, Date.now())
+    this.#tally.attempted(outcome, decision)
     this.#report(claim, { outcome, decision })
+  }
+
+  readonly #expired = (ids: readonly string[]): void => {
+    this.#tally.ended(ids.length)
+    this.#log.warn('expired', { callbacks: ids.length, id: ids[0] })
   }
 
   readonly #recorded = ({ id, decision }: Attempt, { orderingKey, next }: Recorded): void => {
@@ -386,7 +429,7 @@ export class Relay {
   readonly #lost = (attempt: Attempt): void => this.#readAnew('error', 'attempt_of_lost_callback', attempt)
 
   /** The row is not what was sent any more. */
-  #readAnew(level: 'warn' | 'error', event: string, { id, messageId, attempt, outcome }: Attempt): void {
+  #readAnew(level: 'warn' | 'error', event: EventName, { id, messageId, attempt, outcome }: Attempt): void {
     this.#backlog.ended(id, 'unknown', null)
     this.#log[level](event, { id, message_id: messageId, attempt, outcome: outcome.kind })
     this.#lookSoon()
@@ -432,6 +475,8 @@ export class Relay {
 
   #report(claim: Claim, { outcome, decision }: Pick<Attempt, 'outcome' | 'decision'>): void {
     const level = decision.status === 'delivered' ? 'debug' : decision.status === 'pending' ? 'info' : 'warn'
-    if (this.#log.writes(level)) this.#log[level]('attempt', attemptFields(claim, outcome, decision))
+    if (this.#log.writes(level)) this.#log[level]('attempt', attemptFields(this.#config.name, claim, outcome, decision))
+    if (decision.status === 'dead' && decision.holdsUrl)
+      this.#log.warn('url_held', { id: claim.id, origin: claim.origin, error: outcome.error })
   }
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { type CommandName, commands } from '../../src/config/options.ts'
 import { commandUsage, usage } from '../../src/config/usage.ts'
+import { events } from '../../src/log/events.ts'
 import { logFields } from '../../src/log/log.ts'
 import { callbackRules, type ResponseRule, receiverRules, responseRules } from '../../src/policy/answers.ts'
 import { report } from '../bench/report.ts'
@@ -22,6 +23,7 @@ export const parts: readonly Part[] = [
   { file: 'reference/command-line.md', name: 'commands', text: commandLine },
   { file: 'reference/wire.md', name: 'answers', text: answers },
   { file: 'reference/wire.md', name: 'receivers', text: receivers },
+  { file: 'reference/log.md', name: 'log events', text: logEvents },
   { file: 'reference/log.md', name: 'log fields', text: () => `${logFields.map(code).join(', ')}.` },
   { file: 'understand/promise.md', name: 'fault scenarios', text: faultScenarios },
   { file: 'understand/performance.md', name: 'bench', text: benchTables },
@@ -69,6 +71,11 @@ function receivers(): string {
   )
   const head = '| a receiver that is | its window | its breaker counts | a `Retry-After` delays |'
   return [head, '| --- | --- | --- | --- |', ...lines].join('\n')
+}
+
+function logEvents(): string {
+  const lines = Object.entries(events).map(([name, { level, meaning }]) => `| \`${name}\` | ${level} | ${meaning} |`)
+  return ['| event | least level | |', '| --- | --- | --- |', ...lines].join('\n')
 }
 
 function faultScenarios(): string {

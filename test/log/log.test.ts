@@ -22,28 +22,28 @@ t.test('an event is one JSON line: level as a word, time in ISO 8601, the event 
 t.test('a line is written before the call returns, pretty or not', async t => {
   for (const format of ['json', 'pretty'] as const) {
     const { log, lines } = logged({ format })
-    log.error('first')
-    log.fatal('second')
-    t.match(lines, [/first/, /second/], format)
+    log.error('record_refused')
+    log.fatal('failed')
+    t.match(lines, [/record_refused/, /failed/], format)
   }
 })
 
 t.test('less important events than the level are left out', async t => {
   const { log, lines } = logged({ level: 'warn' })
-  log.info('quiet')
-  log.warn('loud')
-  t.match(lines, [/loud/])
+  log.info('starting')
+  log.warn('clock_off')
+  t.match(lines, [/clock_off/])
   t.equal(lines.length, 1)
 })
 
 t.test('auto is pretty on a terminal and JSON elsewhere', async t => {
   const terminal = logged({ isTTY: true })
-  terminal.log.info('started', { relay: 'a' })
-  t.match(terminal.lines[0], /started/)
+  terminal.log.info('starting', { relay: 'a' })
+  t.match(terminal.lines[0], /starting/)
   t.throws(() => JSON.parse(terminal.lines[0] ?? ''))
   const pipe = logged()
-  pipe.log.info('started')
-  t.match(JSON.parse(pipe.lines[0] ?? ''), { event: 'started' })
+  pipe.log.info('starting')
+  t.match(JSON.parse(pipe.lines[0] ?? ''), { event: 'starting' })
 })
 
 t.test(
@@ -55,11 +55,11 @@ t.test(
       headers: { authorization: 'hunter2' },
     })
     const info = logged()
-    info.log.error('record_failed', { err: error })
+    info.log.error('record_refused', { err: error })
     t.same(Object.keys(JSON.parse(info.lines[0] ?? '')), ['level', 'time', 'event', 'err'])
     t.same(JSON.parse(info.lines[0] ?? '').err, { type: 'Error', message: 'refused', code: '23505', cause: 'reset' })
     const debug = logged({ level: 'debug' })
-    debug.log.error('record_failed', { err: error })
+    debug.log.error('record_refused', { err: error })
     t.match(JSON.parse(debug.lines[0] ?? '').err.stack, /refused/)
     t.notMatch(debug.lines[0], /hunter2/)
   },
@@ -67,7 +67,7 @@ t.test(
 
 t.test('an error without a message of its own shows those it holds', async t => {
   const { log, lines } = logged()
-  log.error('connect_failed', {
+  log.error('database_away', {
     err: new AggregateError([new Error('refused by ::1'), new Error('refused by 127.0.0.1')]),
   })
   t.equal(JSON.parse(lines[0] ?? '').err.message, 'refused by ::1; refused by 127.0.0.1')
@@ -92,4 +92,29 @@ t.test('what a receiver has answered does not steer the terminal that shows the 
     t.notMatch(shown, /[\p{Cc}\u2028\u202e]/u, format)
     t.match(shown, /x\\u001b\[2J/, 'the colours of the pretty form are its own')
   }
+})
+
+t.test('the pretty form is one line an event: its date, its name, why, and then the rest', async t => {
+  const { log, lines } = logged({ format: 'pretty' })
+  log.warn('database_away', { since_ms: 3, err: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) })
+  log.warn('attempt', { id: '7', error: 'answered 500', took_ms: 3 })
+  log.error('config_refused', { file: 'a.yaml', faults: 'one\ntwo' })
+  log.info('stopped')
+  t.equal(lines.length, 4)
+  for (const line of lines) {
+    t.equal(line.indexOf('\n'), line.length - 1, line)
+    t.match(line, /^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\] /)
+  }
+  t.match(lines[0], / WARN: database_away: refused \{"since_ms":3,"err":\{"code":"ECONNREFUSED"\}\}\n$/)
+  t.match(lines[1], / WARN: attempt: answered 500 \{"id":"7","took_ms":3\}\n$/)
+  t.match(lines[2], / ERROR: config_refused: one; two \{"file":"a.yaml"\}\n$/)
+  t.match(lines[3], / INFO: stopped\n$/)
+})
+
+t.test('whoever counts events is told of those that are written', async t => {
+  const written: string[] = []
+  const { log } = logged({ written: event => written.push(event) })
+  log.debug('attempt')
+  log.info('stopped')
+  t.same(written, ['stopped'])
 })

@@ -11,6 +11,7 @@ import { bury, renew } from '../../src/outbox/registration.ts'
 import { release } from '../../src/outbox/release.ts'
 import { type Session, type Statement, textIn } from '../../src/outbox/session.ts'
 import { expire, giveUp, nextExpiry, supersede } from '../../src/outbox/settle.ts'
+import { readSurvey } from '../../src/outbox/survey.ts'
 import { readOrigins, sweepStart } from '../../src/outbox/sweep.ts'
 import { readDue, readFresh } from '../../src/outbox/tip.ts'
 import { nodesOf, type Plan } from '../fixtures/plan.ts'
@@ -115,6 +116,11 @@ const statements = {
     indexes: ['callback_key', 'callback_pkey', 'callback_supersede'],
   },
   janitor: { run: s => deleteBatch(s, janitorRun, 1_000), indexes: ['callback_pkey', 'callback_settled'] },
+  survey: {
+    run: s => readSurvey(s, epoch),
+    indexes: ['callback_dead', 'callback_due', 'callback_fresh', 'callback_settled'],
+    isFirstEntry: true,
+  },
 } satisfies Readonly<Record<string, Read>>
 
 interface Read {

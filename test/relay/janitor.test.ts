@@ -5,6 +5,7 @@ import { claim } from '../../src/outbox/claim.ts'
 import type { Session, Statement } from '../../src/outbox/session.ts'
 import { janitorPauseMs, janitorShare, janitorStepMs } from '../../src/policy/tuning.ts'
 import { Janitor } from '../../src/relay/janitor.ts'
+import { meanwhile } from '../../src/relay/meanwhile.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { silentLog } from '../fixtures/silent-log.ts'
 import { Stage } from '../fixtures/stage.ts'
@@ -324,7 +325,7 @@ t.test('it works between reads, a fifth of the time at most, however busy or idl
       const waited = new Promise<string>(resolve =>
         (waitsMs === 0 ? setImmediate : setTimeout)(() => resolve('read'), waitsMs),
       )
-      t.equal(await one.meanwhile(waited), 'read')
+      t.equal(await meanwhile(waited, [one]), 'read')
     }
     const most = (300 * janitorShare) / 4
     t.ok(limits.length >= 3 && limits.length <= most + 2, `${what}: ${limits.length} batches, ${most} at most`)
@@ -333,7 +334,7 @@ t.test('it works between reads, a fifth of the time at most, however busy or idl
 
 t.test('a lost session ends it with the reason, and leaves no rejection behind', async (t: Test) => {
   const one = janitor({ session: { rows: () => Promise.reject(new Error('gone')) } as unknown as Session })
-  t.equal(await one.meanwhile(Promise.resolve(7)), 7, 'it is not time yet')
+  t.equal(await meanwhile(Promise.resolve(7), [one]), 7, 'it is not time yet')
   await t.rejects(one.step(), { message: 'gone' })
 })
 

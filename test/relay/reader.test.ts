@@ -42,8 +42,17 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
   const events = { recorded: nothing, repeated: nothing, overtaken: nothing, lost: nothing }
   const recorder = new Recorder({ relay: () => 'relay-a', epoch: () => epoch, log: silentLog }, events)
   const parts = { session: stage.session, epoch: () => epoch }
+  const expired: string[] = []
   const recovery = new Recovery({ ...parts, recorder, policy, isUnderWay: id => recorder.holds(id.id) })
-  const reader = new Reader({ ...parts, backlog, scopes, holds, recovery, bell: new Bell() })
+  const reader = new Reader({
+    ...parts,
+    backlog,
+    scopes,
+    holds,
+    recovery,
+    bell: new Bell(),
+    expired: ids => expired.push(...ids),
+  })
   /** As often as the relay would at once. */
   const look = async () => {
     reader.hinted()

@@ -127,7 +127,7 @@ export class Host {
         this.hint(null, '')
         const why = await life.relay.serve(life.sessions.sessions, this.#listening).catch((error: Error) => error)
         if (why === undefined) return
-        this.#log.info('term_ended', { err: why })
+        this.#log.warn('database_away', { err: why })
       }
       await pause(this.#server.dice.between(50, 500))
     }

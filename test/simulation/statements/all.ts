@@ -34,4 +34,5 @@ export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_share: keeping.share,
   ringback_wake: keeping.wake,
   ringback_janitor_lock: keeping.janitorLock,
+  ringback_survey: keeping.survey,
 }

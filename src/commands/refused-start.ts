@@ -1,0 +1,10 @@
+import type { UsageError } from '../errors.ts'
+import { createLog, type LogOptions } from '../log/log.ts'
+import { standardOutput } from '../log/output.ts'
+
+/** Writes that a relay was not started, where the log is JSON. For people stderr says it. */
+export function logRefusedStart({ faults }: UsageError, format: LogOptions['format']): void {
+  const out = standardOutput()
+  if (format === 'pretty' || (format === 'auto' && out.isTTY)) return
+  createLog({ level: 'fatal', format: 'json', out }).fatal('failed', { faults: faults.join('\n') })
+}

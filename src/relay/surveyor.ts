@@ -1,0 +1,82 @@
+import type { Log } from '../log/log.ts'
+import type { Decision, Outcome } from '../model.ts'
+import { endsSession } from '../outbox/database-errors.ts'
+import type { Session } from '../outbox/session.ts'
+import { readSurvey, type Survey } from '../outbox/survey.ts'
+import { summaryMs } from '../policy/tuning.ts'
+import type { Chore } from './meanwhile.ts'
+
+/** What this relay has done since the last summary. */
+export class Tally {
+  #counts = { delivered: 0, dead: 0, failed: 0, unknown: 0 }
+
+  attempted({ kind }: Outcome, { status }: Decision): void {
+    if (kind === 'delivered') this.#counts.delivered += 1
+    else if (kind === 'unknown') this.#counts.unknown += 1
+    else this.#counts.failed += 1
+    if (status === 'dead') this.#counts.dead += 1
+  }
+
+  /** They are dead without an attempt. */
+  ended(callbacks: number): void {
+    this.#counts.dead += callbacks
+  }
+
+  take(): Readonly<Record<'delivered' | 'dead' | 'failed' | 'unknown', number>> {
+    const counts = this.#counts
+    this.#counts = { delivered: 0, dead: 0, failed: 0, unknown: 0 }
+    return counts
+  }
+}
+
+export interface SurveyorParts {
+  readonly session: Session
+  readonly epoch: () => string
+  readonly log: Log
+  readonly tally: Tally
+  readonly failing: () => number
+  /** How often the tables are surveyed, in milliseconds; at most a minute. */
+  readonly everyMs: number
+  /** When the last summary was written, by `performance.now()`. It outlives connections. */
+  readonly clock: { summaryAt: number }
+  readonly surveyed: (survey: Survey) => void
+}
+
+/** Surveys the tables now and then, and writes the summary once a minute. */
+export class Surveyor implements Chore {
+  readonly #parts: SurveyorParts
+  #nextAt: number
+
+  constructor(parts: SurveyorParts) {
+    this.#parts = parts
+    this.#nextAt = performance.now() + Math.min(parts.everyMs, 1_000)
+  }
+
+  get nextAt(): number {
+    return this.#nextAt
+  }
+
+  async step(): Promise<void> {
+    const { session, epoch, clock, surveyed, everyMs } = this.#parts
+    this.#nextAt = performance.now() + everyMs
+    try {
+      const survey = await readSurvey(session, epoch())
+      surveyed(survey)
+      if (performance.now() - clock.summaryAt >= summaryMs) this.#summarise(survey)
+    } catch (error) {
+      // A locked table, a lost grant: nothing that delivers depends on this, and what does says so.
+      if (endsSession(error)) throw error
+    }
+  }
+
+  #summarise({ due, later, claimed, oldestWaitingSeconds }: Survey): void {
+    const { log, tally, failing, clock } = this.#parts
+    clock.summaryAt = performance.now()
+    log.info('summary', {
+      ...tally.take(),
+      failing: failing(),
+      waiting: due + later + claimed,
+      oldest_ms: oldestWaitingSeconds === null ? null : Math.round(oldestWaitingSeconds * 1_000),
+    })
+  }
+}
