@@ -241,6 +241,36 @@ const cookbook: Record<string, (t: Tap) => Promise<void>> = {
     )
   },
 
+  async 'on_dead.sql'(t) {
+    const notices = 'https://alerts.example/callbacks-died'
+    const told = async () =>
+      (await client.query(`select form ->> 'id' as id from outbox.callback where url = $1 order by 1`, [notices])).rows
+    const file = await sqlFile('cookbook/on_dead.sql')
+    try {
+      await client.query(file)
+      await client.query(file)
+      await client.query('begin')
+      const [first] = [await writeAs(client, 'dead', { url: `${crm}?token=secret` }), await writeAs(client, 'dead')]
+      const elsewhere = await writeAs(client, 'dead', { url: other })
+      await writeAs(client, 'delivered', { url: other })
+      await client.query('commit')
+      t.same(await told(), [{ id: first }, { id: elsewhere }], 'one an origin and minute')
+      const { rows } = await client.query('select form, expires_at > now() as expires from outbox.callback where url = $1 limit 1', [notices]) // biome-ignore format: one line
+      t.match(rows, [
+        { form: { origin: 'https://crm.example', url: crm, reason: 'HTTP 500', attempts: 1 }, expires: true },
+      ])
+      await writeAs(client, 'dead', { url: notices })
+      t.equal((await told()).length, 3, 'a notice that dies makes no other')
+
+      await client.query(file.replace(notices, 'alerts.example'))
+      const spared = await writeAs(client, 'dead', { url: 'https://third.example/' })
+      t.equal((await read(client, spared)).status, 'dead', 'an address that is none stops no record')
+    } finally {
+      await client.query('rollback')
+      await client.query('drop function if exists outbox.tell_of_dead() cascade')
+    }
+  },
+
   async 'roles.sql'(t) {
     await client.query('begin')
     try {

@@ -15,6 +15,7 @@ import type { Diagnosis } from '../../../src/operate/doctor/doctor.ts'
 import { announcingPid } from '../../fixtures/announced-pid.ts'
 import { testDatabase } from '../../fixtures/database.ts'
 import { eventually } from '../../fixtures/eventually.ts'
+import { sqlFile } from '../../sql/roles.ts'
 
 const { client, url, name, connect } = await testDatabase(t)
 const place = { databaseUrl: url, schema: 'outbox' }
@@ -149,6 +150,15 @@ t.test('foreign triggers and rules', async t => {
       found: /rule hold\.nothing$/,
     },
   )
+})
+
+t.test('the trigger of cookbook/on_dead.sql is known', async t => {
+  await client.query(await sqlFile('cookbook/on_dead.sql'))
+  t.same(
+    (await findings()).map(each => each.check),
+    before,
+  )
+  await client.query('drop function outbox.tell_of_dead() cascade')
 })
 
 t.test('parts of the schema that are gone or switched off; without the wake trigger it is --wake poll', async t => {
