@@ -1,18 +1,26 @@
 -- The outbox: callbacks that a scheduler writes inside its own transactions, and the record of every attempt to deliver them.
 --
--- Run by `ringback migrate`, which replaces the word "outbox" where another schema is configured; runs under psql as it is.
+-- Run by `ringback migrate`, which replaces the word "outbox" where another schema is configured. `ringback migrate --print` prints it
+-- for other tools. It runs as it is, in one transaction: psql -1 -f schema.sql
 -- Idea of the storage: one wide row a callback, and partial indexes that list what is not settled and nothing else. Nothing
 -- that a claim changes is in an index, so a claim is a HOT update; recording the end of a callback takes it out of them, and
 -- into one by which history is deleted. History can grow without being read.
 
 -- Names are looked up when something is created, and in functions again when they are called, in the search_path of whoever
 -- creates or calls: what anybody has put there under the same name, or with better fitting types, would be used instead. So
--- this session looks in pg_catalog alone, and so does every function: SET costs 0.3 us a call (1 us up to PostgreSQL 16).
+-- this transaction looks in pg_catalog alone, and so does every function: SET costs 0.3 us a call (1 us up to PostgreSQL 16).
 -- A body is read anew in each session, with that session's settings. So none has a backslash, and in SQL each name says whose it is.
-set search_path = pg_catalog, pg_temp;
-set standard_conforming_strings = on;
+set local search_path = pg_catalog, pg_temp;
+set local standard_conforming_strings = on;
 
-create schema if not exists outbox;
+-- Not IF NOT EXISTS, which needs CREATE on the database even where a DBA has made the schema.
+do $$
+begin
+  if not exists (select from pg_namespace where nspname = 'outbox') then
+    create schema outbox;
+  end if;
+end
+$$;
 
 -- Roles -------------------------------------------------------------------------------------------------------------
 -- They belong to the cluster, not to this database, and two migrations may make them at the same moment.
@@ -914,11 +922,24 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function outbox.job_execution_changed(text, bigint, bigint, text, text) is 'Callback "a job execution changed its state". state: running, success, error; message is sent only with error.';
 
+-- Version ---------------------------------------------------------------------------------------------------------------------
+-- What a relay goes by, whoever has run the migrations: `ringback migrate`, Flyway, Liquibase or psql. Each ends with its own name.
+
+create table outbox.migration (
+  name       text collate "C",
+  applied_at timestamptz not null default now(),
+  constraint migration_pkey primary key (name)
+);
+insert into outbox.migration (name) values ('0001_outbox');
+comment on table outbox.migration is 'The migrations that made this schema what it is; a relay refuses to run when one that it knows is missing, or when there is one that it does not know.';
+comment on column outbox.migration.name is 'Name of its file, without .sql.';
+comment on column outbox.migration.applied_at is 'When.';
+
 -- Privileges -------------------------------------------------------------------------------------------------------------------
 -- The least each needs. No role below can create, alter or drop anything. `ringback migrate` runs this part each time, since
 -- a restore may have lost it, and `ringback doctor` reads it: GRANT and REVOKE alone, each object by its name.
 
-revoke all on outbox.callback, outbox.attempt, outbox.attempt_log, outbox.relay, outbox.pulse, outbox.salt, outbox.hold, outbox.janitor_run from public;
+revoke all on outbox.callback, outbox.attempt, outbox.attempt_log, outbox.relay, outbox.pulse, outbox.salt, outbox.hold, outbox.janitor_run, outbox.migration from public;
 -- For triggers, for other functions or for a role.
 revoke execute on function
   outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.tell_of_holds(), outbox.hint(bigint), outbox.operator_change(), outbox.save_attempt(), outbox.refuse_delete(),
@@ -940,7 +961,7 @@ grant insert (url, form, ordering_key, dedupe_key, supersede_key, due_at, expire
 -- What an INSERT may return.
 grant select (id, message_id, created_at) on outbox.callback to outbox_producer;
 
-grant select on outbox.callback, outbox.attempt, outbox.relay, outbox.pulse, outbox.hold, outbox.janitor_run to outbox_relay, outbox_operator, outbox_reader;
+grant select on outbox.callback, outbox.attempt, outbox.relay, outbox.pulse, outbox.hold, outbox.janitor_run, outbox.migration to outbox_relay, outbox_operator, outbox_reader;
 -- What the relay reads ends at the last id given.
 grant select on outbox.callback_id_seq to outbox_relay;
 grant select on outbox.salt to outbox_relay;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { commandNamed, type Environment, logFormatOf, parse } from './config/config.ts'
 import type { CommandName, ConfigOf } from './config/options.ts'
 import { commandUsage, usage } from './config/usage.ts'
-import { messageOf, RingbackError, UsageError } from './errors.ts'
+import { messageOf, RingbackError } from './errors.ts'
 import { printableLines } from './printable.ts'
 import { version } from './version.ts'
 
@@ -29,11 +29,17 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
     const help = helpFor(argv)
     if (help !== null) return print(help)
     const [command, ...rest] = argv
-    if (command === undefined) throw new UsageError('ringback', ['expected a command; got nothing'], 'ringback --help')
+    if (command === undefined) return askForCommand()
     return await execute(commandNamed(command), rest, env)
   } catch (error) {
     return report(error, false)
   }
+}
+
+/** The help, where it can be read, though a script that lost its command must fail. */
+function askForCommand(): number {
+  process.stderr.write(usage())
+  return 2
 }
 
 /** Help and version are answered whatever else is wrong. null: not asked for. */
@@ -106,6 +112,8 @@ function isProgram(): boolean {
 if (isProgram()) {
   const argv = process.argv.slice(2)
   const isRelay = argv[0] === 'run'
+  // A deprecation is news for those who write a program, and not for those who run it.
+  process.noDeprecation = true
   // A relay's stdout is its log, which counts what is lost. An answer that cannot be printed is a failure.
   process.stdout.on('error', isRelay ? () => {} : ignoreClosedPipe)
   // Where faults cannot be said, the exit code still says them.

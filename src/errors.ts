@@ -54,6 +54,22 @@ export class DefectError extends RingbackError {
   }
 }
 
+/** The server wants a password, and none is configured. */
+export class MissingPasswordError extends RingbackError {
+  readonly code = 'RINGBACK_PASSWORD'
+  readonly exitCode = 2
+
+  constructor(message: string, cause: unknown) {
+    super(message, { cause })
+  }
+}
+
+/** The login lacks rights in the database; the message names them, and the statements that grant them. */
+export class PrivilegeError extends RingbackError {
+  readonly code = 'RINGBACK_PRIVILEGE'
+  readonly exitCode = 1
+}
+
 /** What stands between hands each transaction another session: nothing that a relay keeps in a session would last. */
 export class PoolerError extends RingbackError {
   readonly code = 'RINGBACK_POOLER'

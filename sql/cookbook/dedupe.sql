@@ -1,7 +1,8 @@
 -- Write a callback once, however often the producer repeats itself (a batch that is run again, a message that arrives twice).
 -- Run as: outbox_producer
 --
--- ON CONFLICT without a column: naming one would need SELECT on it, which a producer does not have.
+-- Write ON CONFLICT DO NOTHING, without a column. ON CONFLICT (dedupe_key) alone finds no constraint, since the index is partial; with
+-- WHERE dedupe_key IS NOT NULL it needs SELECT on that column, which a producer does not have.
 -- The key is free again once the callback has been purged.
 
 insert into outbox.callback (url, form, dedupe_key)

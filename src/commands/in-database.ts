@@ -1,6 +1,7 @@
 import { connectionOf } from '../config/config.ts'
 import type { Values } from '../config/options.ts'
 import { type Database, databaseOf } from '../outbox/database.ts'
+import { explainDenied, type RolePart } from '../outbox/database-errors.ts'
 import { checkSchema } from '../outbox/installed.ts'
 import { Session, type SessionOptions } from '../outbox/session.ts'
 import { commandSettings, settle } from '../outbox/settings.ts'
@@ -21,6 +22,10 @@ export async function inDatabase<T>(config: Place, command: string, use: (db: Da
   return inSession(config, command, { timeoutMs }, session => inTransaction(session, () => use(databaseOf(session))))
 }
 
+function roleOf(command: string): RolePart {
+  return ['status', 'attempts', 'doctor'].includes(command) ? 'reader' : 'operator'
+}
+
 /** The same for one of several transactions, in a session that `inSession` gave. A statement that fails ends the session. */
 export async function inTransaction<T>(session: Session, use: () => Promise<T>): Promise<T> {
   await session.run('begin isolation level read committed read write')
@@ -34,7 +39,8 @@ export async function inTransaction<T>(session: Session, use: () => Promise<T>):
 /**
  * Runs `use` in a session of its own, which a pooler may stand before.
  *
- * @throws StandbyError, unless `onStandby` is `read`; or what pg throws when it cannot connect.
+ * @throws StandbyError, unless `onStandby` is `read`; PrivilegeError, which names the role that is needed; or what says why it
+ * cannot connect.
  */
 export async function inSession<T>(
   config: Place,
@@ -51,6 +57,8 @@ export async function inSession<T>(
   })
   try {
     return await use(session)
+  } catch (error) {
+    throw explainDenied(error, `ringback ${command}`, roleOf(command), session)
   } finally {
     await session.close()
   }

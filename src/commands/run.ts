@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { connectionOf, type RunConfig } from '../config/config.ts'
 import { RingbackError } from '../errors.ts'
 import { createLog, type Log } from '../log/log.ts'
-import { isTransient, isUndefined } from '../outbox/database-errors.ts'
+import { explainDenied, isTransient, isUndefined } from '../outbox/database-errors.ts'
 import { checkSchema, isNotifying, refuseRowSecurity } from '../outbox/installed.ts'
 import { Listener } from '../outbox/listener.ts'
 import { type Backend, sessionName } from '../outbox/session.ts'
@@ -67,7 +67,7 @@ async function inspect(sessions: Sessions, { schema }: RunConfig): Promise<boole
     return await isNotifying(sessions.read)
   } catch (error) {
     sessions.destroy()
-    throw error
+    throw explainDenied(error, 'ringback run', 'relay', sessions.read)
   }
 }
 

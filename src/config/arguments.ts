@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { allOptions, type CommandName, type OptionKey, optionsOf } from './options.ts'
-import { quote, suggest } from './wording.ts'
+import { helpFlags, quote, suggest } from './wording.ts'
 
 /** A value as it was written, and where. */
 export interface Given {
@@ -82,5 +82,5 @@ function unknownFlag(command: CommandName, argument: string, known: readonly str
   const written = argument.replace(/=.*/s, '')
   const elsewhere = allOptions().find(([, { name, argument }]) => `--${name}` === written && !argument)?.[1]
   if (elsewhere) return `${written}: not an option of ${quote(command)}, but of ${elsewhere.commands.join(', ')}`
-  return `${written}: unknown option${suggest(written.replace(/^-+/, ''), known, name => `--${name}`)}`
+  return `${written}: unknown option${suggest(`--${written.replace(/^-+/, '')}`, [...known.map(name => `--${name}`), ...helpFlags], name => name)}`
 }

@@ -16,7 +16,7 @@ import { readDestinations } from './destinations-file.ts'
 import { type Environment, fromEnvironment, refuseUnverified } from './environment.ts'
 import { holdInvariants } from './invariants.ts'
 import { type CommandName, type ConfigOf, commands, flagOf, type OptionKey, optionsOf, type Values } from './options.ts'
-import { quote, suggest } from './wording.ts'
+import { helpFlags, quote, suggest } from './wording.ts'
 
 export { durationMs, durationText } from './duration.ts'
 export type { Environment } from './environment.ts'
@@ -105,8 +105,14 @@ export function readAgain(config: RunConfig): Destinations {
 export function connectionOf(config: Pick<Values, 'databaseUrl'> & Partial<Pick<Values, 'databaseUrlFile'>>): {
   readonly connectionString?: string
 } {
-  if (typeof config.databaseUrlFile === 'string') return { connectionString: databaseUrlIn(config.databaseUrlFile) }
-  return config.databaseUrl === null ? {} : { connectionString: config.databaseUrl }
+  const url = typeof config.databaseUrlFile === 'string' ? databaseUrlIn(config.databaseUrlFile) : config.databaseUrl
+  return url === null ? {} : { connectionString: verifying(url) }
+}
+
+/** pg verifies certificates in each of these modes, and warns of a later version that may not. */
+function verifying(url: string): string {
+  const isOtherwise = /[?&]uselibpqcompat=true\b/.test(url)
+  return isOtherwise ? url : url.replace(/([?&]sslmode=)(prefer|require|verify-ca)(?=&|$)/, '$1verify-full')
 }
 
 /** @throws UsageError that suggests the near miss. */
@@ -114,7 +120,7 @@ export function commandNamed(text: string): CommandName {
   if (Object.hasOwn(commands, text)) return text as CommandName
   const known = Object.keys(commands)
   const fault = text.startsWith('-')
-    ? `expected a command (${known.join(', ')}) before any option; got ${quote(text)}`
+    ? `expected a command (${known.join(', ')}) before any option; got ${quote(text)}${suggest(text, helpFlags, name => name)}`
     : `unknown command ${quote(text)}${suggest(text, known, name => name)}; the commands are ${known.join(', ')}`
   throw new UsageError('ringback', [fault], 'ringback --help')
 }

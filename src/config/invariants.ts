@@ -35,6 +35,11 @@ const invariants: readonly {
     rule: 'only one of --database-url and --database-url-file may be given, or the relay could work on another database than you think',
   },
   {
+    of: ['print', 'dryRun'],
+    holds: v => !(v.print && v.dryRun),
+    rule: '--print prints the SQL, and --dry-run asks the database which of it is missing; give one of them',
+  },
+  {
     of: ['ids', 'dead', 'now'],
     holds: v => v.now || v.ids.length > 0 !== v.dead,
     rule: 'exactly one of --id and --dead must be given, or --now, so that nothing is sent again by accident',

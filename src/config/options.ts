@@ -90,6 +90,9 @@ export const options = {
     wake: choice('wake', 'HOW', ['keep', 'notify', 'poll'], 'keep').help(
       'How an insert wakes a sleeping relay. keep: as it is, and notify for a new schema. notify: by a trigger, within milliseconds. poll: no trigger, the relay looks every --poll of `ringback run`; needed when producers use PREPARE TRANSACTION (XA), where PostgreSQL forbids NOTIFY. `ringback run` goes by what is installed.',
     ),
+    print: flag('print', false).help(
+      'Prints the SQL instead of running it, for Flyway, Liquibase or a DBA; needs no database. A relay goes by what the schema itself says, whoever ran it.',
+    ),
   }),
 
   ...of(['run'], {

@@ -1,6 +1,9 @@
 /** How faults repeat what was typed. */
 import { closestMatch } from 'leven'
 
+/** Taken everywhere, and answered whatever else is wrong. */
+export const helpFlags = ['--help', '--version'] as const
+
 /** Short names allow for two slips, since letters changing places count as two. */
 export function suggest(text: string, known: readonly string[], show: (name: string) => string): string {
   const near = closestMatch(text, known, { maxDistance: Math.max(2, Math.floor(text.length / 3)) })

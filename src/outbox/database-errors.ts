@@ -1,5 +1,6 @@
 /** What an error of the database says: about the session, about the statement, about its values, about the hour. */
 import pg from 'pg'
+import { PrivilegeError } from '../errors.ts'
 
 /**
  * An error of PostgreSQL that leaves the session usable has a five-letter code that does not belong to the classes
@@ -41,6 +42,26 @@ export function isLockTimeout(error: unknown): boolean {
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return true
   return /^(08|40|53|57P|57014|55P03|25006)/.test(error.code ?? '')
+}
+
+/** What a login may be a member of, without the name of the schema in front. */
+export type RolePart = 'producer' | 'relay' | 'operator' | 'reader'
+
+/**
+ * Of a right that is missing: the role that has it, as an error of its own. Any other error as it is.
+ *
+ * @param command as it is typed, such as `ringback status`.
+ */
+export function explainDenied(error: unknown, command: string, part: RolePart, session: Grantee): unknown {
+  if (!(error instanceof pg.DatabaseError) || error.code !== '42501') return error
+  const role = `${session.schema}_${part}`
+  const remedy = `GRANT ${role} TO "${session.login.replaceAll('"', '""')}";`
+  return new PrivilegeError(`${command}: ${error.message}; it needs the role ${role}: ${remedy}`, { cause: error })
+}
+
+interface Grantee {
+  readonly schema: string
+  readonly login: string
 }
 
 /** A table, a column or a function is not there. */

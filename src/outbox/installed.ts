@@ -1,11 +1,17 @@
 import { RowSecurityError, SchemaError } from '../errors.ts'
-import { refuseNewer } from './migrate.ts'
 import type { Session, Statement } from './session.ts'
 import { migrationFiles } from './sql-files.ts'
 
+/** Others may have a table of this name, but hardly with this column. */
+const booksStatement: Statement = {
+  name: 'ringback_books',
+  text: schema => `
+    select from pg_attribute where attrelid = to_regclass('${schema}.migration') and attname = 'applied_at' and not attisdropped`,
+}
+
 const appliedStatement: Statement = {
   name: 'ringback_applied',
-  text: schema => `select name from ${schema}.kysely_migration order by name`,
+  text: schema => `select name from ${schema}.migration order by name`,
 }
 
 const triggerStatement: Statement = {
@@ -17,7 +23,7 @@ const triggerStatement: Statement = {
 /** @throws SchemaError when the schema is missing, too old or too new for this binary. */
 export async function checkSchema(session: Session, schema: string): Promise<void> {
   const files = await migrationFiles()
-  const done = await applied(session)
+  const done = await appliedMigrations(session)
   if (done.length === 0) {
     throw new SchemaError(`schema "${schema}" is missing in this database; run: ringback migrate --schema ${schema}`)
   }
@@ -26,6 +32,22 @@ export async function checkSchema(session: Session, schema: string): Promise<voi
   if (missing.length > 0) {
     throw new SchemaError(`schema "${schema}" lacks ${missing.join(', ')}; run: ringback migrate --schema ${schema}`)
   }
+}
+
+/** Names of the migrations that this schema has seen, oldest first; none where it is not ours. Never fails in a way that ends a transaction, unless a right is missing. */
+export async function appliedMigrations(session: Session): Promise<string[]> {
+  const hasBooks = (await session.rows(booksStatement)).length > 0
+  return hasBooks ? (await session.rows<{ name: string }>(appliedStatement)).map(({ name }) => name) : []
+}
+
+/** @throws SchemaError when the database knows migrations that this binary does not. */
+export function refuseNewer(done: readonly string[], files: readonly string[], schema: string): void {
+  const unknown = done.filter(name => !files.includes(name))
+  if (unknown.length === 0) return
+  throw new SchemaError(
+    `schema "${schema}" was migrated by a newer Ringback (${unknown.join(', ')} is not known here, the newest known is ` +
+      `${files.at(-1)}); install that version of ringback or a later one`,
+  )
 }
 
 const rowSecurityStatement: Statement = {
@@ -67,14 +89,4 @@ export async function readSalt(session: Session): Promise<string> {
   const [row] = await session.rows<{ salt: string }>(saltStatement)
   if (!row) throw new SchemaError('the table of the salt is empty; write a row: insert into salt default values')
   return row.salt
-}
-
-async function applied(session: Session): Promise<string[]> {
-  try {
-    return (await session.rows<{ name: string }>(appliedStatement)).map(row => row.name)
-  } catch (error) {
-    const code = (error as { code?: string }).code
-    if (code === '42P01' || code === '3F000') return []
-    throw error
-  }
 }

@@ -1,7 +1,10 @@
-import { Kysely, type Migration, type MigrationProvider, Migrator, PostgresDialect, sql } from 'kysely'
-import pg from 'pg'
-import { SchemaError, StandbyError } from '../errors.ts'
+import type pg from 'pg'
+import { messageOf, PrivilegeError, SchemaError } from '../errors.ts'
+import { version } from '../version.ts'
+import { isRefusal } from './database-errors.ts'
+import { appliedMigrations, isNotifying, refuseNewer } from './installed.ts'
 import { rolesAndGrants } from './privileges.ts'
+import { Session, type Statement } from './session.ts'
 import { migrationFiles, readSql } from './sql-files.ts'
 
 export interface MigrateOptions {
@@ -15,86 +18,96 @@ export interface MigrateOptions {
   readonly dryRun?: boolean
 }
 
+/** For one migration, in milliseconds: it may rewrite a table. */
+const timeoutMs = 6 * 3_600_000
+
 /**
- * Brings the schema up to this binary. Safe when two run at once: Kysely's migrator takes a lock while it applies, and what
- * follows takes another.
+ * Brings the schema up to this binary, in one transaction: all of it or nothing. Safe when two run at once: the second waits for
+ * the first. Roles and grants are put right each time, though there be nothing to migrate: a restore may have lost them.
  *
  * @returns the names of the migrations that were applied (or, with `dryRun`, would be), oldest first.
- * Roles and grants are put right each time, though there be nothing to migrate.
- *
- * @throws SchemaError when the database was migrated by a newer Ringback, or the schema is used by others; StandbyError.
+ * @throws SchemaError when the database was migrated by a newer Ringback, or the schema is used by others; PrivilegeError, which
+ * names every right that is missing; StandbyError; or what pg throws when it cannot connect.
  */
-export async function migrate(config: pg.ClientConfig, options: MigrateOptions): Promise<string[]> {
-  const pool = new pg.Pool({ ...config, max: 1, application_name: 'ringback migrate', verify: prepare })
-  // A connection that ends while nothing is asked of it: the next statement says so, if there is one.
-  pool.on('error', () => {})
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+export async function migrate(connection: pg.ClientConfig, options: MigrateOptions): Promise<string[]> {
+  const { schema, dryRun = false } = options
+  const session = await Session.open({
+    connection,
+    schema,
+    timeoutMs,
+    applicationName: 'ringback migrate',
+    prepared: false,
+  })
   try {
-    const files = await migrationFiles()
-    await refuseStandby(db)
-    // In this order: what another `migrate` has just made is in its books by then.
-    const objects = await objectsIn(db, options.schema)
-    const done = await appliedMigrations(db, options.schema)
-    if (!files.some(name => done.includes(name))) refuseOthers(objects, options.schema)
-    refuseNewer(done, files, options.schema)
-    const missing = files.filter(name => !done.includes(name))
-    if (options.dryRun) return missing
-    const applied = await apply(db, options.schema)
-    await finish(db, options)
-    return applied
+    await session.run(begin)
+    if (!dryRun) await session.rows(lockStatement, [`ringback migrate ${schema}`])
+    const missing = await missingMigrations(session)
+    if (!dryRun) {
+      await checkRights(session, missing.length > 0)
+      for (const name of missing) await apply(session, name)
+      await session.run(await rolesAndGrants(schema))
+      await setWake(session, options.wake)
+    }
+    await session.run('commit')
+    return missing
   } finally {
-    await db.destroy()
+    await session.close()
   }
+}
+
+/** All migrations as SQL, oldest first, for whoever runs them by other means. Each is to be run once, in one transaction. */
+export async function printed(schema: string, wake: MigrateOptions['wake']): Promise<string> {
+  const names = await migrationFiles()
+  const parts = await Promise.all(
+    names.map(async name => `-- Migration ${name}\n\n${await readSql(`migrations/${name}.sql`, schema)}`),
+  )
+  return [
+    `-- Ringback ${version}, schema "${schema}": ${names.length === 1 ? '1 migration' : `${names.length} migrations`}.\n` +
+      '-- Run each once, in one transaction, as Flyway and Liquibase do (Liquibase: splitStatements:false; psql: -1).\n' +
+      '-- Roles need CREATEROLE, unless they are there already.\n',
+    ...parts,
+    ...(wake === 'poll' ? [`-- As --wake poll says.\n\n${changeOfWake(schema, wake)}\n`] : []),
+  ].join('\n')
 }
 
 /**
  * Whoever migrates is mighty: nothing that others have created in `public` may be run here. What else a migration relies on is
  * set too, since the role or the database may have set it otherwise.
  */
-function prepare(client: pg.PoolClient, done: (error?: Error) => void): void {
-  client
-    .query(`
-      set statement_timeout = 0; set search_path = pg_catalog, pg_temp; set standard_conforming_strings = on;
-      set default_transaction_read_only = off; set default_transaction_isolation = 'read committed'; set check_function_bodies = on;
-      set plpgsql.extra_errors = 'none'; set plpgsql.extra_warnings = 'none'; set default_table_access_method = heap`)
-    .then(() => done(), done)
+const begin = `
+  begin isolation level read committed read write;
+  set local statement_timeout = 0; set local search_path = pg_catalog, pg_temp; set local standard_conforming_strings = on;
+  set local check_function_bodies = on; set local plpgsql.extra_errors = 'none'; set local plpgsql.extra_warnings = 'none';
+  set local default_table_access_method = heap`
+
+const lockStatement: Statement = {
+  name: 'ringback_migrate_lock',
+  text: 'select pg_advisory_xact_lock(hashtextextended($1, 0))',
 }
 
-/** @throws SchemaError when the database knows migrations that this binary does not. */
-export function refuseNewer(done: readonly string[], files: readonly string[], schema: string): void {
-  const unknown = done.filter(name => !files.includes(name))
-  if (unknown.length === 0) return
-  throw new SchemaError(
-    `schema "${schema}" was migrated by a newer Ringback (${unknown.join(', ')} is not known here, the newest known is ` +
-      `${files.at(-1)}); install that version of ringback or a later one`,
-  )
+/** @throws SchemaError when the schema is used by others, or was migrated by a newer Ringback. */
+async function missingMigrations(session: Session): Promise<string[]> {
+  const files = await migrationFiles()
+  const done = await appliedMigrations(session)
+  if (done.length === 0) refuseOthers(await objectsIn(session), session.schema)
+  refuseNewer(done, files, session.schema)
+  return files.filter(name => !done.includes(name))
 }
 
-async function refuseStandby(db: Kysely<unknown>): Promise<void> {
-  const { rows } = await sql<{ standby: boolean }>`select pg_is_in_recovery() as standby`.execute(db)
-  if (rows[0]?.standby) throw new StandbyError('the database is a standby (in recovery); migrate the primary')
-}
-
-async function appliedMigrations(db: Kysely<unknown>, schema: string): Promise<string[]> {
-  const books = await sql<{ found: boolean }>`
-    select to_regclass(${`${schema}.kysely_migration`}) is not null as found`.execute(db)
-  if (!books.rows[0]?.found) return []
-  const rows = await sql<{
-    name: string
-  }>`select name from ${sql.id(schema, 'kysely_migration')} order by name`.execute(db)
-  return rows.rows.map(row => row.name)
-}
-
-/** All that is in the schema, most telling first; the books of the migrations are left out, which a failed one may have left empty. */
-async function objectsIn(db: Kysely<unknown>, schema: string): Promise<string[]> {
-  const { rows } = await sql<{ object: string }>`
+/** All that is in the schema, most telling first. */
+const objectsStatement: Statement = {
+  name: 'ringback_objects',
+  text: `
     select pg_describe_object(d.classid, d.objid, 0) as object
       from pg_depend d
       join pg_namespace n on d.refclassid = 'pg_namespace'::regclass and d.refobjid = n.oid
       left join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
-     where n.nspname = ${schema} and d.deptype = 'n' and coalesce(c.relname, '') not in ('kysely_migration', 'kysely_migration_lock')
-     order by c.relkind = 'r' desc nulls last, pg_describe_object(d.classid, d.objid, 0) collate "C"`.execute(db)
-  return rows.map(row => row.object)
+     where n.nspname = $1 and d.deptype = 'n'
+     order by c.relkind = 'r' desc nulls last, pg_describe_object(d.classid, d.objid, 0) collate "C"`,
+}
+
+async function objectsIn(session: Session): Promise<string[]> {
+  return (await session.rows<{ object: string }>(objectsStatement, [session.schema])).map(({ object }) => object)
 }
 
 /** @throws SchemaError when the schema is used by others: their objects and ours must not meet. */
@@ -107,52 +120,90 @@ function refuseOthers(objects: readonly string[], schema: string): void {
   )
 }
 
-async function apply(db: Kysely<unknown>, schema: string): Promise<string[]> {
-  const migrator = new Migrator({ db, provider: provider(schema), migrationTableSchema: schema })
-  const { error, results } = await migrator.migrateToLatest()
-  if (!error) return results?.map(result => result.migrationName) ?? []
-  const failed = results?.find(result => result.status === 'Error')
-  const fact = error instanceof Error ? error.message : String(error)
-  throw new SchemaError(`migration ${failed?.migrationName ?? ''} failed: ${fact}; nothing was changed`, {
-    cause: error,
-  })
+interface Rights {
+  readonly role: string
+  readonly database: string
+  /** Of the schema; null: it is not there. */
+  readonly owner: string | null
+  readonly isOwner: boolean
+  readonly mayCreateSchema: boolean
+  readonly mayCreateIn: boolean
+  readonly mayCreateRoles: boolean
+  /** Quoted where they need be. */
+  readonly missingRoles: readonly string[]
 }
 
-function provider(schema: string): MigrationProvider {
-  return {
-    async getMigrations(): Promise<Record<string, Migration>> {
-      const migrations: Record<string, Migration> = {}
-      for (const name of await migrationFiles()) {
-        const text = await readSql(`migrations/${name}.sql`, schema)
-        migrations[name] = { up: async db => void (await sql.raw(text).execute(db)) }
-      }
-      return migrations
-    },
+/** Of a role that may do what the owner may, PostgreSQL says that it has the owner's USAGE. */
+const rightsStatement: Statement = {
+  name: 'ringback_rights',
+  text: schema => `
+    select quote_ident(current_user) as role, quote_ident(current_database()) as database, quote_ident(pg_get_userbyid(n.nspowner)) as owner,
+           coalesce(pg_has_role(n.nspowner, 'usage') and pg_has_role(coalesce(c.relowner, n.nspowner), 'usage'), false) as "isOwner",
+           has_database_privilege(current_database(), 'create') as "mayCreateSchema",
+           coalesce(has_schema_privilege(n.oid, 'create'), false) as "mayCreateIn",
+           (select r.rolsuper or r.rolcreaterole from pg_roles r where r.rolname = current_user) as "mayCreateRoles",
+           array(select format('%s_%s', '${schema}', part) from unnest('{producer,relay,operator,reader}'::text[]) with ordinality as u (part, n)
+                  where not exists (select from pg_roles r where r.rolname = format('%s_%s', '${schema}', part)) order by n) as "missingRoles"
+      from (select) one
+      left join pg_namespace n on n.nspname = '${schema}'
+      left join pg_class c on c.relnamespace = n.oid and c.relname = 'callback'`,
+}
+
+/**
+ * Before anything is done, so that all that is missing is named at once.
+ *
+ * @throws PrivilegeError
+ */
+async function checkRights(session: Session, isMigrating: boolean): Promise<void> {
+  const [rights] = await session.rows<Rights>(rightsStatement)
+  if (!rights) return
+  const lacking = lackingRights(rights, session.schema, isMigrating)
+  if (lacking.length === 0) return
+  const lines = lacking.map(line => `  ${line}`)
+  throw new PrivilegeError(
+    [`role ${rights.role} may not migrate schema "${session.schema}"; nothing was changed. It lacks`, ...lines].join(
+      '\n',
+    ),
+  )
+}
+
+/** A line each: what is missing, and what an administrator may do. */
+function lackingRights(rights: Rights, schema: string, isMigrating: boolean): string[] {
+  const { role, database, owner, missingRoles } = rights
+  const lines: string[] = []
+  if (owner === null && !rights.mayCreateSchema)
+    lines.push(
+      `CREATE on database ${database}: GRANT CREATE ON DATABASE ${database} TO ${role}; or CREATE SCHEMA ${schema} AUTHORIZATION ${role};`,
+    )
+  if (owner !== null && !rights.isOwner)
+    lines.push(`the ownership of schema ${schema} and its tables: run this as ${owner}, or GRANT ${owner} TO ${role};`)
+  else if (owner !== null && isMigrating && !rights.mayCreateIn)
+    lines.push(`CREATE on schema ${schema}: GRANT CREATE ON SCHEMA ${schema} TO ${role};`)
+  if (missingRoles.length > 0 && !rights.mayCreateRoles) {
+    const each = missingRoles.map(name => `CREATE ROLE ${name};`).join(' ')
+    lines.push(`CREATEROLE, since roles are missing: ALTER ROLE ${role} CREATEROLE; or ${each}`)
+  }
+  return lines
+}
+
+/** @throws SchemaError that names the migration. */
+async function apply(session: Session, name: string): Promise<void> {
+  try {
+    await session.run(await readSql(`migrations/${name}.sql`, session.schema))
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    throw new SchemaError(`migration ${name} failed: ${messageOf(error)}; nothing was changed`, { cause: error })
   }
 }
 
-/** Under a lock of its own: Kysely's is given back by now, and two GRANTs on one table at once are an error. */
-async function finish(db: Kysely<unknown>, { schema, wake }: MigrateOptions): Promise<void> {
-  await db.transaction().execute(async transaction => {
-    const key = `ringback migrate ${schema}`
-    await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(transaction)
-    // Though nothing was migrated: a restore may have lost them.
-    await sql.raw(await rolesAndGrants(schema)).execute(transaction)
-    if (wake !== 'keep') await setWake(transaction, schema, wake)
-  })
+/** The trigger that wakes on INSERT is there in `notify`, and away in `poll`; left alone when right, as a change locks the table. */
+async function setWake(session: Session, wake: MigrateOptions['wake']): Promise<void> {
+  if (wake === 'keep' || (await isNotifying(session)) === (wake === 'notify')) return
+  await session.run(changeOfWake(session.schema, wake))
 }
 
-/** The trigger that wakes on INSERT is there in `notify`, and away in `poll`; left alone when right, as a change locks the table. */
-async function setWake(db: Kysely<unknown>, schema: string, wake: 'notify' | 'poll'): Promise<void> {
-  const trigger = await sql<{ found: boolean }>`
-    select exists (select from pg_trigger where tgname = 'wake' and tgrelid = ${`${schema}.callback`}::regclass) as found`.execute(
-    db,
-  )
-  const found = trigger.rows[0]?.found
-  if (found === (wake === 'notify')) return
-  const change = found
-    ? `drop trigger if exists wake on ${schema}.callback`
-    : `create or replace trigger wake after insert on ${schema}.callback
-       for each statement execute function ${schema}.wake_after_change()`
-  await sql.raw(change).execute(db)
+function changeOfWake(schema: string, wake: 'notify' | 'poll'): string {
+  if (wake === 'poll') return `drop trigger if exists wake on ${schema}.callback;`
+  return `create or replace trigger wake after insert on ${schema}.callback
+  for each statement execute function ${schema}.wake_after_change();`
 }

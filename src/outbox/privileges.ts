@@ -1,10 +1,6 @@
 import type { Session, Statement } from './session.ts'
 import { readSql } from './sql-files.ts'
 
-/** The books of the migrations belong to Kysely, so sql/schema.sql cannot grant them. */
-const books = (schema: string) =>
-  `grant select on ${schema}.kysely_migration to ${schema}_relay, ${schema}_operator, ${schema}_reader;`
-
 /** What is granted (or, of PUBLIC, taken away), one privilege on one object, or on one column of it, to one role. */
 interface Privilege {
   readonly isGranted: boolean
@@ -50,7 +46,7 @@ const wrongStatement: Statement = {
 /** Creates the roles that are missing and gives each what it needs: parts of sql/schema.sql, which can be run again. */
 export async function rolesAndGrants(schema: string): Promise<string> {
   const text = await readSql('schema.sql', schema)
-  return [part(text, 'Roles'), part(text, 'Privileges'), books(schema)].join('\n')
+  return [part(text, 'Roles'), part(text, 'Privileges')].join('\n')
 }
 
 /**

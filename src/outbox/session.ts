@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import pg from 'pg'
 import { StandbyError } from '../errors.ts'
 import { askAfterMs, closeMs, connectMs } from '../policy/tuning.ts'
+import { type Aim, explainConnecting } from './connect-error.ts'
 import { endsSession } from './database-errors.ts'
 
 /** What a relay's session is for. */
@@ -84,7 +85,7 @@ export class Session {
   /**
    * Connects, and sets nothing: whose session it is behind a pooler is not known yet.
    *
-   * @throws StandbyError when the server is in recovery, unless `onStandby` is `read`; whatever pg throws when it cannot connect.
+   * @throws StandbyError when the server is in recovery, unless `onStandby` is `read`; MissingPasswordError; or what says why it cannot connect.
    */
   static async open(options: SessionOptions): Promise<Session> {
     const socket = new Socket()
@@ -98,7 +99,9 @@ export class Session {
     const client = new pg.Client(config)
     const session = new Session(client, socket, options)
     try {
-      await client.connect()
+      await client.connect().catch(error => {
+        throw explainConnecting(error, session.#target)
+      })
       await session.#meet()
       return session
     } catch (error) {
@@ -107,12 +110,23 @@ export class Session {
     }
   }
 
+  get #target(): Aim {
+    const { host, port, user, password } = this.#client
+    const isNamed = Object.keys(this.#options.connection).length > 0 || Boolean(process.env.PGHOST)
+    return { host, port, user, hasPassword: Boolean(password), isNamed }
+  }
+
+  /** Whose session it is: the role that has logged in. */
+  get login(): string {
+    return this.#client.user ?? 'the login'
+  }
+
   async #meet(): Promise<void> {
     const { rows } = await this.query({ text: meeting }, Math.min(this.#options.timeoutMs, connectMs))
     const [met] = rows as ({ standby: boolean; server: string } & Backend)[]
     if (!met) throw new Error('a statement without a table must return a row')
     if (met.standby && this.#options.onStandby !== 'read')
-      throw new StandbyError('the database is a standby (in recovery); the relay needs the primary')
+      throw new StandbyError('the database is a standby (in recovery); name the primary')
     this.#server = met.server
     this.#backend = { pid: met.pid, since: met.since }
   }

@@ -48,7 +48,7 @@ t.test('--wake poll takes the trigger away, --wake notify puts it back, and noth
 })
 
 t.test('a schema of a newer ringback ends with 3, wrong usage with 2, no database with 1', async t => {
-  await client.query(`insert into outbox.kysely_migration (name, timestamp) values ('9999_future', '')`)
+  await client.query(`insert into outbox.migration (name) values ('9999_future')`)
   t.match(await migrate(), { code: 3, out: '', err: /newer Ringback \(9999_future/ })
   t.match(await migrate('--wake', 'pol', '--schema', 'Outbox'), {
     code: 2,

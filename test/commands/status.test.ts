@@ -169,7 +169,7 @@ t.test('a schema that is missing, or newer, ends with 3 and says what to do', as
     out: '',
     err: /"elsewhere" is missing .*ringback migrate --schema elsewhere\n/,
   })
-  await client.query(`insert into outbox.kysely_migration (name, timestamp) values ('9999_future', '')`)
+  await client.query(`insert into outbox.migration (name) values ('9999_future')`)
   t.match(await status(), { code: 3, out: '', err: /newer Ringback \(9999_future .*install/ })
-  await client.query(`delete from outbox.kysely_migration where name = '9999_future'`)
+  await client.query(`delete from outbox.migration where name = '9999_future'`)
 })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import t from 'tap'
-import { type MigrateOptions, migrate } from '../../src/outbox/migrate.ts'
+import { type MigrateOptions, migrate, printed } from '../../src/outbox/migrate.ts'
 import { wrongPrivileges } from '../../src/outbox/privileges.ts'
 import { migrationFiles } from '../../src/outbox/sql-files.ts'
 import { testDatabase } from '../fixtures/database.ts'
@@ -35,7 +35,7 @@ t.test('migrations that run at once make one schema, and all succeed', async t =
     const wake = round % 2 === 0 ? 'notify' : 'poll'
     const applied = await Promise.all(Array.from({ length: 4 }, () => run({ wake })))
     t.same(applied.flat(), await migrationFiles(), 'one of them says that it did it')
-    const { rows } = await client.query('select name from outbox.kysely_migration order by name')
+    const { rows } = await client.query('select name from outbox.migration order by name')
     t.same(
       rows.map(row => row.name),
       await migrationFiles(),
@@ -47,7 +47,7 @@ t.test('migrations that run at once make one schema, and all succeed', async t =
 t.test('a schema that a newer Ringback has migrated is left alone, and the error says what to install', async t => {
   const { client, run, wakes } = await empty(t)
   await run()
-  await client.query(`insert into outbox.kysely_migration (name, timestamp) values ('9999_later', '2999-01-01')`)
+  await client.query(`insert into outbox.migration (name) values ('9999_later')`)
   const newest = (await migrationFiles()).at(-1)
   for (const more of [{}, { wake: 'poll' }, { dryRun: true }] as const) {
     await t.rejects(run(more), {
@@ -101,7 +101,7 @@ t.test('a migration that fails changes nothing, names itself, and can be run aga
     code: 'RINGBACK_SCHEMA',
     message: 'migration 0001_outbox failed: no trigger here; nothing was changed',
   })
-  t.equal((await client.query(`select from pg_class where relname = 'callback'`)).rowCount, 0)
+  t.equal((await client.query(`select from pg_namespace where nspname = 'outbox'`)).rowCount, 0)
   await client.query('drop event trigger refuse')
   t.same(await run(), await migrationFiles())
 })
@@ -131,7 +131,6 @@ t.test('a schema that others use is refused before anything is changed, and they
     message: /"public" is used by others: it holds .*uuid_generate_v4\(\); nothing/,
   })
   t.same([await catalog(client, 'outbox'), await catalog(client, 'public')], before)
-  t.equal((await client.query(`select from pg_class where relname like 'kysely%'`)).rowCount, 0)
 })
 
 t.test('an empty schema that a DBA has made is taken, and what others put there later keeps its rights', async t => {
@@ -147,6 +146,72 @@ t.test('an empty schema that a DBA has made is taken, and what others put there 
     `select has_function_privilege('public', 'outbox.mine()', 'execute') as executes, has_table_privilege('public', 'outbox.dead', 'select') as selects`,
   )
   t.same(rows, [{ executes: true, selects: true }])
+})
+
+/** A login of its own with no more rights than anybody; roles of the schema may be there already, and go when the test has ended. */
+async function ordinary(t: Parameters<typeof testDatabase>[0]) {
+  const schema = await ownName(t)
+  const { client, name, url } = await testDatabase(t, { migrate: false })
+  const role = `${schema}_app`
+  await client.query(`create role ${role} login`)
+  const login = new URL(url)
+  login.username = role
+  const run = () => migrate({ connectionString: login.href }, { ...options, schema })
+  const isThere = async () =>
+    (await client.query('select from pg_namespace where nspname = $1', [schema])).rowCount === 1
+  const makeRoles = () =>
+    client.query(['producer', 'relay', 'operator', 'reader'].map(part => `create role ${schema}_${part};`).join('\n'))
+  return { client, name, role, schema, run, isThere, makeRoles }
+}
+
+t.test('a login is told of every right that it lacks, before anything is done', async t => {
+  const { role, schema, name, run, isThere } = await ordinary(t)
+  await t.rejects(run(), {
+    code: 'RINGBACK_PRIVILEGE',
+    exitCode: 1,
+    message: [
+      `role ${role} may not migrate schema "${schema}"; nothing was changed. It lacks`,
+      `  CREATE on database ${name}: GRANT CREATE ON DATABASE ${name} TO ${role}; or CREATE SCHEMA ${schema} AUTHORIZATION ${role};`,
+      `  CREATEROLE, since roles are missing: ALTER ROLE ${role} CREATEROLE; or CREATE ROLE ${schema}_producer; ` +
+        `CREATE ROLE ${schema}_relay; CREATE ROLE ${schema}_operator; CREATE ROLE ${schema}_reader;`,
+    ].join('\n'),
+  })
+  t.equal(await isThere(), false)
+})
+
+t.test(
+  'with the roles there already, CREATEROLE is not needed, nor CREATE on the database with the schema there',
+  async t => {
+    for (const schemaFirst of [false, true]) {
+      const { client, name, role, schema, run, makeRoles } = await ordinary(t)
+      await makeRoles()
+      await client.query(
+        schemaFirst ? `create schema ${schema} authorization ${role}` : `grant create on database ${name} to ${role}`,
+      )
+      t.same(await run(), await migrationFiles())
+      t.same(await run(), [])
+    }
+  },
+)
+
+t.test('a schema that belongs to another role is left alone, and the error says whose it is', async t => {
+  const { client, role, schema, run, makeRoles } = await ordinary(t)
+  await makeRoles()
+  await client.query(`create schema ${schema}; grant create, usage on schema ${schema} to ${role}`)
+  await t.rejects(run(), { message: new RegExp(`the ownership of schema ${schema} and its tables: run this as`) })
+})
+
+t.test('what is printed makes the same schema by SQL alone, and migrate finds nothing to do there', async t => {
+  for (const wake of ['keep', 'poll'] as const) {
+    const made = await empty(t)
+    await made.run({ wake })
+    const { client, run } = await empty(t)
+    await client.query(await printed('outbox', wake))
+    t.same(await catalog(client, 'outbox'), await catalog(made.client, 'outbox'))
+    t.same(await run(), [])
+    const { rows } = await client.query('show search_path')
+    t.same(rows, [{ search_path: '"$user", public' }], 'and the session is as it was')
+  }
 })
 
 t.test('a schema of another name is the same but for its name', async t => {
@@ -172,11 +237,11 @@ t.test(
     await client.query(`
     revoke update (rev, status) on ${schema}.callback from ${schema}_relay;
     revoke usage on schema ${schema} from ${schema}_reader;
-    revoke select on ${schema}.kysely_migration from ${schema}_reader;
+    revoke select on ${schema}.migration from ${schema}_reader;
     revoke execute on function ${schema}.wake() from public;
     grant execute on function ${schema}.purge(timestamptz, timestamptz, bigint, bigint) to public`)
     t.same(await wrongPrivileges(session), [
-      `${schema}_reader lacks SELECT on kysely_migration`,
+      `${schema}_reader lacks SELECT on migration`,
       `${schema}_reader lacks USAGE on ${schema}`,
       `${schema}_relay lacks UPDATE (rev, status) on callback`,
       'every role has EXECUTE on purge',
@@ -234,7 +299,7 @@ async function ownName(t: Parameters<typeof testDatabase>[0]): Promise<string> {
   t.teardown(async () => {
     const admin = new pg.Client({ connectionString: process.env.TEST_DATABASE_URL })
     await admin.connect()
-    for (const role of ['producer', 'relay', 'operator', 'reader'])
+    for (const role of ['producer', 'relay', 'operator', 'reader', 'app'])
       await admin.query(`drop role if exists ${name}_${role}`)
     await admin.end()
   })

@@ -7,7 +7,8 @@ t.test('outside comments, everything that says outbox is written for the other s
   for (const file of files) {
     const text = (await readSql(file, 'elsewhere')).replaceAll(/--.*$/gm, '')
     t.match(text, /elsewhere\.callback/)
-    t.notMatch(text, /outbox/, file)
+    // But for the names of the migrations.
+    t.notMatch(text.replaceAll(/'\d{4}_outbox'/g, ''), /outbox/, file)
   }
 })
 

@@ -13,7 +13,7 @@ const text = `
   with home as (
     select oid, nspacl from pg_namespace where nspname = $1
   ), relation as (
-    select c.* from pg_class c join home on home.oid = c.relnamespace where c.relname not like 'kysely%'
+    select c.* from pg_class c join home on home.oid = c.relnamespace
   ), line as (
     select format('schema %s', nspacl) as line from home
     union all
@@ -36,7 +36,6 @@ const text = `
     union all
     select format('constraint %s on %s: %s', conname, coalesce(nullif(conrelid, 0)::regclass::text, contypid::regtype::text), pg_get_constraintdef(c.oid))
       from pg_constraint c join home on home.oid = connamespace
-     where conname not like 'kysely%'
     union all
     select format('trigger %s enabled %s', pg_get_triggerdef(t.oid), tgenabled)
       from pg_trigger t join relation on relation.oid = tgrelid where not tgisinternal

@@ -92,7 +92,7 @@ const unread = [
   'origin',
   'claimed_at',
 ]
-const books = ['insert into outbox.kysely_migration values (1)', 'delete from outbox.kysely_migration']
+const books = ['insert into outbox.migration values (1)', 'delete from outbox.migration']
 
 const forbidden: Record<string, string[]> = {
   outbox_producer: [
@@ -119,7 +119,7 @@ const forbidden: Record<string, string[]> = {
     ...inner,
     ...sequences,
     ...books,
-    'select from outbox.kysely_migration',
+    'select from outbox.migration',
     holdGone,
     `select ${purge}`,
     attempt,
@@ -286,7 +286,7 @@ t.test('each role can do its work', async t => {
     ['outbox_operator', 'update outbox.hold set reason = reason'],
     ['outbox_operator', 'delete from outbox.hold'],
     ...['outbox_relay', 'outbox_operator', 'outbox_reader'].flatMap(role =>
-      [...select, 'select from outbox.kysely_migration'].map((statement): [string, string] => [role, statement]),
+      [...select, 'select from outbox.migration'].map((statement): [string, string] => [role, statement]),
     ),
   ]
   for (const [role, statement] of work) {

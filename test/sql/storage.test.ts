@@ -121,10 +121,10 @@ t.test('everything has a comment, and each status and outcome is explained', asy
   const { rows } = await client.query<{ object: string; comment: string | null }>(`
     select format('%s.%s', relname, attname) as object, col_description(c.oid, attnum) as comment
       from pg_class c join pg_attribute on attrelid = c.oid and attnum > 0 and not attisdropped
-     where relnamespace = 'outbox'::regnamespace and relkind in ('r', 'v') and relname not like 'kysely%'
+     where relnamespace = 'outbox'::regnamespace and relkind in ('r', 'v')
     union all
     select relname, obj_description(oid, 'pg_class') from pg_class
-     where relnamespace = 'outbox'::regnamespace and relkind in ('r', 'v') and relname not like 'kysely%'
+     where relnamespace = 'outbox'::regnamespace and relkind in ('r', 'v')
     union all
     select oid::regprocedure::text, obj_description(oid, 'pg_proc') from pg_proc where pronamespace = 'outbox'::regnamespace
     union all

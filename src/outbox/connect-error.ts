@@ -1,0 +1,62 @@
+/** Why no connection came about, in words that need no knowledge of the driver: what was tried, what happened, what to do. */
+import pg from 'pg'
+import { MissingPasswordError, messageOf } from '../errors.ts'
+
+/** Where a connection was to lead. */
+export interface Aim {
+  readonly host: string
+  readonly port: number
+  readonly user: string | undefined
+  readonly hasPassword: boolean
+  /** False: neither a URL nor one of libpq's variables says where, so that defaults were tried. */
+  readonly isNamed: boolean
+}
+
+/**
+ * What PostgreSQL itself says is left as it is, but for a password that it missed.
+ *
+ * @returns what to throw: of PostgreSQL's errors the same one, of others one that has it as its cause, and its `code`.
+ */
+export function explainConnecting(error: unknown, target: Aim): unknown {
+  if (!target.hasPassword && isPasswordWanted(error)) return new MissingPasswordError(withoutPassword(target), error)
+  if (error instanceof pg.DatabaseError) return error
+  const { code } = error as { readonly code?: unknown }
+  const fact = factOf(error, typeof code === 'string' ? code : '', placeOf(target))
+  const text = target.isNamed ? fact : `DATABASE_URL is not set, and neither is PGHOST; ${fact}`
+  return Object.assign(new Error(text, { cause: error }), code === undefined ? {} : { code })
+}
+
+function placeOf({ host, port }: Aim): string {
+  return host.startsWith('/') ? `the socket of port ${port} in ${host}` : `${host}:${port}`
+}
+
+function withoutPassword({ user, isNamed, ...target }: Aim): string {
+  const unset = isNamed ? '' : 'DATABASE_URL is not set, and neither is PGHOST; '
+  return (
+    `${unset}the server at ${placeOf({ user, isNamed, ...target })} wants a password of ${user === undefined ? 'the user' : `user "${user}"`}, and none was given; ` +
+    'put it into DATABASE_URL (postgres://user:password@host/database), PGPASSWORD or the file of PGPASSFILE'
+  )
+}
+
+/** By SCRAM the driver gives up without a password; by other methods the server refuses what came in its place. */
+function isPasswordWanted(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return error.code === '28P01'
+  return error instanceof Error && /password must be a/.test(error.message)
+}
+
+function factOf(error: unknown, code: string, place: string): string {
+  const message = messageOf(error)
+  if (/ECONNREFUSED|ENOENT/.test(code)) return `nothing listens at ${place} (${code}): is PostgreSQL running there?`
+  if (/ENOTFOUND|EAI_/.test(code)) return `the host of ${place} could not be looked up (${code})`
+  if (/ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/.test(code)) return `${place} cannot be reached (${code})`
+  if (/ECONNRESET|EPIPE/.test(code) || /terminated unexpectedly/.test(message))
+    return `${place} closed the connection before it had answered: is it PostgreSQL, or does it want TLS (?sslmode=verify-full)?`
+  if (/^timeout expired/.test(message)) return `${place} did not answer in time: is it PostgreSQL?`
+  if (/does not support SSL/.test(message))
+    return `${place} has no TLS; leave sslmode out of DATABASE_URL, or turn ssl on in the server`
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS/.test(code))
+    return `the certificate of ${place} is not trusted (${message}); name its authority by sslrootcert=FILE in DATABASE_URL`
+  if (/establishing an SSL connection/.test(message))
+    return `what listens at ${place} does not speak the protocol of PostgreSQL`
+  return message.replace(/^SASL: /, `logging in at ${place} failed: `)
+}
