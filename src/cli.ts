@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { commandNamed, type Environment, logFormatOf, parse } from './config/config.ts'
 import type { CommandName, ConfigOf } from './config/options.ts'
 import { commandUsage, usage } from './config/usage.ts'
-import { messageOf, RingbackError } from './errors.ts'
+import { messageOf, RingbackError, UsageError } from './errors.ts'
 import { printableLines } from './printable.ts'
 import { version } from './version.ts'
 

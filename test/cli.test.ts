@@ -53,7 +53,7 @@ t.test('no command, or an unknown one, ends with 2 and a way on', async t => {
   t.match(await ringback(['rnu']), { code: 2, out: '', err: /did you mean run\?/ })
   t.match(await ringback(['help', 'rnu']), { code: 2, out: '', err: /did you mean run\?/ })
   t.match(await ringback(['--hlep']), { code: 2, out: '', err: /did you mean --help\?/ })
-  t.match(await ringback(['run', '--hlep']), { code: 2, out: '', err: /did you mean --help\?/ })
+  t.match(await ringback(['status', '--hlep']), { code: 2, out: '', err: /did you mean --help\?/ })
 })
 
 t.test('a database that does not answer ends with 1 and a plain sentence; with debug also the stack', async t => {

@@ -22,10 +22,6 @@ export async function inDatabase<T>(config: Place, command: string, use: (db: Da
   return inSession(config, command, { timeoutMs }, session => inTransaction(session, () => use(databaseOf(session))))
 }
 
-function roleOf(command: string): RolePart {
-  return ['status', 'attempts', 'doctor'].includes(command) ? 'reader' : 'operator'
-}
-
 /** The same for one of several transactions, in a session that `inSession` gave. A statement that fails ends the session. */
 export async function inTransaction<T>(session: Session, use: () => Promise<T>): Promise<T> {
   await session.run('begin isolation level read committed read write')
@@ -62,4 +58,9 @@ export async function inSession<T>(
   } finally {
     await session.close()
   }
+}
+
+/** The role whose rights a command needs. */
+function roleOf(command: string): RolePart {
+  return ['status', 'attempts', 'doctor'].includes(command) ? 'reader' : 'operator'
 }
