@@ -6,7 +6,8 @@
 /** What of a living relay the division goes by. */
 export interface Member {
   readonly node: string
-  readonly serving: boolean
+  /** It does not leave, and no claim of it is stuck. */
+  readonly isAble: boolean
   /** Of the settings that it goes by. */
   readonly digest: string
   /** Of the settings that it was given last; null: it leaves, and has no say. */
@@ -43,24 +44,23 @@ export function agreedDigest(living: readonly Member[]): string {
 }
 
 /**
- * Those of the living that serve; when none does, all of them that may. One that wants the settings that hold goes over to them
- * with its next renewal, so it keeps its share.
+ * Those of the living that have the settings that hold and are able to serve; when none is able, all that have them. One that
+ * wants these settings goes over to them with its next renewal, so it has its share.
+ *
+ * Nothing counts here that follows from a view, such as that a relay stands by: a relay whose own view is newer than the others'
+ * would serve what nobody knows that it serves.
+ *
+ * @param agreed of `agreedDigest`, where it is known already.
  */
-export function sharesOf(living: readonly Member[]): Shares {
-  const agreed = agreedDigest(living)
+export function sharesOf(living: readonly Member[], agreed = agreedDigest(living)): Shares {
   const fit = living.filter(({ digest, wanted }) => digest === agreed || wanted === agreed)
-  const serving = fit.filter(each => each.serving)
-  return new Map((serving.length > 0 ? serving : fit).map(({ node }) => [node, hash(node)]))
+  const able = fit.filter(each => each.isAble)
+  return new Map((able.length > 0 ? able : fit).map(({ node }) => [node, hash(node)]))
 }
 
-/**
- * A relay counts once. It has several registrations while it renews those of before, under which something is still under
- * way; the present one may serve.
- */
+/** A relay counts once. It has several registrations while it renews those of before, under which something is still under way. */
 function oneOfEach(living: readonly Member[]): Iterable<Member> {
-  const nodes = new Map<string, Member>()
-  for (const each of living) if (each.serving || !nodes.has(each.node)) nodes.set(each.node, each)
-  return nodes.values()
+  return new Map(living.map(each => [each.node, each])).values()
 }
 
 /** The node whose share the origin is in; undefined: there are no shares. */

@@ -43,10 +43,19 @@ export interface MembershipEvents {
   renewed(sent: Moment, databaseMs: number): void
 }
 
-/** A division, and since when this relay goes by it. */
+/** How this relay sees the installation. */
 interface View {
   readonly shares: Shares
-  readonly at: number
+  /** Digest of the settings that hold. */
+  readonly agreed: string
+}
+
+/** A division before, by which another may still go. */
+interface FormerShares {
+  readonly shares: Shares
+  readonly until: number
+  /** It ended by deaths alone: those that live divide the origins of the dead in one way, whoever heard of them first. */
+  readonly byDeath: boolean
 }
 
 /**
@@ -61,14 +70,15 @@ export class Membership {
   readonly #options: MembershipOptions
   readonly #startedAtMs: number
   readonly #watch: RenewalWatch
-  readonly #former = new Set<string>()
+  readonly #formerEpochs = new Set<string>()
   #epoch = ''
   #server = ''
-  #view: View = { shares: new Map(), at: Number.NEGATIVE_INFINITY }
-  /** Divisions before, as long as somebody may still go by one of them. */
-  #earlier: View[] = []
+  #view: View = { shares: new Map(), agreed: '' }
+  #former: FormerShares[] = []
   /** When the renewal was sent that the view was read with. */
   #viewedAt = Number.NEGATIVE_INFINITY
+  /** The epoch that it was read under: once that is buried, the others divide without this relay. */
+  #viewedUnder = ''
   #livingNodes: ReadonlySet<string> = new Set()
   #standby: string | null = null
   /** What it was given last; it goes by what it was given before while most want that. */
@@ -107,13 +117,17 @@ export class Membership {
     return this.#options.lease.isHeld && !this.#isStopping && now - this.#viewedAt < viewMs
   }
 
-  /** From when on rows of an origin that is ours may be claimed: later than now while a living relay may still go on with it. */
+  /**
+   * From when on rows of an origin that is ours may be claimed: later than now while a living relay may still go on with it. That
+   * is the owner of before; or, when more has changed than that this one died, any that has heard of a part of it.
+   */
   claimableAt(origin: string): number {
     let at = Number.NEGATIVE_INFINITY
-    for (const [index, { shares }] of this.#earlier.entries()) {
+    if (this.#livingNodes.size === 0) return at
+    for (const { shares, until, byDeath } of this.#former) {
       const owner = ownerOf(origin, shares)
-      const until = (this.#earlier[index + 1] ?? this.#view).at + handOverMs
-      if (owner !== undefined && owner !== this.node && this.#livingNodes.has(owner)) at = Math.max(at, until)
+      if (owner === undefined || owner === this.node || (byDeath && !this.#livingNodes.has(owner))) continue
+      at = Math.max(at, until)
     }
     return at
   }
@@ -142,16 +156,17 @@ export class Membership {
     this.#isStopping = true
     this.#hasLeft = true
     this.#options.lease.lost()
-    for (const epoch of [...this.#former, this.#epoch]) await db.bury(session, epoch, null)
+    for (const epoch of [...this.#formerEpochs, this.#epoch]) await db.bury(session, epoch, null)
   }
 
   get #pulse(): db.Pulse {
     const { state } = this.#options
     const { digest, text } = this.#inUse ?? this.#settings
     const { origins, isStuck } = state()
-    const serving = !this.#isStopping && this.#standby === null && !isStuck
+    const isAble = !this.#isStopping && !isStuck
+    const standby = isAble ? this.#standby : null
     const wanted = this.#isStopping ? null : this.#settings.digest
-    return { serving, origins, digest, wanted, settings: text, standby: this.#standby }
+    return { serving: isAble && standby === null, origins, digest, wanted, settings: text, standby }
   }
 
   async #register(session: Session, events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>): Promise<void> {
@@ -159,7 +174,7 @@ export class Membership {
     if (this.#hasLeft) return
     const { name, leaseMs, forces, log, lease } = this.#options
     if (this.#epoch !== '') {
-      this.#former.add(this.#epoch)
+      this.#formerEpochs.add(this.#epoch)
       lease.lost()
       log.warn('registration_lost', { relay: name, epoch: this.#epoch })
     }
@@ -179,52 +194,70 @@ export class Membership {
     events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>,
   ): Promise<db.Renewal | undefined> {
     const { lease } = this.#options
-    const sent = lease.moment
-    const renewal = await db.renew(session, this.#epoch, [...this.#former], this.#pulse)
-    for (const epoch of this.#former) if (!renewal.renewed.includes(epoch)) this.#former.delete(epoch)
+    const [sent, said] = [lease.moment, this.#pulse]
+    const renewal = await db.renew(session, this.#epoch, [...this.#formerEpochs], said)
+    for (const epoch of this.#formerEpochs) if (!renewal.renewed.includes(epoch)) this.#formerEpochs.delete(epoch)
     if (!renewal.renewed.includes(this.#epoch)) return undefined
     if (!this.#hasLeft) lease.renewed(sent)
-    const { living, expired, isLate } = this.#watch.see(renewal.registrations, sent.monotonic, lease.moment.monotonic)
-    if (isLate) this.#viewedAt = Number.NEGATIVE_INFINITY
-    this.#see(living, sent.monotonic, events)
+    const answeredAt = lease.moment.monotonic
+    const { living, expired, isLate } = this.#watch.see(renewal.registrations, sent.monotonic, answeredAt)
+    if (isLate || !renewal.renewed.includes(this.#viewedUnder)) this.#viewedAt = Number.NEGATIVE_INFINITY
+    this.#viewedUnder = this.#epoch
+    // What the others know of this relay as soon as they read again: what it has said, and not what it has become since.
+    const isAble = said.serving || said.standby !== null
+    const own = { isAble, digest: said.digest, wanted: said.wanted }
+    const members = living.map(each => (each.node === this.node ? { ...each, ...own } : each))
+    this.#see(members, sent.monotonic, answeredAt, events)
     const dead = renewal.registrations.filter(each => expired.includes(each) || isKnownDead(each))
     await this.#bury(session, dead, events)
     return renewal
   }
 
-  #see(living: readonly db.Registration[], sentAt: number, events: Pick<MembershipEvents, 'divided' | 'agreed'>): void {
-    const members = living.map(each => (each.epoch === this.#epoch ? { ...each, ...this.#pulse } : each))
-    this.#agree(members, events)
-    const now = members.map(each => (each.epoch === this.#epoch ? { ...each, ...this.#pulse } : each))
-    this.#livingNodes = new Set(living.filter(each => !this.#isOwn(each.epoch)).map(({ node }) => node))
-    // At the first sight of the others, or after they may have counted this relay out: what they went by until now.
-    if (this.#viewedAt === Number.NEGATIVE_INFINITY) this.#view = { shares: this.#withoutMe(now), at: sentAt }
+  #see(
+    members: readonly db.Registration[],
+    sentAt: number,
+    answeredAt: number,
+    events: Pick<MembershipEvents, 'divided' | 'agreed'>,
+  ): void {
+    const agreed = agreedDigest(members)
+    this.#agree(agreed, events)
+    const others = members.filter(({ node }) => node !== this.node)
+    this.#livingNodes = new Set(others.map(({ node }) => node))
+    const withoutMe = () => (others.length > 0 ? sharesOf(others) : new Map())
+    // At the first sight of the others, or after they may have counted this relay out, or agreed without it: what they went by.
+    const hasLapsed = sentAt - this.#viewedAt >= viewMs
+    const isAnew = this.#viewedAt === Number.NEGATIVE_INFINITY || (hasLapsed && agreed !== this.#view.agreed)
+    if (isAnew) this.#view = { shares: withoutMe(), agreed }
     this.#viewedAt = sentAt
-    this.#earlier = this.#earlier.filter((_, index) => {
-      const until = (this.#earlier[index + 1] ?? this.#view).at
-      return sentAt - until < handOverMs
-    })
-    const shares = this.#isStopping ? this.#withoutMe(now) : sharesOf(now)
-    if (areSame(shares, this.#view.shares)) return
-    this.#earlier.push(this.#view)
-    this.#view = { shares, at: sentAt }
+    this.#former = this.#former.filter(({ until }) => sentAt < until)
+    const shares = this.#isStopping ? withoutMe() : sharesOf(members, agreed)
+    const isSame = areSame(shares, this.#view.shares)
+    if (isSame && agreed === this.#view.agreed) return
+    this.#turn({ shares, agreed }, answeredAt + handOverMs)
+    if (isSame) return
     this.#options.log.info('origins_divided', { among: shares.size, serving: shares.has(this.node) })
     events.divided()
   }
 
-  #withoutMe(members: readonly db.Registration[]): Shares {
-    const others = members.filter(({ node }) => node !== this.node)
-    return others.length > 0 ? sharesOf(others) : new Map()
+  /** @param until from then on the others go by the next view too, or by none. */
+  #turn(next: View, until: number): void {
+    const { shares, agreed } = this.#view
+    // What this relay still waits for the others may have kept, seeing the new settings hold without it.
+    if (agreed !== next.agreed) this.#former = this.#former.map(each => ({ ...each, until }))
+    const gone = [...shares.keys()].filter(node => !next.shares.has(node))
+    const hasCome = [...next.shares.keys()].some(node => !shares.has(node))
+    const byDeath = agreed === next.agreed && !hasCome && !gone.some(node => this.#livingNodes.has(node))
+    this.#former.push({ shares, until, byDeath })
+    this.#view = next
   }
 
   #isOwn(epoch: string): boolean {
-    return epoch === this.#epoch || this.#former.has(epoch)
+    return epoch === this.#epoch || this.#formerEpochs.has(epoch)
   }
 
   /** A relay that has been given other settings goes on with the old ones while most relays want those. */
-  #agree(members: readonly db.Registration[], { agreed }: Pick<MembershipEvents, 'agreed'>): void {
+  #agree(digest: string, { agreed }: Pick<MembershipEvents, 'agreed'>): void {
     if (this.#isStopping) return
-    const digest = agreedDigest(members)
     if (digest === this.#settings.digest && this.#inUse !== this.#settings) {
       this.#inUse = this.#settings
       agreed(this.#settings)
@@ -244,8 +277,8 @@ export class Membership {
     dead: readonly db.Registration[],
     events: Pick<MembershipEvents, 'buried'>,
   ): Promise<void> {
-    for (const epoch of [...this.#former]) {
-      if (this.#options.isDone(epoch) && (await this.#buryOne(session, epoch, null))) this.#former.delete(epoch)
+    for (const epoch of [...this.#formerEpochs]) {
+      if (this.#options.isDone(epoch) && (await this.#buryOne(session, epoch, null))) this.#formerEpochs.delete(epoch)
     }
     for (const each of dead) {
       if (this.#isOwn(each.epoch) || !(await this.#buryOne(session, each.epoch, each.renewals))) continue

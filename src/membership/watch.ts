@@ -69,9 +69,9 @@ export class RenewalWatch {
     return this.#round - round < patience || now - at < patience * renewalIntervalMs(leaseMs)
   }
 
+  /** One that was not there yet has begun with none. */
   #hasGoneOn({ epoch, renewals }: Registration): boolean {
-    const seen = this.#seen.get(epoch)
-    return seen !== undefined && BigInt(renewals) - BigInt(seen.renewals) >= patience
+    return BigInt(renewals) - BigInt(this.#seen.get(epoch)?.renewals ?? 0) >= patience
   }
 
   #seenOf(epoch: string): Seen {

@@ -31,7 +31,7 @@ export interface Pulse {
   readonly wanted: string | null
   /** JSON: what the digest is made of, secrets as an HMAC. */
   readonly settings: string
-  /** Why it does not serve; null: it does, or leaves. */
+  /** Why it does not serve; null: it does, or is not able to. */
   readonly standby: string | null
 }
 
@@ -46,7 +46,8 @@ export interface Registration {
   readonly leaseMs: number
   readonly startedAtMs: number
   readonly renewals: string
-  readonly serving: boolean
+  /** It does not leave, and no claim of it is stuck: it serves, or stands by. */
+  readonly isAble: boolean
   readonly digest: string
   readonly wanted: string | null
   readonly forces: boolean
@@ -91,7 +92,7 @@ const renewStatement: Statement = {
            (select coalesce(json_agg(json_build_object(
                      'epoch', r.epoch::text, 'node', r.node, 'process', r.process, 'name', r.name, 'pid', r.pid, 'kernel', r.kernel,
                      'leaseMs', extract(epoch from r.lease) * 1000, 'startedAtMs', extract(epoch from p.started_at) * 1000,
-                     'renewals', p.renewals::text, 'serving', p.serving, 'digest', p.digest, 'wanted', p.wanted, 'forces', p.forces,
+                     'renewals', p.renewals::text, 'isAble', p.serving or p.standby is not null, 'digest', p.digest, 'wanted', p.wanted, 'forces', p.forces,
                      'isVoid', r.server <> pg_postmaster_start_time())), '[]')
               from ${schema}.relay r join ${schema}.pulse p on p.epoch = r.epoch) as registrations`,
 }

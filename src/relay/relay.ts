@@ -167,8 +167,12 @@ export class Relay {
     try {
       const recovery = this.#recovery(term)
       const events = this.#events(recovery, works)
-      this.#salt = await readSalt(sessions.keep)
-      this.#say()
+      const salt = await readSalt(sessions.keep)
+      // Said once: to say the same again with each connection would renew the connections of all receivers.
+      if (salt !== this.#salt) {
+        this.#salt = salt
+        this.#say()
+      }
       await this.#membership.join(sessions.keep, events)
       await this.#bearEpoch(term)
       loops = [

@@ -80,6 +80,18 @@ t.test('what stays unrecorded at the end is counted, and is exit code 1', async 
   t.match(await relay.until('stopped_unrecorded'), { level: 'error', attempts: 1 })
 })
 
+t.test('a new connection to the database leaves those to receivers as they are', async t => {
+  const stage = await Stage.open(t)
+  const relay = await stage.relay()
+  await stage.becomes(await stage.send({}), 'delivered')
+  await stage.client.query(`
+    select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and application_name like 'ringback %'`)
+  await relay.until('database_back')
+  await stage.becomes(await stage.send({}), 'delivered')
+  t.equal(stage.receiver.accepted, 1)
+})
+
 /** A relay that has lost its database, and has delivered a callback which it could not record. */
 async function withOneSent(t: Test, options: Record<string, string> = {}) {
   const stage = await Stage.open(t)

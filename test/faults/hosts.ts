@@ -34,7 +34,7 @@ export async function servedBy(stage: Stage, relay: string, urls: readonly strin
   )
   const members = rows.map(({ node }) => ({
     node,
-    serving: true,
+    isAble: true,
     digest: '',
     wanted: '',
     startedAtMs: 0,

@@ -57,19 +57,63 @@ async function after(seed: number, count: number, list: readonly Act[]) {
   }
 }
 
+type Schedule = readonly [worldSeed: number, count: number, list: readonly Act[]]
+
+/** `name relay ms thenMs`, as in the arguments of an act. */
+function schedule(worldSeed: number, count: number, ...list: readonly (readonly [string, number, number, number])[]) {
+  return [[worldSeed, count, list.map(([name, relay, ms, thenMs]) => ({ name, relay, ms, thenMs }))]] as [Schedule]
+}
+
+/** Each broke a simpler rule. */
+const examples: readonly [Schedule][] = [
+  // Relays that stood by each served all that the forcing one had, until they heard of one another.
+  schedule(1794322049, 2, ['start and force', 1, 1421, 3393], ['leave', 2, 3240, 657]),
+  // What a dead one had went to two: one had heard of the new settings, and the other had not.
+  schedule(3, 3, ['start with the old', 2, 2110, 4173], ['hang', 3, 5098, 5108], ['kill', 3, 3418, 2976]),
+  // One that was away had never seen the relay that stood in for it.
+  schedule(4, 2, ['leave', 1, 2659, 5751], ['start with the old', 0, 1928, 368], ['hang', 0, 5596, 7480]),
+  // One that was buried during a long stall registered anew, and went on with what it had had.
+  schedule(
+    1505683875,
+    4,
+    ['start with the new', 2, 342, 4399],
+    ['stall', 0, 4695, 4455],
+    ['stall', 0, 5074, 4503],
+    ['reconnect', 1153653883, 425, 3497],
+  ),
+  // The settings changed while nobody could renew.
+  schedule(
+    2147483645,
+    4,
+    ['leave', 2, 3337, 3075],
+    ['stop', 1, 2134, 5539],
+    ['start with the old', 0, 2650, 995],
+    ['stall', 0, 3950, 2644],
+  ),
+  // They changed while one waited for the origins that it was to have.
+  schedule(
+    1384240688,
+    4,
+    ['start with the new', 1, 482, 2999],
+    ['reload', 4, 1066, 1485],
+    ['reload back', 829167438, 1844, 566],
+    ['hang', 3, 4170, 4636],
+  ),
+]
+
 t.test(
-  'whatever happens to relays that are given other settings, both serve for the age of a view at most',
+  'whatever happens to relays that are given other settings, no origin has two, and both serve for the age of a view at most',
   async t => {
     const seed = Number(process.env.SEED ?? Date.now() % 1e6)
     t.comment(`seed ${seed}`)
-    const schedule = [fc.nat(), fc.integer({ min: 2, max: 4 }), fc.array(act, { maxLength: 6 })] as const
-    const property = fc.asyncProperty(...schedule, async (worldSeed, count, list) => {
+    const schedules = fc.tuple(fc.nat(), fc.integer({ min: 2, max: 4 }), fc.array(act, { maxLength: 6 }))
+    const property = fc.asyncProperty(schedules, async ([worldSeed, count, list]) => {
       const { mixedMs, severalMs, ...rest } = await after(worldSeed, count, list)
       assert.ok(mixedMs <= viewMs, `${mixedMs} ms`)
-      // Where a relay joins in the moment of a change, two views may overlap.
-      assert.ok(severalMs <= viewMs, `${severalMs} ms`)
+      assert.equal(severalMs, 0)
       assert.deepEqual(rest, { served: 0, settings: ['z'] })
     })
-    await fc.assert(property, { seed, numRuns: Number(process.env.RUNS ?? 10), endOnFailure: true })
+    const numRuns = examples.length + Number(process.env.RUNS ?? 10)
+    await fc.assert(property, { seed, numRuns, examples: [...examples], endOnFailure: true })
   },
 )

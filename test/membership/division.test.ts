@@ -6,7 +6,7 @@ const origins = Array.from({ length: 4_000 }, (_, n) => `https://receiver-${n}.t
 
 function member(node: string, fields: Partial<Member> = {}): Member {
   const { digest = 'a' } = fields
-  return { node, serving: true, digest, wanted: digest, startedAtMs: 0, forces: false, ...fields }
+  return { node, isAble: true, digest, wanted: digest, startedAtMs: 0, forces: false, ...fields }
 }
 
 function members(count: number, fields: Partial<Member> = {}): Member[] {
@@ -85,10 +85,10 @@ t.test('nobody is there: nobody owns anything', async t => {
   t.throws(() => sharesOf([]), /there is no relay, not even this one/)
 })
 
-t.test('those that serve share the origins; where nobody does, all', async t => {
-  const [first, second, third] = [member('1'), member('2', { serving: false }), member('3')]
+t.test('those that are able to serve share the origins; where nobody is, all', async t => {
+  const [first, second, third] = [member('1'), member('2', { isAble: false }), member('3')]
   t.same([...sharesOf([first, second, third]).keys()], ['1', '3'])
-  const none = [first, second, third].map(each => ({ ...each, serving: false }))
+  const none = [first, second, third].map(each => ({ ...each, isAble: false }))
   t.same([...sharesOf(none).keys()], ['1', '2', '3'])
 })
 
@@ -123,7 +123,7 @@ t.test('one that forces its settings counts as most; of several the one that was
 })
 
 t.test('one whose settings are not those of most gets nothing, though nobody else serves', async t => {
-  const a = members(2, { serving: false })
+  const a = members(2, { isAble: false })
   t.same(
     [...sharesOf([...a, member('b', { digest: 'b' })]).keys()],
     a.map(({ node }) => node),
@@ -131,7 +131,7 @@ t.test('one whose settings are not those of most gets nothing, though nobody els
 })
 
 t.test('a relay with several registrations counts once, and serves by the one that does', async t => {
-  const former = member('1', { serving: false, startedAtMs: 5 })
+  const former = member('1', { isAble: false, startedAtMs: 5 })
   const present = member('1', { startedAtMs: 5 })
   const other = member('2', { digest: 'b', startedAtMs: 0 })
   for (const own of [
@@ -139,6 +139,6 @@ t.test('a relay with several registrations counts once, and serves by the one th
     [present, former],
   ]) {
     t.equal(agreedDigest([...own, other]), 'b', 'one and one: the eldest')
-    t.same([...sharesOf([...own, { ...other, digest: 'a', wanted: 'a', serving: false }]).keys()], ['1'])
+    t.same([...sharesOf([...own, { ...other, digest: 'a', wanted: 'a', isAble: false }]).keys()], ['1'])
   }
 })

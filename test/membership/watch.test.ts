@@ -14,7 +14,7 @@ function registration(renewals: number, fields: Partial<Registration> = {}): Reg
     leaseMs: 30_000,
     startedAtMs: 0,
     renewals: String(renewals),
-    serving: true,
+    isAble: true,
     digest: '',
     wanted: '',
     forces: false,

@@ -41,7 +41,7 @@ t.test('a relay registers, renews and leaves; each renewal moves its count', asy
     leaseMs,
     startedAtMs,
     forces,
-    serving: true,
+    isAble: true,
     digest: 'd',
     wanted: 'e',
     isVoid: false,
@@ -98,7 +98,7 @@ t.test('former registrations are renewed beside the present one, and serve nothi
   const { renewed } = await renew('2', ['1', '77'])
   t.same([...renewed].sort(), ['1', '2'], 'those that are gone are missing')
   const { registrations } = await renew('2', ['1'])
-  const stands = registrations.map(({ epoch, renewals, serving }) => [epoch, renewals, serving]).sort()
+  const stands = registrations.map(({ epoch, renewals, isAble }) => [epoch, renewals, isAble]).sort()
   t.same(stands, [['1', '1', false], ['2', '1', true], ['3', '0', true]]) // biome-ignore format: a row each
 })
 

@@ -62,6 +62,7 @@ export interface RegistrationRecord {
   serving: boolean
   digest: string
   wanted: string | null
+  standby: string | null
   /** Statements that hold it FOR KEY SHARE. */
   readonly sharedBy: Set<object>
   /** The burial that has locked its pulse. */

@@ -9,23 +9,25 @@ const nobody = 2 ** 30
 const lockTimeoutMs = 500
 
 export const register = atOnce((db, values, { isAlive }) => {
-  const [epoch, node, process, name, leaseMs, pid, , kernel, , startedAtMs, forces, serving, digest, wanted] =
-    values as [
-      string,
-      string,
-      string,
-      string,
-      number,
-      number,
-      string,
-      string,
-      string,
-      number,
-      boolean,
-      boolean,
-      string,
-      string | null,
-    ]
+  const [epoch, node, process, name, leaseMs, pid, , kernel, , startedAtMs, forces, ...said] = values as [
+    string,
+    string,
+    string,
+    string,
+    number,
+    number,
+    string,
+    string,
+    string,
+    number,
+    boolean,
+    boolean,
+    string,
+    string | null,
+    string,
+    string | null,
+  ]
+  const [serving, digest, wanted, , standby] = said
   const { server } = db
   const stands = {
     renewals: 0,
@@ -33,6 +35,7 @@ export const register = atOnce((db, values, { isAlive }) => {
     serving,
     digest,
     wanted,
+    standby,
     sharedBy: new Set<object>(),
     pulseLockedBy: null,
   }
@@ -43,11 +46,13 @@ export const register = atOnce((db, values, { isAlive }) => {
 
 /** What is returned of the registrations is what the snapshot shows: before this renewal. */
 export function* renew(db: Database, values: readonly unknown[], { pid }: { readonly pid: number }): Answer {
-  const [epoch, former, serving, , digest, wanted] = values as [
+  const [epoch, former, serving, , digest, wanted, , standby] = values as [
     string,
     string[],
     boolean,
     number,
+    string,
+    string | null,
     string,
     string | null,
   ]
@@ -63,12 +68,13 @@ export function* renew(db: Database, values: readonly unknown[], { pid }: { read
       serving: serving && each.epoch === epoch,
       digest,
       wanted,
+      standby,
     })
   return [{ pid, databaseMs: db.now, renewed: renewed.map(each => each.epoch), registrations: seen }]
 }
 
 function shownRegistration(db: Database, each: RegistrationRecord): Record<string, unknown> {
-  const { epoch, node, process, name, leaseMs, startedAtMs, renewals, serving, digest, wanted, forces } = each
+  const { epoch, node, process, name, leaseMs, startedAtMs, renewals, serving, digest, wanted, forces, standby } = each
   return {
     epoch,
     node,
@@ -79,7 +85,7 @@ function shownRegistration(db: Database, each: RegistrationRecord): Record<strin
     leaseMs,
     startedAtMs,
     renewals: String(renewals),
-    serving,
+    isAble: serving || standby !== null,
     digest,
     wanted,
     forces,

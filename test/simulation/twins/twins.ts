@@ -173,7 +173,7 @@ async function stored(stage: Stage): Promise<Stored> {
   )
   const registrations = await stage.query<StoredRegistration>(`
     select r.epoch::text, node, process, name, ${ms('lease')} as "leaseMs", pid, kernel, ${ms('started_at')} as "startedAtMs",
-           renewals::integer, serving, forces, digest, wanted
+           renewals::integer, serving, forces, digest, wanted, standby
       from outbox.relay r join outbox.pulse p on p.epoch = r.epoch order by r.epoch`)
   const holds = await stage.query<{ prefix: string }>(
     `select url_prefix || case when exact then ' exact' else '' end as prefix from outbox.hold`,

@@ -82,9 +82,10 @@ export class WildRelay {
 
   async #renew(): Promise<void> {
     const serving = this.#dice.chance(0.5)
+    const standby = serving || this.#dice.chance(0.5) ? null : 'its settings differ'
     const [epoch, former] = [this.#anyEpoch(), this.#anyEpoch()]
     await this.#ask('renew', async session => {
-      const renewal = await registration.renew(session, epoch, [former], { ...pulse, serving })
+      const renewal = await registration.renew(session, epoch, [former], { ...pulse, serving, standby })
       const { renewed, registrations, databaseMs } = renewal
       return { renewed: [...renewed].sort(), registrations: sorted(registrations, 'epoch'), databaseMs }
     })
