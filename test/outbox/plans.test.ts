@@ -105,8 +105,11 @@ const statements = {
     indexes: ['callback_key', 'callback_supersede', 'callback_waiting'],
   },
   sweep: { run: s => readOrigins(s, sweepStart), indexes: ['callback_waiting'] },
-  'orphans of what was never tried': { run: s => readOrphans(s, orphansStart), indexes: ['callback_fresh'] },
-  'orphans of what has a due time': { run: s => readOrphans(s, dueStart), indexes: ['callback_due'] },
+  'orphans of what was never tried': {
+    run: s => readOrphans(s, orphansStart),
+    indexes: ['callback_fresh', 'callback_pkey'],
+  },
+  'orphans of what has a due time': { run: s => readOrphans(s, dueStart), indexes: ['callback_due', 'callback_pkey'] },
   'keys and hints': {
     run: s =>
       readKeyHeads(s, epoch, [
