@@ -16,6 +16,7 @@ const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<numbe
   doctor: async config => (await import('./commands/doctor.ts')).doctor(config),
   attempts: async config => (await import('./commands/attempts.ts')).attempts(config),
   replay: async config => (await import('./commands/replay.ts')).replay(config),
+  health: async config => (await import('./commands/health.ts')).health(config),
   purge: async config => (await import('./commands/purge.ts')).purge(config),
   keygen: async config => (await import('./commands/keygen.ts')).keygen(config),
 }

@@ -29,6 +29,7 @@ const rooms: Readonly<Record<string, string>> = {
   pino: 'log',
   'pino-pretty': 'log',
   tinyqueue: 'backlog',
+  'prom-client': 'operate',
 }
 
 /** What decides: functions of their arguments, without I/O and without a clock of their own. */

@@ -172,6 +172,18 @@ export class Scopes {
     if (scope?.running === 0) scope.health.startSlowly()
   }
 
+  /** Its breaker is open, or it asked for a rest. */
+  isResting(origin: string, now: number): boolean {
+    return (this.#scopes.get(origin)?.health.opensAt ?? now) > now
+  }
+
+  /** How many are, of those that are remembered. */
+  restingCount(now: number): number {
+    let count = 0
+    for (const { health } of this.#scopes.values()) if (health.opensAt > now) count += 1
+    return count
+  }
+
   /** Those that are to be asked again: their rest is over, or the relay has slots for them. */
   opened(now: number): string[] {
     this.#age(now)

@@ -1,12 +1,17 @@
 import { setFlagsFromString } from 'node:v8'
 import { connectionOf, type RunConfig } from '../config/config.ts'
+import { listenAddress } from '../config/listen-address.ts'
 import { RingbackError } from '../errors.ts'
+import type { EventName } from '../log/events.ts'
 import { createLog, type Log } from '../log/log.ts'
+import type { HealthServer } from '../operate/health-server.ts'
+import type { Metrics } from '../operate/metrics.ts'
 import { explainDenied, isTransient, isUndefined } from '../outbox/database-errors.ts'
 import { checkSchema, isNotifying, refuseRowSecurity } from '../outbox/installed.ts'
 import { Listener } from '../outbox/listener.ts'
 import { type Backend, sessionName } from '../outbox/session.ts'
 import { Sessions } from '../outbox/sessions.ts'
+import { surveyMs } from '../policy/tuning.ts'
 import { isLasting, Outage } from '../relay/outage.ts'
 import { Relay } from '../relay/relay.ts'
 import { reloadOnSignal } from '../relay/reload.ts'
@@ -23,34 +28,58 @@ const heapGrowingPercent = 50
 /** `ringback run`: relays until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reads `--config` again. */
 export async function run(config: RunConfig): Promise<number> {
   setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`)
-  const log = createLog({ level: config.logLevel, format: config.logFormat })
+  const metrics = config.listen === null ? null : await newMetrics(config)
+  const written = (event: EventName) => metrics?.logged(event)
+  const log = createLog({ level: config.logLevel, format: config.logFormat, written })
   process.on('uncaughtException', error => {
     log.fatal('failed', { err: error })
     process.stderr.write(`${error.stack}\n`)
     process.exit(1)
   })
-  const relay = new Relay({ ...config, slowConcurrency: slowWithinOpenFiles(config, log) }, log)
+  const limited = { ...config, slowConcurrency: slowWithinOpenFiles(config, log) }
+  const relay = new Relay(limited, log, undefined, metrics)
+  let server: HealthServer | undefined
   try {
-    return await relayUntilStopped(config, relay, log)
+    server = await listen(config, relay, { log, metrics })
+    return await relayUntilStopped(config, relay, { log, metrics })
   } catch (error) {
     log.fatal('failed', { err: error as Error })
     await relay.abandon()
     throw error
+  } finally {
+    server?.close()
   }
 }
 
-async function relayUntilStopped(config: RunConfig, relay: Relay, log: Log): Promise<number> {
+/** Loaded only where somebody asks for them: a client of Prometheus takes some megabytes. */
+async function newMetrics({ memoryRows }: RunConfig): Promise<Metrics> {
+  const { Metrics } = await import('../operate/metrics.ts')
+  return new Metrics({ memoryLimit: memoryRows, surveyMs })
+}
+
+/** Before the database is connected to: whether it is alive is known without. */
+async function listen(config: RunConfig, relay: Relay, { log, metrics }: Watching): Promise<HealthServer | undefined> {
+  const address = config.listen === null ? null : listenAddress(config.listen)
+  if (address === null || metrics === null) return undefined
+  metrics.attach(relay)
+  const { HealthServer } = await import('../operate/health-server.ts')
+  const server = await HealthServer.start({ ...address, state: () => relay.state, metrics })
+  log.info('listening', { address: server.address })
+  return server
+}
+
+async function relayUntilStopped(config: RunConfig, relay: Relay, { log, metrics }: Watching): Promise<number> {
   const stop = stopOnSignal(relay, log)
   log.info('starting', { relay: config.name, version, schema: config.schema, pid: process.pid })
   reloadOnSignal(config, log, destinations => relay.goBy(destinations))
   const outage = new Outage(log)
   const mustEnd = (error: unknown) => error instanceof RingbackError || isLasting(error) || !isTransient(error)
-  const sessions = await connect(config, { log, relay, outage, stop, former: [] }, mustEnd)
+  const sessions = await connect(config, { log, metrics, relay, outage, stop, former: [] }, mustEnd)
   if (!sessions) return 0
   const notified = await inspect(sessions, config)
-  const listener = notified ? startListener(config, relay, log) : null
+  const listener = notified ? startListener(config, relay, { log, metrics }) : null
   try {
-    await serveTerms(config, { log, relay, outage, listener, stop }, sessions)
+    await serveTerms(config, { log, metrics, relay, outage, listener, stop }, sessions)
     const unrecorded = await stop.unrecorded
     log.info('stopped')
     return unrecorded === 0 ? 0 : 1
@@ -71,8 +100,14 @@ async function inspect(sessions: Sessions, { schema }: RunConfig): Promise<boole
   }
 }
 
-interface Terms {
+/** Who is told what happens. */
+interface Watching {
   readonly log: Log
+  /** null: nobody asks for them. */
+  readonly metrics: Metrics | null
+}
+
+interface Terms extends Watching {
   readonly relay: Relay
   readonly outage: Outage
   readonly listener: Listener | null
@@ -82,7 +117,7 @@ interface Terms {
 /** Term after term: the connections fail, are made anew, and the relay goes on. */
 async function serveTerms(
   config: RunConfig,
-  { log, relay, outage, listener, stop }: Terms,
+  { log, metrics, relay, outage, listener, stop }: Terms,
   first: Sessions,
 ): Promise<void> {
   let failure: unknown
@@ -98,7 +133,7 @@ async function serveTerms(
       failure = error
       await outage.wait(error, stop.asked.aborted ? stop.over : stop.asked)
     }
-    sessions = await connect(config, { log, relay, outage, stop, former: sessions.backends }, isLasting)
+    sessions = await connect(config, { log, metrics, relay, outage, stop, former: sessions.backends }, isLasting)
   }
 }
 
@@ -113,15 +148,17 @@ interface Connecting extends Omit<Terms, 'listener'> {
  */
 async function connect(
   config: RunConfig,
-  { log, relay, outage, stop, former }: Connecting,
+  { log, metrics, relay, outage, stop, former }: Connecting,
   mustEnd: (error: unknown) => boolean,
 ): Promise<Sessions | undefined> {
   const standbyAwaited = standbyWatch(log)
+  const answered = metrics ? (statement: string, ms: number) => metrics.answered(statement, ms) : undefined
   while (!stop.over.aborted && !(stop.asked.aborted && relay.unsettled === 0)) {
     try {
       return await Sessions.open({
         former,
         standbyAwaited,
+        answered,
         leaseMs: config.leaseMs,
         connection: connectionOf(config),
         relay: config.name,
@@ -157,7 +194,7 @@ function standbyWatch(log: Log): (standbys: string) => void {
 /** A listener that is lost so often in a row has a reason that stays: a proxy between, a channel that somebody else fills. */
 const deafAfter = 5
 
-function startListener(config: RunConfig, relay: Relay, log: Log): Listener {
+function startListener(config: RunConfig, relay: Relay, { log, metrics }: Watching): Listener {
   const listener = new Listener(
     {
       connection: () => connectionOf(config),
@@ -167,8 +204,14 @@ function startListener(config: RunConfig, relay: Relay, log: Log): Listener {
       echoMs: 5_000,
     },
     {
-      hint: (from, payload) => relay.hint(from, payload),
-      lost: (reason, tries) => log[tries === deafAfter ? 'warn' : 'debug']('listener_lost', { err: reason, tries }),
+      hint: (from, payload) => {
+        if (from === null) metrics?.listening(true)
+        relay.hint(from, payload)
+      },
+      lost: (reason, tries) => {
+        metrics?.listening(false)
+        log[tries === deafAfter ? 'warn' : 'debug']('listener_lost', { err: reason, tries })
+      },
     },
   )
   listener.start()

@@ -27,6 +27,7 @@ export type StatusConfig = ConfigOf<'status'>
 export type DoctorConfig = ConfigOf<'doctor'>
 export type AttemptsConfig = ConfigOf<'attempts'>
 export type ReplayConfig = ConfigOf<'replay'>
+export type HealthConfig = ConfigOf<'health'>
 export type PurgeConfig = ConfigOf<'purge'>
 export type KeygenConfig = ConfigOf<'keygen'>
 

@@ -9,6 +9,7 @@ import { addressRule, addressRuleForms } from '../delivery/address-rule.ts'
 import type { Destinations } from '../policy/destinations.ts'
 import { durationText } from './duration.ts'
 import { ageOrNever, choice, duration, flag, integer, type Kind, moment, text, texts } from './kinds.ts'
+import { listenAddress, listenAddressForm } from './listen-address.ts'
 
 /** What each does, for the help. */
 export const commands = {
@@ -19,6 +20,7 @@ export const commands = {
     'looks for what endangers delivery, in the server, the schema and the relays, and changes nothing; ends with 1 when there is a fault, with 0 when there are only warnings',
   attempts: 'lists every POST of one callback, with outcome, status and answer',
   replay: 'sends callbacks again: some by id, or the dead ones by URL and time',
+  health: 'asks a relay that runs with --listen whether it is ready; ends with 0 when it is, else with 1',
   purge: 'deletes settled callbacks with their attempts: those older than what is kept, or one by id',
   keygen: 'makes a key to sign callbacks with, for `sign` in the file of `run --config`',
 } as const
@@ -199,6 +201,22 @@ export const options = {
     ),
   }),
 
+  ...of(['run', 'health'], {
+    listen: text('listen', 'ADDRESS', {
+      default: null,
+      otherwise: '`run` does not listen; `health` asks 127.0.0.1:9464',
+      accepts: address => listenAddress(address) !== null,
+      expected: listenAddressForm,
+    }).help(
+      'Where the relay serves /metrics, /livez and /readyz over HTTP, to whoever can reach it: 127.0.0.1:9464, or 0.0.0.0:9464 in a container. docs/operate/monitoring.md says what they show.',
+    ),
+  }),
+  ...of(['health'], {
+    live: flag('live', false).help(
+      'Asks whether the process is alive instead: 0 also while the database is away or the relay stops.',
+    ),
+  }),
+
   ...of(['replay'], {
     ids: texts('id', 'ID', { ...id, otherwise: 'none' }).help(
       'A callback to send again, whether dead, delivered or cancelled; with --now one that waits. Repeatable, or several separated by commas. Not together with --dead.',
@@ -239,7 +257,7 @@ export const options = {
   ...of(['status', 'doctor'], {
     json: flag('json', false).help('One JSON object on stdout instead of text for people.'),
   }),
-  ...of([...onDatabase, 'keygen'], {
+  ...of([...onDatabase, 'keygen', 'health'], {
     logLevel: choice('log-level', 'LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info').help(
       'The least important events that are logged. With debug and trace, an unexpected error also shows its stack.',
     ),

@@ -70,6 +70,13 @@ export class Origins {
     }
   }
 
+  /** Connections to all origins; those that are being opened among them. */
+  get connections(): { readonly open: number; readonly idle: number } {
+    let open = 0
+    for (const origin of this.#origins.values()) open += origin.open.size
+    return { open, idle: this.#idle }
+  }
+
   /** Lends a connection to `borrower`, at once or when one comes free. */
   lend(name: string, borrower: Borrower): void {
     if (this.#closed) {

@@ -12,6 +12,7 @@ export const events = {
     meaning:
       'once a minute: what this relay has done since the last one (`delivered`, `dead`, and the attempts that `failed` or are `unknown`), how many of its origins are failing, and what waits in the table: `waiting` callbacks, at most about 20,000 are counted, the oldest for `oldest_ms`',
   },
+  listening: { level: 'info', meaning: 'metrics and health are served at `address`' },
   signal: { level: 'info', meaning: 'it was told to stop' },
   stopping: { level: 'info', meaning: 'nothing new starts; what is in flight has `grace_ms`' },
   stopped: { level: 'info', meaning: 'it has ended in order' },

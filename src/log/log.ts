@@ -10,6 +10,7 @@ import { type LogOutput, standardOutput } from './output.ts'
  * URL's path or query, a form, a header or a body. `error` is what `last_error` holds, `err` what `shownError` lets through.
  */
 export const logFields = [
+  'address',
   'ahead_ms',
   'among',
   'attempt',

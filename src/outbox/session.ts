@@ -36,6 +36,8 @@ export interface SessionOptions {
   readonly prepared: boolean
   /** What to do when the server is in recovery; default `refuse`. `read` is for those who only want to look. */
   readonly onStandby?: 'refuse' | 'read'
+  /** Told of each answer, to a statement with a name, and of how long it took in milliseconds. */
+  readonly answered?: ((statement: string, ms: number) => void) | undefined
   /** Asked while an answer is overdue, again and again. true: the server is waiting for something, so the connection is not dead. */
   readonly isWaiting?: (backend: Backend) => Promise<boolean>
 }
@@ -137,7 +139,10 @@ export class Session {
    * @throws pg.DatabaseError when PostgreSQL refuses the statement and the session goes on; any other error has ended it.
    */
   async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
-    return (await this.query({ ...this.#write(statement), values: [...values] })).rows as Row[]
+    const sentAt = performance.now()
+    const { rows } = await this.query({ ...this.#write(statement), values: [...values] })
+    this.#options.answered?.(statement.name, performance.now() - sentAt)
+    return rows as Row[]
   }
 
   /** Runs a statement that has no name; throws as `rows` does. */

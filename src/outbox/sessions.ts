@@ -4,7 +4,8 @@ import { endAbandoned, standbysAwaited } from './backends.ts'
 import { type Backend, type Purpose, Session, type SessionOptions, type Statement, sessionName } from './session.ts'
 import { relaySettings, settle } from './settings.ts'
 
-export interface SessionsOptions extends Pick<SessionOptions, 'connection' | 'schema' | 'timeoutMs' | 'prepared'> {
+export interface SessionsOptions
+  extends Pick<SessionOptions, 'connection' | 'schema' | 'timeoutMs' | 'prepared' | 'answered'> {
   /** The relay's name. */
   readonly relay: string
   readonly leaseMs: number
@@ -110,8 +111,8 @@ function purposes([claim, record, read, keep]: Four): readonly (readonly [Sessio
 }
 
 function open(purpose: Purpose, options: SessionsOptions, isWaiting?: SessionOptions['isWaiting']): Promise<Session> {
-  const { relay, connection, schema, timeoutMs, prepared } = options
-  const common = { connection, schema, timeoutMs, prepared, applicationName: sessionName(purpose, relay) }
+  const { relay, connection, schema, timeoutMs, prepared, answered } = options
+  const common = { connection, schema, timeoutMs, prepared, answered, applicationName: sessionName(purpose, relay) }
   return Session.open(isWaiting ? { ...common, isWaiting } : common)
 }
 

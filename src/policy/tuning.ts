@@ -144,6 +144,8 @@ export const janitorRunShare = 1 / 20
 
 /** Between two summaries in the log, and between two surveys of the tables where nothing else wants them, in milliseconds. */
 export const summaryMs = 60_000
+/** Between two surveys where metrics are served, in milliseconds: as often as they are scraped by default. */
+export const surveyMs = 15_000
 /** An origin is failing after so many failures in a row, or after few of them within so many milliseconds. */
 export const failingAfter = { failures: 10, fewFailures: 3, ms: 30_000 } as const
 /** Origins that have failed last and that are remembered. */

@@ -17,13 +17,14 @@ import { bearEpoch } from '../outbox/registration.ts'
 import type { Sessions } from '../outbox/sessions.ts'
 import { decide, originSign, type RetryPolicy } from '../policy/decision.ts'
 import type { Destinations } from '../policy/destinations.ts'
-import { leaseCheckMs, maxUnrecorded, stuckClaimMs, summaryMs } from '../policy/tuning.ts'
+import { leaseCheckMs, maxUnrecorded, stuckClaimMs, summaryMs, surveyMs } from '../policy/tuning.ts'
 import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { Holds } from './holds.ts'
 import { Janitor } from './janitor.ts'
 import { meanwhile } from './meanwhile.ts'
+import type { Observer, RelayState } from './observer.ts'
 import { OriginWatch } from './origin-watch.ts'
 import { posting } from './posting.ts'
 import { Reader } from './reader.ts'
@@ -56,6 +57,7 @@ export class Relay {
   readonly #holds = new Holds()
   readonly #watch: OriginWatch
   readonly #tally = new Tally()
+  readonly #observer: Observer | null
   readonly #summaries = { summaryAt: performance.now() }
   readonly #lease: Lease
   readonly #membership: Membership
@@ -82,8 +84,12 @@ export class Relay {
     this.#break = reject
   })
 
-  /** @param send POSTs one callback and says how it ended, whatever happens. */
-  constructor(config: RunConfig, log: Log, send: typeof post = post) {
+  /**
+   * @param send POSTs one callback and says how it ended, whatever happens.
+   * @param observer is told what is done, for metrics; null: nobody asks.
+   */
+  constructor(config: RunConfig, log: Log, send: typeof post = post, observer: Observer | null = null) {
+    this.#observer = observer
     this.#broken.catch(() => {})
     this.#config = config
     this.#destinations = config.destinations
@@ -238,6 +244,32 @@ export class Relay {
     return this.#inFlight.size + this.#recorder.backlog
   }
 
+  /** How it stands now. It looks at every origin, so it is for people and scrapes. */
+  get state(): RelayState {
+    return {
+      inFlight: this.#inFlight.size,
+      unrecorded: this.#recorder.backlog,
+      memoryRows: this.#backlog.size,
+      origins: this.#backlog.origins,
+      failingOrigins: this.#watch.failing.length,
+      restingOrigins: this.#scopes.restingCount(performance.now()),
+      connections: this.#origins.connections,
+      isConnected: this.#term?.isOpen === true,
+      isRegistered: this.#membership.epoch !== '' && this.#lease.isHeld,
+      isStopping: this.#isStopping,
+      leaseRemainingMs: this.#lease.remainingMs,
+      standby: this.#membership.standby,
+    }
+  }
+
+  isResting(origin: string): boolean {
+    return this.#scopes.isResting(origin, performance.now())
+  }
+
+  isFailing(origin: string): boolean {
+    return this.#watch.isFailing(origin)
+  }
+
   /**
    * Ends in order; the others go on with its origins. `serve` resolves when all is done.
    *
@@ -363,9 +395,9 @@ export class Relay {
       log: this.#log,
       tally: this.#tally,
       failing: () => this.#watch.failing.length,
-      everyMs: summaryMs,
+      everyMs: this.#observer ? surveyMs : summaryMs,
       clock: this.#summaries,
-      surveyed: () => {},
+      surveyed: survey => this.#observer?.surveyed(survey),
     })
   }
 
@@ -405,11 +437,13 @@ export class Relay {
     this.#bell.ring()
     this.#watch.see(claim.origin, sign, outcome, Date.now())
     this.#tally.attempted(outcome, decision)
+    this.#observer?.attempted(claim, outcome, decision)
     this.#report(claim, { outcome, decision })
   }
 
   readonly #expired = (ids: readonly string[]): void => {
     this.#tally.ended(ids.length)
+    this.#observer?.expired(ids.length)
     this.#log.warn('expired', { callbacks: ids.length, id: ids[0] })
   }
 

@@ -4,6 +4,7 @@ import { type CommandName, commands } from '../../src/config/options.ts'
 import { commandUsage, usage } from '../../src/config/usage.ts'
 import { events } from '../../src/log/events.ts'
 import { logFields } from '../../src/log/log.ts'
+import { Metrics } from '../../src/operate/metrics.ts'
 import { callbackRules, type ResponseRule, receiverRules, responseRules } from '../../src/policy/answers.ts'
 import { report } from '../bench/report.ts'
 import { parseResults } from '../bench/results.ts'
@@ -25,6 +26,7 @@ export const parts: readonly Part[] = [
   { file: 'reference/wire.md', name: 'receivers', text: receivers },
   { file: 'reference/log.md', name: 'log events', text: logEvents },
   { file: 'reference/log.md', name: 'log fields', text: () => `${logFields.map(code).join(', ')}.` },
+  { file: 'reference/metrics.md', name: 'metrics', text: metricsTable },
   { file: 'understand/promise.md', name: 'fault scenarios', text: faultScenarios },
   { file: 'understand/performance.md', name: 'bench', text: benchTables },
 ]
@@ -76,6 +78,12 @@ function receivers(): string {
 function logEvents(): string {
   const lines = Object.entries(events).map(([name, { level, meaning }]) => `| \`${name}\` | ${level} | ${meaning} |`)
   return ['| event | least level | |', '| --- | --- | --- |', ...lines].join('\n')
+}
+
+function metricsTable(): string {
+  const listed = new Metrics({ memoryLimit: 0, surveyMs: 0 }).list()
+  const lines = listed.map(({ name, help, labels }) => `| \`${name}\` | ${labels.map(code).join(', ')} | ${help} |`)
+  return ['| metric | labels | |', '| --- | --- | --- |', ...lines].join('\n')
 }
 
 function faultScenarios(): string {

@@ -1,0 +1,328 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { EventName } from '../log/events.ts'
+import type { Claim, Decision, Outcome, OutcomeKind } from '../model.ts'
+import { mostSurveyed, type Survey } from '../outbox/survey.ts'
+import type { Observer, RelayState } from '../relay/observer.ts'
+import { version } from '../version.ts'
+import { OriginLabels } from './origin-labels.ts'
+
+/** Origins with a label of their own. */
+const labelledOrigins = 20
+
+const outcomes: readonly OutcomeKind[] = ['delivered', 'rejected', 'failed', 'not_sent', 'unknown']
+
+/** Why callbacks die: words of ours, never a text of a receiver. */
+const deathReasons = ['rejected', 'gave_up', 'unknown', 'expired', 'other'] as const
+
+/** Of the relay, at the moment of a scrape. */
+export interface MetricsSource {
+  readonly state: RelayState
+  isResting(origin: string): boolean
+  isFailing(origin: string): boolean
+}
+
+/** A metric as prom-client keeps it. */
+interface Listed {
+  readonly name: string
+  readonly help: string
+  readonly labelNames: readonly string[]
+}
+
+export interface MetricsOptions {
+  readonly memoryLimit: number
+  /** How old a survey may be that is shown, in milliseconds. */
+  readonly surveyMs: number
+}
+
+/**
+ * What `/metrics` shows, as docs/reference/metrics.md lists it. Everything is counted in memory as it happens; what stands in the
+ * tables comes from the relay's own survey, so that a scrape never asks the database anything.
+ */
+export class Metrics implements Observer {
+  readonly #registry = new Registry()
+  readonly #origins = new OriginLabels(labelledOrigins)
+  readonly #options: MetricsOptions
+  #source: MetricsSource | undefined
+  #isListening: boolean | null = null
+  #survey: { readonly survey: Survey; readonly at: number } | undefined
+  readonly #registers = [this.#registry]
+
+  readonly #attempts = this.#counter('attempts_total', 'POSTs that have ended, by outcome.', ['outcome'])
+  readonly #attemptSeconds = this.#histogram(
+    'attempt_duration_seconds',
+    'From the first look at the name to the last byte of the answer.',
+    ['outcome'],
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  )
+  readonly #responses = this.#counter('http_responses_total', 'Answers of receivers, by status.', ['code'])
+  readonly #settled = this.#counter('settled_total', 'Callbacks that are delivered or dead, and why.', [
+    'status',
+    'reason',
+  ])
+  readonly #latency = this.#histogram(
+    'delivery_latency_seconds',
+    'From when a callback was written, or was first due, to its 2xx.',
+    [],
+    [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 7_200],
+  )
+  readonly #statements = this.#histogram(
+    'statement_duration_seconds',
+    'Answers of the database, by statement.',
+    ['statement'],
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+  )
+  readonly #events = this.#counter('events_total', 'Lines of the log, by event; those that --log-level writes.', [
+    'event',
+  ])
+  readonly #leaseLost = this.#counter('lease_lost_total', 'Registrations lost.')
+  readonly #originsMoved = this.#counter('origins_moved_total', 'Divisions of the origins among the relays.')
+  readonly #reloaded = this.#gauge('config_last_reload_successful', '0: the last SIGHUP changed nothing.')
+  readonly #originAttempts = this.#counter('origin_attempts_total', 'POSTs that have ended, by receiver.', [
+    'origin',
+    'outcome',
+  ])
+  readonly #originSeconds = this.#counter('origin_attempt_seconds_sum', 'What they took.', ['origin'])
+
+  constructor(options: MetricsOptions) {
+    this.#options = options
+    collectDefaultMetrics({ register: this.#registry })
+    this.#reloaded.set(1)
+    this.#beginAtNothing()
+    this.#gauge('build_info', 'Always 1.', ['version']).set({ version }, 1)
+    this.#showRelay()
+    this.#showTables()
+  }
+
+  /** The relay exists from now on. */
+  attach(source: MetricsSource): void {
+    this.#source = source
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  /** What there is, without what prom-client shows of the process. */
+  list(): readonly { readonly name: string; readonly help: string; readonly labels: readonly string[] }[] {
+    const all = this.#registry.getMetricsAsArray() as unknown as Listed[]
+    return all
+      .filter(({ name }) => name.startsWith('ringback_'))
+      .map(({ name, help, labelNames }) => ({ name, help, labels: labelNames }))
+  }
+
+  /** All of it in the text format of Prometheus. */
+  text(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  attempted(
+    { origin, attemptOfBudget, dueUs, messageId }: Claim,
+    outcome: Outcome,
+    { status, ...why }: Decision,
+  ): void {
+    const { kind, httpStatus, startedAtMs, finishedAtMs } = outcome
+    const seconds = (finishedAtMs - startedAtMs) / 1_000
+    const label = this.#origins.of(origin)
+    this.#attempts.inc({ outcome: kind })
+    this.#attemptSeconds.observe({ outcome: kind }, seconds)
+    this.#originAttempts.inc({ origin: label, outcome: kind })
+    this.#originSeconds.inc({ origin: label }, seconds)
+    if (httpStatus !== null) this.#responses.inc({ code: httpStatus })
+    if (status === 'pending') return
+    this.#settled.inc({ status, reason: status === 'delivered' ? 'delivered' : reasonOf(why) })
+    if (status !== 'delivered') return
+    const sinceMs = attemptOfBudget === 1 && dueUs !== null ? dueUs / 1_000 : writtenMs(messageId)
+    this.#latency.observe(Math.max(0, Date.now() - sinceMs) / 1_000)
+  }
+
+  expired(callbacks: number): void {
+    this.#settled.inc({ status: 'dead', reason: 'expired' }, callbacks)
+  }
+
+  answered(statement: string, ms: number): void {
+    this.#statements.observe({ statement: statement.replace(/^ringback_/, '') }, ms / 1_000)
+  }
+
+  surveyed(survey: Survey): void {
+    this.#survey = { survey, at: performance.now() }
+  }
+
+  /** Notifications arrive, or do not. Where inserts do not notify it is never called. */
+  listening(isConnected: boolean): void {
+    this.#isListening = isConnected
+  }
+
+  /** An event of the log was written. */
+  logged(event: EventName): void {
+    this.#events.inc({ event })
+    if (event === 'registration_lost') this.#leaseLost.inc()
+    if (event === 'origins_divided') this.#originsMoved.inc()
+    if (event === 'config_reloaded') this.#reloaded.set(1)
+    if (event === 'config_refused') this.#reloaded.set(0)
+  }
+
+  /** A rate sees the first event of a series only when the series was there before it. */
+  #beginAtNothing(): void {
+    for (const outcome of outcomes) this.#attempts.inc({ outcome }, 0)
+    for (const reason of deathReasons) this.#settled.inc({ status: 'dead', reason }, 0)
+    this.#settled.inc({ status: 'delivered', reason: 'delivered' }, 0)
+  }
+
+  #showRelay(): void {
+    const shown: Readonly<Record<string, readonly [help: string, value: (state: RelayState) => number]>> = {
+      in_flight: ['POSTs on the wire.', state => state.inFlight],
+      unrecorded: ['Outcomes that are not committed yet.', state => state.unrecorded],
+      memory_rows: ['Callbacks in memory.', state => state.memoryRows],
+      origins_owned: ['Origins of this relay that have callbacks.', state => state.origins],
+      serving: ['1: it takes its share of the origins.', state => flag(isServing(state))],
+      standing_by: ['1: its settings are not those of most relays.', state => flag(state.standby !== null)],
+      lease_remaining_seconds: ['Until its lease runs out.', state => Math.max(0, state.leaseRemainingMs) / 1_000],
+      database_connected: ['1: it has its connections.', state => flag(state.isConnected)],
+    }
+    for (const [name, [help, value]] of Object.entries(shown)) this.#shown(name, help, value)
+    this.#collected(
+      'listener_connected',
+      '1: notifications arrive; missing where inserts do not notify.',
+      [],
+      gauge => {
+        if (this.#isListening !== null) gauge.set(flag(this.#isListening))
+      },
+    )
+    this.#gauge('memory_rows_limit', 'As --memory-rows.').set(this.#options.memoryLimit)
+    this.#shownBy(
+      'origins',
+      'Origins of this relay by state.',
+      'state',
+      ({ failingOrigins, restingOrigins, origins }) => ({
+        failing: failingOrigins,
+        resting: restingOrigins,
+        waiting: origins,
+      }),
+    )
+    this.#shownBy('connections', 'Connections to receivers.', 'state', ({ connections: { open, idle } }) => ({
+      busy: open - idle,
+      idle,
+    }))
+    this.#shownBy('origin_breaker_open', '1: the origin rests.', 'origin', () =>
+      this.#ofOrigins(origin => flag(this.#source?.isResting(origin) === true)),
+    )
+    this.#shownBy('origin_failing', '1: its attempts have only failed for a while.', 'origin', () =>
+      this.#ofOrigins(origin => flag(this.#source?.isFailing(origin) === true)),
+    )
+  }
+
+  #ofOrigins(value: (origin: string) => number): Record<string, number> {
+    return Object.fromEntries([...this.#origins.named].map(origin => [origin, value(origin)]))
+  }
+
+  /** Only the eldest relay shows these, since all would show the same. */
+  #showTables(): void {
+    const { surveyMs } = this.#options
+    const now = () => Date.now() / 1_000
+    const past = (seconds: number | null) => (seconds === null ? null : now() - seconds)
+    const shown: Readonly<Record<string, readonly [help: string, value: (survey: Survey) => number | null]>> = {
+      oldest_waiting_seconds: [
+        'Since the oldest waiting callback was written.',
+        each => each.oldestWaitingSeconds ?? 0,
+      ],
+      oldest_due_seconds: ['Since the first callback became due that is due.', each => each.oldestDueSeconds ?? 0],
+      holds: ['Holds.', each => each.holds],
+      oldest_hold_seconds: ['Since the oldest hold was placed.', each => each.oldestHoldSeconds ?? 0],
+      relays_living: ['Relays whose lease has not run out.', each => each.relays.living],
+      relays_serving: ['Those of them that serve.', each => each.relays.serving],
+      relays_stale: ['Relays whose lease has run out.', each => each.relays.stale],
+      history_oldest_timestamp_seconds: ['Of the oldest settled callback.', each => past(each.oldestHistorySeconds)],
+      retention_last_success_timestamp_seconds: [
+        'Of the last run that ended well.',
+        each => past(each.retentionSeconds),
+      ],
+    }
+    const survey = () => {
+      const newest = this.#survey
+      return newest?.survey.isEldest && performance.now() - newest.at < 4 * surveyMs ? newest.survey : null
+    }
+    for (const [name, [help, value]] of Object.entries(shown))
+      this.#collected(name, help, [], gauge => {
+        const found = survey()
+        const number = found && value(found)
+        if (number !== null) gauge.set(number)
+      })
+    this.#collected(
+      'callbacks',
+      `Callbacks by state; up to ${mostSurveyed} are counted of each index.`,
+      ['state'],
+      gauge => {
+        const found = survey()
+        if (!found) return
+        for (const state of ['due', 'later', 'claimed', 'dead'] as const) gauge.set({ state }, found[state])
+      },
+    )
+  }
+
+  #shown(name: string, help: string, value: (state: RelayState) => number): void {
+    this.#collected(name, help, [], gauge => {
+      if (this.#source) gauge.set(value(this.#source.state))
+    })
+  }
+
+  #shownBy(name: string, help: string, label: string, values: (state: RelayState) => Record<string, number>): void {
+    this.#collected(name, help, [label], gauge => {
+      if (!this.#source) return
+      for (const [key, value] of Object.entries(values(this.#source.state))) gauge.set({ [label]: key }, value)
+    })
+  }
+
+  /** A gauge that is filled at each scrape, from nothing. */
+  #collected(name: string, help: string, labelNames: readonly string[], fill: (gauge: Gauge) => void): void {
+    new Gauge({
+      name: `ringback_${name}`,
+      help,
+      labelNames: [...labelNames],
+      registers: this.#registers,
+      collect() {
+        this.reset()
+        // Without labels a gauge is 0 after that, and not gone.
+        if (labelNames.length === 0) this.remove()
+        fill(this)
+      },
+    })
+  }
+
+  #counter(name: string, help: string, labelNames: readonly string[] = []): Counter {
+    return new Counter({ name: `ringback_${name}`, help, labelNames: [...labelNames], registers: this.#registers })
+  }
+
+  #gauge(name: string, help: string, labelNames: readonly string[] = []): Gauge {
+    return new Gauge({ name: `ringback_${name}`, help, labelNames: [...labelNames], registers: this.#registers })
+  }
+
+  #histogram(name: string, help: string, labelNames: readonly string[], buckets: number[]): Histogram {
+    return new Histogram({
+      name: `ringback_${name}`,
+      help,
+      labelNames: [...labelNames],
+      buckets,
+      registers: this.#registers,
+    })
+  }
+}
+
+function flag(is: boolean): number {
+  return is ? 1 : 0
+}
+
+function isServing({ isConnected, isRegistered, isStopping, standby }: RelayState): boolean {
+  return isConnected && isRegistered && !isStopping && standby === null
+}
+
+function reasonOf({ reason }: { readonly reason?: string }): (typeof deathReasons)[number] {
+  if (reason?.startsWith('gave up')) return 'gave_up'
+  if (reason?.startsWith('rejected')) return 'rejected'
+  if (reason?.startsWith('unknown')) return 'unknown'
+  return 'other'
+}
+
+/** A message id is a UUID of version 7: its first 48 bits are the time in Unix milliseconds. */
+function writtenMs(messageId: string): number {
+  return Number.parseInt(messageId.slice(0, 8) + messageId.slice(9, 13), 16)
+}
