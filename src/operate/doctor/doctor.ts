@@ -7,6 +7,7 @@ import { clock } from './checks/clock.ts'
 import { connectionLimit } from './checks/connection-limit.ts'
 import { dead } from './checks/dead.ts'
 import { durability } from './checks/durability.ts'
+import { idleFunctions } from './checks/idle-functions.ts'
 import { foreignIndexes, indexesOnClaimedColumns, missingIndexes } from './checks/indexes.ts'
 import { notificationQueue } from './checks/notification-queue.ts'
 import { oldHolds } from './checks/old-holds.ts'
@@ -61,6 +62,7 @@ const checks: readonly Examination[] = [
   missingIndexes,
   foreignTriggers,
   missingTriggers,
+  idleFunctions,
   rowSecurity,
   privileges,
   tableParameters,

@@ -152,6 +152,22 @@ t.test('foreign triggers and rules', async t => {
   )
 })
 
+t.test('an example whose triggers an upgrade of the scheduler has dropped', async t => {
+  await client.query(await sqlFile('examples/thain.sql'))
+  t.same(
+    (await findings()).map(each => each.check),
+    before,
+  )
+  await planted(
+    t,
+    'drop trigger tell_flow_modified on scheduler.flow',
+    `create trigger tell_flow_modified after update on scheduler.flow for each row
+       when (old.scheduling_status is distinct from new.scheduling_status) execute function scheduler.tell_flow_modified()`,
+    { check: 'idle-trigger-functions', severity: 'warning', found: /: scheduler\.tell_flow_modified$/ },
+  )
+  await client.query('drop schema scheduler cascade')
+})
+
 t.test('the trigger of cookbook/on_dead.sql is known', async t => {
   await client.query(await sqlFile('cookbook/on_dead.sql'))
   t.same(
