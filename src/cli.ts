@@ -17,7 +17,11 @@ const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<numbe
   attempts: async config => (await import('./commands/attempts.ts')).attempts(config),
   replay: async config => (await import('./commands/replay.ts')).replay(config),
   health: async config => (await import('./commands/health.ts')).health(config),
+  cancel: async config => (await import('./commands/cancel.ts')).cancel(config),
+  hold: async config => (await import('./commands/hold.ts')).hold(config),
+  release: async config => (await import('./commands/release.ts')).release(config),
   purge: async config => (await import('./commands/purge.ts')).purge(config),
+  sql: async config => (await import('./commands/sql.ts')).sql(config),
   keygen: async config => (await import('./commands/keygen.ts')).keygen(config),
 }
 

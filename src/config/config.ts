@@ -28,6 +28,10 @@ export type DoctorConfig = ConfigOf<'doctor'>
 export type AttemptsConfig = ConfigOf<'attempts'>
 export type ReplayConfig = ConfigOf<'replay'>
 export type HealthConfig = ConfigOf<'health'>
+export type CancelConfig = ConfigOf<'cancel'>
+export type HoldConfig = ConfigOf<'hold'>
+export type ReleaseConfig = ConfigOf<'release'>
+export type SqlConfig = ConfigOf<'sql'>
 export type PurgeConfig = ConfigOf<'purge'>
 export type KeygenConfig = ConfigOf<'keygen'>
 

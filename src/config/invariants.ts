@@ -55,6 +55,16 @@ const invariants: readonly {
     rule: '--dead takes --url, --since or both, or else --all, which stands for every dead callback',
   },
   {
+    of: ['cancelIds', 'cancelUrl', 'key'],
+    holds: v => [v.cancelIds.length > 0, v.cancelUrl !== null, v.key !== null].filter(Boolean).length === 1,
+    rule: 'exactly one of --id, --url and --key must be given, so that nothing is cancelled by accident',
+  },
+  {
+    of: ['reason'],
+    holds: v => v.reason !== null,
+    rule: '--reason must be given, for whoever finds the hold',
+  },
+  {
     of: ['purgeId', 'deliveredBefore', 'deadBefore'],
     holds: v => v.purgeId === null || (v.deliveredBefore === null && v.deadBefore === null),
     rule: '--id names one callback, and --delivered-before and --dead-before name many; give the one or the others',

@@ -21,13 +21,28 @@ export const commands = {
   attempts: 'lists every POST of one callback, with outcome, status and answer',
   replay: 'sends callbacks again: some by id, or the dead ones by URL and time',
   health: 'asks a relay that runs with --listen whether it is ready; ends with 0 when it is, else with 1',
+  cancel: 'takes back callbacks that wait: they are never sent',
+  hold: 'stops callbacks to a URL, or to all below it, without losing any: they wait',
+  release: 'lifts a hold: what waited goes out, in order and slowly at first',
   purge: 'deletes settled callbacks with their attempts: those older than what is kept, or one by id',
+  sql: 'lists the cookbook, or prints a file of it: statements for psql, for dashboards, for a receiver',
   keygen: 'makes a key to sign callbacks with, for `sign` in the file of `run --config`',
 } as const
 
 export type CommandName = keyof typeof commands
 
-const onDatabase = ['run', 'migrate', 'status', 'doctor', 'attempts', 'replay', 'purge'] as const
+const onDatabase = [
+  'run',
+  'migrate',
+  'status',
+  'doctor',
+  'attempts',
+  'replay',
+  'cancel',
+  'hold',
+  'release',
+  'purge',
+] as const
 
 const second = 1_000
 const minute = 60 * second
@@ -45,6 +60,22 @@ const address = { accepts: (text: string) => addressRule(text) !== null, expecte
 export const options = {
   ...of(['attempts'], {
     id: text('id', 'ID', { ...id, default: null, argument: 'required' }).help('The callback, by its column id.'),
+  }),
+  ...of(['sql'], {
+    recipe: text('name', 'NAME', {
+      default: null,
+      argument: 'optional',
+      accepts: name => name !== '',
+      expected: 'the name of a file of the cookbook',
+    }).help('Which file. Without it they are listed.'),
+  }),
+  ...of(['hold', 'release'], {
+    heldUrl: text('url', 'URL', {
+      default: null,
+      argument: 'required',
+      accepts: url => /^https?:\/\//i.test(url),
+      expected: 'a URL such as https://crm.example/, or http:// or https:// alone for everything',
+    }).help('This URL, and those that go on after it with / or ?. http:// or https:// alone stands for everything.'),
   }),
   ...of(['keygen'], {
     file: text('file', 'FILE', {
@@ -79,6 +110,8 @@ export const options = {
     }).help(
       'A file that holds the URL of the database and nothing else, such as a mounted secret. Not together with --database-url or DATABASE_URL.',
     ),
+  }),
+  ...of([...onDatabase, 'sql'], {
     schema: text('schema', 'NAME', {
       default: 'outbox',
       accepts: name => /^[a-z_][a-z0-9_]{0,39}$/.test(name),
@@ -239,6 +272,34 @@ export const options = {
     ),
   }),
 
+  ...of(['cancel'], {
+    cancelIds: texts('id', 'ID', { ...id, otherwise: 'none' }).help(
+      'A callback to cancel. Repeatable, or several separated by commas.',
+    ),
+    cancelUrl: text('url', 'PREFIX', {
+      default: null,
+      otherwise: 'none',
+      accepts: url => /^https?:\/\/./.test(url),
+      expected: 'the beginning of a URL, such as https://crm.example/',
+    }).help('Every callback that waits and whose URL begins so, letter by letter.'),
+    key: text('key', 'KEY', {
+      default: null,
+      otherwise: 'none',
+      accepts: key => key !== '',
+      expected: 'an ordering key',
+    }).help('Every callback that waits and has this ordering_key.'),
+  }),
+
+  ...of(['hold'], {
+    reason: text('reason', 'TEXT', {
+      default: null,
+      otherwise: 'none; it must be given',
+      accepts: reason => reason.trim() !== '',
+      expected: 'a few words, such as "maintenance until noon"',
+    }).help('Why, for whoever finds the hold.'),
+    exact: flag('exact', false).help('This URL alone.'),
+  }),
+
   ...of(['purge'], {
     purgeId: text('id', 'ID', { ...id, default: null, otherwise: 'none' }).help(
       'One settled callback to delete, whatever its age, and nothing else.',
@@ -251,13 +312,13 @@ export const options = {
     ),
   }),
 
-  ...of(['migrate', 'replay', 'purge'], {
+  ...of(['migrate', 'replay', 'cancel', 'hold', 'release', 'purge'], {
     dryRun: flag('dry-run', false).help('Says what would be done, and changes nothing.'),
   }),
   ...of(['status', 'doctor'], {
     json: flag('json', false).help('One JSON object on stdout instead of text for people.'),
   }),
-  ...of([...onDatabase, 'keygen', 'health'], {
+  ...of([...onDatabase, 'sql', 'keygen', 'health'], {
     logLevel: choice('log-level', 'LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info').help(
       'The least important events that are logged. With debug and trace, an unexpected error also shows its stack.',
     ),

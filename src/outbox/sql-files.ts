@@ -27,6 +27,44 @@ export async function readSql(path: string, schema: string): Promise<string> {
   return inSchema(await readFile(new URL(path, folder), 'utf8'), schema)
 }
 
+/** A file for people to run. */
+export interface Recipe {
+  /** Of the file, without `.sql`. */
+  readonly name: string
+  /** Below sql/. */
+  readonly path: string
+  /** Its first sentence. */
+  readonly title: string
+}
+
+/** The cookbook, the triggers for a scheduler, and the tables of a receiver's inbox; by name. */
+export async function recipes(): Promise<Recipe[]> {
+  const folders = await Promise.all(['cookbook', 'examples', 'receiver'].map(recipesIn))
+  return folders.flat().sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+async function recipesIn(place: string): Promise<Recipe[]> {
+  const files = (await readdir(new URL(`${place}/`, folder))).filter(file => file.endsWith('.sql'))
+  return Promise.all(
+    files.map(async file => {
+      const path = `${place}/${file}`
+      return { name: file.slice(0, -4), path, title: titleOf(await readFile(new URL(path, folder), 'utf8')) }
+    }),
+  )
+}
+
+/** The comment at the top goes on over several lines. */
+function titleOf(text: string): string {
+  const [comment = ''] = /^(-- .*\n)+/.exec(text) ?? []
+  return (
+    comment
+      .replaceAll(/^-- /gm, '')
+      .replaceAll('\n', ' ')
+      .split(/(?<=[.:;])\s/)[0]
+      ?.replace(/[.:;]$/, '') ?? ''
+  )
+}
+
 /** Names of the migrations this binary knows, oldest first. */
 export async function migrationFiles(): Promise<string[]> {
   const names = await readdir(new URL('migrations/', folder))

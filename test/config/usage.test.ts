@@ -23,6 +23,9 @@ function complaint(option: Option, text: string): string {
 
 /** The least that a command must be given. */
 const required: Readonly<Partial<Record<CommandName, readonly string[]>>> = {
+  cancel: ['--id', '1'],
+  hold: ['https://crm.example/', '--reason', 'maintenance'],
+  release: ['https://crm.example/'],
   attempts: ['1'],
   replay: ['--id', '1'],
 }

@@ -66,7 +66,7 @@ export const indexesOnClaimedColumns = check<readonly Index[]>({
     return warning(
       `foreign indexes hold what a claim changes: ${list(bad.map(each => `${each.name} (${claimedIn(each).join(', ')})`))}`,
       'each claim then writes every index of the table again instead of none',
-      'drop them; `ringback status` and sql/cookbook answer without',
+      'drop them; `ringback status` and the cookbook, `ringback sql`, answer without',
     )
   },
 })

@@ -15,7 +15,7 @@ export const oldHolds = check<readonly Hold[]>({
     return warning(
       `on hold for more than a day: ${list(named)}`,
       'callbacks to these URLs wait until somebody lets them go',
-      '`ringback status` shows the reasons, sql/cookbook/release.sql lets go',
+      '`ringback status` shows the reasons, `ringback release URL` lets go',
     )
   },
 })

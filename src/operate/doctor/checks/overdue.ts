@@ -13,6 +13,6 @@ export const overdue = check<number | null>({
       : warning(
           `a callback has been due for ${spell(seconds)}`,
           'relays do not keep up, or its key or receiver cannot go on',
-          '`ringback status`; sql/cookbook/stuck_keys.sql and what_is_waiting.sql say which',
+          '`ringback status`; `ringback sql stuck_keys` and `ringback sql what_is_waiting` print the SQL that says which',
         ),
 })

@@ -1,0 +1,16 @@
+import type { HoldConfig } from '../config/config.ts'
+import { holdUrl } from '../outbox/hold.ts'
+import { inSession, inTransaction, timeoutMs } from './in-database.ts'
+
+/** `ringback hold`: one more row of the table of holds, even where there is one of this URL: each has its own reason. */
+export async function hold(config: HoldConfig): Promise<number> {
+  const { heldUrl, reason, exact, dryRun } = config
+  await inSession(config, 'hold', { timeoutMs }, session =>
+    inTransaction(session, async () => {
+      if (!dryRun) await holdUrl(session, heldUrl, reason ?? '', exact)
+    }),
+  )
+  const what = `${heldUrl}${exact ? ' alone' : ''}`
+  process.stdout.write(`1 hold: callbacks to ${what} ${dryRun ? 'would wait' : 'wait from now on'}\n`)
+  return 0
+}

@@ -1,0 +1,22 @@
+import type { ReleaseConfig } from '../config/config.ts'
+import { holdsOf, releaseUrl, type UrlHold } from '../outbox/hold.ts'
+import { printable } from '../printable.ts'
+import { inSession, inTransaction, timeoutMs } from './in-database.ts'
+
+/** `ringback release`: 1 when there is no hold of that URL. */
+export async function release(config: ReleaseConfig): Promise<number> {
+  const { heldUrl, dryRun } = config
+  const lifted = await inSession(config, 'release', { timeoutMs }, session =>
+    inTransaction(session, () => (dryRun ? holdsOf : releaseUrl)(session, heldUrl)),
+  )
+  const holds = lifted.length === 1 ? '1 hold' : `${lifted.length} holds`
+  process.stdout.write(dryRun ? `would lift ${holds}\n` : `${holds} lifted\n`)
+  process.stdout.write(lifted.map(line).join(''))
+  if (lifted.length > 0) return 0
+  process.stderr.write(`there is no hold of ${printable(heldUrl)}; \`ringback status\` lists all holds\n`)
+  return 1
+}
+
+function line({ urlPrefix, exact, heldBy, heldAt, reason }: UrlHold): string {
+  return `${printable(`${urlPrefix}${exact ? ' alone' : ''}, since ${heldAt.toISOString()} by ${heldBy}: ${reason}`)}\n`
+}

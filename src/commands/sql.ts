@@ -1,0 +1,28 @@
+import type { SqlConfig } from '../config/config.ts'
+import { suggest } from '../config/wording.ts'
+import { UsageError } from '../errors.ts'
+import { readSql, recipes } from '../outbox/sql-files.ts'
+
+/** `ringback sql`: the cookbook, as it is installed. Nothing is run. */
+export async function sql({ recipe, schema }: SqlConfig): Promise<number> {
+  const all = await recipes()
+  const width = Math.max(...all.map(({ name }) => name.length))
+  if (recipe === null) {
+    process.stdout.write(all.map(({ name, title }) => `${name.padEnd(width)}  ${title}\n`).join(''))
+    return 0
+  }
+  const wanted = recipe.replace(/\.sql$/, '')
+  const found = all.find(({ name }) => name === wanted)
+  if (found === undefined)
+    throw unknown(
+      recipe,
+      all.map(({ name }) => name),
+    )
+  process.stdout.write(await readSql(found.path, schema))
+  return 0
+}
+
+function unknown(recipe: string, names: readonly string[]): UsageError {
+  const fault = `no file of the cookbook is called ${JSON.stringify(recipe)}${suggest(recipe, names, name => name)}`
+  return new UsageError('ringback sql', [fault], 'ringback sql, which lists them')
+}

@@ -1,0 +1,45 @@
+import type { Session, Statement } from './session.ts'
+
+/** A hold as it stands in the table. */
+export interface UrlHold {
+  readonly urlPrefix: string
+  readonly exact: boolean
+  readonly heldBy: string
+  readonly heldAt: Date
+  readonly reason: string
+}
+
+const columns = `url_prefix as "urlPrefix", exact, held_by as "heldBy", held_at as "heldAt", reason`
+
+const holdStatement: Statement = {
+  name: 'ringback_hold',
+  text: schema => `insert into ${schema}.hold (url_prefix, reason, exact) values ($1, $2, $3)`,
+}
+
+/** However its URL is spelt. */
+const whereHeld = (schema: string) => `origin = ${schema}.origin_of($1) and rest = ${schema}.rest_of($1)`
+
+const heldStatement: Statement = {
+  name: 'ringback_held',
+  text: schema => `select ${columns} from ${schema}.hold where ${whereHeld(schema)} order by id`,
+}
+
+const releaseStatement: Statement = {
+  name: 'ringback_lift',
+  text: schema => `delete from ${schema}.hold where ${whereHeld(schema)} returning ${columns}`,
+}
+
+/** Callbacks to this URL wait from the commit on; `exact`: to none below it. */
+export async function holdUrl(session: Session, url: string, reason: string, exact: boolean): Promise<void> {
+  await session.rows(holdStatement, [url, reason, exact])
+}
+
+/** The holds of exactly this URL, in whatever spelling; not those of URLs above or below it. */
+export function holdsOf(session: Session, url: string): Promise<UrlHold[]> {
+  return session.rows<UrlHold>(heldStatement, [url])
+}
+
+/** @returns the holds that it has lifted: those that `holdsOf` finds. */
+export function releaseUrl(session: Session, url: string): Promise<UrlHold[]> {
+  return session.rows<UrlHold>(releaseStatement, [url])
+}
