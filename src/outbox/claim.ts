@@ -1,6 +1,6 @@
 import type { Claim } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { dueUs, isFirst, isFree, isRow, isSuperseded, me, sentKey } from './sql.ts'
+import { dueUs, isFirst, isFree, isRow, isSuperseded, me, plainArray, sentKey } from './sql.ts'
 
 /**
  * What SQL says wins, however long a row sat in memory: order, holds, due time and expiry are asked of the database once more.
@@ -35,5 +35,5 @@ const claimStatement: Statement = {
 
 /** Leases these rows for one attempt each. Returns those it got, in no order; `look` tells about the others. */
 export function claim(session: Session, epoch: string, ids: readonly string[]): Promise<Claim[]> {
-  return session.rows<Claim>(claimStatement, [ids, epoch])
+  return session.rows<Claim>(claimStatement, [plainArray(ids), epoch])
 }

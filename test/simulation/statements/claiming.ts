@@ -1,3 +1,4 @@
+import { elements } from '../../fixtures/plain-array.ts'
 import { type Database, dueTimeOf, type HoldRecord, type RegistrationRecord, type Row } from '../database.ts'
 import { lock, microseconds, nothing, rowsOf, shownOfKey, unlock } from './rows.ts'
 import { type Answer, atOnce, pauseOnServer } from './statement.ts'
@@ -18,7 +19,8 @@ interface Snapshot {
 }
 
 export function* claim(db: Database, values: readonly unknown[]): Answer {
-  const [ids, epoch] = values as [string[], string]
+  const epoch = values[1] as string
+  const ids = elements(values[0])
   const { flaws } = db
   const holder = {}
   const wanted = rowsOf(db, ids)

@@ -1,4 +1,5 @@
 import type { OutcomeKind } from '../../../src/model.ts'
+import { elements } from '../../fixtures/plain-array.ts'
 import { type AttemptRecord, type Database, isSamePlace, type Row } from '../database.ts'
 import { firstOfKey, lock, nothing, rowsOf, shown, unlock } from './rows.ts'
 import { type Answer, type Backend, pauseOnServer } from './statement.ts'
@@ -22,7 +23,7 @@ interface Recorded {
 
 export function* record(db: Database, values: readonly unknown[], backend: Backend): Answer {
   const wanted = new Map(recordedOf(values).map(each => [each.id, each]))
-  const epoch = values[17] as string
+  const epoch = values[18] as string
   const holder = {}
   const isMine = (row: Row): boolean => {
     const each = wanted.get(row.id)
@@ -50,24 +51,27 @@ export function* record(db: Database, values: readonly unknown[], backend: Backe
 }
 
 function recordedOf(values: readonly unknown[]): Recorded[] {
-  const [ids, messages, attempts, epochs, written, ...more] = values as unknown[][]
-  const [outcomes, statuses, , , started, finished, becomes, retries, reasons, gone, , revs] = more
-  return (ids ?? []).map((id, n) => ({
-    id: Number(id),
-    attempt: Number(attempts?.[n]),
-    epoch: epochs?.[n] as string,
-    rev: revs?.[n] as number,
-    outcome: outcomes?.[n] as OutcomeKind,
-    httpStatus: statuses?.[n] as number | null,
-    startedMs: started?.[n] as number,
-    finishedMs: finished?.[n] as number,
-    status: becomes?.[n] as Recorded['status'],
-    retryMs: retries?.[n] as number | null,
-    reason: reasons?.[n] as string | null,
-    writtenEpoch: written?.[n] as string,
-    messageId: messages?.[n] as string,
-    holdsUrl: gone?.[n] === true,
-  }))
+  const [ids, messages, attempts, revs, started, finished, retries, endings] = values.slice(0, 8).map(elements)
+  const [epochs, written, outcomes, statuses, , , becomes, reasons, gone] = values.slice(8, 17) as unknown[][]
+  return ids!.map((id, n) => {
+    const ending = Number(endings![n]) - 1
+    return {
+      id: Number(id),
+      attempt: Number(attempts![n]),
+      epoch: epochs![ending] as string,
+      rev: Number(revs![n]),
+      outcome: outcomes![ending] as OutcomeKind,
+      httpStatus: statuses![ending] as number | null,
+      startedMs: Number(started![n]) / 1_000,
+      finishedMs: Number(finished![n]) / 1_000,
+      status: becomes![ending] as Recorded['status'],
+      retryMs: retries![n] === 'null' ? null : Number(retries![n]),
+      reason: reasons![ending] as string | null,
+      writtenEpoch: written![ending] as string,
+      messageId: messages![n] as string,
+      holdsUrl: gone![ending] === true,
+    }
+  })
 }
 
 /**
