@@ -1,12 +1,15 @@
+import { diskPart } from './parts/disk.ts'
 import { drainPart } from './parts/drain.ts'
 import { flatPart } from './parts/flat.ts'
 import { isolationPart } from './parts/isolation.ts'
 import { latencyPart } from './parts/latency.ts'
+import { limitsPart } from './parts/limits.ts'
 import { memoryPart } from './parts/memory.ts'
 import { orderPart } from './parts/order.ts'
 import { originsPart } from './parts/origins.ts'
 import { producerPart } from './parts/producer.ts'
 import { relaysPart } from './parts/relays.ts'
+import { retentionPart } from './parts/retention.ts'
 import type { Stage } from './stage.ts'
 
 /** What can be measured, in the order in which it is. */
@@ -16,8 +19,11 @@ export const parts: Readonly<Record<string, (stage: Stage) => Promise<void>>> = 
   producer: producerPart,
   order: orderPart,
   relays: relaysPart,
+  limits: limitsPart,
   origins: originsPart,
   isolation: isolationPart,
   flat: flatPart,
+  retention: retentionPart,
+  disk: diskPart,
   memory: memoryPart,
 }

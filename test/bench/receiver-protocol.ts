@@ -32,4 +32,6 @@ export interface Tally {
   readonly lastAtUs: number
   readonly byPort: ReadonlyMap<number, number>
   readonly connections: number
+  /** Requests at ports that take their time, unanswered at one moment. */
+  readonly mostAtOnce: number
 }

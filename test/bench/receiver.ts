@@ -56,12 +56,22 @@ class Port {
     this.requests++
     arrive(numberOf(body), this.number)
     if (this.mode.kind === 'answer') socket.write(ANSWERS[this.mode.status])
-    else if (this.mode.kind === 'delay') setTimeout(() => socket.write(ANSWERS[204]), this.mode.ms)
+    else if (this.mode.kind === 'delay') this.#delay(socket, this.mode.ms)
+  }
+
+  #delay(socket: Socket, ms: number): void {
+    delayed++
+    counted.mostAtOnce = Math.max(counted.mostAtOnce, delayed)
+    setTimeout(() => {
+      delayed--
+      socket.write(ANSWERS[204])
+    }, ms)
   }
 }
 
 const ports: Port[] = []
-const counted = { requests: 0, expect: 0, firstAtUs: 0, lastAtUs: 0 }
+const counted = { requests: 0, expect: 0, firstAtUs: 0, lastAtUs: 0, mostAtOnce: 0 }
+let delayed = 0
 let noted: number[] | null = null
 
 function arrive(n: number, port: number): void {
@@ -88,7 +98,7 @@ async function perform(command: Command): Promise<unknown> {
     case 'open':
       return port(command.port).listen()
     case 'reset':
-      Object.assign(counted, { requests: 0, expect: command.expect, firstAtUs: 0, lastAtUs: 0 })
+      Object.assign(counted, { requests: 0, expect: command.expect, firstAtUs: 0, lastAtUs: 0, mostAtOnce: 0 })
       for (const port of ports) port.requests = 0
       noted = command.note ? [] : null
       return
@@ -116,6 +126,7 @@ function tally(): Tally {
     requests: counted.requests,
     firstAtUs: counted.firstAtUs,
     lastAtUs: counted.lastAtUs,
+    mostAtOnce: counted.mostAtOnce,
     byPort: new Map(ports.map(port => [port.number, port.requests])),
     connections: ports.reduce((sum, port) => sum + port.sockets.size, 0),
   }

@@ -19,6 +19,7 @@ export async function drainPart(stage: Stage): Promise<void> {
   }
   await stage.interleave({
     ringback: round(ringback(), 'pairs'),
+    'ringback, nothing kept': round(ringback({ 'keep-delivered': 0 }), 'pairs'),
     'ringback, 256 in flight': round(ringback({ concurrency: 256, 'origin-concurrency': 64 }), 'pairs'),
     'graphile-worker': round(graphileWorker, 'none'),
     'graphile-worker, unbatched': round(graphileWorkerUnbatched, 'none'),

@@ -1,7 +1,8 @@
 import { nowUs } from '../clock.ts'
 import type { Contestant } from '../contestants/contestant.ts'
-import { insert, migrate, ringback } from '../contestants/ringback.ts'
+import { ringback } from '../contestants/ringback.ts'
 import { skipLocked } from '../contestants/skip-locked.ts'
+import { withHistory } from '../history.ts'
 import { Meter } from '../meter.ts'
 import type { Process } from '../processes.ts'
 import { Receiver } from '../receiving.ts'
@@ -32,7 +33,7 @@ export async function flatPart(stage: Stage): Promise<void> {
   await stage.interleave(
     {
       'empty table': round(ringback(), {}),
-      'history and backlog': round(withHistory(stage.rows(HISTORY)), { after: backlog }),
+      'history and backlog': round(withHistory(ringback(), stage.rows(HISTORY), 0), { after: backlog }),
       'snapshot held': round(ringback(), { before: WARM_UP + backlog, snapshot: true }),
       'SKIP LOCKED queue, empty table': round(skipLocked, {}),
       'SKIP LOCKED queue, snapshot held, a tenth': round(skipLocked, {
@@ -98,40 +99,6 @@ async function meterArrivals(stage: Stage, { scene, database, worker, measured }
   note('PostgreSQL CPU', cost.postgresCpuUs, 'µs/callback')
   note('WAL', cost.walBytes, 'B/callback')
   note('WAL without page images', cost.walRecordBytes, 'B/callback')
-}
-
-/** Ringback, where so many have been delivered before, each with its attempt. */
-function withHistory(rows: number): Contestant {
-  return {
-    ...ringback(),
-    async load(database, load) {
-      const { client } = database
-      await migrate(database)
-      const defaults = (of: Readonly<Record<string, string>>) =>
-        client.query(
-          `alter table outbox.callback ${Object.entries(of).map(([column, value]) => `alter column ${column} set default ${value}`)}`,
-        )
-      await defaults(asDelivered)
-      await insert(database, { ...load, rows })
-      await defaults({ ...noneOf(asDelivered), status: `'pending'`, attempts: '0' })
-      await insert(database, load)
-    },
-  }
-}
-
-const asDelivered = {
-  status: `'delivered'`,
-  attempts: '1',
-  settled_at: 'now()',
-  last_started_at: 'now()',
-  last_finished_at: 'now()',
-  last_epoch: '1',
-  last_outcome: `'delivered'`,
-  last_relay: `'old'`,
-}
-
-function noneOf(columns: object): Record<string, string> {
-  return Object.fromEntries(Object.keys(columns).map(column => [column, 'null']))
 }
 
 /** A report, a dump: it sees the table as it was, so nothing that changes from now on can be cleaned away. */

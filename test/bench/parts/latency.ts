@@ -8,7 +8,7 @@ import { Receiver } from '../receiving.ts'
 import type { Database } from '../server.ts'
 import type { Note, Stage } from '../stage.ts'
 
-const RATES = [50, 200, 1_000]
+const RATES = [50, 200, 800, 1_000]
 const SECONDS = 20
 const WARM_UP_SECONDS = 3
 const ARRIVE_WITHIN_MS = 10_000
