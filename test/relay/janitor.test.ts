@@ -7,6 +7,7 @@ import { janitorPauseMs, janitorShare, janitorStepMs } from '../../src/policy/tu
 import { Janitor } from '../../src/relay/janitor.ts'
 import { meanwhile } from '../../src/relay/meanwhile.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { mockClock } from '../fixtures/mock-clock.ts'
 import { silentLog } from '../fixtures/silent-log.ts'
 import { Stage } from '../fixtures/stage.ts'
 
@@ -281,8 +282,8 @@ t.test('runs are remembered for a week', async t => {
   t.equal((await runs()).length, 2)
 })
 
-/** A session that answers `rows` after `tookMs`, and notes when it was asked. */
-function slow(tookMs: () => number) {
+/** A session whose batches take `tookMs` of this clock; it notes their limits. */
+function slow(tookMs: () => number, clock = { now: 0 }) {
   const limits: number[] = []
   let underWay = 0
   const rows = async ({ name }: Statement, values: readonly unknown[] = []) => {
@@ -290,8 +291,7 @@ function slow(tookMs: () => number) {
     underWay += 1
     if (name === 'ringback_janitor_batch') {
       limits.push(Number(values[5]))
-      const until = performance.now() + tookMs()
-      while (performance.now() < until) await new Promise(resolve => setImmediate(resolve))
+      clock.now += tookMs()
     }
     underWay -= 1
     if (name === 'ringback_janitor_lock') return [{ got: true }]
@@ -313,23 +313,28 @@ t.test('batches shrink until a statement is short, and grow again', async t => {
 })
 
 t.test('it works between reads, a fifth of the time at most, however busy or idle the relay is', async t => {
-  for (const [what, waitsMs] of [
-    ['busy', 0],
-    ['idle', 60],
-  ] as const) {
-    const { limits, session } = slow(() => 4)
+  const clock = mockClock(t)
+  const most = (300 * janitorShare) / 4
+  const batchesWithin300Ms = async (wait: () => Promise<string>): Promise<number> => {
+    const { limits, session } = slow(() => 4, clock)
     const one = janitor({ session })
     await one.step()
-    const startedAt = performance.now()
-    while (performance.now() - startedAt < 300) {
-      const waited = new Promise<string>(resolve =>
-        (waitsMs === 0 ? setImmediate : setTimeout)(() => resolve('read'), waitsMs),
-      )
-      t.equal(await meanwhile(waited, [one]), 'read')
-    }
-    const most = (300 * janitorShare) / 4
-    t.ok(limits.length >= 3 && limits.length <= most + 2, `${what}: ${limits.length} batches, ${most} at most`)
+    const startedAt = clock.now
+    while (clock.now - startedAt < 300) t.equal(await meanwhile(wait(), [one]), 'read')
+    return limits.length
   }
+  const busy = await batchesWithin300Ms(async () => {
+    clock.now += 1
+    return 'read'
+  })
+  // The clock goes on with the timers, and as slowly as they do.
+  const ticking = setInterval(() => {
+    clock.now += 1
+  }, 1)
+  const idle = await batchesWithin300Ms(() => new Promise(resolve => setTimeout(() => resolve('read'), 60)))
+  clearInterval(ticking)
+  for (const [what, batches] of Object.entries({ busy, idle }))
+    t.ok(batches >= 3 && batches <= most + 2, `${what}: ${batches} batches, ${most} at most`)
 })
 
 t.test('a lost session ends it with the reason, and leaves no rejection behind', async (t: Test) => {
