@@ -32,7 +32,11 @@ export interface SweptOrigins {
   readonly next: string | null
 }
 
-/** The next origins that have unsettled callbacks, in the order of their hashes. Nobody has the least one: 1 in 2^64. */
+/**
+ * The next origins that have unsettled callbacks, in the order of their hashes. Nobody has the least one: 1 in 2^64. Of two with
+ * one hash (of 100,000 origins two have one with a chance of 3 in 10^10) a sweep finds the one whose callback is due first, and
+ * the other when nothing of that one is left. Reading new and due rows finds both.
+ */
 export async function readOrigins(session: Session, after: string): Promise<SweptOrigins> {
   const found = await session.rows<{ hash: string; origin: string }>(originsStatement, [after, sweptOrigins])
   const last = found.length === sweptOrigins ? found.at(-1) : undefined
