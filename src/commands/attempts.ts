@@ -9,6 +9,11 @@ export async function attempts(config: AttemptsConfig): Promise<number> {
   const { id, schema } = config
   const history = await inDatabase(config, 'attempts', db => readHistory(db, id))
   if (!history) throw new Error(`callback ${id} does not exist in schema "${schema}"`)
+  if (config.json) {
+    const { url, made, ...callback } = history
+    process.stdout.write(`${printableJson({ schema, id, url: urlWithoutQuery(url), ...callback, made })}\n`)
+    return 0
+  }
   process.stdout.write([headline(id, history), ...history.made.map(line)].map(each => `${each}\n`).join(''))
   return 0
 }

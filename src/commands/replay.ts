@@ -10,12 +10,13 @@ import {
   replayIds,
   standingOf,
 } from '../outbox/replay.ts'
+import { printableJson } from '../printable.ts'
 import { inDatabase } from './in-database.ts'
 
 /** What goes out, and why the others do not. */
 interface Replayed {
   readonly count: bigint
-  readonly left: readonly string[]
+  readonly left: readonly { readonly id: string; readonly reason: string }[]
 }
 
 /** What is done with callbacks that are named. */
@@ -29,8 +30,12 @@ interface Act {
 /** `ringback replay`: 1 when a callback that was named was left alone. */
 export async function replay(config: ReplayConfig): Promise<number> {
   const { count, left } = await inDatabase(config, 'replay', db => perform(db, config))
-  say(count, config)
-  for (const line of left) process.stderr.write(`${line}\n`)
+  const { schema, dryRun, json } = config
+  if (json) process.stdout.write(`${printableJson({ schema, dryRun, count: Number(count), left })}\n`)
+  else {
+    say(count, config)
+    for (const { id, reason } of left) process.stderr.write(`callback ${id} ${reason}\n`)
+  }
   return left.length === 0 ? 0 : 1
 }
 
@@ -46,7 +51,7 @@ async function performNamed(db: Database, { ids, dryRun }: ReplayConfig, act: Ac
   const before = await standingOf(db, wanted)
   const done = dryRun ? wanted.filter(id => act.fits(before.get(id))) : await act.run(db, wanted)
   const left = wanted.filter(id => !done.includes(id))
-  return { count: BigInt(done.length), left: left.map(id => `callback ${id} ${act.reason(before.get(id))}`) }
+  return { count: BigInt(done.length), left: left.map(id => ({ id, reason: act.reason(before.get(id)) })) }
 }
 
 const replaying: Act = {

@@ -1,18 +1,38 @@
 import type { StatusConfig } from '../config/config.ts'
+import { spell } from '../operate/doctor/check.ts'
 import { inWhat } from '../operate/doctor/checks/relays.ts'
+import { databaseOf } from '../outbox/database.ts'
+import { type FailingReceiver, mostWaiting, readFailing } from '../outbox/failing.ts'
 import { type JanitorStatus, type RelayStatus, readStatus, type Status } from '../outbox/status.ts'
 import { printable, printableJson } from '../printable.ts'
-import { inDatabase } from './in-database.ts'
+import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 
-/** `ringback status`: what waits, what is on hold, what is dead, who delivers, what is deleted. */
-export async function status(config: StatusConfig): Promise<number> {
-  const found = await inDatabase(config, 'status', readStatus)
-  const { schema } = config
-  process.stdout.write(config.json ? `${printableJson({ schema, ...found })}\n` : written(schema, found))
-  return 0
+/** All that is said. */
+interface Found extends Status {
+  readonly failing: readonly FailingReceiver[]
 }
 
-function written(schema: string, { callbacks, holds, relays, janitor }: Status): string {
+/**
+ * `ringback status`: what waits, which receivers fail, what is on hold, what is dead, who delivers, what is deleted. 1 when
+ * callbacks wait and no relay lives.
+ */
+export async function status(config: StatusConfig): Promise<number> {
+  const found = await inSession(config, 'status', { timeoutMs }, session =>
+    inTransaction(session, async (): Promise<Found> => {
+      const { callbacks, ...others } = await readStatus(databaseOf(session))
+      return { callbacks, failing: await readFailing(session), ...others }
+    }),
+  )
+  const { schema } = config
+  process.stdout.write(config.json ? `${printableJson({ schema, ...found })}\n` : written(schema, found))
+  return isServed(found) ? 0 : 1
+}
+
+function isServed({ callbacks: { due, later, claimed }, relays }: Status): boolean {
+  return due + later + claimed === 0 || relays.some(each => each.renewedSecondsAgo <= each.leaseSeconds)
+}
+
+function written(schema: string, { callbacks, failing, holds, relays, janitor }: Found): string {
   const { due, later, claimed, dead, oldestWaitingSeconds } = callbacks
   const oldest = oldestWaitingSeconds === null ? '' : `; the oldest was written ${seconds(oldestWaitingSeconds)} ago`
   return [
@@ -20,6 +40,7 @@ function written(schema: string, { callbacks, holds, relays, janitor }: Status):
     `waiting: ${due} due, ${later} later${oldest}`,
     `being sent: ${claimed}`,
     `dead: ${dead}`,
+    ...failing.map(failingLine),
     ...holds.map(
       h =>
         `on hold: ${h.urlPrefix}${h.exact ? ' alone' : ''} for ${seconds(h.heldSeconds)}, by ${h.heldBy}: ${h.reason}`,
@@ -31,6 +52,12 @@ function written(schema: string, { callbacks, holds, relays, janitor }: Status):
     .filter(line => line !== '')
     .map(line => `${printable(line)}\n`)
     .join('')
+}
+
+function failingLine({ origin, failingSeconds, waiting, reason, lastFailedSecondsAgo }: FailingReceiver): string {
+  const count = waiting < mostWaiting ? `${waiting}` : `${mostWaiting} or more`
+  const last = `the last attempt failed ${seconds(lastFailedSecondsAgo)} ago: ${reason}`
+  return `failing: ${origin} for ${spell(failingSeconds)}, ${count} ${waiting === 1 ? 'waits' : 'wait'}; ${last}`
 }
 
 function relayLine({ name, host, pid, version, leaseSeconds, renewedSecondsAgo, ...does }: RelayStatus): string {

@@ -15,7 +15,8 @@ import { listenAddress, listenAddressForm } from './listen-address.ts'
 export const commands = {
   run: 'delivers: finds callbacks, POSTs them, records every attempt; until SIGTERM or SIGINT',
   migrate: 'creates the schema, or brings it up to date; safe to repeat and to run twice at once',
-  status: 'says what is waiting, being sent, on hold and dead, and which relays share the work',
+  status:
+    'says what is waiting, being sent, on hold and dead, which receivers fail, and which relays share the work; ends with 1 when callbacks wait and no relay lives',
   doctor:
     'looks for what endangers delivery, in the server, the schema and the relays, and changes nothing; ends with 1 when there is a fault, with 0 when there are only warnings',
   attempts: 'lists every POST of one callback, with outcome, status and answer',
@@ -315,8 +316,10 @@ export const options = {
   ...of(['migrate', 'replay', 'cancel', 'hold', 'release', 'purge'], {
     dryRun: flag('dry-run', false).help('Says what would be done, and changes nothing.'),
   }),
-  ...of(['status', 'doctor'], {
-    json: flag('json', false).help('One JSON object on stdout instead of text for people.'),
+  ...of(['status', 'doctor', 'attempts', 'replay'], {
+    json: flag('json', false).help(
+      'One JSON object on stdout instead of text for people. docs/reference/json.md shows its fields.',
+    ),
   }),
   ...of([...onDatabase, 'sql', 'keygen', 'health'], {
     logLevel: choice('log-level', 'LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info').help(

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { testDatabase } from '../fixtures/database.ts'
+import { delivered, failing } from '../fixtures/failing.ts'
 import { registered } from '../fixtures/registered.ts'
 import { ringback } from '../fixtures/ringback.ts'
 
@@ -33,6 +34,7 @@ t.test('nothing at all', async t => {
   t.same(JSON.parse(out), {
     schema: 'outbox',
     callbacks: { due: 0, later: 0, claimed: 0, dead: 0, oldestWaitingSeconds: null },
+    failing: [],
     holds: [],
     relays: [],
     janitor: null,
@@ -160,6 +162,7 @@ t.test('whatever the reason of a hold is, it does not steer the terminal', async
 
 t.test('the role of a reader is enough', async t => {
   await fill()
+  await client.query(registered('a'))
   t.match(await ringback(['status'], { ...env, PGOPTIONS: '-c role=outbox_reader' }), { code: 0, out: /dead: 1/ })
 })
 
@@ -172,4 +175,44 @@ t.test('a schema that is missing, or newer, ends with 3 and says what to do', as
   await client.query(`insert into outbox.migration (name) values ('9999_future')`)
   t.match(await status(), { code: 3, out: '', err: /newer Ringback \(9999_future .*install/ })
   await client.query(`delete from outbox.migration where name = '9999_future'`)
+})
+
+t.test('callbacks wait and no relay lives: 1', async t => {
+  await client.query(`insert into outbox.callback (url) values ('https://a.test/')`)
+  t.match(await status(), { code: 1, out: /no relay runs here/ })
+  await client.query(registered('a', { lease: '2 s', renewedAgo: '1 min' }))
+  t.match(await status('--json'), { code: 1 })
+  await client.query(registered('b'))
+  t.match(await status(), { code: 0 })
+})
+
+t.test('which receivers fail, since when, why, and how many wait for them', async t => {
+  await client.query(failing('https://ill.test/', { callbacks: 4, since: '12 min' }))
+  await client.query(`insert into outbox.callback (url) values ('https://ill.test/b'), ('https://well.test/')`)
+  await client.query(failing('https://mixed.test/', { callbacks: 2, since: '12 min' }))
+  await client.query(delivered('https://mixed.test/', 'now()'))
+  await client.query(failing('https://once.test/', { callbacks: 1, since: '20 min' }))
+  await client.query(delivered('https://once.test/', `now() - interval '5 min'`))
+  await client.query(failing('https://held.test/', { callbacks: 2, since: '12 min' }))
+  await client.query(`insert into outbox.hold (url_prefix, reason) values ('https://held.test/', 'x')`)
+  const { failing: found } = JSON.parse((await status('--json')).out)
+  t.match(found, [
+    {
+      origin: 'https://ill.test',
+      failed: 4,
+      attempts: 12,
+      waiting: 5,
+      reason: 'status 503',
+      httpStatus: 503,
+      isSure: true,
+    },
+    { origin: 'https://once.test', lastDeliveredSecondsAgo: Number },
+  ])
+  t.equal(found.length, 2)
+  t.ok(Math.abs(found[0].failingSeconds - 720) < 30, `${found[0].failingSeconds}`)
+  t.ok(Math.abs(found[1].failingSeconds - 300) < 30, 'since its last delivery')
+  t.match(
+    (await status()).out,
+    /^failing: https:\/\/ill\.test for 12 min, 5 wait; the last attempt failed \d+ s ago: status 503$/m,
+  )
 })

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import t from 'tap'
 import { databaseOf } from '../../src/outbox/database.ts'
+import { readFailing } from '../../src/outbox/failing.ts'
 import { readHistory } from '../../src/outbox/history.ts'
 import {
   countDead,
@@ -11,7 +12,7 @@ import {
   replayIds,
   standingOf,
 } from '../../src/outbox/replay.ts'
-import type { Session } from '../../src/outbox/session.ts'
+import { type Session, type Statement, textIn } from '../../src/outbox/session.ts'
 import { readStatus } from '../../src/outbox/status.ts'
 import { testDatabase } from '../fixtures/database.ts'
 import { nodesOf, type Plan } from '../fixtures/plan.ts'
@@ -106,7 +107,7 @@ t.test('each exception is a file of the cookbook', async t => {
 
 /** Explains each statement that is sent, and answers with one row of nothing. */
 async function walksOf(
-  run: (db: ReturnType<typeof databaseOf>) => Promise<unknown>,
+  run: (db: ReturnType<typeof databaseOf>, session: Session) => Promise<unknown>,
 ): Promise<{ statements: number; found: string[] }> {
   let statements = 0
   const found: string[] = []
@@ -117,8 +118,13 @@ async function walksOf(
       found.push(...walks(await explain(text, values)))
       return { command: 'SELECT', rowCount: 1, rows: [{}] }
     },
+    async rows(statement: Statement, values: unknown[] = []) {
+      statements += 1
+      found.push(...walks(await explain(textIn(statement, 'outbox'), values)))
+      return []
+    },
   } as unknown as Session
-  await run(databaseOf(session))
+  await run(databaseOf(session), session)
   return { statements, found }
 }
 
@@ -134,6 +140,7 @@ const commands: Readonly<Record<string, [run: Parameters<typeof walksOf>[0], sta
   'replay --now --url --dry-run': [db => countRetries(db, dead.url).catch(nothing), 1],
   attempts: [db => readHistory(db, '7'), 2],
   status: [db => readStatus(db), 5],
+  'status and doctor, of receivers that fail': [(_, session) => readFailing(session), 1],
 }
 
 for (const [name, [run, statements]] of Object.entries(commands)) {

@@ -7,6 +7,7 @@ import { clock } from './checks/clock.ts'
 import { connectionLimit } from './checks/connection-limit.ts'
 import { dead } from './checks/dead.ts'
 import { durability } from './checks/durability.ts'
+import { failingReceivers } from './checks/failing-receivers.ts'
 import { idleFunctions } from './checks/idle-functions.ts'
 import { foreignIndexes, indexesOnClaimedColumns, missingIndexes } from './checks/indexes.ts'
 import { notificationQueue } from './checks/notification-queue.ts'
@@ -70,6 +71,7 @@ const checks: readonly Examination[] = [
   autovacuum,
   noRelay,
   stalled,
+  failingReceivers,
   lateRelays,
   standingBy,
   forcedSettings,

@@ -4,6 +4,7 @@ import { autovacuum } from '../../../src/operate/doctor/checks/autovacuum.ts'
 import { clock } from '../../../src/operate/doctor/checks/clock.ts'
 import { connectionLimit } from '../../../src/operate/doctor/checks/connection-limit.ts'
 import { durability } from '../../../src/operate/doctor/checks/durability.ts'
+import { failingReceivers } from '../../../src/operate/doctor/checks/failing-receivers.ts'
 import { notificationQueue } from '../../../src/operate/doctor/checks/notification-queue.ts'
 import { oldHolds } from '../../../src/operate/doctor/checks/old-holds.ts'
 import { openTransactions } from '../../../src/operate/doctor/checks/open-transactions.ts'
@@ -194,3 +195,26 @@ t.test('durations and lists stay short', async t => {
   t.same([0, 119, 120, 7_200, 200_000].map(spell), ['0 s', '119 s', '2 min', '2 h', '2 days'])
   t.equal(list(['a', 'b', 'c', 'd', 'e', 'f', 'g']), 'a, b, c, d, e and 2 more')
 })
+
+t.test(
+  'one callback that fails for long says something of its receiver only where nothing of it was delivered',
+  async t => {
+    const one = {
+      origin: 'https://a.test',
+      failingSeconds: 700,
+      failed: 1,
+      attempts: 9,
+      waiting: 1,
+      reason: 'refused',
+      httpStatus: null,
+      lastFailedSecondsAgo: 3,
+      lastDeliveredSecondsAgo: null,
+      isSure: true,
+    }
+    t.match(told(failingReceivers, [one]), /^fault: .*https:\/\/a\.test for 11 min \(refused; 1 waits\)$/)
+    t.equal(told(failingReceivers, [{ ...one, isSure: false }]), undefined)
+    t.match(told(failingReceivers, [{ ...one, isSure: false, failed: 3 }]), /^fault: /)
+    t.equal(told(failingReceivers, [{ ...one, attempts: 2 }]), undefined)
+    t.equal(told(failingReceivers, [{ ...one, failingSeconds: 599 }]), undefined)
+  },
+)

@@ -15,6 +15,7 @@ import type { Diagnosis } from '../../../src/operate/doctor/doctor.ts'
 import { announcingPid } from '../../fixtures/announced-pid.ts'
 import { testDatabase } from '../../fixtures/database.ts'
 import { eventually } from '../../fixtures/eventually.ts'
+import { delivered, failing } from '../../fixtures/failing.ts'
 import { sqlFile } from '../../sql/roles.ts'
 
 const { client, url, name, connect } = await testDatabase(t)
@@ -320,6 +321,29 @@ t.test('callbacks that could be sent and are not, though a relay lives; not thos
   )
   t.equal(await facts(stalled), null, 'it is behind another of its key')
   await client.query('truncate outbox.callback')
+})
+
+t.test('a receiver that has only failed for ten minutes', async t => {
+  const since = (minutes: number) => failing('https://ill.test/', { callbacks: 1, since: `${minutes} min` })
+  await planted(t, since(11), 'truncate outbox.callback, outbox.attempt_log', {
+    check: 'failing-receivers',
+    severity: 'fault',
+    found: /^receivers have only failed: https:\/\/ill\.test for 11 min \(status 503; 1 waits\)$/,
+  })
+  await client.query(since(9))
+  t.same(
+    (await findings()).map(each => each.check),
+    before,
+    'a restart takes a while',
+  )
+  await client.query('truncate outbox.callback, outbox.attempt_log')
+  await client.query(`${since(11)}; ${delivered('https://ill.test/', `now() - interval '1 min'`)}`)
+  t.same(
+    (await findings()).map(each => each.check),
+    before,
+    'it has delivered in between',
+  )
+  await client.query('truncate outbox.callback, outbox.attempt_log')
 })
 
 t.test('the watching ends with the first callback that is sent', async t => {

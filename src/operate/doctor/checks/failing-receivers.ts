@@ -1,0 +1,30 @@
+import { type FailingReceiver, readFailing } from '../../../outbox/failing.ts'
+import { check, fault, list, spell } from '../check.ts'
+
+/** Seconds for which a receiver may fail: a restart takes less. */
+const patience = 600
+/** Attempts that say something about the receiver. */
+const fewest = 3
+
+/** Where too much was settled since to look at all of it, one callback that fails again and again is not the receiver's fault. */
+function hasOnlyFailed({ failingSeconds, attempts, failed, isSure }: FailingReceiver): boolean {
+  return failingSeconds >= patience && attempts >= fewest && (isSure || failed >= fewest)
+}
+
+export const failingReceivers = check<readonly FailingReceiver[]>({
+  name: 'failing-receivers',
+  read: readFailing,
+  judge(receivers) {
+    const failing = receivers.filter(hasOnlyFailed)
+    if (failing.length === 0) return null
+    const named = failing.map(
+      ({ origin, failingSeconds, reason, waiting }) =>
+        `${origin} for ${spell(failingSeconds)} (${reason}; ${waiting} ${waiting === 1 ? 'waits' : 'wait'})`,
+    )
+    return fault(
+      `receivers have only failed: ${list(named)}`,
+      'their callbacks wait, are tried again, and die after --max-attempts',
+      'ask who runs them; `ringback hold URL --reason WHY` saves the attempts meanwhile, and `ringback replay --now --url URL` ends the waits when they are well',
+    )
+  },
+})

@@ -1,0 +1,85 @@
+import type { Session, Statement } from './session.ts'
+import { isFree, originHash, rangePlace } from './sql.ts'
+
+/** A receiver whose newest known attempt has failed, and whose callbacks wait to be tried again. */
+export interface FailingReceiver {
+  readonly origin: string
+  /** Since the first failure after its last known delivery, or of the callback that has failed for longest. */
+  readonly failingSeconds: number
+  /** Callbacks that have failed and wait to be tried again. */
+  readonly failed: number
+  /** What was tried of these, all in all. */
+  readonly attempts: number
+  /** Callbacks to it that are not settled; at most `mostWaiting` are counted. */
+  readonly waiting: number
+  /** Of the newest attempt; a receiver may have written parts of it. */
+  readonly reason: string
+  /** null: no answer. */
+  readonly httpStatus: number | null
+  readonly lastFailedSecondsAgo: number
+  /** null: none is among the callbacks that were settled last. */
+  readonly lastDeliveredSecondsAgo: number | null
+  /** What was looked at of the settled callbacks reaches back to the first failure: nothing was delivered since. */
+  readonly isSure: boolean
+}
+
+export const mostWaiting = 1_000
+/** Retries that are looked at, the first that are due first. */
+const mostRetries = 5_000
+/** Settled callbacks that are looked at, the newest first: there is no index by origin and time. */
+const mostSettled = 10_000
+const mostReceivers = 20
+
+/** Every part has a limit: what waits and what has been settled may be millions. A callback that is on hold is not tried, so it does not fail. */
+const failingStatement: Statement = {
+  name: 'ringback_failing',
+  text: schema => `
+    with retried as materialized (
+      select c.id, c.url, c.origin, c.status, c.attempts - c.budget_from as tried, c.budget_from, c.message_id, c.last_error, c.last_http_status, c.claimed_at, c.created_at
+        from ${schema}.callback c where c.due_at is not null order by greatest(c.due_at, c.created_at), c.id limit ${mostRetries}
+    ), failed as materialized (
+      select c.* from retried c
+       where c.claimed_at is not null and (c.status = 'pending' and c.tried > 0 or c.status = 'claimed' and c.tried > 1) and ${isFree(schema)}
+    ), receivers as materialized (
+      select origin, count(*)::float8 as failed, sum(tried)::float8 as attempts,
+             (array_agg(id order by claimed_at desc, id))[1] as newest, (array_agg(id order by created_at, id))[1] as oldest
+        from failed group by origin order by count(*) desc, origin limit ${mostReceivers}
+    ), settled as materialized (
+      select c.origin, c.status, c.settled_at
+        from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit ${mostSettled}
+    ), delivered as materialized (
+      select origin, max(settled_at) as at from settled where status = 'delivered' group by origin
+    ), seen as materialized (
+      select case when count(*) < ${mostSettled} then '-infinity' else min(settled_at) end as since from settled
+    )
+    select r.origin, r.failed, r.attempts, coalesce(n.last_error, 'no reason given') as reason, n.last_http_status as "httpStatus",
+           ${ago('greatest(f.at, d.at)')} as "failingSeconds", ${ago('l.at')} as "lastFailedSecondsAgo",
+           ${ago('d.at')} as "lastDeliveredSecondsAgo", seen.since <= greatest(f.at, d.at) as "isSure", w.waiting
+      from receivers r
+      join failed n on n.id = r.newest
+      join failed o on o.id = r.oldest
+      left join delivered d on d.origin = r.origin
+     cross join seen
+     cross join lateral (
+       select coalesce(min(a.finished_at), o.claimed_at) as at from ${schema}.attempt a
+        where a.callback_id = any (array[o.id]) and a.message_id = o.message_id and a.attempt > o.budget_from) f
+     cross join lateral (
+       select coalesce(max(a.finished_at), n.claimed_at) as at from ${schema}.attempt a
+        where a.callback_id = any (array[n.id]) and a.message_id = n.message_id) l
+     cross join lateral (
+       select count(*) filter (where e.origin = r.origin)::float8 as waiting
+         from (select c.origin from ${schema}.callback c
+                where c.settled_at is null and ${originHash} = hashtextextended(r.origin, 0)
+                order by ${originHash}, ${rangePlace}, c.id limit ${mostWaiting}) e) w
+     where d.at is null or d.at < l.at
+     order by "failingSeconds" desc`,
+}
+
+function ago(time: string): string {
+  return `extract(epoch from clock_timestamp() - ${time})::float8`
+}
+
+/** The one that has failed for longest first; of more than twenty those of which most callbacks have failed. */
+export function readFailing(session: Session): Promise<FailingReceiver[]> {
+  return session.rows<FailingReceiver>(failingStatement)
+}
