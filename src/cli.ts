@@ -15,6 +15,7 @@ const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<numbe
   status: async config => (await import('./commands/status.ts')).status(config),
   doctor: async config => (await import('./commands/doctor.ts')).doctor(config),
   attempts: async config => (await import('./commands/attempts.ts')).attempts(config),
+  try: async config => (await import('./commands/try.ts')).tryReceiver(config),
   replay: async config => (await import('./commands/replay.ts')).replay(config),
   health: async config => (await import('./commands/health.ts')).health(config),
   cancel: async config => (await import('./commands/cancel.ts')).cancel(config),

@@ -34,6 +34,7 @@ export type ReleaseConfig = ConfigOf<'release'>
 export type SqlConfig = ConfigOf<'sql'>
 export type PurgeConfig = ConfigOf<'purge'>
 export type KeygenConfig = ConfigOf<'keygen'>
+export type TryConfig = ConfigOf<'try'>
 
 /**
  * Reads the options of `command`.
@@ -53,8 +54,9 @@ export function parse<C extends CommandName>(
   const values = readValues(command, given, nowMs, faults)
   holdInvariants(values, given, faults)
   resolveDatabaseUrl(values, given, faults)
-  if (command === 'run') refuseUnverified(env, faults)
-  const made = command === 'run' ? { destinations: readDestinations(values as RunConfig, faults) } : {}
+  const sends = command === 'run' || command === 'try'
+  if (sends) refuseUnverified(env, faults)
+  const made = sends ? { destinations: readDestinations(values as RunConfig, faults) } : {}
   if (faults.length > 0) throw new UsageError(`ringback ${command}`, faults, `ringback ${command} --help`)
   return Object.freeze({ config: Object.freeze({ ...values, ...made }) as ConfigOf<C> })
 }

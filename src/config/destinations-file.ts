@@ -17,7 +17,7 @@ import { readYamlFile } from './yaml-file.ts'
 const MAX_RULES = 10_000
 
 /** The options that hold for all. Those that could not be read are not there, and faults already. */
-type Values = Omit<ConfigOf<'run'>, 'destinations'>
+type Values = Omit<ConfigOf<'try'>, 'destinations' | 'target' | 'form'>
 
 /** The rules of `--config`, if it is given, over the defaults that other options set. */
 export function readDestinations(values: Values, faults: string[]): Destinations {

@@ -6,6 +6,7 @@
 import { hostname } from 'node:os'
 import type * as v from 'valibot'
 import { addressRule, addressRuleForms } from '../delivery/address-rule.ts'
+import { encodeForm } from '../delivery/form.ts'
 import type { Destinations } from '../policy/destinations.ts'
 import { durationText } from './duration.ts'
 import { ageOrNever, choice, duration, flag, integer, type Kind, moment, text, texts } from './kinds.ts'
@@ -20,6 +21,7 @@ export const commands = {
   doctor:
     'looks for what endangers delivery, in the server, the schema and the relays, and changes nothing; ends with 1 when there is a fault, with 0 when there are only warnings',
   attempts: 'lists every POST of one callback, with outcome, status and answer',
+  try: 'POSTs to a URL as `run` would, without any row, and says step by step what happens; ends with 0 only where a callback would be delivered',
   replay: 'sends callbacks again: some by id, or the dead ones by URL and time',
   health: 'asks a relay that runs with --listen whether it is ready; ends with 0 when it is, else with 1',
   cancel: 'takes back callbacks that wait: they are never sent',
@@ -78,6 +80,19 @@ export const options = {
       expected: 'a URL such as https://crm.example/, or http:// or https:// alone for everything',
     }).help('This URL, and those that go on after it with / or ?. http:// or https:// alone stands for everything.'),
   }),
+  ...of(['try'], {
+    target: text('url', 'URL', {
+      default: null,
+      argument: 'required',
+      accepts: url => /^https?:\/\/[^/?#@]+([/?][^#]*)?$/i.test(url) && URL.canParse(url),
+      expected: 'an absolute http: or https: URL without user:password and #fragment',
+    }).help('Where to POST.'),
+    form: text('form', 'JSON', {
+      default: '{}',
+      accepts: isForm,
+      expected: 'a flat JSON object, such as {"flowId": 7, "code": 2}',
+    }).help('The fields, as the column form has them.'),
+  }),
   ...of(['keygen'], {
     file: text('file', 'FILE', {
       ...file,
@@ -131,20 +146,26 @@ export const options = {
     ),
   }),
 
+  // Who delivers, how much at once, and how patiently.
   ...of(['run'], {
-    // Who delivers, how much at once, and how patiently.
     name: text('name', 'NAME', {
       default: hostname().slice(0, 100),
       otherwise: 'the name of the host',
       accepts: name => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(name),
       expected: 'letters, digits, ".", "_" and "-", at most 100 characters',
     }).help('What this relay is called in the tables and the logs.'),
+  }),
+  ...of(['run', 'try'], {
     concurrency: integer('concurrency', 'POSTs', { default: 64, min: 1, max: 4_096 }).help(
       'POSTs in flight at once that have not waited a second, all receivers together. A crash re-sends these, and what was not yet recorded: outcomes of the last milliseconds, up to 1,000 while the database is slow.',
     ),
+  }),
+  ...of(['run'], {
     slowConcurrency: integer('slow-concurrency', 'POSTs', { default: 1_024, min: 1, max: 65_536 }).help(
       'POSTs beyond --concurrency that have waited a second for their answer: a receiver that hangs keeps no other waiting. Each costs a socket; lowered at the start where the process may not open so many files. A crash re-sends these, too.',
     ),
+  }),
+  ...of(['run', 'try'], {
     originConcurrency: integer('origin-concurrency', 'POSTs', { default: 16, min: 1, max: 4_096 }).help(
       'POSTs in flight at once to one origin (scheme, host and port). At most --concurrency.',
     ),
@@ -155,9 +176,13 @@ export const options = {
     }).help(
       'A file of YAML or JSON with settings for single receivers: concurrency, rate, deadline, attempts, breaker, headers, retry, unknown, TLS and the key that signs, by origin. What it does not set goes by the options here. Read at the start, and again on SIGHUP. docs/operate/settings.md shows one.',
     ),
+  }),
+  ...of(['run'], {
     forceSettings: flag('force-settings', false).help(
       'The settings of this relay count as those of most: relays with others stand by, however many they are. Of several such relays the youngest wins. For an emergency; `ringback doctor` warns as long as it is set.',
     ),
+  }),
+  ...of(['run', 'try'], {
     deadlineMs: duration('deadline', { default: 15 * second, min: 10, max: 10 * minute }).help(
       'The whole of one attempt, from looking up the name to the last byte of the answer. What is not answered by then counts as unknown and is tried again. With --lease-margin, must be shorter than --lease.',
     ),
@@ -199,7 +224,7 @@ export const options = {
       'The same of dead and cancelled callbacks.',
     ),
   }),
-  ...of(['run'], {
+  ...of(['run', 'try'], {
     // Which addresses callbacks may go to.
     allow: texts('allow', 'WHERE', {
       ...address,
@@ -218,6 +243,8 @@ export const options = {
     leaseMarginMs: duration('lease-margin', { default: 2 * second, min: 1, max: 10 * minute }).help(
       'How much earlier than others a relay takes its own lease for over. Covers the pace of two clocks and a renewal on its way.',
     ),
+  }),
+  ...of(['run'], {
     pollMs: duration('poll', { default: second, min: 10, max: hour }).help(
       'How often a sleeping relay looks without having been woken, in case a notification was lost. With `migrate --wake poll` this is also the latency.',
     ),
@@ -321,7 +348,7 @@ export const options = {
       'One JSON object on stdout instead of text for people. docs/reference/json.md shows its fields.',
     ),
   }),
-  ...of([...onDatabase, 'sql', 'keygen', 'health'], {
+  ...of([...onDatabase, 'sql', 'keygen', 'health', 'try'], {
     logLevel: choice('log-level', 'LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info').help(
       'The least important events that are logged. With debug and trace, an unexpected error also shows its stack.',
     ),
@@ -332,6 +359,15 @@ export const options = {
     ),
   }),
 } as const
+
+function isForm(text: string): boolean {
+  try {
+    encodeForm(text)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** libpq's form with an empty host (`user@/database`) is fine too, though not to a URL parser. */
 function isDatabaseUrl(text: string): boolean {
@@ -364,9 +400,9 @@ export type Values = { readonly [K in OptionKey]: ValueOf<Options[K]> }
 /** What a command gets: its options only, each with a valid value. All commands have a log level. */
 export type ConfigOf<C extends CommandName> = Pick<Values, 'logLevel'> & {
   readonly [K in OptionKey as C extends Options[K]['commands'][number] ? K : never]: Values[K]
-} & (C extends 'run' ? Made : unknown)
+} & (C extends 'run' | 'try' ? Made : unknown)
 
-/** What is made of the options of `run`, rather than one of them. */
+/** What is made of the options of `run` and `try`, rather than one of them. */
 interface Made {
   /** How each origin is delivered to, by `--config` and the options that hold for all. */
   readonly destinations: Destinations

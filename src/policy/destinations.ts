@@ -78,6 +78,13 @@ export class Destinations {
     return this.#known.get(origin) ?? this.#learn(origin)
   }
 
+  /** The pattern of the rule that holds for an origin; null: none does, and the defaults hold. */
+  patternOf(origin: string): string | null {
+    const settings = this.of(origin)
+    for (const [pattern, rule] of this.#rules) if (rule.settings === settings) return pattern
+    return null
+  }
+
   /** A full memory starts anew: finding out again costs microseconds, and no order of use has to be kept. */
   #learn(origin: string): DestinationSettings {
     if (this.#known.size >= knownOrigins) this.#known.clear()

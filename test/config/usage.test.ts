@@ -28,6 +28,7 @@ const required: Readonly<Partial<Record<CommandName, readonly string[]>>> = {
   release: ['https://crm.example/'],
   attempts: ['1'],
   replay: ['--id', '1'],
+  try: ['https://crm.example/'],
 }
 
 t.test('the overview names every command, every exit code, and where the database comes from', async t => {

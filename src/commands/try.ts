@@ -1,0 +1,192 @@
+import { STATUS_CODES } from 'node:http'
+import { isIP } from 'node:net'
+import { type Certificate, TLSSocket } from 'node:tls'
+import { durationText, type TryConfig } from '../config/config.ts'
+import { AddressPolicy } from '../delivery/address-policy.ts'
+import type { Connect } from '../delivery/connection.ts'
+import { Origins } from '../delivery/origins.ts'
+import { post } from '../delivery/post.ts'
+import { proxiedConnect } from '../delivery/proxied-connect.ts'
+import { Resolver } from '../delivery/resolver.ts'
+import type { Claim, Outcome } from '../model.ts'
+import { decide } from '../policy/decision.ts'
+import type { DestinationSettings } from '../policy/destinations.ts'
+import { printable, printableJson, printableLines } from '../printable.ts'
+import { version } from '../version.ts'
+
+/** How a connection was made, and what was written to it. */
+interface Sent {
+  readonly connectMs: number
+  /** null: it is not over TLS. */
+  readonly tls: string | null
+  readonly bytes: Buffer[]
+}
+
+/**
+ * `ringback try <url>`: one POST, made as `run` makes it, with each step told: the rule and its settings, the name and what the
+ * guard says of its addresses, TLS, the request as it was sent, the answer, and what a callback would become.
+ *
+ * No database is asked: that the outbox takes the url, and that it is not the relay's own database, only `run` can tell.
+ *
+ * @returns 0 when a callback would be delivered, else 1.
+ */
+export async function tryReceiver(config: TryConfig): Promise<number> {
+  const { destinations, target } = config
+  const url = new URL(target)
+  const origin = originOf(url)
+  const settings = destinations.of(origin)
+  const policy = new AddressPolicy({ ...config, database: () => null })
+  tell('origin', origin)
+  tell('rule', ruleText(config, origin))
+  tell('settings', settingsText(settings))
+  if (settings.proxy === null) await tellAddresses(policy, url)
+  else tell('proxy', `${settings.proxy.url.host}, which looks the name up`)
+  const { outcome, sent } = await send(config, claimOf(config, origin), policy)
+  for (const each of sent) tellSent(each, settings)
+  tellAnswer(outcome)
+  tell('callback', becomes(config, claimOf(config, origin), outcome))
+  return outcome.kind === 'delivered' ? 0 : 1
+}
+
+async function send(config: TryConfig, claim: Claim, policy: AddressPolicy) {
+  const { destinations, connectTimeoutMs, excerptBytes } = config
+  const settingsOf = (origin: string) => destinations.of(origin)
+  const sent: Sent[] = []
+  const origins = new Origins({ connect: observed(proxiedConnect(policy, settingsOf, connectTimeoutMs), sent) })
+  const whyUnkept = (hostname: string, peer: { address: string; port: number }) =>
+    policy.whyUnkept(hostname, peer.address, peer.port)
+  try {
+    const outcome = await post(claim, { origins, settingsOf, excerptBytes, whyUnkept, version, mayStart: () => true })
+    return { outcome, sent }
+  } finally {
+    await origins.close()
+  }
+}
+
+/** Notes each socket that is opened, and what is written to it. */
+function observed(connect: Connect, sent: Sent[]): Connect {
+  return (target, callback) => {
+    const startedAt = performance.now()
+    return connect(target, (...[error, socket]) => {
+      if (error !== null) return callback(error, null)
+      const bytes: Buffer[] = []
+      const write = socket.write.bind(socket) as (...args: unknown[]) => boolean
+      socket.write = (...args: unknown[]) => {
+        bytes.push(Buffer.from(args[0] as string | Uint8Array))
+        return write(...args)
+      }
+      // Once it is closed nothing is known of its certificate.
+      const tls = socket instanceof TLSSocket ? tlsText(socket) : null
+      sent.push({ connectMs: performance.now() - startedAt, tls, bytes })
+      callback(null, socket)
+    })
+  }
+}
+
+/** As the first attempt of a callback that has just been written. */
+function claimOf({ target, form }: TryConfig, origin: string): Claim {
+  return {
+    id: '0',
+    messageId: crypto.randomUUID(),
+    attempt: 1,
+    epoch: '0',
+    rev: 0,
+    orderingKey: null,
+    origin,
+    url: target,
+    form,
+    traceparent: null,
+    attemptOfBudget: 1,
+    maxAttempts: null,
+    dueUs: null,
+    expiresInMs: null,
+  }
+}
+
+/** As the column `origin` has it. */
+function originOf({ protocol, host }: URL): string {
+  return `${protocol}//${host.replace(/\.(?=:|$)/, '')}`
+}
+
+function ruleText({ destinations, configFile }: TryConfig, origin: string): string {
+  const pattern = destinations.patternOf(origin)
+  if (pattern !== null) return `match: ${pattern}, of ${configFile}`
+  return configFile === null ? 'none, as there is no --config' : `none of ${configFile}`
+}
+
+function settingsText(settings: DestinationSettings): string {
+  const { concurrency, ratePerSecond, deadlineMs, maxAttempts, breaker, headers, retry, unknown, signingKeys } =
+    settings
+  return [
+    `${concurrency} at once`,
+    ratePerSecond === null ? 'no rate' : `${ratePerSecond} a second`,
+    `deadline ${durationText(deadlineMs)}`,
+    `${maxAttempts} attempts`,
+    breaker.failures === 0
+      ? 'no breaker'
+      : `a rest of ${durationText(breaker.pauseMs)} after ${breaker.failures} failures`,
+    ...(headers.length > 0 ? [`${headers.length / 2} headers`] : []),
+    ...(retry.length > 0 ? [`${retry.join(', ')} tried again`] : []),
+    ...(unknown === 'hold' ? ['unknown: hold'] : []),
+    signingKeys.length === 0 ? 'not signed' : `signed with ${signingKeys.length === 1 ? '1 key' : '2 keys'}`,
+  ].join(', ')
+}
+
+async function tellAddresses(policy: AddressPolicy, url: URL): Promise<void> {
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const startedAt = performance.now()
+  let addresses: readonly string[]
+  try {
+    addresses = isIP(hostname) ? [hostname] : await new Resolver().addressesOf(hostname, AbortSignal.timeout(5_000))
+  } catch (error) {
+    return tell('name', `no address: ${error instanceof Error ? error.message : error}`)
+  }
+  if (!isIP(hostname)) tell('name', `${addresses.join(', ')} after ${Math.round(performance.now() - startedAt)} ms`)
+  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
+  for (const address of addresses) tell('guard', policy.refusal(hostname, address, port) ?? `${address} may be reached`)
+}
+
+function tellSent({ connectMs, tls, bytes }: Sent, settings: DestinationSettings): void {
+  tell('connect', `${Math.round(connectMs)} ms`)
+  if (tls !== null) tell('tls', tls)
+  const [head = '', body = ''] = Buffer.concat(bytes).toString('latin1').split('\r\n\r\n', 2)
+  const secret = settings.headers.filter((_, at) => at % 2 === 0)
+  const lines = head.split('\r\n').map(line => {
+    const [name = ''] = line.split(':', 1)
+    return secret.includes(name.toLowerCase()) ? `${name}: (not shown)` : line
+  })
+  for (const [at, line] of [...lines, '', ...(body === '' ? [] : [body])].entries())
+    tell(at === 0 ? 'request' : '', line)
+}
+
+function tlsText(socket: TLSSocket): string {
+  const { issuer, subject, valid_to: validTo } = socket.getPeerCertificate()
+  const days = Math.floor((Date.parse(validTo) - Date.now()) / 86_400_000)
+  const nameOf = (names: Certificate | undefined) => [names?.CN ?? names?.O ?? 'unnamed'].flat()[0]
+  return printable(`${socket.getProtocol()}, ${nameOf(subject)} by ${nameOf(issuer)}, ${days} days left`)
+}
+
+function tellAnswer({ kind, error, httpStatus, responseExcerpt, startedAtMs, finishedAtMs }: Outcome): void {
+  const afterMs = Math.round(finishedAtMs - startedAtMs)
+  tell('answer', `${httpStatus === null ? 'none' : statusText(httpStatus)}; ${afterMs} ms in all`)
+  if (responseExcerpt !== null) tell('', printableJson(responseExcerpt))
+  tell('outcome', error === null ? kind : `${kind}: ${printable(error)}`)
+}
+
+function statusText(status: number): string {
+  return `${status} ${STATUS_CODES[status] ?? ''}`.trim()
+}
+
+/** What a row would become, whose first attempt this was. */
+function becomes(config: TryConfig, claim: Claim, outcome: Outcome): string {
+  const { retryBaseMs: baseMs, retryCapMs: capMs, retryAfterCapMs, destinations } = config
+  const policy = { baseMs, capMs, retryAfterCapMs, settingsOf: (origin: string) => destinations.of(origin) }
+  const decision = decide(claim, outcome, policy, () => 0.5)
+  if (decision.status === 'delivered') return 'delivered'
+  if (decision.status === 'pending') return `pending, tried again after some ${durationText(decision.retryInMs)}`
+  return decision.holdsUrl ? 'dead, and its URL on hold' : 'dead'
+}
+
+function tell(what: string, text: string): void {
+  process.stdout.write(`${what.padEnd(10)}${printableLines(text)}\n`)
+}
