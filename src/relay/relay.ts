@@ -36,6 +36,7 @@ import { finish, handOver } from './shutdown.ts'
 import { Surveyor, Tally } from './surveyor.ts'
 import { type Listening, Term } from './term.ts'
 import type { WakeReason } from './wake.ts'
+import { warmUp } from './warm-up.ts'
 
 /**
  * The relay: reads rows, puts them in order, claims, delivers, records.
@@ -179,6 +180,8 @@ export class Relay {
         this.#salt = salt
         this.#say()
       }
+      // Before it takes an origin, whose callbacks would wait for this.
+      await warmUp(sessions, this.#config.keepDeliveredMs === 0)
       await this.#membership.join(sessions.keep, events)
       await this.#bearEpoch(term)
       loops = [

@@ -1,0 +1,45 @@
+import { claim } from '../outbox/claim.ts'
+import { isRefusal } from '../outbox/database-errors.ts'
+import { readKeyHeads } from '../outbox/key-heads.ts'
+import { look } from '../outbox/look.ts'
+import { pull } from '../outbox/pull.ts'
+import { record } from '../outbox/record.ts'
+import type { Sessions } from '../outbox/sessions.ts'
+import { readFresh } from '../outbox/tip.ts'
+
+/** Bears no registration: nothing can be claimed under it. */
+const nobody = '0'
+const lastId = '9223372036854775807'
+
+/**
+ * Sends the statements that callbacks wait for once, about no row at all: a new session has to read the catalog and to plan each,
+ * which would cost the first callbacks of a relay tens of milliseconds. What PostgreSQL refuses is left to who sends it in earnest.
+ *
+ * @param deletes as of `record`.
+ */
+export async function warmUp(
+  { claim: claims, record: records, read }: Pick<Sessions, 'claim' | 'record' | 'read'>,
+  deletes: boolean,
+): Promise<void> {
+  const writer = { relay: '', epoch: nobody }
+  await Promise.all([
+    unlessRefused(async () => {
+      await claim(claims, nobody, [])
+      await look(claims, nobody, [])
+    }),
+    unlessRefused(() => record(records, [], writer, performance.now(), deletes)),
+    unlessRefused(async () => {
+      await readFresh(read, nobody, lastId, 0)
+      await pull(read, nobody, [])
+      await readKeyHeads(read, nobody, [])
+    }),
+  ])
+}
+
+async function unlessRefused(send: () => Promise<unknown>): Promise<void> {
+  try {
+    await send()
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+  }
+}
