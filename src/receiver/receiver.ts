@@ -5,4 +5,5 @@
 export { type Arrival, arrivalOf, type Headers, VerificationError } from './arrival.ts'
 export { FormError, parse } from './form.ts'
 export { type InboxClient, type InboxOptions, receive } from './inbox.ts'
+export { type SignOptions, sign } from './sign.ts'
 export { type VerifyOptions, verify } from './verify.ts'

@@ -1,0 +1,82 @@
+/** What a producer in Node may say in place of the INSERT. */
+
+/** A connection, or a transaction of a library that has such a method, such as `pg.Client`. */
+export interface ProducerClient {
+  query(text: string, values: unknown[]): Promise<{ readonly rows: readonly unknown[] }>
+}
+
+type FieldValue = string | number | bigint | boolean
+
+/** A flat object. Its fields are sent in this order; but JavaScript puts names that are whole numbers first. */
+export type Form = Readonly<Record<string, FieldValue | readonly FieldValue[] | null | undefined>>
+
+export interface NewCallback {
+  /** Absolute, `http:` or `https:`. */
+  readonly url: string
+  /** null and undefined leave a field out. A bigint keeps all its digits. Default: no field. */
+  readonly form?: Form
+  /** Callbacks with the same one go one at a time, in the order written. */
+  readonly orderingKey?: string
+  /** A second callback with the same one is not written. */
+  readonly dedupeKey?: string
+  /** Of the waiting ones of an ordering key with the same one only the newest is sent. */
+  readonly supersedeKey?: string
+  /** Not before. Default: at once. */
+  readonly dueAt?: Date
+  /** Not after. Default: for ever. */
+  readonly expiresAt?: Date
+  /** Default: the relay's. */
+  readonly maxAttempts?: number
+  /** W3C Trace Context, forwarded. */
+  readonly traceparent?: string
+}
+
+/** Of a callback that was written. */
+export interface Enqueued {
+  /** A bigint, as text. */
+  readonly id: string
+  /** The `webhook-id` of all its attempts. */
+  readonly messageId: string
+}
+
+/**
+ * Writes a callback in the transaction that the client is in: it is sent after the commit, and never when it rolls back.
+ *
+ * @returns null when there is a callback with this `dedupeKey` already.
+ * @throws TypeError for a form that JSON cannot hold; or what the database says to a callback that it does not take.
+ */
+export async function writeCallback(
+  client: ProducerClient,
+  callback: NewCallback,
+  schema: string,
+): Promise<Enqueued | null> {
+  if (!/^[a-z_][a-z0-9_]{0,39}$/.test(schema))
+    throw new TypeError(`schema: expected a lower-case SQL name; got ${JSON.stringify(schema)}`)
+  const { url, form = {}, orderingKey, dedupeKey, supersedeKey, dueAt, expiresAt, maxAttempts, traceparent } = callback
+  const keys = [orderingKey, dedupeKey, supersedeKey]
+  const rest = [dueAt?.toISOString(), expiresAt?.toISOString(), maxAttempts, traceparent]
+  const values = [url, formText(form), ...keys, ...rest].map(value => value ?? null)
+  const { rows } = await client.query(
+    `insert into ${schema}.callback (url, form, ordering_key, dedupe_key, supersede_key, due_at, expires_at, max_attempts, traceparent)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing returning id, message_id as "messageId"`,
+    values,
+  )
+  const [row] = rows as { id: unknown; messageId: string }[]
+  return row ? { id: String(row.id), messageId: row.messageId } : null
+}
+
+/** JSON, with the digits of a bigint. */
+function formText(form: Form): string {
+  const fields = Object.entries(form).filter(([, value]) => value !== undefined && value !== null)
+  return `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${valueText(name, value as FieldValue)}`).join(',')}}`
+}
+
+function valueText(name: string, value: FieldValue | readonly FieldValue[]): string {
+  if (Array.isArray(value)) return `[${value.map(each => valueText(name, each)).join(',')}]`
+  if (typeof value === 'bigint') return String(value)
+  const isFiniteValue = typeof value !== 'number' || Number.isFinite(value)
+  const text = isFiniteValue ? JSON.stringify(value) : undefined
+  if (text === undefined)
+    throw new TypeError(`form field ${JSON.stringify(name)}: expected a value of JSON; got ${String(value)}`)
+  return text
+}
