@@ -17,6 +17,7 @@ const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<numbe
   attempts: async config => (await import('./commands/attempts.ts')).attempts(config),
   try: async config => (await import('./commands/try.ts')).tryReceiver(config),
   replay: async config => (await import('./commands/replay.ts')).replay(config),
+  ui: async config => (await import('./commands/ui.ts')).ui(config),
   health: async config => (await import('./commands/health.ts')).health(config),
   cancel: async config => (await import('./commands/cancel.ts')).cancel(config),
   hold: async config => (await import('./commands/hold.ts')).hold(config),

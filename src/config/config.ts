@@ -32,6 +32,7 @@ export type CancelConfig = ConfigOf<'cancel'>
 export type HoldConfig = ConfigOf<'hold'>
 export type ReleaseConfig = ConfigOf<'release'>
 export type SqlConfig = ConfigOf<'sql'>
+export type UiConfig = ConfigOf<'ui'>
 export type PurgeConfig = ConfigOf<'purge'>
 export type KeygenConfig = ConfigOf<'keygen'>
 export type TryConfig = ConfigOf<'try'>

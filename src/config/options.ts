@@ -23,6 +23,7 @@ export const commands = {
   attempts: 'lists every POST of one callback, with outcome, status and answer',
   try: 'POSTs to a URL as `run` would, without any row, and says step by step what happens; ends with 0 only where a callback would be delivered',
   replay: 'sends callbacks again: some by id, or the dead ones by URL and time',
+  ui: 'serves the page for operators: what waits, fails and is dead, and acts on it, as far as the database role may',
   health: 'asks a relay that runs with --listen whether it is ready; ends with 0 when it is, else with 1',
   cancel: 'takes back callbacks that wait: they are never sent',
   hold: 'stops callbacks to a URL, or to all below it, without losing any: they wait',
@@ -41,6 +42,7 @@ const onDatabase = [
   'doctor',
   'attempts',
   'replay',
+  'ui',
   'cancel',
   'hold',
   'release',
@@ -262,16 +264,31 @@ export const options = {
     ),
   }),
 
-  ...of(['run', 'health'], {
+  ...of(['run', 'health', 'ui'], {
     listen: text('listen', 'ADDRESS', {
       default: null,
-      otherwise: '`run` does not listen; `health` asks 127.0.0.1:9464',
+      otherwise: '`run` does not listen; `health` asks 127.0.0.1:9464; `ui` listens at 127.0.0.1:9465',
       accepts: address => listenAddress(address) !== null,
       expected: listenAddressForm,
     }).help(
-      'Where the relay serves /metrics, /livez and /readyz over HTTP, to whoever can reach it: 127.0.0.1:9464, or 0.0.0.0:9464 in a container. docs/operate/monitoring.md says what they show.',
+      'Where the relay serves /metrics, /livez and /readyz over HTTP, to whoever can reach it: 127.0.0.1:9464, or 0.0.0.0:9464 in a container. docs/operate/monitoring.md says what they show. Of `ui`: where the page is served; an address that other machines reach needs --password-file, and a proxy with TLS before it.',
     ),
   }),
+  ...of(['ui'], {
+    allowHosts: texts('allow-host', 'NAMES', {
+      otherwise: 'localhost, 127.0.0.1, [::1] and the host of --listen',
+      accepts: name => /^[A-Za-z0-9.-]{1,253}$/.test(name),
+      expected: 'a host name, such as ringback.example',
+    }).help('Names under which browsers reach the page. Requests for other names are refused.'),
+    passwordFile: text('password-file', 'FILE', {
+      ...file,
+      otherwise: 'none: whoever reaches the address may look, and act as the database role may',
+      expected: 'the path of a readable file that holds a password of at least 12 characters',
+    }).help(
+      'A file that only its owner can read (mode 600) and that holds the password of the page. The name of the user does not matter.',
+    ),
+  }),
+
   ...of(['health'], {
     live: flag('live', false).help(
       'Asks whether the process is alive instead: 0 also while the database is away or the relay stops.',

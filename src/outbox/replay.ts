@@ -12,6 +12,8 @@ export interface DeadFilter {
   readonly url: string | null
   /** Died at or after this moment; null: at any. */
   readonly since: string | null
+  /** Died before this moment; left out: at any. */
+  readonly until?: string
 }
 
 /**
@@ -68,6 +70,18 @@ export async function hastenIds(db: Database, ids: readonly string[]): Promise<s
   return rows.map(row => row.id)
 }
 
+/** Never sent after this commits. @returns the ids that are cancelled. */
+export async function cancelIds(db: Database, ids: readonly string[]): Promise<string[]> {
+  const rows = await db
+    .updateTable('callback')
+    .set({ status: 'cancelled' })
+    .where('id', '=', sql<string>`any (${ids})`)
+    .where('status', '=', 'pending')
+    .returning('id')
+    .execute()
+  return rows.map(row => row.id)
+}
+
 /** The same of what failed there and waits to be tried again. What a producer has put off is left for its time. */
 export async function hastenRetries(db: Database, url: string): Promise<bigint> {
   const result = await db
@@ -104,11 +118,12 @@ function isRetry(url: string): Condition {
 }
 
 /** `dead_at is not null` stands for status dead: it is what the index of the dead says. */
-function isDead({ url, since }: DeadFilter): Condition {
+function isDead({ url, since, until }: DeadFilter): Condition {
   return eb =>
     eb.and([
       eb('dead_at', 'is not', null),
       ...(url === null ? [] : [sql<SqlBool>`starts_with(${eb.ref('url')}, ${url})`]),
       ...(since === null ? [] : [eb('dead_at', '>=', new Date(since))]),
+      ...(until === undefined ? [] : [eb('dead_at', '<', new Date(until))]),
     ])
 }

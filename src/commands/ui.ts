@@ -1,0 +1,59 @@
+import { once } from 'node:events'
+import { readFileSync, statSync } from 'node:fs'
+import { connectionOf, type UiConfig } from '../config/config.ts'
+import { type ListenAddress, listenAddress } from '../config/listen-address.ts'
+import { UsageError } from '../errors.ts'
+import { Page } from '../operate/page/page.ts'
+import { PageServer } from '../operate/page/page-server.ts'
+import { ScreenSessions } from '../outbox/screen-sessions.ts'
+
+const byDefault = '127.0.0.1:9465'
+
+/** Names of this machine that no other can be behind. */
+const local = ['localhost', '127.0.0.1', '[::1]']
+
+/** `ringback ui`: serves the page until SIGTERM or SIGINT. */
+export async function ui(config: UiConfig): Promise<number> {
+  const address = listenAddress(config.listen ?? byDefault)
+  if (address === null) throw new Error('an address that was accepted must be one')
+  const password = config.passwordFile === null ? null : passwordIn(config.passwordFile)
+  const name = nameOf(address)
+  if (password === null && !local.includes(name))
+    refuse(`--listen: other machines reach ${config.listen}, so --password-file is needed`)
+  const sessions = new ScreenSessions({ connection: () => connectionOf(config), schema: config.schema })
+  // Without a database that answers and a schema that fits there is nothing to show.
+  await sessions.read(async () => {})
+  const hosts = [...local, name, ...config.allowHosts].map(each => each.toLowerCase())
+  const server = await PageServer.start({ ...address, hosts, password, page: new Page(sessions) })
+  try {
+    process.stdout.write(`the page is at http://${server.address}/\n`)
+    await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+  } finally {
+    await server.close()
+    await sessions.close()
+  }
+  return 0
+}
+
+/** As a browser writes it. */
+function nameOf({ host }: ListenAddress): string {
+  return host.includes(':') ? `[${host}]` : host.toLowerCase()
+}
+
+function passwordIn(file: string): string {
+  let text = ''
+  try {
+    if (process.platform !== 'win32' && (statSync(file).mode & 0o077) !== 0)
+      refuse(`--password-file: other users can read ${file}; chmod 600 it`)
+    text = readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    refuse(`--password-file: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (text.length < 12) refuse('--password-file: the password has fewer than 12 characters')
+  return text
+}
+
+function refuse(fault: string): never {
+  throw new UsageError('ringback ui', [fault], 'ringback ui --help')
+}

@@ -1,0 +1,233 @@
+import { type Database, databaseOf } from '../../outbox/database.ts'
+import { hold, releaseHold } from '../../outbox/holds.ts'
+import { cancelIds, hastenIds, hastenRetries, replayDead, replayIds } from '../../outbox/replay.ts'
+import { cancelSql, holdSql, releaseSql, replayDeadSql, replaySql, retrySql } from '../../outbox/same-in-sql.ts'
+import { countMatching, type HoldEntry, listHoldEntries, sample } from '../../outbox/screens.ts'
+import type { Session } from '../../outbox/session.ts'
+import { isId, timeIn } from './callbacks.ts'
+import { type Html, type HtmlValue, html } from './html.ts'
+import { copyOf, elsewhere, headOf, type Screen } from './layout.ts'
+import { callbacksOf, counted, shellText } from './words.ts'
+
+/** What an operator wants, as a form or a link says it. */
+export type PageAct =
+  | { readonly kind: 'replay' | 'retry' | 'cancel'; readonly ids: readonly string[] }
+  | { readonly kind: 'replay-dead'; readonly url: string | null; readonly since: string | null; readonly until: string }
+  | { readonly kind: 'retry-url'; readonly url: string }
+  | { readonly kind: 'hold'; readonly url: string; readonly reason: string }
+  | { readonly kind: 'release'; readonly id: string }
+
+/** What an act has done. */
+export interface Done {
+  readonly did: string
+  readonly count: number
+  /** Callbacks that were named and were left alone. */
+  readonly left: number
+}
+
+/** Ids in one act; more are replayed by what they have in common. */
+const mostIds = 1_000
+
+/** null: it names no act, or what an act needs is missing. */
+export function actIn(query: URLSearchParams): PageAct | null {
+  const kind = query.get('act')
+  const url = query.get('url') || null
+  if (kind === 'replay' || kind === 'retry' || kind === 'cancel') {
+    const ids = [...new Set(query.getAll('id'))]
+    return ids.length > 0 && ids.length <= mostIds && ids.every(isId) ? { kind, ids } : null
+  }
+  if (kind === 'replay-dead') {
+    const until = timeIn(query.get('until'))
+    return until === null ? null : { kind, url, since: timeIn(query.get('since')), until }
+  }
+  if (kind === 'retry-url') return url === null ? null : { kind, url }
+  if (kind === 'hold') return url === null ? null : { kind, url, reason: query.get('reason')?.trim() ?? '' }
+  const id = query.get('id') ?? ''
+  return kind === 'release' && isId(id) ? { kind, id } : null
+}
+
+/** By the same statements as the command line, under the rights of the page's role. */
+export async function perform(session: Session, act: PageAct): Promise<Done> {
+  const db = databaseOf(session)
+  switch (act.kind) {
+    case 'replay':
+      return named(db, act.kind, act.ids, replayIds)
+    case 'retry':
+      return named(db, act.kind, act.ids, hastenIds)
+    case 'cancel':
+      return named(db, act.kind, act.ids, cancelIds)
+    case 'replay-dead':
+      return { did: 'replay', count: Number(await replayDead(db, act)), left: 0 }
+    case 'retry-url':
+      return { did: 'retry', count: Number(await hastenRetries(db, act.url)), left: 0 }
+    case 'hold':
+      await hold(db, act.url, act.reason)
+      return { did: 'hold', count: 1, left: 0 }
+    case 'release':
+      return { did: 'release', count: Number(await releaseHold(db, act.id)), left: 0 }
+  }
+}
+
+type ById = (db: Database, ids: readonly string[]) => Promise<string[]>
+
+async function named(db: Database, did: string, ids: readonly string[], run: ById): Promise<Done> {
+  const done = await run(db, ids)
+  return { did, count: done.length, left: ids.length - done.length }
+}
+
+/** Where an operator finds what the act was of. */
+export function placeAfter(act: PageAct): string {
+  if ('ids' in act) return act.ids.length === 1 ? `callbacks/${act.ids[0]}` : 'callbacks'
+  return act.kind === 'hold' || act.kind === 'release' ? 'holds' : 'callbacks'
+}
+
+/** What the confirmation says: what happens, what stays, and the same elsewhere. */
+interface Question {
+  readonly title: string
+  readonly leads: readonly HtmlValue[]
+  readonly yes: string
+  readonly no: string
+  readonly isRisk?: boolean
+  readonly fields?: HtmlValue
+  readonly copies: readonly HtmlValue[]
+}
+
+/** @returns the page that asks, before anything is changed. */
+export async function confirmScreen(session: Session, act: PageAct): Promise<Screen> {
+  const { title, leads, yes, no, isRisk, fields, copies } = await questionOf(session, act)
+  const acts = html`<form method="post" action="act" class="acts">${hiddenOf(act)}${fields}<button class="btn ${isRisk ? 'risk' : 'main'}">${yes}</button><a class="btn" href="./${placeAfter(act)}" autofocus>${no}</a></form>`
+  return {
+    section: act.kind === 'hold' || act.kind === 'release' ? 'holds' : 'callbacks',
+    title,
+    content: html`${headOf('', { title: html`<h1>${title}</h1>`, leads })}<div class="body">${acts}${elsewhere(copies)}</div>`,
+  }
+}
+
+async function questionOf(session: Session, act: PageAct): Promise<Question> {
+  switch (act.kind) {
+    case 'replay':
+      return {
+        title: `Replay ${ofIds(act.ids)}?`,
+        leads: [
+          'Each goes out again with the same webhook-id and a fresh budget of attempts. Keys stay in order.',
+          'A receiver that remembers webhook-ids ignores what it has already. A later callback of the same key may be delivered already; then this one arrives after it.',
+        ],
+        yes: act.ids.length === 1 ? 'Replay it' : `Replay ${counted(act.ids.length)}`,
+        no: 'Leave as is',
+        copies: [
+          copyOf('As a command', `ringback replay${act.ids.map(id => ` --id ${id}`).join('')}`),
+          copyOf('As SQL', replaySql(session.schema, act.ids)),
+        ],
+      }
+    case 'retry':
+      return {
+        title: `Retry ${ofIds(act.ids)} now?`,
+        leads: [
+          'It becomes due at once, in the order of its key. The limits of its receiver hold as ever.',
+          'The act uses up no attempt by itself.',
+        ],
+        yes: act.ids.length === 1 ? 'Retry it now' : `Retry ${counted(act.ids.length)} now`,
+        no: 'Leave waiting',
+        copies: [
+          copyOf('As a command', `ringback replay --now${act.ids.map(id => ` --id ${id}`).join('')}`),
+          copyOf('As SQL', retrySql(session.schema, act.ids)),
+        ],
+      }
+    case 'cancel':
+      return {
+        title: `Cancel ${ofIds(act.ids)}?`,
+        leads: ['It is never sent, unless it is replayed later. What is behind it in its key goes on without it.'],
+        yes: act.ids.length === 1 ? 'Cancel it' : `Cancel ${counted(act.ids.length)}`,
+        no: 'Leave waiting',
+        isRisk: true,
+        copies: [copyOf('As SQL', cancelSql(session.schema, act.ids))],
+      }
+    case 'replay-dead':
+      return deadQuestion(act, await countMatching(session, act), session.schema)
+    case 'retry-url':
+      return {
+        title: `Retry now what has failed at ${act.url}?`,
+        leads: [
+          'What failed there and waits to be tried again becomes due at once. What a producer has put off is left for its time.',
+        ],
+        yes: 'Retry now',
+        no: 'Leave waiting',
+        copies: [copyOf('As a command', `ringback replay --now --url ${shellText(act.url)}`)],
+      }
+    case 'hold':
+      return {
+        title: `Hold ${act.url}?`,
+        leads: [
+          'Callbacks to it, and to what is below it, wait from now on, until somebody releases the hold. None is lost. What is being sent now ends as it may.',
+        ],
+        yes: 'Hold it',
+        no: 'Leave it open',
+        isRisk: true,
+        fields: html`<p><label for="reason">Reason, for whoever finds the hold</label><input id="reason" name="reason" required value="${act.reason}" autocomplete="off"></p>`,
+        copies: [copyOf('As SQL', holdSql(session.schema, act.url, act.reason || 'maintenance'))],
+      }
+    case 'release':
+      return releaseQuestion(
+        (await listHoldEntries(session)).find(each => each.id === act.id),
+        session.schema,
+      )
+  }
+}
+
+function ofIds(ids: readonly string[]): string {
+  return ids.length === 1 ? `callback ${ids[0]}` : `${counted(ids.length)} callbacks`
+}
+
+function deadQuestion(
+  { url, since, until }: Extract<PageAct, { kind: 'replay-dead' }>,
+  count: number,
+  schema: string,
+): Question {
+  const where = url === null ? '' : ` to ${url}`
+  const command = [
+    'ringback replay --dead',
+    url === null ? '' : ` --url ${shellText(url)}`,
+    since === null ? '' : ` --since ${since}`,
+  ]
+  return {
+    title: `Replay ${count > sample ? 'more than ' : ''}${count > sample ? callbacksOf(sample) : callbacksOf(count)} that died${where}?`,
+    leads: [
+      'Each goes out again with the same webhook-id and a fresh budget of attempts. Keys stay in order.',
+      `What dies after ${until.slice(0, 19).replace('T', ' ')} UTC is not among them. The count looks at the newest ${counted(sample)} dead; the act takes all that match.`,
+    ],
+    yes: count > sample ? 'Replay all' : `Replay ${counted(count)}`,
+    no: 'Leave them dead',
+    copies: [
+      copyOf('As a command', `${command.join('')}${url === null && since === null ? ' --all' : ''}`),
+      copyOf('As SQL', replayDeadSql(schema, { url, since, until })),
+    ],
+  }
+}
+
+function releaseQuestion(entry: HoldEntry | undefined, schema: string): Question {
+  if (entry === undefined)
+    return {
+      title: 'That hold is gone already.',
+      leads: ['Somebody else has released it.'],
+      yes: 'Release it',
+      no: 'See the holds',
+      copies: [],
+    }
+  return {
+    title: `Release ${entry.urlPrefix}?`,
+    leads: [`${entry.heldBy}’s reason: “${entry.reason}”. Its callbacks go out in order, with a slow start.`],
+    yes: 'Release it',
+    no: 'Leave it on hold',
+    copies: [copyOf('As SQL', releaseSql(schema, entry.id))],
+  }
+}
+
+/** The act again, as its form carries it. */
+function hiddenOf(act: PageAct): Html[] {
+  const { kind, ...rest } = act
+  const pairs = Object.entries({ act: kind, ...rest }).flatMap(([name, value]): [string, string][] => {
+    if (name === 'ids') return (value as readonly string[]).map(id => ['id', id])
+    return value === null || name === 'reason' ? [] : [[name, String(value)]]
+  })
+  return pairs.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)
+}

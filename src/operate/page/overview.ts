@@ -1,0 +1,213 @@
+import { insertSql } from '../../outbox/same-in-sql.ts'
+import type { Figures, HoldEntry, OriginFigures } from '../../outbox/screens.ts'
+import type { RelayStatus } from '../../outbox/status.ts'
+import { type Html, type HtmlValue, html } from './html.ts'
+import { copyOf, headOf, type Screen, stat, status, type Tone } from './layout.ts'
+import { callbacksOf, counted, lasting, utcTime } from './words.ts'
+
+export interface Overview {
+  readonly figures: Figures
+  readonly origins: readonly OriginFigures[]
+  readonly holds: readonly HoldEntry[]
+  readonly relays: readonly RelayStatus[]
+}
+
+/** What is due may be as old before it is worth a word, in seconds. */
+const limitSeconds = 60
+
+interface Verdict {
+  readonly tone: Tone
+  readonly sentence: string
+  readonly leads: readonly HtmlValue[]
+}
+
+export const isLate = ({ renewedSecondsAgo, leaseSeconds }: RelayStatus) => renewedSecondsAgo > leaseSeconds
+const isServing = (relay: RelayStatus) => relay.serving && relay.standby === null && !isLate(relay)
+
+const waits = ({ waiting }: Figures) =>
+  `${waiting === 1 ? '1 callback waits' : `${counted(waiting)} callbacks wait`}. Nothing is lost.`
+
+/** The first that holds, worst first. */
+export function verdictOf(overview: Overview): Verdict {
+  const { figures, relays } = overview
+  const failing = overview.origins.filter(each => each.failing > 0)
+  if (!relays.some(isServing))
+    return {
+      tone: 'bad',
+      sentence: relays.some(isLate)
+        ? 'No relay serves. The last one has stopped renewing its lease.'
+        : 'No relay serves.',
+      leads: [waits(figures), html`Start one: <code>ringback run</code>. What waits then goes out in order.`],
+    }
+  const late = relays.filter(isLate)
+  if (late.length > 0)
+    return {
+      tone: 'bad',
+      sentence:
+        late.length === 1
+          ? `The lease of ${late[0]?.name} has run out.`
+          : `The leases of ${late.length} relays have run out.`,
+      leads: ['Another relay takes over its origins. See whether its process still runs.'],
+    }
+  if (failing.length > 0)
+    return {
+      tone: 'bad',
+      sentence:
+        failing.length === 1
+          ? `Callbacks to ${failing[0]?.origin} fail.`
+          : `Callbacks to ${failing.length} origins fail.`,
+      leads: [
+        `${callbacksOf(sum(failing, each => each.failing))} have failed and wait to be tried again. Nothing is lost.`,
+        figures.deadLastHour > 0 &&
+          `${callbacksOf(figures.deadLastHour)} died in the last hour. Only a replay sends them again.`,
+      ],
+    }
+  if ((figures.oldestSeconds ?? 0) > limitSeconds)
+    return {
+      tone: 'warn',
+      sentence: `The oldest callback has been due for ${lasting(figures.oldestSeconds ?? 0)}.`,
+      leads: [waits(figures), 'No receiver fails. A hold, a limit or the order of a key may be the reason.'],
+    }
+  if (figures.deadLastHour > 0)
+    return {
+      tone: 'warn',
+      sentence: `${callbacksOf(figures.deadLastHour)} died in the last hour.`,
+      leads: ['Only a replay sends the dead again.'],
+    }
+  const standing = relays.filter(relay => relay.standby !== null)
+  if (standing.length > 0)
+    return {
+      tone: 'warn',
+      sentence: standing.length === 1 ? `${standing[0]?.name} stands by.` : `${standing.length} relays stand by.`,
+      leads: [`The others serve all origins. Reason: ${standing[0]?.standby ?? ''}.`],
+    }
+  return {
+    tone: 'good',
+    sentence: 'All is well.',
+    leads: [`${callbacksOf(figures.waiting)} waiting, none of them late.`],
+  }
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0)
+}
+
+export function overviewScreen(overview: Overview, schema: string): Screen {
+  const { figures, relays, holds } = overview
+  if (figures.isEmpty && relays.some(isServing)) return firstRun(schema)
+  const { tone, sentence, leads } = verdictOf(overview)
+  return {
+    section: 'overview',
+    title: sentence,
+    content: html`${headOf(tone, { title: html`<h1 aria-live="polite">${sentence}</h1>`, leads })}
+<ul class="stats" aria-label="Now" data-live="stats">${statsOf(overview)}</ul>
+<div class="body">${failingTable(overview.origins)}<div class="two"><div class="stack">${waitingTable(overview.origins)}</div><div class="stack">${holdsTable(holds)}${relaysTable(relays)}</div></div></div>`,
+  }
+}
+
+function statsOf({ figures, origins, holds, relays }: Overview): Html[] {
+  const failing = origins.filter(each => each.failing > 0).length
+  const serving = relays.filter(isServing).length
+  const oldest = figures.oldestSeconds
+  const isOld = (oldest ?? 0) > limitSeconds
+  return [
+    stat(
+      './callbacks?status=pending',
+      'Oldest due',
+      oldest === null ? 'none' : lasting(oldest),
+      isOld ? status('warning', 'limit 60 s') : 'limit 60 s',
+    ),
+    stat(
+      './callbacks?status=delivered',
+      'Delivered, last minute',
+      counted(figures.deliveredLastMinute),
+      `${counted(figures.claimed)} being sent now`,
+    ),
+    stat(
+      './origins',
+      'Failing origins',
+      failing,
+      failing > 0 ? status('failed', 'tried again') : 'none waits after a failure',
+    ),
+    stat(
+      './callbacks?status=dead',
+      'Dead, last 24 h',
+      counted(figures.deadLastDay),
+      figures.deadLastHour > 0
+        ? status('dead', `${counted(figures.deadLastHour)} in the last hour`)
+        : 'none in the last hour',
+    ),
+    stat('./holds', 'Holds', holds.length, holds.length === 0 ? 'nothing is held' : 'held until released'),
+    stat(
+      './relays',
+      'Relays',
+      html`${serving} <small>of ${relays.length} serve</small>`,
+      relays.length > serving ? status('standby', `${relays.length - serving} not`) : 'each holds its lease',
+    ),
+  ]
+}
+
+function failingTable(origins: readonly OriginFigures[]): Html | false {
+  const failing = origins.filter(each => each.failing > 0)
+  return (
+    failing.length > 0 &&
+    html`<section data-live="failing"><table class="cards"><caption><h2>Failing origins</h2></caption>
+<thead><tr><th scope="col">Origin</th><th scope="col">Last failure</th><th scope="col">Since</th><th scope="col" class="n">To be tried again</th><th scope="col" class="n">Waiting</th></tr></thead>
+<tbody>${failing.slice(0, 20).map(failingRow)}</tbody></table></section>`
+  )
+}
+
+function failingRow({ origin, lastError, failingSince, failing, waiting }: OriginFigures): Html {
+  return html`<tr><th scope="row" class="w"><a href="./origins/${encodeURIComponent(origin)}">${origin}</a></th><td class="w">${status('failed', lastError ?? 'failed')}</td><td class="w">${failingSince && html`the oldest was written ${utcTime(failingSince)}`}</td><td class="n" data-l="to be tried again">${counted(failing)}</td><td class="n" data-l="waiting">${counted(waiting)}</td></tr>`
+}
+
+function waitingTable(origins: readonly OriginFigures[]): Html {
+  const waiting = origins.filter(each => each.waiting > 0).toSorted((a, b) => b.waiting - a.waiting)
+  const most = waiting[0]?.waiting ?? 1
+  if (waiting.length === 0)
+    return html`<section data-live="waiting"><h2>Waiting</h2><p class="dim">Nothing waits. New callbacks appear here until they are delivered.</p></section>`
+  return html`<section data-live="waiting"><table><caption><h2>Where callbacks wait</h2></caption>
+<thead class="vh"><tr><th scope="col">Origin</th><th scope="col">Share</th><th scope="col">Callbacks</th></tr></thead>
+<tbody>${waiting
+    .slice(0, 10)
+    .map(
+      each =>
+        html`<tr><th scope="row"><a href="./origins/${encodeURIComponent(each.origin)}">${each.origin}</a></th><td class="svg"><svg class="hbar" aria-hidden="true"><rect class="${each.failing > 0 ? 'f-bad' : 'f-bar'}" width="${Math.max(1, Math.round((each.waiting / most) * 100))}%"/></svg></td><td class="n">${counted(each.waiting)}</td></tr>`,
+    )}</tbody></table></section>`
+}
+
+function holdsTable(holds: readonly HoldEntry[]): Html {
+  if (holds.length === 0)
+    return html`<section data-live="holds"><h2>Holds</h2><p class="dim">None. A hold stops callbacks to one URL prefix, for example before planned work. It loses none.</p></section>`
+  return html`<section data-live="holds"><table><caption><h2>Holds</h2></caption><thead class="vh"><tr><th scope="col">Prefix</th></tr></thead>
+<tbody>${holds.slice(0, 10).map(each => html`<tr><th scope="row"><a href="./holds">${each.urlPrefix}</a><small>since ${utcTime(each.heldAt)} by ${each.heldBy}: “${each.reason}”</small></th></tr>`)}</tbody></table></section>`
+}
+
+function relaysTable(relays: readonly RelayStatus[]): Html {
+  if (relays.length === 0)
+    return html`<section data-live="relays"><h2>Relays</h2><p class="dim">None runs. Start one: <code>ringback run</code></p></section>`
+  return html`<section data-live="relays"><table><caption><h2>Relays</h2></caption><thead class="vh"><tr><th scope="col">Relay</th><th scope="col">Origins served</th></tr></thead>
+<tbody>${relays.map((each, n) => html`<tr><th scope="row">${letterOf(n)}<a href="./relays">${each.name}</a><small>${each.version}, renewed ${lasting(each.renewedSecondsAgo)} ago</small></th><td class="n">${workOf(each)}</td></tr>`)}</tbody></table></section>`
+}
+
+/** A relay's letter and colour. */
+export function letterOf(index: number): Html {
+  return html`<span class="own ${'abcd'[index % 4]}">${String.fromCharCode(65 + (index % 26))}</span>`
+}
+
+export function workOf(relay: RelayStatus): Html {
+  if (isLate(relay)) return status('fault', 'lease run out')
+  if (relay.standby !== null) return status('standby', 'stands by')
+  return relay.serving ? html`${counted(relay.origins)} origins` : html`leaving`
+}
+
+function firstRun(schema: string): Screen {
+  const title = 'No callback yet. Everything is ready for the first.'
+  return {
+    section: 'overview',
+    title,
+    content: html`${headOf('', { title: html`<h1>${title}</h1>`, leads: ['The schema is there, and a relay serves. Insert a row. This page shows what becomes of it.'] })}
+<div class="body"><ol class="steps"><li><span class="no">1</span><div class="prose"><h2>Write the first callback</h2><p>Any client will do. Its role needs that of producers. Put a receiver of yours in place of crm.example.</p>${copyOf('As SQL', insertSql(schema))}<p class="dim">The relay refuses a receiver on its own machine unless you allow it: <code>ringback run --allow localhost:8080</code>.</p></div></li>
+<li><span class="no">2</span><div class="prose"><h2>Give your scheduler its role</h2><p class="dim">It may insert, and read id, message_id and created_at. It may do nothing else.</p></div></li></ol></div>`,
+  }
+}

@@ -1,0 +1,102 @@
+import type { ClientConfig } from 'pg'
+import { checkSchema } from './installed.ts'
+import { Session } from './session.ts'
+import { commandSettings, settle } from './settings.ts'
+
+export interface ScreenSessionsOptions {
+  /** Asked at each connect, since the file that holds the URL may have changed. */
+  readonly connection: () => ClientConfig
+  readonly schema: string
+}
+
+/** Sessions at most, however many look at the page. */
+const most = 2
+
+/** For one statement of a screen, in milliseconds. */
+const screenMs = 5_000
+
+/** For an act, which may be of very many rows, in milliseconds. */
+const actMs = 60_000
+
+/** The page's sessions: opened when they are needed, each used for one transaction at a time. */
+export class ScreenSessions {
+  readonly #options: ScreenSessionsOptions
+  readonly #idle: Session[] = []
+  readonly #waiting: (() => void)[] = []
+  #busy = 0
+
+  constructor(options: ScreenSessionsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Runs `use` in a transaction that PostgreSQL lets read alone.
+   *
+   * @throws what pg throws when it cannot connect, or SchemaError.
+   */
+  read<T>(use: (session: Session) => Promise<T>): Promise<T> {
+    return this.#transact('read only', screenMs, use)
+  }
+
+  /** The same for an act: all of it, or nothing. */
+  write<T>(use: (session: Session) => Promise<T>): Promise<T> {
+    return this.#transact('read write', actMs, use)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#idle.splice(0).map(session => session.close()))
+  }
+
+  async #transact<T>(
+    access: 'read only' | 'read write',
+    timeoutMs: number,
+    use: (session: Session) => Promise<T>,
+  ): Promise<T> {
+    await this.#enter()
+    let session: Session | undefined
+    try {
+      session = await this.#session()
+      await session.run(`begin isolation level read committed ${access}`)
+      // The newest dead are read by an index that does not have the order of the ids: a few rows of one moment are sorted.
+      const settings = { ...commandSettings(timeoutMs), enable_incremental_sort: 'on', enable_sort: 'on' }
+      await settle(session, { ...settings, plan_cache_mode: 'auto', lock_timeout: '2s' }, 'transaction')
+      const result = await use(session)
+      await session.run('commit')
+      this.#idle.push(session)
+      return result
+    } catch (error) {
+      // Its transaction may be open still.
+      session?.destroy()
+      throw error
+    } finally {
+      this.#busy -= 1
+      this.#waiting.shift()?.()
+    }
+  }
+
+  async #enter(): Promise<void> {
+    while (this.#busy >= most) await new Promise<void>(resolve => this.#waiting.push(resolve))
+    this.#busy += 1
+  }
+
+  async #session(): Promise<Session> {
+    const idle = this.#idle.pop()
+    if (idle !== undefined) return idle
+    const session = await Session.open({
+      connection: this.#options.connection(),
+      schema: this.#options.schema,
+      applicationName: 'ringback ui',
+      timeoutMs: actMs + 5_000,
+      prepared: false,
+    })
+    // A session that is lost while it is idle must not be taken.
+    void session.lost.then(() => this.#idle.splice(0, Infinity, ...this.#idle.filter(each => each !== session)))
+    try {
+      await checkSchema(session, session.schema)
+      return session
+    } catch (error) {
+      session.destroy()
+      throw error
+    }
+  }
+}

@@ -1,0 +1,276 @@
+/** The page by plain HTTP: every screen, every act under the rights of its role, and what attackers try. */
+import { request } from 'node:http'
+import type pg from 'pg'
+import t from 'tap'
+import { html } from '../../../src/operate/page/html.ts'
+import { Page } from '../../../src/operate/page/page.ts'
+import { PageServer } from '../../../src/operate/page/page-server.ts'
+import { ScreenSessions } from '../../../src/outbox/screen-sessions.ts'
+import { testDatabase } from '../../fixtures/database.ts'
+import { registered } from '../../fixtures/registered.ts'
+
+const evil = `</pre><script>alert(1)</script>"'&<img src=x onerror=alert(2)>`
+
+const { client, url } = await testDatabase(t)
+await fill(client)
+
+interface Asked {
+  readonly method?: string
+  readonly headers?: Record<string, string>
+  readonly body?: string
+}
+
+interface Answered {
+  readonly status: number
+  readonly headers: Record<string, string | string[] | undefined>
+  readonly text: string
+}
+
+async function serve(role: string, password: string | null = null) {
+  const connection = () => ({ connectionString: url, options: `-c role=${role}` })
+  const sessions = new ScreenSessions({ connection, schema: 'outbox' })
+  const page = new Page(sessions)
+  const hosts = ['127.0.0.1', 'ringback.example']
+  const server = await PageServer.start({ host: '127.0.0.1', port: 0, hosts, password, page })
+  t.teardown(async () => {
+    await server.close()
+    await sessions.close()
+  })
+  const [host, port] = server.address.split(':')
+  /** `fetch` would not send another Host. */
+  const ask = (path: string, { method = 'GET', headers = {}, body = '' }: Asked = {}): Promise<Answered> =>
+    new Promise((resolve, reject) => {
+      const sent = request({ host, port, path, method, headers }, async response => {
+        let text = ''
+        for await (const chunk of response) text += chunk
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text })
+      })
+      sent.on('error', reject)
+      sent.end(body)
+    })
+  const act = (form: Record<string, string>, headers: Record<string, string> = { 'sec-fetch-site': 'same-origin' }) =>
+    ask('/act', { method: 'POST', headers, body: new URLSearchParams(form).toString() })
+  return { ask, act, address: server.address }
+}
+
+const operator = await serve('outbox_operator')
+const reader = await serve('outbox_reader')
+
+/** 1 waits after a failure, 2 is dead, 3 is delivered, 4 waits behind 1 in its key, 5 is being sent; one relay, one hold. */
+async function fill(db: pg.Client): Promise<void> {
+  await db.query(`${registered('a', { origins: 1 })}`)
+  await db.query(
+    `insert into outbox.callback (url, form, ordering_key, status, attempts, due_at, settled_at, dead_at, last_error, last_http_status,
+       last_started_at, last_finished_at, last_epoch, last_outcome, last_relay, last_attempt_error, last_excerpt, claimed_at, claimed_epoch, rev)
+     select v.url, $1::json, v.key, v.status, v.attempts, v.due, v.settled, case when v.status = 'dead' then v.settled end, v.error, null,
+            v.settled, v.settled, case when v.settled is not null then 7 end, case when v.status = 'dead' then 'rejected' when v.settled is not null then 'delivered' end,
+            case when v.settled is not null then 'a' end, v.error, case when v.status = 'dead' then $2 end,
+            case when v.status = 'claimed' then now() end, case when v.status = 'claimed' then 7 end, 1
+       from (values ('https://ill.test/a?' , $2, 'pending', 1, now() + interval '1 h', null::timestamptz, $2),
+                    ('https://ill.test/dead', null, 'dead', 1, null, now(), $2),
+                    ('https://well.test/', null, 'delivered', 1, null, now(), null),
+                    ('https://ill.test/behind', $2, 'pending', 0, null, null, null),
+                    ('https://well.test/sent', null, 'claimed', 1, null, null, null)) v (url, key, status, attempts, due, settled, error)`,
+    [JSON.stringify({ message: evil }), evil],
+  )
+  await db.query(`insert into outbox.hold (url_prefix, reason) values ('https://held.test/', $1)`, [evil])
+}
+
+const screens = [
+  '/',
+  '/origins',
+  `/origins/${encodeURIComponent('https://ill.test')}`,
+  '/callbacks',
+  ...['pending', 'claimed', 'dead', 'delivered', 'cancelled'].map(status => `/callbacks?status=${status}`),
+  ...['1', '2', '3', '4', '5'].map(id => `/callbacks/${id}`),
+  '/holds',
+  '/relays',
+]
+const confirmations = [
+  'act=replay&id=2',
+  'act=retry&id=1',
+  'act=cancel&id=1',
+  `act=replay-dead&url=${encodeURIComponent('https://ill.test/')}&until=2099-01-01T00:00:00Z`,
+  `act=retry-url&url=${encodeURIComponent('https://ill.test/')}`,
+  `act=hold&url=${encodeURIComponent('https://ill.test/')}&reason=x`,
+  'act=release&id=1',
+].map(query => `/confirm?${query}`)
+
+t.test(
+  'every screen is a whole document, under a policy that allows nothing inline and nothing from elsewhere',
+  async t => {
+    for (const path of [...screens, ...confirmations]) {
+      const { status, headers, text } = await operator.ask(path)
+      t.equal(status, 200, path)
+      t.match(text, /^<!doctype html>\n<html lang="en">[\s\S]*<h1[\s\S]*<\/html>\n$/, path)
+      t.match(headers['content-security-policy'], /default-src 'none'.*frame-ancestors 'none'/)
+      t.notMatch(text, /<style|style="|\son\w+="|<script(?! type="module" src="\.\.?\/ringback\.js"><\/script>)/, path)
+      t.notMatch(text, /(?:href|src|action)="\/|\[object Object\]|undefined/, `relative URLs, no slip: ${path}`)
+    }
+  },
+)
+
+t.test('what a form, a key, an answer, a reason and a URL hold stays text', async t => {
+  const [row] = (await client.query(`select form::text as form from outbox.callback where id = 2`)).rows
+  const { text } = await operator.ask('/callbacks/2')
+  t.ok(text.includes(html`<pre>${row.form}</pre>`.toString()), 'the form as it is stored')
+  const attacks = [
+    ...screens,
+    `/callbacks?status=dead&url=${encodeURIComponent(evil)}&key=${encodeURIComponent(evil)}&since=${encodeURIComponent(evil)}&after=${encodeURIComponent(evil)}`,
+    `/confirm?act=hold&url=${encodeURIComponent(evil)}&reason=${encodeURIComponent(evil)}`,
+    `/origins/${encodeURIComponent(evil)}`,
+    `/holds?did=${encodeURIComponent(evil)}&n=${encodeURIComponent(evil)}`,
+  ]
+  for (const path of attacks) t.notMatch((await operator.ask(path)).text, /<script>|<img/, path)
+})
+
+t.test('a request for another host is refused: a name that was pointed at this address is no way in', async t => {
+  for (const host of ['evil.test', 'evil.test:80', '127.0.0.1.evil.test'])
+    t.match(await operator.ask('/', { headers: { host } }), { status: 421 }, host)
+  for (const host of ['ringback.example', 'RINGBACK.example:443', operator.address])
+    t.match(await operator.ask('/', { headers: { host } }), { status: 200 }, host)
+})
+
+t.test('an act that another site sent changes nothing', async t => {
+  const form = { act: 'cancel', id: '4' }
+  const host = operator.address
+  for (const headers of [
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+    { 'sec-fetch-site': 'none' },
+    { 'sec-fetch-site': 'cross-site', origin: `http://${host}` },
+    { origin: 'http://evil.test' },
+    { origin: 'null' },
+    {},
+  ])
+    t.match(await operator.act(form, headers as Record<string, string>), { status: 403, text: /Nothing was changed/ })
+  t.same(await statusOf('4'), 'pending')
+  t.match(
+    await operator.act({ act: 'retry', id: '4' }, { origin: `http://${host}` }),
+    { status: 303 },
+    'an old browser',
+  )
+  t.match(await operator.ask('/act?act=cancel&id=4'), { status: 404 }, 'a link is no act')
+})
+
+async function statusOf(id: string): Promise<string> {
+  const { rows } = await client.query('select status from outbox.callback where id = $1', [id])
+  return rows[0].status
+}
+
+t.test('as a reader the page has no acts, and PostgreSQL refuses them whatever the page does', async t => {
+  for (const path of screens) t.notMatch((await reader.ask(path)).text, /method="post"|confirm\?|type="checkbox"/, path)
+  t.match(await reader.ask('/confirm?act=cancel&id=4'), { status: 404 })
+  t.match(await reader.act({ act: 'cancel', id: '4' }), { status: 403, text: /permission denied/ })
+  t.match(await reader.act({ act: 'hold', url: 'https://a.test/', reason: 'x' }), { status: 403 })
+  t.same(await statusOf('4'), 'pending')
+  t.match((await reader.ask('/')).text, /outbox_reader<\/span>, which may only read/)
+})
+
+t.test('each act: asked first, done by a POST, and said afterwards', async t => {
+  const go = async (form: Record<string, string>) => {
+    const { status, headers } = await operator.act(form)
+    t.equal(status, 303)
+    return (await operator.ask(`/${headers.location}`)).text
+  }
+  t.match((await operator.ask('/confirm?act=replay&id=2')).text, /Replay callback 2\?[\s\S]*ringback replay --id 2/)
+  t.same(await statusOf('2'), 'dead', 'to be asked changes nothing')
+  t.match(await go({ act: 'replay', id: '2' }), /1 callback goes out again/)
+  t.same(await statusOf('2'), 'pending')
+  t.match(await go({ act: 'retry', id: '1' }), /1 callback is due now/)
+  t.match(await go({ act: 'cancel', id: '4' }), /1 callback is cancelled/)
+  t.same(await statusOf('4'), 'cancelled')
+  t.match(await go({ act: 'cancel', id: '5' }), /0 callbacks are cancelled\. 1 was left alone/)
+  t.match(
+    await go({ act: 'hold', url: 'https://more.test/', reason: 'work' }),
+    /The hold stands[\s\S]*https:\/\/more\.test\//,
+  )
+  const { rows } = await client.query(`select id, held_by from outbox.hold where url_prefix = 'https://more.test/'`)
+  t.match(await go({ act: 'release', id: rows[0].id }), /The hold is gone/)
+  t.match(await go({ act: 'release', id: rows[0].id }), /gone already/)
+  t.match(await operator.act({ act: 'hold', url: 'no url', reason: 'x' }), {
+    status: 400,
+    text: /PostgreSQL refused this/,
+  })
+  t.match(await operator.act({ act: 'drop', id: '1' }), { status: 400 })
+  t.match(await operator.act({ act: 'cancel', id: '1; drop table' }), { status: 400 })
+})
+
+t.test('the dead that match are replayed until the moment of the question, and no later ones', async t => {
+  await client.query(`
+    insert into outbox.callback (url, status, settled_at, dead_at, last_started_at, last_finished_at, last_epoch, last_outcome, last_relay, attempts, rev)
+    select 'https://many.test/' || n, 'dead', at, at, at, at, 7, 'rejected', 'a', 1, 1
+      from generate_series(1, 5) n, lateral (select now() - n * interval '1 min' as at) a`)
+  const until = new Date(Date.now() - 150_000).toISOString()
+  const match = { act: 'replay-dead', url: 'https://many.test/', until }
+  const { text } = await operator.ask(`/confirm?${new URLSearchParams(match)}`)
+  t.match(text, /Replay 3 callbacks that died to https:\/\/many\.test\/\?/)
+  t.match(await operator.act(match), { status: 303, headers: { location: 'callbacks?did=replay&n=3&left=0' } })
+  const { rows } = await client.query(
+    `select count(*)::int as dead from outbox.callback where dead_at is not null and url ^@ 'https://many.test/'`,
+  )
+  t.same(rows, [{ dead: 2 }])
+})
+
+t.test('a list goes on page by page, without a gap and without a repetition', async t => {
+  await client.query(`
+    insert into outbox.callback (url, status, settled_at, dead_at, last_started_at, last_finished_at, last_epoch, last_outcome, last_relay, attempts, rev)
+    select 'https://pages.test/' || n, 'dead', at, at, at, at, 7, 'rejected', 'a', 1, 1
+      from generate_series(1, 120) n, lateral (select '2020-01-01'::timestamptz + n / 40 * interval '1 us' as at) a`)
+  const seen: string[] = []
+  let path: string | undefined = `callbacks?status=dead&url=${encodeURIComponent('https://pages.test/')}`
+  while (path !== undefined && seen.length < 500) {
+    const text: string = (await operator.ask(`/${path}`)).text
+    seen.push(...[...text.matchAll(/aria-label="Callback (\d+)"/g)].map(([, id = '']) => id))
+    const next = text.match(/rel="next" href="(\?[^"]+)"/)?.[1]?.replaceAll('&#38;', '&')
+    path = next === undefined ? undefined : `callbacks${next}`
+  }
+  t.equal(seen.length, 120)
+  t.equal(new Set(seen).size, 120)
+  t.match(await operator.ask(`/callbacks?id=${seen[0]}`), {
+    status: 303,
+    headers: { location: `callbacks/${seen[0]}` },
+  })
+})
+
+t.test('what is not there is not there, and what is wrong is refused', async t => {
+  for (const path of [
+    '/nothing',
+    '/callbacks/0',
+    '/callbacks/999999',
+    '/callbacks/x',
+    '/callbacks/1/2',
+    '/origins/%zz',
+    '/confirm?act=drop',
+  ])
+    t.match(await operator.ask(path), { status: 404, text: /Nothing is here/ }, path)
+  t.match(await operator.ask('/', { method: 'PUT' }), { status: 405 })
+  t.match(await operator.ask('/', { method: 'HEAD' }), { status: 200, text: '' })
+  const long = { method: 'POST', headers: { 'sec-fetch-site': 'same-origin' }, body: 'x'.repeat(70_000) }
+  t.match(await operator.ask('/act', long), { status: 413 })
+  for (const path of ['/ringback.css', '/ringback.js']) t.match(await operator.ask(path), { status: 200, text: /\S/ })
+})
+
+t.test('with a password nothing is shown without it', async t => {
+  const { ask } = await serve('outbox_reader', 'correct horse battery')
+  const basic = (text: string) => ({ headers: { authorization: `Basic ${Buffer.from(text).toString('base64')}` } })
+  for (const path of ['/', '/ringback.css', '/callbacks/1']) t.match(await ask(path), { status: 401 })
+  t.match(await ask('/', basic('me:wrong horse battery!')), { status: 401 })
+  t.match(await ask('/'), { headers: { 'www-authenticate': /^Basic / } })
+  t.match(await ask('/', basic('me:correct horse battery')), { status: 200 })
+})
+
+t.test('a database that is away is said, and that nothing is lost', async t => {
+  const sessions = new ScreenSessions({ connection: () => ({ host: '127.0.0.1', port: 1 }), schema: 'outbox' })
+  const server = await PageServer.start({
+    host: '127.0.0.1',
+    port: 0,
+    hosts: ['127.0.0.1'],
+    password: null,
+    page: new Page(sessions),
+  })
+  const response = await fetch(`http://${server.address}/`)
+  t.equal(response.status, 503)
+  t.match(await response.text(), /The database does not answer\.[\s\S]*Nothing is lost/)
+  await server.close()
+})
