@@ -70,18 +70,6 @@ export async function hastenIds(db: Database, ids: readonly string[]): Promise<s
   return rows.map(row => row.id)
 }
 
-/** Never sent after this commits. @returns the ids that are cancelled. */
-export async function cancelIds(db: Database, ids: readonly string[]): Promise<string[]> {
-  const rows = await db
-    .updateTable('callback')
-    .set({ status: 'cancelled' })
-    .where('id', '=', sql<string>`any (${ids})`)
-    .where('status', '=', 'pending')
-    .returning('id')
-    .execute()
-  return rows.map(row => row.id)
-}
-
 /** The same of what failed there and waits to be tried again. What a producer has put off is left for its time. */
 export async function hastenRetries(db: Database, url: string): Promise<bigint> {
   const result = await db

@@ -1,6 +1,8 @@
+import { cancelWaiting } from '../../outbox/cancel.ts'
 import { type Database, databaseOf } from '../../outbox/database.ts'
-import { hold, releaseHold } from '../../outbox/holds.ts'
-import { cancelIds, hastenIds, hastenRetries, replayDead, replayIds } from '../../outbox/replay.ts'
+import { holdUrl } from '../../outbox/hold.ts'
+import { releaseHold } from '../../outbox/holds.ts'
+import { hastenIds, hastenRetries, replayDead, replayIds } from '../../outbox/replay.ts'
 import { cancelSql, holdSql, releaseSql, replayDeadSql, replaySql, retrySql } from '../../outbox/same-in-sql.ts'
 import { countMatching, type HoldEntry, listHoldEntries, sample } from '../../outbox/screens.ts'
 import type { Session } from '../../outbox/session.ts'
@@ -55,13 +57,13 @@ export async function perform(session: Session, act: PageAct): Promise<Done> {
     case 'retry':
       return named(db, act.kind, act.ids, hastenIds)
     case 'cancel':
-      return named(db, act.kind, act.ids, cancelIds)
+      return named(db, act.kind, act.ids, (_, ids) => cancelWaiting(session, { ids }))
     case 'replay-dead':
       return { did: 'replay', count: Number(await replayDead(db, act)), left: 0 }
     case 'retry-url':
       return { did: 'retry', count: Number(await hastenRetries(db, act.url)), left: 0 }
     case 'hold':
-      await hold(db, act.url, act.reason)
+      await holdUrl(session, act.url, act.reason, false)
       return { did: 'hold', count: 1, left: 0 }
     case 'release':
       return { did: 'release', count: Number(await releaseHold(db, act.id)), left: 0 }
