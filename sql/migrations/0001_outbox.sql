@@ -674,6 +674,7 @@ create function outbox.operator_change() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   frozen text;
+  retries integer;
 begin
   if old.status = 'claimed' then
     raise exception using errcode = 'object_in_use',
@@ -732,6 +733,12 @@ begin
       new.expires_at := null;
     end if;
   elsif new.due_at is distinct from old.due_at then
+    -- Retry now: its origin is to be probed now, though its breaker is open. A hundred rows of a transaction name origins enough.
+    retries := coalesce(nullif(current_setting('ringback.retries', true), ''), '0')::integer;
+    if (new.due_at > clock_timestamp()) is not true and retries < 100 then
+      perform set_config('ringback.retries', (retries + 1)::text, true);
+      perform pg_notify('outbox', 'retry ' || old.id);
+    end if;
     new.due_at := greatest(new.due_at, clock_timestamp());
   -- At once to its new url, and as a row that comes anew: whoever serves the new origin has not seen it. What a producer has
   -- delayed keeps its time.

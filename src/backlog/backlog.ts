@@ -140,6 +140,11 @@ export class Backlog {
     return this.#memory.firstResting?.restsUntil
   }
 
+  /** Rows of the origin are in memory, or in the table behind what was read. */
+  knows(origin: string): boolean {
+    return this.#memory.origin(origin) !== undefined
+  }
+
   isUnderWay(id: string): boolean {
     return this.#memory.get(id)?.state === 'under way'
   }

@@ -13,6 +13,8 @@ const QUEUED = 1.5
 const MUCH = 1 / 2
 /** So long an origin must have been busy without another answer before it rests, in milliseconds: a retry may be taken by then. */
 const BUSY_MS = 1_000
+/** No rest is ended by an operator sooner than this after it began, in milliseconds. */
+const RETRY_MS = 1_000
 /** No pause between two probes grows longer by itself, in milliseconds. */
 const LONGEST_PAUSE_MS = 60_000
 
@@ -45,6 +47,8 @@ export class Health {
   #failures = 0
   /** When the first of them ended. */
   #failingFrom = 0
+  /** The start of the earliest attempt that failed since the last success. */
+  #failedFrom = Number.POSITIVE_INFINITY
   /** Rests in a row. */
   #rests = 0
   readonly #latest = new Latest()
@@ -66,6 +70,21 @@ export class Health {
     return this.#opensAt
   }
 
+  /** Its breaker has opened, and no probe was answered since. */
+  get isBroken(): boolean {
+    return this.#rests > 0
+  }
+
+  /** The start of the earliest attempt that failed since the last success; infinite: none has. */
+  get failedFrom(): number {
+    return this.#failedFrom
+  }
+
+  /** An operator wishes it tried now: its rest is over, and a probe may go. Not within its first second: every role may notify. */
+  endRest(now: number): void {
+    if (now >= this.#judgedAt + RETRY_MS) this.#opensAt = Math.min(this.#opensAt, now)
+  }
+
   /** Nothing has gone there of late: one POST first. */
   startSlowly(): void {
     this.#window = 1
@@ -78,8 +97,21 @@ export class Health {
     this.#window = isWhole ? settings.concurrency : Math.min(settings.concurrency, this.#window)
   }
 
-  /** @param url without its query. */
-  report({ receiver, isOfConnection, restMs, startedAtMs, finishedAtMs }: OriginSign, url = ''): void {
+  /**
+   * @param url without its query.
+   * @returns the start of the first attempt that failed of an outage that is over now; null: none is.
+   */
+  report(sign: OriginSign, url = ''): number | null {
+    const { isBroken } = this
+    if (sign.receiver !== null && sign.receiver !== 'alive')
+      this.#failedFrom = Math.min(this.#failedFrom, sign.startedAtMs)
+    this.#judge(sign, url)
+    const failedFrom = this.#failedFrom
+    if (sign.receiver === 'alive' && this.#failures === 0) this.#failedFrom = Number.POSITIVE_INFINITY
+    return isBroken && !this.isBroken ? failedFrom : null
+  }
+
+  #judge({ receiver, isOfConnection, restMs, startedAtMs, finishedAtMs }: OriginSign, url: string): void {
     // What began before a rest tells nothing new.
     if (receiver === null || startedAtMs < this.#opensAt) return
     const meant = isOfConnection ? null : url

@@ -3,7 +3,7 @@ import type { DestinationSettings } from '../policy/destinations.ts'
 import { idleOrigins, mostRoom, roomMs, slowMs } from '../policy/tuning.ts'
 import { Fifo, type Seat } from './fifo.ts'
 import { Health } from './health.ts'
-import { byNumber, Heap } from './heap.ts'
+import { byNumber, type Entry, Heap } from './heap.ts'
 import { Pace } from './pace.ts'
 import { Slots } from './slots.ts'
 
@@ -36,6 +36,15 @@ interface Scope {
   /** Attempts ended a millisecond, of late. */
   perMs: number
   endedAt: number
+}
+
+/** The breaker of an origin was open. Times are those of `ended`. */
+export interface Outage {
+  readonly origin: string
+  /** The start of the first attempt that failed. */
+  readonly failedFrom: number
+  /** Now, while it lasts. */
+  readonly endedAt: number
 }
 
 /** A POST that is to be sent, or is on the wire. */
@@ -72,7 +81,10 @@ export class Scopes {
   #slow = 0
   /** Origins that were asked for slots while they rested, by the time when they are to be asked again. */
   readonly #resting = new Heap<string, number>(byNumber)
-  readonly #isResting = new Set<string>()
+  readonly #restingUntil = new Map<string, Entry<string, number>>()
+  /** Origins whose breaker has opened, and that nobody was told of since the last attempt there ended. */
+  readonly #broken = new Set<string>()
+  #outages: Outage[] = []
   /** Origins that found no slot of the relay free, the first that asked first; those that have answered go before the others. */
   readonly #crowded = { given: new Set<string>(), none: new Set<string>(), lost: new Set<string>() }
 
@@ -111,9 +123,10 @@ export class Scopes {
 
   /** It is not to be asked before this time. */
   rest(origin: string, until: number): void {
-    if (this.#isResting.has(origin)) return
-    this.#isResting.add(origin)
-    this.#resting.push(origin, until)
+    const known = this.#restingUntil.get(origin)
+    if (known && known.rank <= until) return
+    if (known) this.#resting.cancel(known)
+    this.#restingUntil.set(origin, this.#resting.push(origin, until))
   }
 
   /** How many of its callbacks memory may hold. */
@@ -155,7 +168,10 @@ export class Scopes {
     const post = this.#posts.get(id)
     if (!post) return
     const { scope } = post
-    scope.health.report(sign, url)
+    const failedFrom = scope.health.report(sign, url)
+    if (failedFrom !== null) this.#outages.push({ origin: scope.origin, failedFrom, endedAt: now })
+    if (scope.health.isBroken) this.#broken.add(scope.origin)
+    else this.#broken.delete(scope.origin)
     if (sign.receiver === 'silent' && post.sentAt >= scope.answeredFrom) scope.proof = 'lost'
     else if (sign.receiver === 'alive' || sign.receiver === 'overloaded') {
       scope.proof = 'given'
@@ -164,6 +180,40 @@ export class Scopes {
     scope.perMs = scope.perMs * Math.exp((scope.endedAt - now) / paceMs) + 1 / paceMs
     scope.endedAt = now
     this.#leave(id, post)
+  }
+
+  /** Outages that are over; each is told of once. */
+  takeOutages(): readonly Outage[] {
+    const outages = this.#outages
+    this.#outages = []
+    return outages
+  }
+
+  get hasOutages(): boolean {
+    return this.#outages.length > 0
+  }
+
+  /** Origins whose breaker is open, and where a probe may go that none has begun. */
+  *probeless(now: number): Generator<Outage> {
+    for (const origin of this.#broken) {
+      const scope = this.#scopes.get(origin)
+      if (!scope) this.#broken.delete(origin)
+      else if (scope.running === 0 && scope.health.opensAt <= now)
+        yield { origin, failedFrom: scope.health.failedFrom, endedAt: now }
+    }
+  }
+
+  /** `probeless` names it no more until an attempt there has ended. */
+  probed(origin: string): void {
+    this.#broken.delete(origin)
+  }
+
+  /** An operator wishes it tried now. True: it rested. */
+  endRest(origin: string, now: number): boolean {
+    const scope = this.#scopes.get(origin)
+    if (!scope || scope.health.opensAt <= now) return false
+    scope.health.endRest(now)
+    return scope.health.opensAt <= now
   }
 
   /** A hold of it was lifted: nothing has gone there of late, unless something goes there now. */
@@ -190,7 +240,7 @@ export class Scopes {
     const opened: string[] = []
     for (let first = this.#resting.first; first?.item !== undefined && first.rank <= now; first = this.#resting.first) {
       opened.push(first.item)
-      this.#isResting.delete(first.item)
+      this.#restingUntil.delete(first.item)
       this.#resting.cancel(first)
     }
     return [...opened, ...this.#uncrowded()]

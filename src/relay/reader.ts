@@ -17,6 +17,7 @@ import {
   pullingMs,
 } from '../policy/tuning.ts'
 import type { Bell } from './bell.ts'
+import type { Healer } from './healer.ts'
 import type { Holds } from './holds.ts'
 import { Puller } from './puller.ts'
 import type { Recovery } from './recovery.ts'
@@ -29,6 +30,7 @@ export interface ReaderParts {
   readonly backlog: Backlog
   readonly scopes: Scopes
   readonly holds: Holds
+  readonly healer: Healer
   readonly recovery: Recovery
   /** Of the present registration. */
   readonly epoch: () => string
@@ -102,6 +104,8 @@ export class Reader {
       ;({ rows: fresh, more } = await this.#readFresh())
       found += fresh
     }
+    const { healer, session } = this.#parts
+    if (performance.now() >= healer.nextAt && (await healer.work(session))) this.#nextDueAt = 0
     const now = performance.now()
     if (now >= this.#nextDueAt || !isPassing || now >= this.#duePauseUntil) {
       const due = await this.#readDue()
@@ -117,7 +121,7 @@ export class Reader {
     await this.#sendHints()
     if (more) this.#isWanted = true
     const pullAt = this.#parts.backlog.wantsPulls ? this.#puller.nextAt : Number.POSITIVE_INFINITY
-    const alarmAt = Math.min(this.#nextDueAt, this.#choresAt, this.#sweeper.nextAt, pullAt)
+    const alarmAt = Math.min(this.#nextDueAt, this.#choresAt, this.#sweeper.nextAt, pullAt, healer.nextAt)
     return { found, fresh, more, alarmAt, readAt: this.#readAt }
   }
 
@@ -201,12 +205,13 @@ export class Reader {
 
   /** Each second. True: there is more. */
   async #doChores(): Promise<boolean> {
-    const { session, epoch, backlog, expired: tell } = this.#parts
+    const { session, epoch, backlog, healer, expired: tell } = this.#parts
     this.#holdsWanted = true
     const inMs = (await nextExpiry(session)) ?? Number.POSITIVE_INFINITY
     const expired = inMs <= 0 ? await expire(session, epoch(), expiryRows) : []
     for (const { id, orderingKey, next } of expired) backlog.settledUnclaimed(id, orderingKey, next)
     if (expired.length > 0) tell(expired.map(({ id }) => id))
+    if (await healer.probe(session)) this.#nextDueAt = 0
     const isMore = expired.length === expiryRows
     if (!isMore) this.#choresAt = performance.now() + choresMs
     return isMore

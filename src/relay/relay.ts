@@ -21,6 +21,7 @@ import { leaseCheckMs, maxUnrecorded, stuckClaimMs, summaryMs, surveyMs } from '
 import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
 import { ClockWatch } from './clock-watch.ts'
+import { Healer } from './healer.ts'
 import { Holds } from './holds.ts'
 import { Janitor } from './janitor.ts'
 import { meanwhile } from './meanwhile.ts'
@@ -56,6 +57,7 @@ export class Relay {
   readonly #backlog: Backlog
   readonly #scopes: Scopes
   readonly #holds = new Holds()
+  readonly #healer: Healer
   readonly #watch: OriginWatch
   readonly #tally = new Tally()
   readonly #observer: Observer | null
@@ -124,6 +126,16 @@ export class Relay {
       slots: origin => this.#slotsOf(origin, performance.now()),
       taken: row => this.#scopes.started(row, performance.now()),
       isMine: this.#membership.isMine,
+    })
+    this.#healer = new Healer({
+      backlog: this.#backlog,
+      scopes: this.#scopes,
+      epoch: () => this.#membership.epoch,
+      isMine: origin => this.#membership.isMine(origin),
+      isHeld: origin => this.#holds.isHeld(origin),
+      settingsOf,
+      retryCapMs: config.retryCapMs,
+      ring: () => this.#bell.ring(),
     })
     this.#claimer = new Claimer({
       backlog: this.#backlog,
@@ -211,7 +223,9 @@ export class Relay {
     if (!term || !reader) return
     const isOurs = from !== null && term.sessions.pids.includes(from)
     if (from !== null && !isOurs) term.doubt.heard()
+    const [, retried] = /^retry ([1-9]\d{0,18})$/.exec(payload) ?? []
     if (payload === 'hold') reader.holdsChanged()
+    else if (retried !== undefined && BigInt(retried) < 2n ** 63n) this.#healer.retry(retried)
     else if (isOurs) return
     else if (payload === 'sweep') this.#backlog.wantSweep()
     else if (/^[1-9]\d{0,18}$/.test(payload) && BigInt(payload) < 2n ** 63n) this.#backlog.hinted(payload)
@@ -325,6 +339,7 @@ export class Relay {
       backlog,
       scopes,
       holds,
+      healer: this.#healer,
       recovery,
       epoch,
       bell,
@@ -433,6 +448,7 @@ export class Relay {
     const [url] = claim.url.split('?', 1)
     const sign = originSign(outcome, this.#policy)
     this.#scopes.ended(claim.id, sign, performance.now(), url)
+    if (this.#scopes.hasOutages) this.#term?.wake.hint()
     this.#backlog.freed(claim.origin)
     const decision = decide(claim, outcome, this.#policy, Math.random)
     const { id, messageId, attempt, epoch, rev } = claim

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import type { Attempt, IndexPlace, RangeName } from '../../src/model.ts'
 import { claim } from '../../src/outbox/claim.ts'
+import { hasten } from '../../src/outbox/hasten.ts'
 import { deleteBatch } from '../../src/outbox/janitor.ts'
 import { readKeyHeads } from '../../src/outbox/key-heads.ts'
 import { look } from '../../src/outbox/look.ts'
@@ -90,6 +91,21 @@ const statements = {
     indexes: ['callback_expires', 'callback_key', 'callback_pkey', 'callback_supersede'],
   },
   'next expiry': { run: s => nextExpiry(s), indexes: ['callback_expires'], isFirstEntry: true },
+  hasten: {
+    run: s =>
+      hasten(s, epoch, {
+        origin: 'https://origin1.test',
+        claimedFromMsAgo: 60_000,
+        claimedToMsAgo: 0,
+        waitsMs: 3_600_000,
+        after: dueStart,
+        entries: 500,
+        rows: 500,
+        except: [],
+        sparesLastOf: null,
+      }),
+    indexes: ['callback_pkey', 'callback_waiting'],
+  },
   supersede: {
     run: s => supersede(s, epoch, ids, 1_000),
     indexes: ['callback_key', 'callback_pkey', 'callback_supersede'],

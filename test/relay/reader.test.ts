@@ -5,6 +5,7 @@ import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
 import type { RetryPolicy } from '../../src/policy/decision.ts'
 import { choresMs, jumpIds } from '../../src/policy/tuning.ts'
 import { Bell } from '../../src/relay/bell.ts'
+import { Healer } from '../../src/relay/healer.ts'
 import { Holds } from '../../src/relay/holds.ts'
 import { Reader } from '../../src/relay/reader.ts'
 import { Recorder } from '../../src/relay/recorder.ts'
@@ -43,12 +44,23 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
   const recorder = new Recorder({ relay: () => 'relay-a', epoch: () => epoch, log: silentLog }, events)
   const parts = { session: stage.session, epoch: () => epoch }
   const expired: string[] = []
+  const healer = new Healer({
+    backlog,
+    scopes,
+    epoch: () => epoch,
+    isMine,
+    isHeld: origin => holds.isHeld(origin),
+    settingsOf: () => ({ deadlineMs: 1_000, maxAttempts: 5 }),
+    retryCapMs: policy.capMs,
+    ring: nothing,
+  })
   const recovery = new Recovery({ ...parts, recorder, policy, isUnderWay: id => recorder.holds(id.id) })
   const reader = new Reader({
     ...parts,
     backlog,
     scopes,
     holds,
+    healer,
     recovery,
     bell: new Bell(),
     expired: ids => expired.push(...ids),

@@ -95,7 +95,9 @@ export class Operators {
       const hints = row.key === null || flaws.sendsNoHints ? [] : [String(row.id)]
       return { act: 'cancel', values: cancelled(now), tells: [...hints, ...tells] }
     }
-    return { act: null, values: this.#amended(row, chance, now), tells }
+    const values = this.#amended(row, chance, now)
+    const retries = chance >= 0.65 && values.url === undefined && (values.dueAt ?? 0) <= now ? [`retry ${row.id}`] : []
+    return { act: null, values, tells: [...retries, ...tells] }
   }
 
   #amended(row: Row, chance: number, now: number): Partial<Row> {

@@ -99,6 +99,21 @@ t.test('a replay, an amendment, another due time and a cancel wake the sleeping 
   t.same(await change(dead, `url = 'https://new.example/'`), [], 'one that is awake reads by itself')
 })
 
+t.test(
+  'a row that is to be tried now is named, whether a relay sleeps or not; at most a hundred in a transaction',
+  async t => {
+    const ids: string[] = []
+    for (let n = 0; n < 120; n += 1) ids.push(await write(client, { due_at: '2999-01-01' }))
+    const due = (time: string) => () =>
+      client.query('update outbox.callback set due_at = $2 where id = any ($1::bigint[])', [ids, time])
+    t.same(await heardDuring(due('2998-01-01')), [])
+    t.same(
+      await heardDuring(due('now')),
+      ids.slice(0, 100).map(id => `retry ${id}`),
+    )
+  },
+)
+
 t.test('every change of holds is told, be a relay asleep or awake', async t => {
   for (const statement of [
     `insert into outbox.hold (url_prefix, reason) values ('https://crm.example/', 'test'), ('https://b.example/', 'test')`,

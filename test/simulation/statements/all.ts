@@ -10,6 +10,7 @@ export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_release: claiming.release,
   ringback_expire: claiming.expire,
   ringback_next_expiry: claiming.nextExpiry,
+  ringback_hasten: claiming.hasten,
   ringback_give_up: claiming.giveUp,
   ringback_supersede: claiming.supersede,
   ringback_record: recording.record,

@@ -137,6 +137,45 @@ export function* expire(db: Database, values: readonly unknown[]): Answer {
   })
 }
 
+export function* hasten(db: Database, values: readonly unknown[]): Answer {
+  const [epoch, origin, fromMsAgo, waitsMs, afterUs, afterId, entries, limit, except, sparesLastOf, toMsAgo] =
+    values as [string, string, number, number, number, string, number, number, string[], number | null, number]
+  const holder = {}
+  const { now } = db
+  const place = (row: Row): number => microseconds(dueTimeOf(row) ?? 0)
+  const fromUs = Math.max(afterUs, microseconds(now))
+  const isBehind = (row: Row): boolean => place(row) > fromUs || (place(row) === fromUs && row.id > Number(afterId))
+  const seen = db.unsettled
+    .filter(row => row.origin === origin && row.dueAt !== null && isBehind(row))
+    .sort((a, b) => place(a) - place(b) || a.id - b.id)
+    .slice(0, entries)
+  const last = seen.length === entries ? seen.at(-1) : undefined
+  const reached = { id: last ? String(last.id) : null, dueUs: last ? place(last) : null }
+  const isWanted = ({ id, status, attempts, budgetFrom, claimedAt, dueAt, maxAttempts }: Row): boolean =>
+    status === 'pending' &&
+    attempts > budgetFrom &&
+    claimedAt !== null &&
+    claimedAt >= now - fromMsAgo &&
+    claimedAt <= now - toMsAgo &&
+    dueAt !== null &&
+    dueAt > now &&
+    dueAt <= claimedAt + waitsMs &&
+    !except.includes(String(id)) &&
+    (sparesLastOf === null || attempts - budgetFrom + 1 < (maxAttempts ?? sparesLastOf))
+  let me: RegistrationRecord | null = null
+  try {
+    yield pauseOnServer
+    me = lockMe(db, epoch, holder)
+    const rows = me === null ? [] : lock(seen, holder, isWanted, limit).sort((a, b) => a.id - b.id)
+    yield pauseOnServer
+    for (const row of rows) Object.assign(row, { dueAt: now, rev: row.rev + 1 } satisfies Partial<Row>)
+    return [{ ids: rows.map(({ id }) => String(id)), ...reached }]
+  } finally {
+    me?.sharedBy.delete(holder)
+    unlock(db, holder)
+  }
+}
+
 export function* giveUp(db: Database, values: readonly unknown[]): Answer {
   const [epoch, ids, reasons] = values as [string, string[], string[]]
   return yield* settle(db, epoch, {

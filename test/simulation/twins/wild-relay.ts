@@ -1,5 +1,6 @@
 import type { Attempt, Claim, Decision, IndexPlace, OutcomeKind, RangeName } from '../../../src/model.ts'
 import { claim } from '../../../src/outbox/claim.ts'
+import { hasten } from '../../../src/outbox/hasten.ts'
 import { readKeyHeads, sendHints } from '../../../src/outbox/key-heads.ts'
 import { look } from '../../../src/outbox/look.ts'
 import { orphansStart, readOrphans } from '../../../src/outbox/orphans.ts'
@@ -58,6 +59,7 @@ export class WildRelay {
     record: () => this.#record(),
     'record again': () => this.#record(),
     expire: () => this.#expire(),
+    hasten: () => this.#hasten(),
     'give up': () => this.#giveUp(),
     supersede: () => this.#supersede(),
     look: () => this.#look(),
@@ -139,6 +141,23 @@ export class WildRelay {
     const [limit, epoch] = [this.#dice.whole(1, 4), this.#anyEpoch()]
     await this.#ask('next expiry', async session => ({ nextInMs: await nextExpiry(session) }))
     await this.#ask('expire', session => expire(session, epoch, limit))
+  }
+
+  async #hasten(): Promise<void> {
+    const dice = this.#dice
+    const which = {
+      origin: originOf(anyUrl(dice)),
+      claimedFromMsAgo: dice.pick([0, 60_000, 3_600_000]),
+      claimedToMsAgo: dice.pick([0, 0, 10_000]),
+      waitsMs: dice.pick([1_000, 100_000]),
+      after: this.#anyPlace('due'),
+      entries: dice.whole(1, 9),
+      rows: dice.whole(1, 4),
+      except: dice.chance(0.2) ? [this.#anyId()] : [],
+      sparesLastOf: dice.pick([null, 2, 10]),
+    }
+    const epoch = this.#anyEpoch()
+    await this.#ask('hasten', session => hasten(session, epoch, which))
   }
 
   async #giveUp(): Promise<void> {

@@ -1,0 +1,89 @@
+import type { IndexPlace } from '../model.ts'
+import type { Session, Statement } from './session.ts'
+import { isRow, me, originHash, rangePlace, timeOf } from './sql.ts'
+
+/** Which of the rows that wait for their next attempt at an origin are due now. */
+export interface Hastening {
+  readonly origin: string
+  /** Only rows that were claimed for their newest attempt between so many milliseconds ago, */
+  readonly claimedFromMsAgo: number
+  /** and so many, */
+  readonly claimedToMsAgo: number
+  /** and wait at most this long from then on, in milliseconds: what was postponed for longer had other reasons than a failure. */
+  readonly waitsMs: number
+  /** Goes on behind this place of the due range. What is due by now is passed. */
+  readonly after: IndexPlace
+  /** So many index entries are looked at, */
+  readonly entries: number
+  /** and so many rows are changed at most. */
+  readonly rows: number
+  /** Rows that are left alone. */
+  readonly except: readonly string[]
+  /** Attempts that a callback has which does not say itself: rows whose last one would be next are left alone. null: none is. */
+  readonly sparesLastOf: number | null
+}
+
+export interface Hastened {
+  readonly ids: readonly string[]
+  /** The last entry looked at, where more may follow; null: all were. */
+  readonly reached: IndexPlace | null
+}
+
+/**
+ * A part of the index on what waits for an origin, from now on: what producers have delayed stands there as well, so entries are
+ * limited, not only rows. All of a batch are due at the same time: the tip reads them by id, in the order in which they were written.
+ */
+const hastenStatement: Statement = {
+  name: 'ringback_hasten',
+  text: schema => `
+    with ${me(schema, '$1::bigint')}, entry as materialized (
+      select c.id, (extract(epoch from ${rangePlace}) * 1000000)::float8 as "dueUs", row_number() over () as place
+        from (
+          select * from ${schema}.callback c
+           where c.settled_at is null and ${originHash} = hashtextextended($2, 0) and ${rangePlace} is not null
+             and (${rangePlace}, c.id) > (greatest(${timeOf('$5::float8')}, statement_timestamp()), $6::bigint)
+           order by ${originHash}, ${rangePlace}, c.id
+           limit $7) c
+    ), free as materialized (
+      select c.id
+        from entry join ${schema}.callback c on ${isRow('entry.id')}
+       where exists (select from me) and c.origin = $2 and c.status = 'pending' and c.attempts > c.budget_from
+         and c.claimed_at >= statement_timestamp() - $3::float8 * interval '1 ms'
+         and c.claimed_at <= statement_timestamp() - $11::float8 * interval '1 ms'
+         and c.due_at > statement_timestamp() and c.due_at <= c.claimed_at + $4::float8 * interval '1 ms'
+         and c.id <> all ($9::bigint[])
+         and ($10::integer is null or c.attempts - c.budget_from + 1 < coalesce(c.max_attempts, $10))
+       order by entry.place
+       limit $8
+         for no key update of c skip locked
+    ), hastened as (
+      update ${schema}.callback c set due_at = statement_timestamp(), rev = c.rev + 1
+        from free
+       where ${isRow('free.id')}
+      returning c.id
+    )
+    select array(select h.id::text from hastened h order by h.id) as ids,
+           last.id, last."dueUs"
+      from (values (1)) as always (one)
+      left join lateral (select e.id::text, e."dueUs" from entry e where e.place = $7) last on true`,
+}
+
+/** Makes them due now. The limits of their receiver and the order of their keys hold as ever. */
+export async function hasten(session: Session, epoch: string, which: Hastening): Promise<Hastened> {
+  const { origin, claimedFromMsAgo, claimedToMsAgo, waitsMs, after, entries, rows, except, sparesLastOf } = which
+  const [found] = await session.rows<{ ids: string[]; id: string | null; dueUs: number | null }>(hastenStatement, [
+    epoch,
+    origin,
+    claimedFromMsAgo,
+    waitsMs,
+    after.dueUs,
+    after.id,
+    entries,
+    rows,
+    except,
+    sparesLastOf,
+    claimedToMsAgo,
+  ])
+  const { ids = [], id = null, dueUs = null } = found ?? {}
+  return { ids, reached: id === null ? null : { dueUs, id } }
+}

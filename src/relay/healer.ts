@@ -1,0 +1,143 @@
+import type { Backlog } from '../backlog/backlog.ts'
+import type { Outage, Scopes } from '../backlog/scopes.ts'
+import type { IndexPlace } from '../model.ts'
+import { type Hastening, hasten } from '../outbox/hasten.ts'
+import { look } from '../outbox/look.ts'
+import type { Session } from '../outbox/session.ts'
+import type { DestinationSettings } from '../policy/destinations.ts'
+import { hastenRows, hastenShare, mostRetries, probesOfRow } from '../policy/tuning.ts'
+
+export interface HealerParts {
+  readonly backlog: Backlog
+  readonly scopes: Scopes
+  readonly epoch: () => string
+  readonly isMine: (origin: string) => boolean
+  /** All of it is on hold. */
+  readonly isHeld: (origin: string) => boolean
+  readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'maxAttempts'>
+  /** No back-off is longer, in milliseconds. */
+  readonly retryCapMs: number
+  /** Rung when an origin may have come free. */
+  readonly ring: () => void
+}
+
+/** From a claim to its POST, or to its record, in milliseconds; it counts only where nothing exact is known. */
+const claimMs = 1_000
+const recordMs = 10_000
+
+const start: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
+
+/**
+ * Gets an origin out of its outage sooner than the back-off of its rows would:
+ * - When the breaker closes, what failed during the outage and still waits is due now: each row once, a batch at a time.
+ * - While it is open and no row of the origin is due, one that waits is made due when a probe may go. It waited for minutes
+ *   otherwise, however short the pause. A row is not made the probe more often than three times an outage, nor for its last
+ *   attempt: the probes of a long outage must not use it up.
+ * - An operator who retries a row ends the pause.
+ *
+ * It outlives connections. What it forgets when the relay ends goes out when its back-off does.
+ */
+export class Healer {
+  readonly #parts: HealerParts
+  /** Outages that are over, by origin, and how far their rows were made due. */
+  readonly #over = new Map<string, { readonly outage: Outage; readonly after: IndexPlace }>()
+  /** Rows that were made due as probes, by origin, and how often. */
+  readonly #probes = new Map<string, Map<string, number>>()
+  readonly #retries = new Set<string>()
+  #batchAt = 0
+
+  constructor(parts: HealerParts) {
+    this.#parts = parts
+  }
+
+  /** An operator, or somebody who says so, wants this row tried now. */
+  retry(id: string): void {
+    if (this.#retries.size < mostRetries) this.#retries.add(id)
+  }
+
+  /** When there is something to do. */
+  get nextAt(): number {
+    if (this.#retries.size > 0 || this.#parts.scopes.hasOutages) return 0
+    return this.#over.size > 0 ? this.#batchAt : Number.POSITIVE_INFINITY
+  }
+
+  /** One step, if it is time. True: rows have become due. @param now `performance.now()` */
+  async work(session: Session, now = performance.now()): Promise<boolean> {
+    for (const outage of this.#parts.scopes.takeOutages()) {
+      this.#probes.delete(outage.origin)
+      this.#over.set(outage.origin, { outage, after: start })
+    }
+    if (this.#retries.size > 0) await this.#endRests(session, now)
+    return this.#over.size > 0 && now >= this.#batchAt && (await this.#hastenBatch(session, now))
+  }
+
+  /** The origins take turns. */
+  async #hastenBatch(session: Session, now: number): Promise<boolean> {
+    const [[origin, { outage, after }] = ['', { outage: null, after: start }]] = this.#over
+    this.#over.delete(origin)
+    if (outage === null || !this.#parts.isMine(origin)) return false
+    const startedAt = performance.now()
+    const batch = { now, entries: hastenRows, rows: hastenRows, except: [], sparesLastOf: null, after }
+    try {
+      const { ids, reached } = await this.#hasten(session, outage, batch)
+      // It may have had another one meanwhile.
+      if (reached && !this.#over.has(origin)) this.#over.set(origin, { outage, after: reached })
+      const endedAt = performance.now()
+      this.#batchAt = endedAt + (endedAt - startedAt) * (1 / hastenShare - 1)
+      return ids.length > 0
+    } catch (error) {
+      this.#over.set(origin, { outage, after })
+      throw error
+    }
+  }
+
+  /** Each second: a row for each origin where a probe may go and none is due. True: rows have become due. */
+  async probe(session: Session, now = performance.now()): Promise<boolean> {
+    const { scopes, backlog, isMine, isHeld, settingsOf } = this.#parts
+    let isAny = false
+    for (const outage of [...scopes.probeless(now)]) {
+      const { origin } = outage
+      if (backlog.knows(origin) || isHeld(origin)) continue
+      scopes.probed(origin)
+      if (!isMine(origin)) continue
+      const probes = this.#probes.get(origin) ?? new Map<string, number>()
+      const except = [...probes].flatMap(([id, times]) => (times >= probesOfRow ? id : []))
+      const sparesLastOf = settingsOf(origin).maxAttempts
+      const one = { now, entries: hastenRows, rows: 1, except, sparesLastOf, after: start }
+      const { ids } = await this.#hasten(session, outage, one)
+      for (const id of ids) this.#probes.set(origin, probes.set(id, (probes.get(id) ?? 0) + 1))
+      isAny ||= ids.length > 0
+    }
+    return isAny
+  }
+
+  #hasten(
+    session: Session,
+    { origin, failedFrom, endedAt }: Outage,
+    {
+      now,
+      ...how
+    }: Pick<Hastening, 'entries' | 'rows' | 'except' | 'sparesLastOf' | 'after'> & { readonly now: number },
+  ): ReturnType<typeof hasten> {
+    const { epoch, settingsOf, retryCapMs } = this.#parts
+    return hasten(session, epoch(), {
+      origin,
+      claimedFromMsAgo: now - failedFrom + claimMs,
+      claimedToMsAgo: now - endedAt,
+      waitsMs: retryCapMs + settingsOf(origin).deadlineMs + recordMs,
+      ...how,
+    })
+  }
+
+  /** What was said is a hint: only a row that is due now counts. */
+  async #endRests(session: Session, now: number): Promise<void> {
+    const { scopes, backlog, epoch, ring } = this.#parts
+    const ids = [...this.#retries]
+    this.#retries.clear()
+    for (const { status, row } of await look(session, epoch(), ids)) {
+      if (status !== 'pending' || row.standing !== 'due' || !scopes.endRest(row.origin, now)) continue
+      backlog.freed(row.origin)
+      ring()
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import t, { type Test } from 'tap'
+import { Backlog } from '../../src/backlog/backlog.ts'
+import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
+import type { OriginSign } from '../../src/model.ts'
+import { hastenRows, probesOfRow } from '../../src/policy/tuning.ts'
+import { Healer } from '../../src/relay/healer.ts'
+import { Stage } from '../fixtures/stage.ts'
+
+const origin = 'https://receiver.test'
+const settings: OriginSettings = {
+  concurrency: 4,
+  ratePerSecond: null,
+  deadlineMs: 1_000,
+  breaker: { failures: 2, pauseMs: 60_000 },
+}
+
+/** A relay's healer, with a clock for what its attempts say and none of its own. */
+async function healing(t: Test, pauseMs = settings.breaker.pauseMs) {
+  const stage = await Stage.withSession(t)
+  const epoch = await stage.register()
+  const settingsOf = () => ({ ...settings, breaker: { failures: 2, pauseMs } })
+  const scopes = new Scopes({ settingsOf, concurrency: 100, slowConcurrency: 100 })
+  const backlog = new Backlog({ memoryRows: 100, room: () => 10, slots: () => 10, isMine: () => true })
+  const clock = { now: performance.now() }
+  let rings = 0
+  const healer = new Healer({
+    backlog,
+    scopes,
+    epoch: () => epoch,
+    isMine: () => true,
+    isHeld: () => false,
+    settingsOf: () => ({ deadlineMs: 1_000, maxAttempts: 10 }),
+    retryCapMs: 3_600_000,
+    ring: () => {
+      rings += 1
+    },
+  })
+  /** An attempt there ends so, `agoMs` ago. */
+  const report = (receiver: OriginSign['receiver'], agoMs: number) => {
+    const at = clock.now - agoMs
+    const sign = { receiver, isOfConnection: true, restMs: 0, startedAtMs: at, finishedAtMs: at }
+    scopes.started({ id: 'sent', origin }, at)
+    scopes.ended('sent', sign, at)
+  }
+  /** So many rows failed so long ago, and wait for an hour. */
+  const failed = async (agoS: number, count = 1) => {
+    const rows = await stage.query<{ id: string }>(
+      `insert into outbox.callback (url, due_at) select $1 || '/' || n, now() + interval '50 min' from generate_series(1, $2::integer) n returning id`,
+      [origin, count],
+    )
+    await stage.query(
+      `update outbox.callback set attempts = 3, claimed_at = now() - $2 * interval '1 s', rev = rev + 1 where id = any ($1::bigint[])`,
+      [rows.map(({ id }) => id), agoS],
+    )
+    return rows.map(({ id }) => id)
+  }
+  const due = async () => {
+    const rows = await stage.query<{ id: string }>(
+      'select id from outbox.callback where due_at <= clock_timestamp() order by due_at, id',
+    )
+    return rows.map(({ id }) => id)
+  }
+  /** Until it has nothing more to do. */
+  const work = async () => {
+    await healer.probe(stage.session, clock.now)
+    await healer.work(stage.session, clock.now)
+    while (healer.nextAt < Number.POSITIVE_INFINITY) {
+      clock.now += 1_000
+      await healer.work(stage.session, clock.now)
+    }
+  }
+  return { clock, stage, scopes, backlog, healer, report, failed, due, work, rings: () => rings }
+}
+
+t.test('when the breaker closes, what failed during the outage is due, once, and in order', async t => {
+  const { stage, report, failed, due, work } = await healing(t, 1_000)
+  await failed(120)
+  const meanwhile = await failed(30, 3)
+  for (const agoMs of [40_000, 39_000]) report('failing', agoMs)
+  await work()
+  t.ok((await due()).length <= 1, 'one of them may be the probe')
+  await stage.query(`update outbox.callback set due_at = now() + interval '50 min', rev = rev + 1`)
+  report('alive', 5_000)
+  const later = await failed(1)
+  await work()
+  t.same(await due(), meanwhile)
+  t.notOk((await due()).includes(later[0] ?? ''), 'what failed after it does not count')
+  await stage.query(`update outbox.callback set due_at = now() + interval '50 min', rev = rev + 1`)
+  report('alive', 100)
+  await work()
+  t.same(await due(), [], 'once an outage')
+})
+
+t.test('failures among successes bring nothing forward', async t => {
+  const { report, failed, due, work } = await healing(t)
+  await failed(5, 3)
+  for (const agoMs of [5_000, 3_000, 1_000]) {
+    report('failing', agoMs)
+    report('alive', agoMs - 500)
+  }
+  await work()
+  t.same(await due(), [])
+})
+
+t.test('many rows come a batch at a time, and all of them', async t => {
+  const { clock, stage, healer, report, failed, due, work } = await healing(t, 1_000)
+  const ids = await failed(30, 2 * hastenRows + 10)
+  for (const agoMs of [40_000, 39_000]) report('failing', agoMs)
+  report('alive', 5_000)
+  await healer.work(stage.session, clock.now)
+  t.equal((await due()).length, hastenRows)
+  await work()
+  t.equal((await due()).length, ids.length)
+})
+
+t.test(
+  'where all rows wait in back-off one is due when a probe may go, three times an outage; then it is another',
+  async t => {
+    const { clock, stage, report, failed, due, work } = await healing(t)
+    const ids = await failed(30, 2)
+    const probes: string[] = []
+    report('failing', 40_000)
+    for (let round = 0; round < 2 * probesOfRow + 1; round += 1) {
+      report('failing', 0)
+      await work()
+      clock.now += 61_000
+      await work()
+      probes.push(...(await due()))
+      await stage.query(`update outbox.callback set due_at = now() + (50 + id) * interval '1 s', rev = rev + 1`)
+    }
+    const [first = '', second = ''] = ids
+    t.same(probes, [first, first, first, second, second, second])
+  },
+)
+
+t.test('an operator who retries a row ends the rest of its origin', async t => {
+  const { clock, stage, scopes, healer, report, work, rings } = await healing(t)
+  for (const agoMs of [4_000, 3_000]) report('failing', agoMs)
+  t.equal(scopes.slots(origin, clock.now), 0)
+  const waiting = await stage.insert({ url: `${origin}/`, due_at: new Date(Date.now() + 60_000) })
+  healer.retry(waiting)
+  await work()
+  t.equal(scopes.slots(origin, clock.now), 0, 'it is not due')
+  const id = await stage.insert({ url: `${origin}/` })
+  healer.retry(id)
+  healer.retry('1000000')
+  await work()
+  t.equal(scopes.slots(origin, clock.now), 1, 'one probe')
+  t.equal(rings(), 1)
+})
