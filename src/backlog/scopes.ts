@@ -39,7 +39,7 @@ interface Scope {
 }
 
 /** The breaker of an origin was open. Times are those of `ended`. */
-export interface Outage {
+export interface Downtime {
   readonly origin: string
   /** The start of the first attempt that failed. */
   readonly failedFrom: number
@@ -84,7 +84,7 @@ export class Scopes {
   readonly #restingUntil = new Map<string, Entry<string, number>>()
   /** Origins whose breaker has opened, and that nobody was told of since the last attempt there ended. */
   readonly #broken = new Set<string>()
-  #outages: Outage[] = []
+  #outages: Downtime[] = []
   /** Origins that found no slot of the relay free, the first that asked first; those that have answered go before the others. */
   readonly #crowded = { given: new Set<string>(), none: new Set<string>(), lost: new Set<string>() }
 
@@ -183,7 +183,7 @@ export class Scopes {
   }
 
   /** Outages that are over; each is told of once. */
-  takeOutages(): readonly Outage[] {
+  takeOutages(): readonly Downtime[] {
     const outages = this.#outages
     this.#outages = []
     return outages
@@ -194,7 +194,7 @@ export class Scopes {
   }
 
   /** Origins whose breaker is open, and where a probe may go that none has begun. */
-  *probeless(now: number): Generator<Outage> {
+  *probeless(now: number): Generator<Downtime> {
     for (const origin of this.#broken) {
       const scope = this.#scopes.get(origin)
       if (!scope) this.#broken.delete(origin)

@@ -1,5 +1,5 @@
 import type { Backlog } from '../backlog/backlog.ts'
-import type { Outage, Scopes } from '../backlog/scopes.ts'
+import type { Downtime, Scopes } from '../backlog/scopes.ts'
 import type { IndexPlace } from '../model.ts'
 import { type Hastening, hasten } from '../outbox/hasten.ts'
 import { look } from '../outbox/look.ts'
@@ -40,7 +40,7 @@ const start: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
 export class Healer {
   readonly #parts: HealerParts
   /** Outages that are over, by origin, and how far their rows were made due. */
-  readonly #over = new Map<string, { readonly outage: Outage; readonly after: IndexPlace }>()
+  readonly #over = new Map<string, { readonly outage: Downtime; readonly after: IndexPlace }>()
   /** Rows that were made due as probes, by origin, and how often. */
   readonly #probes = new Map<string, Map<string, number>>()
   readonly #retries = new Set<string>()
@@ -113,7 +113,7 @@ export class Healer {
 
   #hasten(
     session: Session,
-    { origin, failedFrom, endedAt }: Outage,
+    { origin, failedFrom, endedAt }: Downtime,
     {
       now,
       ...how
