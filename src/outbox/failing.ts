@@ -28,7 +28,7 @@ export const mostWaiting = 1_000
 const mostRetries = 5_000
 /** Settled callbacks that are looked at, the newest first: there is no index by origin and time. */
 const mostSettled = 10_000
-const mostReceivers = 20
+export const mostReceivers = 20
 
 /** Every part has a limit: what waits and what has been settled may be millions. A callback that is on hold is not tried, so it does not fail. */
 const failingStatement: Statement = {
@@ -82,4 +82,14 @@ function ago(time: string): string {
 /** The one that has failed for longest first; of more than twenty those of which most callbacks have failed. */
 export function readFailing(session: Session): Promise<FailingReceiver[]> {
   return session.rows<FailingReceiver>(failingStatement)
+}
+
+/** Seconds for which a receiver may fail: a restart takes less. */
+const patience = 600
+/** Attempts that say something about the receiver. */
+const fewest = 3
+
+/** Where too much was settled since to look at all of it, one callback that fails again and again is not the receiver's fault. */
+export function hasOnlyFailed({ failingSeconds, attempts, failed, isSure }: FailingReceiver): boolean {
+  return failingSeconds >= patience && attempts >= fewest && (isSure || failed >= fewest)
 }

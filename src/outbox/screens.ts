@@ -84,32 +84,29 @@ export interface OriginFigures {
   readonly waiting: number
   readonly claimed: number
   /** Have failed, and wait to be tried again. */
-  readonly failing: number
+  readonly failed: number
   /** Of the newest of these. */
   readonly lastError: string | null
-  /** When the oldest of these was written. */
-  readonly failingSince: Date | null
 }
 
 const originFigures = `
     select origin, (count(*) filter (where status = 'pending'))::float8 as waiting,
            (count(*) filter (where status = 'claimed'))::float8 as claimed,
-           (count(*) filter (where has_failed))::float8 as failing,
-           (array_agg(last_error order by id desc) filter (where has_failed))[1] as "lastError",
-           min(created_at) filter (where has_failed) as "failingSince"
+           (count(*) filter (where has_failed))::float8 as failed,
+           (array_agg(last_error order by id desc) filter (where has_failed))[1] as "lastError"
       from seen group by origin`
 
 const originColumns =
-  'c.id, c.origin, c.status, c.created_at, c.last_error, (c.status = $$pending$$ and c.attempts > c.budget_from) as has_failed'
+  'c.id, c.origin, c.status, c.last_error, (c.status = $$pending$$ and c.attempts > c.budget_from) as has_failed'
 
 const originsStatement: Statement = {
   name: 'ringback_screen_origins',
   text: schema => `
     with seen as materialized (${unsettledSample(schema, originColumns)})
-    ${originFigures} order by failing desc, waiting desc, origin limit 200`,
+    ${originFigures} order by failed desc, waiting desc, origin limit 200`,
 }
 
-/** Of the origins among the callbacks that are read, those that fail before the others; 200 at most. */
+/** Of the origins among the callbacks that are read, those with most failed callbacks first; 200 at most. */
 export function readOriginFigures(session: Session): Promise<OriginFigures[]> {
   return session.rows(originsStatement)
 }

@@ -8,8 +8,8 @@ import { countMatching, type HoldEntry, listHoldEntries, sample } from '../../ou
 import type { Session } from '../../outbox/session.ts'
 import { isId, timeIn } from './callbacks.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
-import { copyOf, elsewhere, headOf, type Screen } from './layout.ts'
-import { callbacksOf, counted, shellText } from './words.ts'
+import { copyOf, elsewhere, type Screen } from './layout.ts'
+import { callbacksOf, counted, holdText, shellText } from './words.ts'
 
 /** What an operator wants, as a form or a link says it. */
 export type PageAct =
@@ -97,11 +97,14 @@ interface Question {
 /** @returns the page that asks, before anything is changed. */
 export async function confirmScreen(session: Session, act: PageAct): Promise<Screen> {
   const { title, leads, yes, no, isRisk, fields, copies } = await questionOf(session, act)
+  const section = act.kind === 'hold' || act.kind === 'release' ? 'holds' : 'callbacks'
+  const crumb = html`<p class="crumb"><a href="./${section}">${section === 'holds' ? 'Holds' : 'Callbacks'}</a> /</p>`
   const acts = html`<form method="post" action="act" class="acts">${hiddenOf(act)}${fields}<button class="btn ${isRisk ? 'risk' : 'main'}">${yes}</button><a class="btn" href="./${placeAfter(act)}" autofocus>${no}</a></form>`
   return {
-    section: act.kind === 'hold' || act.kind === 'release' ? 'holds' : 'callbacks',
+    section,
     title,
-    content: html`${headOf('', { title: html`<h1>${title}</h1>`, leads })}<div class="body">${acts}${elsewhere(copies)}</div>`,
+    content: html`<div class="head">${crumb}<h1>${title}</h1>${leads.map(lead => html`<p class="lead">${lead}</p>`)}${acts}</div>
+<div class="body">${copies.length > 0 && elsewhere(copies)}</div>`,
   }
 }
 
@@ -117,7 +120,7 @@ async function questionOf(session: Session, act: PageAct): Promise<Question> {
         yes: act.ids.length === 1 ? 'Replay it' : `Replay ${counted(act.ids.length)}`,
         no: 'Leave as is',
         copies: [
-          copyOf('As a command', `ringback replay${act.ids.map(id => ` --id ${id}`).join('')}`),
+          copyOf('As a command', `ringback replay${idOptions(act.ids)}`),
           copyOf('As SQL', replaySql(session.schema, act.ids)),
         ],
       }
@@ -131,7 +134,7 @@ async function questionOf(session: Session, act: PageAct): Promise<Question> {
         yes: act.ids.length === 1 ? 'Retry it now' : `Retry ${counted(act.ids.length)} now`,
         no: 'Leave waiting',
         copies: [
-          copyOf('As a command', `ringback replay --now${act.ids.map(id => ` --id ${id}`).join('')}`),
+          copyOf('As a command', `ringback replay --now${idOptions(act.ids)}`),
           copyOf('As SQL', retrySql(session.schema, act.ids)),
         ],
       }
@@ -142,7 +145,10 @@ async function questionOf(session: Session, act: PageAct): Promise<Question> {
         yes: act.ids.length === 1 ? 'Cancel it' : `Cancel ${counted(act.ids.length)}`,
         no: 'Leave waiting',
         isRisk: true,
-        copies: [copyOf('As SQL', cancelSql(session.schema, act.ids))],
+        copies: [
+          copyOf('As a command', `ringback cancel${idOptions(act.ids)}`),
+          copyOf('As SQL', cancelSql(session.schema, act.ids)),
+        ],
       }
     case 'replay-dead':
       return deadQuestion(act, await countMatching(session, act), session.schema)
@@ -166,7 +172,10 @@ async function questionOf(session: Session, act: PageAct): Promise<Question> {
         no: 'Leave it open',
         isRisk: true,
         fields: html`<p><label for="reason">Reason, for whoever finds the hold</label><input id="reason" name="reason" required value="${act.reason}" autocomplete="off"></p>`,
-        copies: [copyOf('As SQL', holdSql(session.schema, act.url, act.reason || 'maintenance'))],
+        copies: [
+          copyOf('As a command', holdText(act.url, act.reason || 'maintenance')),
+          copyOf('As SQL', holdSql(session.schema, act.url, act.reason || 'maintenance')),
+        ],
       }
     case 'release':
       return releaseQuestion(
@@ -174,6 +183,10 @@ async function questionOf(session: Session, act: PageAct): Promise<Question> {
         session.schema,
       )
   }
+}
+
+function idOptions(ids: readonly string[]): string {
+  return ids.map(id => ` --id ${id}`).join('')
 }
 
 function ofIds(ids: readonly string[]): string {
@@ -220,7 +233,10 @@ function releaseQuestion(entry: HoldEntry | undefined, schema: string): Question
     leads: [`${entry.heldBy}’s reason: “${entry.reason}”. Its callbacks go out in order, with a slow start.`],
     yes: 'Release it',
     no: 'Leave it on hold',
-    copies: [copyOf('As SQL', releaseSql(schema, entry.id))],
+    copies: [
+      copyOf('As a command, for all holds of this URL', `ringback release ${shellText(entry.urlPrefix)}`),
+      copyOf('As SQL', releaseSql(schema, entry.id)),
+    ],
   }
 }
 

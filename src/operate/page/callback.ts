@@ -140,6 +140,7 @@ function copiesOf({ id, status: word, url }: ShownCallback, schema: string): Htm
     return [
       copyOf('Retry now, as a command', `ringback replay --now --id ${id}`),
       copyOf('Retry all that wait for this URL, as a command', `ringback replay --now --url ${shellText(url)}`),
+      copyOf('Cancel, as a command', `ringback cancel --id ${id}`),
       copyOf('Cancel, as SQL', cancelSql(schema, [id])),
       all,
     ]

@@ -1,13 +1,15 @@
+import { type FailingReceiver, hasOnlyFailed, mostReceivers } from '../../outbox/failing.ts'
 import { insertSql } from '../../outbox/same-in-sql.ts'
 import type { Figures, HoldEntry, OriginFigures } from '../../outbox/screens.ts'
 import type { RelayStatus } from '../../outbox/status.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, headOf, type Screen, stat, status, type Tone } from './layout.ts'
-import { callbacksOf, counted, lasting, utcTime } from './words.ts'
+import { callbacksOf, counted, lasting, retriesOf, utcTime } from './words.ts'
 
 export interface Overview {
   readonly figures: Figures
   readonly origins: readonly OriginFigures[]
+  readonly failing: readonly FailingReceiver[]
   readonly holds: readonly HoldEntry[]
   readonly relays: readonly RelayStatus[]
 }
@@ -27,10 +29,16 @@ const isServing = (relay: RelayStatus) => relay.serving && relay.standby === nul
 const waits = ({ waiting }: Figures) =>
   `${waiting === 1 ? '1 callback waits' : `${counted(waiting)} callbacks wait`}. Nothing is lost.`
 
+/** A receiver may fail for a while, as it does when it is restarted. */
+export const toneOf = (failing: readonly FailingReceiver[]): Tone =>
+  failing.length === 0 ? '' : failing.some(hasOnlyFailed) ? 'bad' : 'warn'
+
+/** `1`, `2`, `at least 20`. */
+export const numberOf = ({ length }: readonly FailingReceiver[]) =>
+  length < mostReceivers ? `${length}` : `at least ${length}`
+
 /** The first that holds, worst first. */
-export function verdictOf(overview: Overview): Verdict {
-  const { figures, relays } = overview
-  const failing = overview.origins.filter(each => each.failing > 0)
+export function verdictOf({ figures, origins, failing, relays }: Overview): Verdict {
   if (!relays.some(isServing))
     return {
       tone: 'bad',
@@ -51,13 +59,13 @@ export function verdictOf(overview: Overview): Verdict {
     }
   if (failing.length > 0)
     return {
-      tone: 'bad',
+      tone: toneOf(failing),
       sentence:
         failing.length === 1
           ? `Callbacks to ${failing[0]?.origin} fail.`
-          : `Callbacks to ${failing.length} origins fail.`,
+          : `Callbacks to ${numberOf(failing)} origins fail.`,
       leads: [
-        `${callbacksOf(sum(failing, each => each.failing))} have failed and wait to be tried again. Nothing is lost.`,
+        `${retriesOf(failedOf(origins))} Nothing is lost.`,
         figures.deadLastHour > 0 &&
           `${callbacksOf(figures.deadLastHour)} died in the last hour. Only a replay sends them again.`,
       ],
@@ -88,8 +96,8 @@ export function verdictOf(overview: Overview): Verdict {
   }
 }
 
-function sum<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((total, item) => total + of(item), 0)
+function failedOf(origins: readonly OriginFigures[]): number {
+  return origins.reduce((total, { failed }) => total + failed, 0)
 }
 
 export function overviewScreen(overview: Overview, schema: string): Screen {
@@ -101,21 +109,21 @@ export function overviewScreen(overview: Overview, schema: string): Screen {
     title: sentence,
     content: html`${headOf(tone, { title: html`<h1 aria-live="polite">${sentence}</h1>`, leads })}
 <ul class="stats" aria-label="Now" data-live="stats">${statsOf(overview)}</ul>
-<div class="body">${failingTable(overview.origins)}<div class="two"><div class="stack">${waitingTable(overview.origins)}</div><div class="stack">${holdsTable(holds)}${relaysTable(relays)}</div></div></div>`,
+<div class="body">${failingTable(overview)}<div class="two"><div class="stack">${waitingTable(overview)}</div><div class="stack">${holdsTable(holds)}${relaysTable(relays)}</div></div></div>`,
   }
 }
 
-function statsOf({ figures, origins, holds, relays }: Overview): Html[] {
-  const failing = origins.filter(each => each.failing > 0).length
+function statsOf({ figures, origins, failing, holds, relays }: Overview): Html[] {
+  const failed = failedOf(origins)
   const serving = relays.filter(isServing).length
   const oldest = figures.oldestSeconds
-  const isOld = (oldest ?? 0) > limitSeconds
+  const limit = `limit ${limitSeconds} s`
   return [
     stat(
       './callbacks?status=pending',
       'Oldest due',
       oldest === null ? 'none' : lasting(oldest),
-      isOld ? status('warning', 'limit 60 s') : 'limit 60 s',
+      oldest === null ? 'nothing is due' : oldest > limitSeconds ? status('warning', limit) : limit,
     ),
     stat(
       './callbacks?status=delivered',
@@ -126,8 +134,8 @@ function statsOf({ figures, origins, holds, relays }: Overview): Html[] {
     stat(
       './origins',
       'Failing origins',
-      failing,
-      failing > 0 ? status('failed', 'tried again') : 'none waits after a failure',
+      failing.length,
+      failed > 0 ? `${counted(failed)} to be tried again` : 'none waits after a failure',
     ),
     stat(
       './callbacks?status=dead',
@@ -147,21 +155,22 @@ function statsOf({ figures, origins, holds, relays }: Overview): Html[] {
   ]
 }
 
-function failingTable(origins: readonly OriginFigures[]): Html | false {
-  const failing = origins.filter(each => each.failing > 0)
+function failingTable({ figures, origins, failing }: Overview): Html | false {
+  const row = ({ origin, reason, failingSeconds }: FailingReceiver) => {
+    const { failed = 0, waiting = 0 } = origins.find(each => each.origin === origin) ?? {}
+    const since = new Date(+figures.now - failingSeconds * 1_000)
+    return html`<tr><th scope="row" class="w"><a href="./origins/${encodeURIComponent(origin)}">${origin}</a></th><td class="w">${status('failed', reason)}</td><td class="w">${utcTime(since)}, ${lasting(failingSeconds)} ago</td><td class="n" data-l="to be tried again">${counted(failed)}</td><td class="n" data-l="waiting">${counted(waiting)}</td></tr>`
+  }
   return (
     failing.length > 0 &&
     html`<section data-live="failing"><table class="cards"><caption><h2>Failing origins</h2></caption>
 <thead><tr><th scope="col">Origin</th><th scope="col">Last failure</th><th scope="col">Since</th><th scope="col" class="n">To be tried again</th><th scope="col" class="n">Waiting</th></tr></thead>
-<tbody>${failing.slice(0, 20).map(failingRow)}</tbody></table></section>`
+<tbody>${failing.map(row)}</tbody></table></section>`
   )
 }
 
-function failingRow({ origin, lastError, failingSince, failing, waiting }: OriginFigures): Html {
-  return html`<tr><th scope="row" class="w"><a href="./origins/${encodeURIComponent(origin)}">${origin}</a></th><td class="w">${status('failed', lastError ?? 'failed')}</td><td class="w">${failingSince && html`the oldest was written ${utcTime(failingSince)}`}</td><td class="n" data-l="to be tried again">${counted(failing)}</td><td class="n" data-l="waiting">${counted(waiting)}</td></tr>`
-}
-
-function waitingTable(origins: readonly OriginFigures[]): Html {
+function waitingTable({ origins, failing }: Overview): Html {
+  const ill = new Set(failing.map(({ origin }) => origin))
   const waiting = origins.filter(each => each.waiting > 0).toSorted((a, b) => b.waiting - a.waiting)
   const most = waiting[0]?.waiting ?? 1
   if (waiting.length === 0)
@@ -172,7 +181,7 @@ function waitingTable(origins: readonly OriginFigures[]): Html {
     .slice(0, 10)
     .map(
       each =>
-        html`<tr><th scope="row"><a href="./origins/${encodeURIComponent(each.origin)}">${each.origin}</a></th><td class="svg"><svg class="hbar" aria-hidden="true"><rect class="${each.failing > 0 ? 'f-bad' : 'f-bar'}" width="${Math.max(1, Math.round((each.waiting / most) * 100))}%"/></svg></td><td class="n">${counted(each.waiting)}</td></tr>`,
+        html`<tr><th scope="row"><a href="./origins/${encodeURIComponent(each.origin)}">${each.origin}</a></th><td class="svg"><svg class="hbar" aria-hidden="true"><rect class="${ill.has(each.origin) ? 'f-bad' : 'f-bar'}" width="${Math.max(1, Math.round((each.waiting / most) * 100))}%"/></svg></td><td class="n">${counted(each.waiting)}</td></tr>`,
     )}</tbody></table></section>`
 }
 
@@ -207,7 +216,7 @@ function firstRun(schema: string): Screen {
     section: 'overview',
     title,
     content: html`${headOf('', { title: html`<h1>${title}</h1>`, leads: ['The schema is there, and a relay serves. Insert a row. This page shows what becomes of it.'] })}
-<div class="body"><ol class="steps"><li><span class="no">1</span><div class="prose"><h2>Write the first callback</h2><p>Any client will do. Its role needs that of producers. Put a receiver of yours in place of crm.example.</p>${copyOf('As SQL', insertSql(schema))}<p class="dim">The relay refuses a receiver on its own machine unless you allow it: <code>ringback run --allow localhost:8080</code>.</p></div></li>
-<li><span class="no">2</span><div class="prose"><h2>Give your scheduler its role</h2><p class="dim">It may insert, and read id, message_id and created_at. It may do nothing else.</p></div></li></ol></div>`,
+<div class="body"><ol class="steps"><li><span class="no">1</span><div class="prose"><h2>Write the first callback</h2><p>Use any client. Its login must be a member of <code>outbox_producer</code>. Write the URL of a receiver of yours in place of crm.example.</p>${copyOf('As SQL', insertSql(schema))}<p class="dim">The relay refuses a receiver on its own machine unless you allow it: <code>ringback run --allow localhost:8080</code>.</p></div></li>
+<li><span class="no">2</span><div class="prose"><h2>Give your scheduler its role</h2><p class="dim"><code>outbox_producer</code> may insert, and read id, message_id and created_at. It may do nothing else.</p></div></li></ol></div>`,
   }
 }

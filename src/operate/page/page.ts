@@ -1,4 +1,5 @@
 import { databaseOf } from '../../outbox/database.ts'
+import { readFailing } from '../../outbox/failing.ts'
 import { readHistory } from '../../outbox/history.ts'
 import type { ScreenSessions } from '../../outbox/screen-sessions.ts'
 import {
@@ -89,6 +90,7 @@ async function readOverview(session: Session): Promise<Overview> {
   return {
     figures: await readFigures(session),
     origins: await readOriginFigures(session),
+    failing: await readFailing(session),
     holds: await listHoldEntries(session),
     relays: await readRelays(databaseOf(session)),
   }
@@ -112,7 +114,7 @@ async function screenOf(
   if (more.length > 0) return null
   if (name === '') {
     if (place === '') return overviewScreen(overview, schema)
-    if (place === 'origins') return originsScreen(overview.origins)
+    if (place === 'origins') return originsScreen(overview)
     if (place === 'relays') return relaysScreen(overview.relays)
     if (place === 'holds') return holdsScreen(await listHoldEntries(session), viewer, schema, resultOf(query))
     if (place === 'callbacks') {
@@ -134,7 +136,8 @@ async function screenOf(
   if (origin === null || originIn(`${origin}/`) !== origin) return null
   const figures = await readOrigin(session, origin)
   const holds = overview.holds.filter(each => originIn(each.urlPrefix) === origin)
-  return originScreen({ origin, figures, holds, now }, viewer, schema, resultOf(query))
+  const failing = overview.failing.find(each => each.origin === origin)
+  return originScreen({ origin, figures, failing, holds, now }, viewer, schema, resultOf(query))
 }
 
 function decoded(text: string): string | null {

@@ -1,27 +1,29 @@
+import type { FailingReceiver } from '../../outbox/failing.ts'
 import { holdSql } from '../../outbox/same-in-sql.ts'
 import type { HoldEntry, OriginFigures, Viewer } from '../../outbox/screens.ts'
 import type { RelayStatus } from '../../outbox/status.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, elsewhere, headOf, type Screen, status } from './layout.ts'
-import { isLate, letterOf, workOf } from './overview.ts'
-import { callbacksOf, counted, lasting, shellText, utcTime } from './words.ts'
+import { isLate, letterOf, numberOf, type Overview, toneOf, workOf } from './overview.ts'
+import { callbacksOf, counted, holdText, lasting, retriesOf, shellText, utcTime } from './words.ts'
 
-export function originsScreen(origins: readonly OriginFigures[]): Screen {
-  const failing = origins.filter(each => each.failing > 0).length
+export function originsScreen({ origins, failing }: Pick<Overview, 'origins' | 'failing'>): Screen {
+  const ill = new Set(failing.map(({ origin }) => origin))
+  const sorted = [...origins.filter(each => ill.has(each.origin)), ...origins.filter(each => !ill.has(each.origin))]
   const sentence =
     origins.length === 0
       ? 'No origin has callbacks that wait.'
-      : failing === 0
+      : failing.length === 0
         ? 'No origin fails.'
-        : `${failing === 1 ? '1 origin fails' : `${failing} origins fail`}.`
+        : `Callbacks to ${failing.length === 1 ? failing[0]?.origin : `${numberOf(failing)} origins`} fail.`
   return {
     section: 'origins',
     title: sentence,
-    content: html`${headOf(failing > 0 ? 'bad' : '', { title: html`<h1>${sentence}</h1>`, leads: ['Origins with callbacks that are not settled, those that fail first.'] })}
+    content: html`${headOf(toneOf(failing), { title: html`<h1>${sentence}</h1>`, leads: ['Origins with callbacks that are not settled, those that fail first.'] })}
 <div class="body"><section><table class="cards"><caption class="vh">Origins</caption><thead><tr><th scope="col">Origin</th><th scope="col">Last failure</th><th scope="col" class="n">To be tried again</th><th scope="col" class="n">Waiting</th><th scope="col" class="n">Being sent</th></tr></thead>
-<tbody>${origins.map(
+<tbody>${sorted.map(
       each =>
-        html`<tr><th scope="row" class="w"><a href="origins/${encodeURIComponent(each.origin)}">${each.origin}</a></th><td class="w">${each.failing > 0 ? status('failed', each.lastError ?? 'failed') : html`<span class="dim">none</span>`}</td><td class="n" data-l="to be tried again">${counted(each.failing)}</td><td class="n" data-l="waiting">${counted(each.waiting)}</td><td class="n" data-l="being sent">${counted(each.claimed)}</td></tr>`,
+        html`<tr><th scope="row" class="w"><a href="origins/${encodeURIComponent(each.origin)}">${each.origin}</a></th><td class="w">${ill.has(each.origin) ? status('failed', each.lastError ?? 'failed') : (each.lastError ?? html`<span class="dim">none</span>`)}</td><td class="n" data-l="to be tried again">${counted(each.failed)}</td><td class="n" data-l="waiting">${counted(each.waiting)}</td><td class="n" data-l="being sent">${counted(each.claimed)}</td></tr>`,
     )}</tbody></table></section></div>`,
   }
 }
@@ -30,19 +32,22 @@ export interface OriginView {
   readonly origin: string
   /** undefined: nothing waits for it. */
   readonly figures: OriginFigures | undefined
+  /** undefined: it does not fail. */
+  readonly failing: FailingReceiver | undefined
   readonly holds: readonly HoldEntry[]
   readonly now: Date
 }
 
 export function originScreen(
-  { origin, figures, holds, now }: OriginView,
+  { origin, figures, failing, holds, now }: OriginView,
   { canAct }: Viewer,
   schema: string,
   result: HtmlValue,
 ): Screen {
-  const failing = figures?.failing ?? 0
-  const sentence =
-    failing > 0 ? `Callbacks to it fail: ${figures?.lastError ?? ''}` : 'No callback waits after a failure.'
+  const failed = figures?.failed ?? 0
+  const sentence = failing
+    ? html`Callbacks to it fail since ${utcTime(new Date(+now - failing.failingSeconds * 1_000))}: ${failing.reason}`
+    : failed === 0 && 'No callback waits after a failure.'
   const prefix = `${origin}/`
   const query = (params: Record<string, string>) => new URLSearchParams(params).toString()
   const link = (act: string, label: string) =>
@@ -50,11 +55,12 @@ export function originScreen(
   return {
     section: 'origins',
     title: origin,
-    content: html`${headOf(failing > 0 ? 'bad' : '', {
+    content: html`${headOf(toneOf(failing ? [failing] : []), {
       crumb: html`<a href="../origins">Origins</a>`,
       title: html`<h1>${origin}</h1>`,
       leads: [
         sentence,
+        failed > 0 && retriesOf(failed),
         html`<a href="../callbacks?${query({ status: 'pending', url: prefix })}">${callbacksOf(figures?.waiting ?? 0)}</a> waiting, ${counted(figures?.claimed ?? 0)} being sent. <a href="../callbacks?${query({ status: 'dead', url: prefix })}">Its dead</a>.`,
       ],
       acts: canAct && [link('retry-url', 'Retry now…'), link('replay-dead', 'Replay its dead…'), link('hold', 'Hold…')],
@@ -62,6 +68,7 @@ export function originScreen(
 <div class="body">${result}<div class="two">${holdsOf(holds, canAct, '../', 'None of this origin.')}${elsewhere([
       copyOf('Retry now, as a command', `ringback replay --now --url ${shellText(prefix)}`),
       copyOf('Replay its dead, as a command', `ringback replay --dead --url ${shellText(prefix)}`),
+      copyOf('Hold, as a command', holdText(prefix, 'maintenance')),
       copyOf('Hold, as SQL', holdSql(schema, prefix, 'maintenance')),
     ])}</div></div>`,
   }
@@ -93,7 +100,7 @@ export function holdsScreen(
     section: 'holds',
     title: sentence,
     content: html`${headOf('', { title: html`<h1>${sentence}</h1>`, leads: ['A hold stops callbacks to one URL prefix, for example before planned work. It loses none.'] })}
-<div class="body">${result}${canAct && form}${holdsOf(holds, canAct, './', 'None.')}${elsewhere([copyOf('Hold, as SQL', holdSql(schema, 'https://crm.example/', 'maintenance'))])}</div>`,
+<div class="body">${result}${canAct && form}${holdsOf(holds, canAct, './', 'None.')}${elsewhere([copyOf('Hold, as a command', holdText('https://crm.example/', 'maintenance')), copyOf('Hold, as SQL', holdSql(schema, 'https://crm.example/', 'maintenance'))])}</div>`,
   }
 }
 

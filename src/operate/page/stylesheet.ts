@@ -56,7 +56,7 @@ main:focus { outline: none; }
 .brand { display: flex; align-items: center; gap: var(--s3); padding: 0 var(--s3); font-weight: 600; color: var(--ink); }
 .brand:hover { text-decoration: none; }
 .brand svg { width: 1.5rem; height: 1.5rem; flex: none; color: var(--link); }
-.brand small { display: block; font-size: .857rem; line-height: 1.25; font-weight: 400; color: var(--dim); }
+.brand small { display: block; overflow-wrap: anywhere; font-size: .857rem; line-height: 1.25; font-weight: 400; color: var(--dim); }
 .live { display: flex; align-items: center; justify-content: space-between; gap: var(--s1); white-space: nowrap; margin: var(--s5) var(--s3) var(--s3); font-size: .857rem; color: var(--dim); }
 .live b { display: inline-block; width: .5rem; height: .5rem; margin-right: .3rem; border-radius: 50%; background: var(--good); }
 .live.paused b { background: none; border: 2px solid var(--dim); }

@@ -11,6 +11,12 @@ export function callbacksOf(count: number): string {
   return count === 1 ? '1 callback' : `${counted(count)} callbacks`
 }
 
+/** A sentence of callbacks that have failed. */
+export function retriesOf(count: number): string {
+  const subject = count === 1 ? '1 callback has failed and waits' : `${counted(count)} callbacks have failed and wait`
+  return `${subject} to be tried again.`
+}
+
 /** `40 s`, `23 min`, `27 h`, `12 d`. */
 export function lasting(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds))
@@ -38,4 +44,8 @@ export function breakable(text: string): Html {
 /** A text as one argument of a shell. */
 export function shellText(text: string): string {
   return /^[\w:/.@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+export function holdText(urlPrefix: string, reason: string): string {
+  return `ringback hold ${shellText(urlPrefix)} --reason ${shellText(reason)}`
 }

@@ -233,6 +233,45 @@ t.test('a list goes on page by page, without a gap and without a repetition', as
   })
 })
 
+t.test('a confirmation asks in its head, and says the same as a command and as SQL', async t => {
+  await client.query(`insert into outbox.hold (url_prefix, reason) values ('https://said.test/?a&b', 'work')`)
+  const { rows } = await client.query(`select max(id) as id from outbox.hold`)
+  const said = {
+    'act=cancel&id=1': 'ringback cancel --id 1',
+    'act=hold&url=https://ill.test/&reason=new disk': 'ringback hold https://ill.test/ --reason &#39;new disk&#39;',
+    [`act=release&id=${rows[0].id}`]: 'ringback release &#39;https://said.test/?a&#38;b&#39;',
+  }
+  for (const [query, command] of Object.entries(said)) {
+    const { text } = await operator.ask(`/confirm?${encodeURI(query)}`)
+    t.match(
+      text,
+      /<div class="head"><p class="crumb">[\s\S]*<h1>[\s\S]*<form method="post"[\s\S]*<\/form><\/div>\n<div class="body">/,
+    )
+    t.ok(text.includes(command), command)
+    t.match(text, 'As SQL')
+  }
+})
+
+t.test('an origin fails when its newest attempt has failed: red after ten minutes, amber before', async t => {
+  await client.query(`update outbox.callback set status = 'cancelled' where status = 'pending'`)
+  /** The overview is kept for a while, so each look has a page of its own. */
+  const look = async () => (await (await serve('outbox_reader')).ask('/origins')).text
+  const fail = (seconds: number) =>
+    client.query(
+      `insert into outbox.callback (url, attempts, rev, created_at, claimed_at, due_at, last_error)
+       select 'https://ill.test/', 3, 3, at, at, now() + interval '1 min', '503' from (select now() - $1 * interval '1 s' as at) v`,
+      [seconds],
+    )
+  await fail(60)
+  t.match(await look(), /<div class="head warn"[\s\S]*Callbacks to https:\/\/ill\.test fail\./)
+  await fail(1_200)
+  t.match(await look(), /<div class="head bad"[\s\S]*Callbacks to https:\/\/ill\.test fail\./)
+  await client.query(`
+    insert into outbox.callback (url, status, settled_at, attempts, rev, last_started_at, last_finished_at, last_epoch, last_outcome, last_relay)
+    values ('https://ill.test/', 'delivered', now(), 1, 1, now(), now(), 7, 'delivered', 'a')`)
+  t.match(await look(), /<div class="head "[\s\S]*No origin fails\.[\s\S]*data-l="to be tried again">2</)
+})
+
 t.test('what is not there is not there, and what is wrong is refused', async t => {
   for (const path of [
     '/nothing',

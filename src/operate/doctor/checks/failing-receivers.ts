@@ -1,15 +1,5 @@
-import { type FailingReceiver, readFailing } from '../../../outbox/failing.ts'
+import { type FailingReceiver, hasOnlyFailed, readFailing } from '../../../outbox/failing.ts'
 import { check, fault, list, spell } from '../check.ts'
-
-/** Seconds for which a receiver may fail: a restart takes less. */
-const patience = 600
-/** Attempts that say something about the receiver. */
-const fewest = 3
-
-/** Where too much was settled since to look at all of it, one callback that fails again and again is not the receiver's fault. */
-function hasOnlyFailed({ failingSeconds, attempts, failed, isSure }: FailingReceiver): boolean {
-  return failingSeconds >= patience && attempts >= fewest && (isSure || failed >= fewest)
-}
 
 export const failingReceivers = check<readonly FailingReceiver[]>({
   name: 'failing-receivers',
