@@ -155,13 +155,13 @@ export interface ListedCallback extends ListPlace {
 const listColumns = 'c.id, c.status, c.url, c.ordering_key, c.attempts, c.last_error, c.created_at, c.settled_at'
 
 /** Newest first; of the settled the time is that of their end, of the others that of their writing. */
-const listStatement = (from: (schema: string) => string, time: string, order: string): Statement => ({
+const listStatement = (from: (schema: string) => string, time: string, order: string, place = 'true'): Statement => ({
   name: 'ringback_screen_list',
   text: schema => `
     select c.id::text as id, c.status, c.url::text as url, c.ordering_key::text as "orderingKey", c.attempts, c.last_error as "lastError", ${time}::text as at
       from (${from(schema)}) c
      where c.status = $1 and ($2::text is null or starts_with(c.url, $2)) and ($3::text is null or c.ordering_key = $3)
-       and ($4::timestamptz is null or ${time} >= $4::timestamptz)
+       and ($4::timestamptz is null or ${time} >= $4::timestamptz) and ${place}
      order by ${order} limit ${listed + 1}`,
 })
 
@@ -176,15 +176,17 @@ const settledFrom = (column: string) => (schema: string) =>
 const deadStatement = listStatement(settledFrom('dead_at'), 'c.ended', 'c.ended desc, c.id desc')
 const settledStatement = listStatement(settledFrom('settled_at'), 'c.ended', 'c.ended desc, c.id desc')
 
+/** Bounds a walk only where the index is ordered by id; elsewhere it stands outside the limit. */
 const before = 'c.id < coalesce($5::bigint, 9223372036854775807)'
 
 const unsettledStatement = listStatement(
   schema => `
   (select ${listColumns} from ${schema}.callback c where c.settled_at is null and c.due_at is null and ${before} order by c.id desc limit ${sample})
   union all
-  (select ${listColumns} from ${schema}.callback c where c.due_at is not null and ${before} order by greatest(c.due_at, c.created_at), c.id limit ${sample})`,
+  (select ${listColumns} from ${schema}.callback c where c.due_at is not null order by greatest(c.due_at, c.created_at), c.id limit ${sample})`,
   'c.created_at',
   'c.id desc',
+  before,
 )
 
 const ofKeyStatement = listStatement(
@@ -198,9 +200,10 @@ const ofKeyStatement = listStatement(
 const ofOriginStatement = listStatement(
   schema => `
   select ${listColumns} from ${schema}.callback c
-   where c.settled_at is null and hashtextextended(c.origin, 0) = hashtextextended($6, 0) and c.origin = $6 and ${before} limit ${sample}`,
+   where c.settled_at is null and hashtextextended(c.origin, 0) = hashtextextended($6, 0) and c.origin = $6 limit ${sample}`,
   'c.created_at',
   'c.id desc',
+  before,
 )
 
 /**

@@ -216,7 +216,7 @@ function firstRun(schema: string): Screen {
     section: 'overview',
     title,
     content: html`${headOf('', { title: html`<h1>${title}</h1>`, leads: ['The schema is there, and a relay serves. Insert a row. This page shows what becomes of it.'] })}
-<div class="body"><ol class="steps"><li><span class="no">1</span><div class="prose"><h2>Write the first callback</h2><p>Use any client. Its login must be allowed to insert, as producers are. Write the URL of a receiver of yours in place of crm.example.</p>${copyOf('As SQL', insertSql(schema))}<p class="dim">The relay refuses a receiver on its own machine unless you allow it: <code>ringback run --allow localhost:8080</code>.</p></div></li>
-<li><span class="no">2</span><div class="prose"><h2>Give your scheduler its role</h2><p class="dim">A producer may insert, and read id, message_id and created_at. It may do nothing else.</p></div></li></ol></div>`,
+<div class="body"><ol class="steps"><li><span class="no">1</span><div class="prose"><h2>Write the first callback</h2><p>Use any client. Its login must be a member of <code>${schema}_producer</code>. Write the URL of a receiver of yours in place of crm.example.</p>${copyOf('As SQL', insertSql(schema))}<p class="dim">The relay refuses a receiver on its own machine unless you allow it: <code>ringback run --allow localhost:8080</code>.</p></div></li>
+<li><span class="no">2</span><div class="prose"><h2>Give your scheduler its role</h2><p class="dim"><code>${schema}_producer</code> may insert, and read id, message_id and created_at. It may do nothing else.</p></div></li></ol></div>`,
   }
 }
