@@ -38,7 +38,7 @@ t.test('a role without any rights notifies whatever and however much it likes, a
   await eventually(async () => {
     const { rows } = await stage.client.query(
       `select from pg_locks l join pg_stat_activity a using (pid)
-        where a.application_name = 'ringback keep relay' and l.locktype = 'advisory' and l.mode = 'ExclusiveLock' and l.granted
+        where a.datname = current_database() and a.application_name = 'ringback keep relay' and l.locktype = 'advisory' and l.mode = 'ExclusiveLock' and l.granted
           and (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended('ringback wake outbox', 0)`,
     )
     assert.equal(rows.length, 1, 'it does not sleep')
