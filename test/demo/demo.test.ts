@@ -46,6 +46,8 @@ t.test(
 t.test('--keep leaves it running, for other programs to use, until Ctrl-C', async t => {
   const demo = await demoProcess(t, { args: ['--keep'] })
   const [, url = ''] = await demo.until(/^ +export DATABASE_URL=(\S+)$/m)
+  const [, page = ''] = await demo.until(/^ +page +(http:\S+)/m)
+  t.match(await (await fetch(page)).text(), 'Ringback', 'the page for operators')
   const log = await demo.until(/^ +(\/\S+\/relay\.log)$/m)
   const client = new pg.Client({ connectionString: url })
   await client.connect()

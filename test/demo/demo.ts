@@ -14,7 +14,7 @@ import { migrate } from '../../src/outbox/migrate.ts'
 import { embeddedPostgres } from '../fixtures/postgres/embedded.ts'
 import { copiesHaveNoEffect, flowsRun, operatorReplays, type Scene, showBalance, systemFails } from './acts.ts'
 import { Ending, Interrupted, interruptedCode } from './ending.ts'
-import { demoOptions, ringback, startRelay } from './processes.ts'
+import { demoOptions, ringback, startPage, startRelay } from './processes.ts'
 import { effectTable, Receiver } from './receiver.ts'
 import { Scheduler } from './scheduler.ts'
 import { Screen } from './screen.ts'
@@ -72,7 +72,7 @@ async function open(): Promise<Scene> {
   screen.fact('outbox', `Ringback's schema, by ringback migrate: ${applied.join(', ')}`)
   screen.fact('scheduler', `a sample scheduler's tables, with triggers that write callbacks`)
 
-  screen.step('A relay starts, as a process of its own, and a receiver.')
+  screen.step('A relay and a page for operators start, as processes of their own, and a receiver.')
   const [keyFile, configFile] = [join(folder, 'receiver.key'), join(folder, 'relay.yaml')]
   await ringback(['keygen', keyFile], '', signal)
   await writeFile(configFile, 'origins:\n  - match: http://127.0.0.1:*\n    sign: { file: receiver.key }\n')
@@ -95,9 +95,12 @@ async function open(): Promise<Scene> {
   screen.fact('', 'They share a key with the relay, and a database with an inbox.')
   const relay = { databaseUrl: server.url, configFile, logFile: relayLog, logLevel: options['log-level'] }
   ending.undo(await startRelay({ ...relay, lost: ending.fail }))
+  const page = await startPage({ databaseUrl: server.url, logFile: relayLog, lost: ending.fail })
+  ending.undo(page.stop)
   screen.fact('relay', `ringback run ${demoOptions.join(' ')}`)
   screen.fact('', '             --allow 127.0.0.1, where the receivers are')
   screen.fact('', '             --config relay.yaml, by which it signs')
+  screen.fact('page', `${page.address}  by ringback ui: open it in a browser`)
   return { screen, signal, databaseUrl: server.url, receiverUrl, db, receiverDb, receiver, scheduler, flows }
 }
 

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -24,19 +24,52 @@ export async function startRelay(options: RelayOptions): Promise<() => Promise<v
   const log = await open(options.logFile, 'a')
   const own = ['--allow', '127.0.0.1', '--config', options.configFile, '--name', 'demo', '--grace', '2s']
   const logging = ['--log-level', options.logLevel, '--log-format', 'json']
-  const child = spawn(process.execPath, [cli, 'run', ...demoOptions, ...own, ...logging], {
-    env: environment(options.databaseUrl),
+  const child = start(['run', ...demoOptions, ...own, ...logging], options.databaseUrl, log.fd, log.fd)
+  await log.close()
+  return stopOf(child, 'relay', options.lost)
+}
+
+export interface DemoPage {
+  readonly address: string
+  readonly stop: () => Promise<void>
+}
+
+/** The page as its users run it: `ringback ui`, at a port that is free. */
+export async function startPage({
+  databaseUrl,
+  logFile,
+  lost,
+}: Pick<RelayOptions, 'databaseUrl' | 'logFile' | 'lost'>): Promise<DemoPage> {
+  const log = await open(logFile, 'a')
+  const child = start(['ui', '--listen', '127.0.0.1:0'], databaseUrl, 'pipe', log.fd)
+  await log.close()
+  const stop = stopOf(child, 'page', lost)
+  let printed = ''
+  for await (const chunk of child.stdout ?? []) {
+    printed += chunk
+    const [address] = printed.match(/http:\S+(?=\n)/) ?? []
+    if (address !== undefined) return { address, stop }
+  }
+  throw new Error(`the page has not started; see ${logFile}`)
+}
+
+function start(args: readonly string[], databaseUrl: string, stdout: number | 'pipe', stderr: number): ChildProcess {
+  return spawn(process.execPath, [cli, ...args], {
+    env: environment(databaseUrl),
     // In a process group of its own: Ctrl-C is ours to pass on.
     detached: true,
-    stdio: ['ignore', log.fd, log.fd],
+    stdio: ['ignore', stdout, stderr],
   })
-  await log.close()
+}
+
+/** @param lost is called when it ends by itself. @returns stops it. */
+function stopOf(child: ChildProcess, what: string, lost: (error: Error) => void): () => Promise<void> {
   const letGo = leash(child.pid ?? 0)
   let isStopping = false
   const exited = once(child, 'exit').then(([code, signal]) => {
     letGo()
-    if (!isStopping) options.lost(new Error(`the relay has ended, ${signal ?? `exit code ${code}`}`))
-  }, options.lost)
+    if (!isStopping) lost(new Error(`the ${what} has ended, ${signal ?? `exit code ${code}`}`))
+  }, lost)
   return async () => {
     isStopping = true
     // More than the grace, after which it ends by itself.
