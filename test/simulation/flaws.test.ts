@@ -110,7 +110,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?][] = [
       ],
     },
     'stray',
-    2182,
+    5640,
   ],
   [
     {
