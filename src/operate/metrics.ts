@@ -1,9 +1,10 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { EventName } from '../log/events.ts'
 import type { Claim, Decision, Outcome, OutcomeKind } from '../model.ts'
 import { mostSurveyed, type Survey } from '../outbox/survey.ts'
 import type { Observer, RelayState } from '../relay/observer.ts'
 import { version } from '../version.ts'
+import { CountedHistogram } from './counted-histogram.ts'
 import { OriginLabels } from './origin-labels.ts'
 
 /** Origins with a label of their own. */
@@ -21,6 +22,9 @@ export interface MetricsSource {
   isFailing(origin: string): boolean
 }
 
+/** Counts by the values of the labels, with a space between them. */
+type Tally = Map<string, number>
+
 /** A metric as prom-client keeps it. */
 interface Listed {
   readonly name: string
@@ -35,8 +39,9 @@ export interface MetricsOptions {
 }
 
 /**
- * What `/metrics` shows, as docs/reference/metrics.md lists it. Everything is counted in memory as it happens; what stands in the
- * tables comes from the relay's own survey, so that a scrape never asks the database anything.
+ * What `/metrics` shows, as docs/reference/metrics.md lists it. Everything is counted in memory as it happens: in plain numbers,
+ * which prom-client gets at the scrape, since each call of it builds and hashes an object of labels. What stands in the tables
+ * comes from the relay's own survey, so that a scrape never asks the database anything.
  */
 export class Metrics implements Observer {
   readonly #registry = new Registry()
@@ -47,15 +52,15 @@ export class Metrics implements Observer {
   #survey: { readonly survey: Survey; readonly at: number } | undefined
   readonly #registers = [this.#registry]
 
-  readonly #attempts = this.#counter('attempts_total', 'POSTs that have ended, by outcome.', ['outcome'])
+  readonly #attempts = this.#tally('attempts_total', 'POSTs that have ended, by outcome.', ['outcome'])
   readonly #attemptSeconds = this.#histogram(
     'attempt_duration_seconds',
     'From the first look at the name to the last byte of the answer.',
     ['outcome'],
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
   )
-  readonly #responses = this.#counter('http_responses_total', 'Answers of receivers, by status.', ['code'])
-  readonly #settled = this.#counter('settled_total', 'Callbacks that are delivered or dead, and why.', [
+  readonly #responses = this.#tally('http_responses_total', 'Answers of receivers, by status.', ['code'])
+  readonly #settled = this.#tally('settled_total', 'Callbacks that are delivered or dead, and why.', [
     'status',
     'reason',
   ])
@@ -71,17 +76,17 @@ export class Metrics implements Observer {
     ['statement'],
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
   )
-  readonly #events = this.#counter('events_total', 'Lines of the log, by event; those that --log-level writes.', [
+  readonly #events = this.#tally('events_total', 'Lines of the log, by event; those that --log-level writes.', [
     'event',
   ])
   readonly #leaseLost = this.#counter('lease_lost_total', 'Registrations lost.')
   readonly #originsMoved = this.#counter('origins_moved_total', 'Divisions of the origins among the relays.')
   readonly #reloaded = this.#gauge('config_last_reload_successful', '0: the last SIGHUP changed nothing.')
-  readonly #originAttempts = this.#counter('origin_attempts_total', 'POSTs that have ended, by receiver.', [
+  readonly #originAttempts = this.#tally('origin_attempts_total', 'POSTs that have ended, by receiver.', [
     'origin',
     'outcome',
   ])
-  readonly #originSeconds = this.#counter('origin_attempt_seconds_sum', 'What they took.', ['origin'])
+  readonly #originSeconds = this.#tally('origin_attempt_seconds_sum', 'What they took.', ['origin'])
 
   constructor(options: MetricsOptions) {
     this.#options = options
@@ -123,24 +128,24 @@ export class Metrics implements Observer {
     const { kind, httpStatus, startedAtMs, finishedAtMs } = outcome
     const seconds = (finishedAtMs - startedAtMs) / 1_000
     const label = this.#origins.of(origin)
-    this.#attempts.inc({ outcome: kind })
-    this.#attemptSeconds.observe({ outcome: kind }, seconds)
-    this.#originAttempts.inc({ origin: label, outcome: kind })
-    this.#originSeconds.inc({ origin: label }, seconds)
-    if (httpStatus !== null) this.#responses.inc({ code: httpStatus })
+    add(this.#attempts, kind)
+    this.#attemptSeconds.count(kind, seconds)
+    add(this.#originAttempts, `${label} ${kind}`)
+    add(this.#originSeconds, label, seconds)
+    if (httpStatus !== null) add(this.#responses, String(httpStatus))
     if (status === 'pending') return
-    this.#settled.inc({ status, reason: status === 'delivered' ? 'delivered' : reasonOf(why) })
+    add(this.#settled, `${status} ${status === 'delivered' ? 'delivered' : reasonOf(why)}`)
     if (status !== 'delivered') return
     const sinceMs = attemptOfBudget === 1 && dueUs !== null ? dueUs / 1_000 : writtenMs(messageId)
-    this.#latency.observe(Math.max(0, Date.now() - sinceMs) / 1_000)
+    this.#latency.count('', Math.max(0, Date.now() - sinceMs) / 1_000)
   }
 
   expired(callbacks: number): void {
-    this.#settled.inc({ status: 'dead', reason: 'expired' }, callbacks)
+    add(this.#settled, 'dead expired', callbacks)
   }
 
   answered(statement: string, ms: number): void {
-    this.#statements.observe({ statement: statement.replace(/^ringback_/, '') }, ms / 1_000)
+    this.#statements.count(statement.replace(/^ringback_/, ''), ms / 1_000)
   }
 
   surveyed(survey: Survey): void {
@@ -154,7 +159,7 @@ export class Metrics implements Observer {
 
   /** An event of the log was written. */
   logged(event: EventName): void {
-    this.#events.inc({ event })
+    add(this.#events, event)
     if (event === 'registration_lost') this.#leaseLost.inc()
     if (event === 'origins_divided') this.#originsMoved.inc()
     if (event === 'config_reloaded') this.#reloaded.set(1)
@@ -163,9 +168,9 @@ export class Metrics implements Observer {
 
   /** A rate sees the first event of a series only when the series was there before it. */
   #beginAtNothing(): void {
-    for (const outcome of outcomes) this.#attempts.inc({ outcome }, 0)
-    for (const reason of deathReasons) this.#settled.inc({ status: 'dead', reason }, 0)
-    this.#settled.inc({ status: 'delivered', reason: 'delivered' }, 0)
+    for (const outcome of outcomes) add(this.#attempts, outcome, 0)
+    for (const reason of deathReasons) add(this.#settled, `dead ${reason}`, 0)
+    add(this.#settled, 'delivered delivered', 0)
   }
 
   #showRelay(): void {
@@ -288,16 +293,35 @@ export class Metrics implements Observer {
     })
   }
 
-  #counter(name: string, help: string, labelNames: readonly string[] = []): Counter {
-    return new Counter({ name: `ringback_${name}`, help, labelNames: [...labelNames], registers: this.#registers })
+  #counter(name: string, help: string): Counter {
+    return new Counter({ name: `ringback_${name}`, help, registers: this.#registers })
+  }
+
+  /** A counter that is filled at each scrape from the tally. */
+  #tally(name: string, help: string, labelNames: readonly string[]): Tally {
+    const tally: Tally = new Map()
+    new Counter({
+      name: `ringback_${name}`,
+      help,
+      labelNames: [...labelNames],
+      registers: this.#registers,
+      collect() {
+        this.reset()
+        for (const [key, count] of tally) {
+          const values = key.split(' ')
+          this.inc(Object.fromEntries(labelNames.map((label, n) => [label, values[n] ?? ''])), count)
+        }
+      },
+    })
+    return tally
   }
 
   #gauge(name: string, help: string, labelNames: readonly string[] = []): Gauge {
     return new Gauge({ name: `ringback_${name}`, help, labelNames: [...labelNames], registers: this.#registers })
   }
 
-  #histogram(name: string, help: string, labelNames: readonly string[], buckets: number[]): Histogram {
-    return new Histogram({
+  #histogram(name: string, help: string, labelNames: readonly string[], buckets: number[]): CountedHistogram {
+    return new CountedHistogram({
       name: `ringback_${name}`,
       help,
       labelNames: [...labelNames],
@@ -305,6 +329,10 @@ export class Metrics implements Observer {
       registers: this.#registers,
     })
   }
+}
+
+function add(tally: Tally, key: string, count = 1): void {
+  tally.set(key, (tally.get(key) ?? 0) + count)
 }
 
 function flag(is: boolean): number {
