@@ -30,7 +30,8 @@ export const scenario: Scenario = {
     const more = await stage.writers({ urls: [receiver.url('/ok')], rate: 25 })
     proxy.swallow()
     const takenAfter = await timeTo(b, 'origins_divided', ({ among }) => among === 1)
-    await stage.sleep(stage.seconds(60, 3) * 1_000 - takenAfter)
+    // Longer than the lease in the short form too: before that it would go on with its registration.
+    await stage.sleep(stage.seconds(60, 10) * 1_000 - takenAfter)
     const noticed = a.count('database_away')
     proxy.heal()
     const backAfter = await timeTo(a, 'registered')
