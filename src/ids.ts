@@ -1,3 +1,11 @@
+/** The largest bigint: no id is behind it. */
+export const idEnd = '9223372036854775807'
+
+/** An id that a row may have: a whole number from 1 that a bigint can hold. */
+export function isId(text: string): boolean {
+  return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) < 2n ** 63n
+}
+
 /** Ids and epochs are decimal texts: the longer one is the larger. */
 export function compareIds(a: string, b: string): number {
   if (a.length !== b.length) return a.length - b.length

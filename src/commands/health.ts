@@ -1,17 +1,15 @@
 import type { HealthConfig } from '../config/config.ts'
-import { type ListenAddress, listenAddress } from '../config/listen-address.ts'
+import { addressText, type ListenAddress } from '../config/listen-address.ts'
 import { messageOf } from '../errors.ts'
 
-const byDefault = '127.0.0.1:9464'
+const byDefault: ListenAddress = { host: '127.0.0.1', port: 9464 }
 
 /** How long a relay may take to answer, in milliseconds. */
 const patienceMs = 5_000
 
 /** `ringback health`: asks the relay that listens there. 0 when it is ready, or alive; else 1. */
 export async function health({ listen, live }: HealthConfig): Promise<number> {
-  const address = listenAddress(listen ?? byDefault)
-  if (address === null) throw new Error('an address that was accepted must be one')
-  const url = `http://${reachable(address)}/${live ? 'livez' : 'readyz'}`
+  const url = `http://${reachable(listen ?? byDefault)}/${live ? 'livez' : 'readyz'}`
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(patienceMs), redirect: 'manual' })
     process.stdout.write(await response.text())
@@ -25,5 +23,5 @@ export async function health({ listen, live }: HealthConfig): Promise<number> {
 /** What listens everywhere is reached here. */
 function reachable({ host, port }: ListenAddress): string {
   const here = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return `${here.includes(':') ? `[${here}]` : here}:${port}`
+  return addressText({ host: here, port })
 }

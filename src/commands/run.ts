@@ -1,6 +1,5 @@
 import { setFlagsFromString } from 'node:v8'
 import { connectionOf, type RunConfig } from '../config/config.ts'
-import { listenAddress } from '../config/listen-address.ts'
 import { RingbackError } from '../errors.ts'
 import type { EventName } from '../log/events.ts'
 import { createLog, type Log } from '../log/log.ts'
@@ -59,11 +58,10 @@ async function newMetrics({ memoryRows }: RunConfig): Promise<Metrics> {
 
 /** Before the database is connected to: whether it is alive is known without. */
 async function listen(config: RunConfig, relay: Relay, { log, metrics }: Watching): Promise<HealthServer | undefined> {
-  const address = config.listen === null ? null : listenAddress(config.listen)
-  if (address === null || metrics === null) return undefined
+  if (config.listen === null || metrics === null) return undefined
   metrics.attach(relay)
   const { HealthServer } = await import('../operate/health-server.ts')
-  const server = await HealthServer.start({ ...address, state: () => relay.state, metrics })
+  const server = await HealthServer.start({ ...config.listen, state: () => relay.state, metrics })
   log.info('listening', { address: server.address })
   return server
 }

@@ -3,16 +3,15 @@ import { isIP } from 'node:net'
 import { type Certificate, TLSSocket } from 'node:tls'
 import { durationText, type TryConfig } from '../config/config.ts'
 import { AddressPolicy } from '../delivery/address-policy.ts'
+import { portOf } from '../delivery/connecting.ts'
 import type { Connect } from '../delivery/connection.ts'
-import { Origins } from '../delivery/origins.ts'
 import { post } from '../delivery/post.ts'
-import { proxiedConnect } from '../delivery/proxied-connect.ts'
 import { Resolver } from '../delivery/resolver.ts'
 import type { Claim, Outcome } from '../model.ts'
 import { decide } from '../policy/decision.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
 import { printable, printableJson, printableLines } from '../printable.ts'
-import { version } from '../version.ts'
+import { posting } from '../relay/posting.ts'
 
 /** How a connection was made, and what was written to it. */
 interface Sent {
@@ -35,31 +34,31 @@ export async function tryReceiver(config: TryConfig): Promise<number> {
   const url = new URL(target)
   const origin = originOf(url)
   const settings = destinations.of(origin)
-  const policy = new AddressPolicy({ ...config, database: () => null })
   tell('origin', origin)
   tell('rule', ruleText(config, origin))
   tell('settings', settingsText(settings))
-  if (settings.proxy === null) await tellAddresses(policy, url)
+  if (settings.proxy === null) await tellAddresses(new AddressPolicy({ ...config, database: () => null }), url)
   else tell('proxy', `${settings.proxy.url.host}, which looks the name up`)
-  const { outcome, sent } = await send(config, claimOf(config, origin), policy)
+  const claim = claimOf(config, origin)
+  const { outcome, sent } = await send(config, claim)
   for (const each of sent) tellSent(each, settings)
   tellAnswer(outcome)
-  tell('callback', becomes(config, claimOf(config, origin), outcome))
+  tell('callback', becomes(config, claim, outcome))
   return outcome.kind === 'delivered' ? 0 : 1
 }
 
-async function send(config: TryConfig, claim: Claim, policy: AddressPolicy) {
-  const { destinations, connectTimeoutMs, excerptBytes } = config
-  const settingsOf = (origin: string) => destinations.of(origin)
+async function send(config: TryConfig, claim: Claim) {
+  const { destinations } = config
   const sent: Sent[] = []
-  const origins = new Origins({ connect: observed(proxiedConnect(policy, settingsOf, connectTimeoutMs), sent) })
-  const whyUnkept = (hostname: string, peer: { address: string; port: number }) =>
-    policy.whyUnkept(hostname, peer.address, peer.port)
+  const options = posting(
+    config,
+    { settingsOf: origin => destinations.of(origin), mayStart: () => true, database: () => null },
+    connect => observed(connect, sent),
+  )
   try {
-    const outcome = await post(claim, { origins, settingsOf, excerptBytes, whyUnkept, version, mayStart: () => true })
-    return { outcome, sent }
+    return { outcome: await post(claim, options), sent }
   } finally {
-    await origins.close()
+    await options.origins.close()
   }
 }
 
@@ -142,8 +141,8 @@ async function tellAddresses(policy: AddressPolicy, url: URL): Promise<void> {
     return tell('name', `no address: ${error instanceof Error ? error.message : error}`)
   }
   if (!isIP(hostname)) tell('name', `${addresses.join(', ')} after ${Math.round(performance.now() - startedAt)} ms`)
-  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
-  for (const address of addresses) tell('guard', policy.refusal(hostname, address, port) ?? `${address} may be reached`)
+  for (const address of addresses)
+    tell('guard', policy.refusal(hostname, address, portOf(url)) ?? `${address} may be reached`)
 }
 
 function tellSent({ connectMs, tls, bytes }: Sent, settings: DestinationSettings): void {

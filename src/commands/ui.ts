@@ -1,25 +1,25 @@
 import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import { connectionOf, type UiConfig } from '../config/config.ts'
-import { type ListenAddress, listenAddress } from '../config/listen-address.ts'
+import { addressText, hostText, type ListenAddress } from '../config/listen-address.ts'
 import { UsageError } from '../errors.ts'
 import { Page } from '../operate/page/page.ts'
 import { PageServer } from '../operate/page/page-server.ts'
 import { ScreenSessions } from '../outbox/screen-sessions.ts'
 
-const byDefault = '127.0.0.1:9465'
+const byDefault: ListenAddress = { host: '127.0.0.1', port: 9465 }
 
 /** Names of this machine that no other can be behind. */
 const local = ['localhost', '127.0.0.1', '[::1]']
 
 /** `ringback ui`: serves the page until SIGTERM or SIGINT. */
 export async function ui(config: UiConfig): Promise<number> {
-  const address = listenAddress(config.listen ?? byDefault)
-  if (address === null) throw new Error('an address that was accepted must be one')
+  const address = config.listen ?? byDefault
   const password = config.passwordFile === null ? null : passwordIn(config.passwordFile)
-  const name = nameOf(address)
+  // As a browser writes it.
+  const name = hostText(address.host).toLowerCase()
   if (password === null && !local.includes(name))
-    refuse(`--listen: other machines reach ${config.listen}, so --password-file is needed`)
+    refuse(`--listen: other machines reach ${addressText(address)}, so --password-file is needed`)
   const sessions = new ScreenSessions({ connection: () => connectionOf(config), schema: config.schema })
   // Without a database that answers and a schema that fits there is nothing to show.
   await sessions.read(async () => {})
@@ -33,11 +33,6 @@ export async function ui(config: UiConfig): Promise<number> {
     await sessions.close()
   }
   return 0
-}
-
-/** As a browser writes it. */
-function nameOf({ host }: ListenAddress): string {
-  return host.includes(':') ? `[${host}]` : host.toLowerCase()
 }
 
 function passwordIn(file: string): string {

@@ -106,6 +106,16 @@ export function text<const D extends Details & Accepted & { readonly default: st
   return described({ name, value, schema, ...details })
 }
 
+/** A text, as what `read` makes of it. @param read null when it makes nothing of it. */
+export function parsed<const T, const D extends Details & { readonly default: T | null; readonly expected: string }>(
+  name: string,
+  value: string,
+  read: (text: string) => T | null,
+  details: D,
+) {
+  return described({ name, value, schema: reads(details.expected, read, details.show), ...details })
+}
+
 export function texts(name: string, value: string, details: Accepted & { readonly otherwise: string }) {
   const schema = v.pipe(
     v.string(),

@@ -13,3 +13,12 @@ export function listenAddress(text: string): ListenAddress | null {
   const port = Number(digits)
   return host === undefined || port > 65_535 ? null : { host, port }
 }
+
+/** A host as it stands in a URL. */
+export function hostText(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
+
+export function addressText({ host, port }: ListenAddress): string {
+  return `${hostText(host)}:${port}`
+}

@@ -7,9 +7,11 @@ import { hostname } from 'node:os'
 import type * as v from 'valibot'
 import { addressRule, addressRuleForms } from '../delivery/address-rule.ts'
 import { encodeForm } from '../delivery/form.ts'
+import { isId } from '../ids.ts'
+import { isSchemaName } from '../outbox/sql-files.ts'
 import type { Destinations } from '../policy/destinations.ts'
 import { durationText } from './duration.ts'
-import { ageOrNever, choice, duration, flag, integer, type Kind, moment, text, texts } from './kinds.ts'
+import { ageOrNever, choice, duration, flag, integer, type Kind, moment, parsed, text, texts } from './kinds.ts'
 import { listenAddress, listenAddressForm } from './listen-address.ts'
 
 /** What each does, for the help. */
@@ -56,7 +58,7 @@ const day = 24 * hour
 
 const file = { default: null, accepts: (path: string) => path !== '' } as const
 const id = {
-  accepts: (text: string) => /^[1-9]\d{0,18}$/.test(text) && BigInt(text) < 2n ** 63n,
+  accepts: isId,
   expected: 'the id of a callback, a whole number from 1',
 }
 const address = { accepts: (text: string) => addressRule(text) !== null, expected: addressRuleForms }
@@ -132,7 +134,7 @@ export const options = {
   ...of([...onDatabase, 'sql'], {
     schema: text('schema', 'NAME', {
       default: 'outbox',
-      accepts: name => /^[a-z_][a-z0-9_]{0,39}$/.test(name),
+      accepts: isSchemaName,
       expected: 'a lower-case SQL name: letters, digits and _, no digit first, at most 40 characters',
     }).help(
       'The schema that holds the tables of Ringback. The notification channel is named after it, so several outboxes can live in one database.',
@@ -265,10 +267,9 @@ export const options = {
   }),
 
   ...of(['run', 'health', 'ui'], {
-    listen: text('listen', 'ADDRESS', {
+    listen: parsed('listen', 'ADDRESS', listenAddress, {
       default: null,
       otherwise: '`run` does not listen; `health` asks 127.0.0.1:9464; `ui` listens at 127.0.0.1:9465',
-      accepts: address => listenAddress(address) !== null,
       expected: listenAddressForm,
     }).help(
       'Where the relay serves /metrics, /livez and /readyz over HTTP, to whoever can reach it: 127.0.0.1:9464, or 0.0.0.0:9464 in a container. docs/operate/monitoring.md says what they show. Of `ui`: where the page is served; an address that other machines reach needs --password-file, and a proxy with TLS before it.',

@@ -51,7 +51,7 @@ export function connected(
 }
 
 /** The port that a URL leaves out is its scheme's. */
-export function portOf({ port, protocol }: Target): number {
+export function portOf({ port, protocol }: Pick<Target, 'port' | 'protocol'>): number {
   return Number(port) || (protocol === 'https:' ? 443 : 80)
 }
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { addressText } from '../config/listen-address.ts'
 import type { RelayState } from '../relay/observer.ts'
 
 export interface HealthServerOptions {
@@ -46,8 +47,8 @@ export class HealthServer {
 
   /** As it is written in a URL. */
   get address(): string {
-    const { address, port, family } = this.#server.address() as AddressInfo
-    return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
+    const { address, port } = this.#server.address() as AddressInfo
+    return addressText({ host: address, port })
   }
 
   close(): void {

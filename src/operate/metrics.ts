@@ -48,6 +48,8 @@ export class Metrics implements Observer {
   readonly #origins = new OriginLabels(labelledOrigins)
   readonly #options: MetricsOptions
   #source: MetricsSource | undefined
+  /** As the scrape under way has found it: it looks at every origin. */
+  #state: RelayState | undefined
   #isListening: boolean | null = null
   #survey: { readonly survey: Survey; readonly at: number } | undefined
   readonly #registers = [this.#registry]
@@ -117,6 +119,7 @@ export class Metrics implements Observer {
 
   /** All of it in the text format of Prometheus. */
   text(): Promise<string> {
+    this.#state = this.#source?.state
     return this.#registry.metrics()
   }
 
@@ -266,24 +269,21 @@ export class Metrics implements Observer {
 
   #shown(name: string, help: string, value: (state: RelayState) => number): void {
     this.#collected(name, help, [], gauge => {
-      if (this.#source) gauge.set(value(this.#source.state))
+      if (this.#state) gauge.set(value(this.#state))
     })
   }
 
   #shownBy(name: string, help: string, label: string, values: (state: RelayState) => Record<string, number>): void {
     this.#collected(name, help, [label], gauge => {
-      if (!this.#source) return
-      for (const [key, value] of Object.entries(values(this.#source.state))) gauge.set({ [label]: key }, value)
+      if (!this.#state) return
+      for (const [key, value] of Object.entries(values(this.#state))) gauge.set({ [label]: key }, value)
     })
   }
 
   /** A gauge that is filled at each scrape, from nothing. */
   #collected(name: string, help: string, labelNames: readonly string[], fill: (gauge: Gauge) => void): void {
     new Gauge({
-      name: `ringback_${name}`,
-      help,
-      labelNames: [...labelNames],
-      registers: this.#registers,
+      ...this.#named(name, help, labelNames),
       collect() {
         this.reset()
         // Without labels a gauge is 0 after that, and not gone.
@@ -293,18 +293,19 @@ export class Metrics implements Observer {
     })
   }
 
+  #named(name: string, help: string, labelNames: readonly string[] = []) {
+    return { name: `ringback_${name}`, help, labelNames: [...labelNames], registers: this.#registers }
+  }
+
   #counter(name: string, help: string): Counter {
-    return new Counter({ name: `ringback_${name}`, help, registers: this.#registers })
+    return new Counter(this.#named(name, help))
   }
 
   /** A counter that is filled at each scrape from the tally. */
   #tally(name: string, help: string, labelNames: readonly string[]): Tally {
     const tally: Tally = new Map()
     new Counter({
-      name: `ringback_${name}`,
-      help,
-      labelNames: [...labelNames],
-      registers: this.#registers,
+      ...this.#named(name, help, labelNames),
       collect() {
         this.reset()
         for (const [key, count] of tally) {
@@ -317,17 +318,11 @@ export class Metrics implements Observer {
   }
 
   #gauge(name: string, help: string, labelNames: readonly string[] = []): Gauge {
-    return new Gauge({ name: `ringback_${name}`, help, labelNames: [...labelNames], registers: this.#registers })
+    return new Gauge(this.#named(name, help, labelNames))
   }
 
   #histogram(name: string, help: string, labelNames: readonly string[], buckets: number[]): CountedHistogram {
-    return new CountedHistogram({
-      name: `ringback_${name}`,
-      help,
-      labelNames: [...labelNames],
-      buckets,
-      registers: this.#registers,
-    })
+    return new CountedHistogram({ ...this.#named(name, help, labelNames), buckets })
   }
 }
 

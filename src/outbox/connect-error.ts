@@ -22,20 +22,23 @@ export function explainConnecting(error: unknown, target: Aim): unknown {
   if (error instanceof pg.DatabaseError) return error
   const { code } = error as { readonly code?: unknown }
   const fact = factOf(error, typeof code === 'string' ? code : '', placeOf(target))
-  const text = target.isNamed ? fact : `DATABASE_URL is not set, and neither is PGHOST; ${fact}`
-  return Object.assign(new Error(text, { cause: error }), code === undefined ? {} : { code })
+  return Object.assign(new Error(`${unset(target)}${fact}`, { cause: error }), code === undefined ? {} : { code })
 }
 
 function placeOf({ host, port }: Aim): string {
   return host.startsWith('/') ? `the socket of port ${port} in ${host}` : `${host}:${port}`
 }
 
-function withoutPassword({ user, isNamed, ...target }: Aim): string {
-  const unset = isNamed ? '' : 'DATABASE_URL is not set, and neither is PGHOST; '
+function withoutPassword(target: Aim): string {
+  const who = target.user === undefined ? 'the user' : `user "${target.user}"`
   return (
-    `${unset}the server at ${placeOf({ user, isNamed, ...target })} wants a password of ${user === undefined ? 'the user' : `user "${user}"`}, and none was given; ` +
+    `${unset(target)}the server at ${placeOf(target)} wants a password of ${who}, and none was given; ` +
     'put it into DATABASE_URL (postgres://user:password@host/database), PGPASSWORD or the file of PGPASSFILE'
   )
+}
+
+function unset({ isNamed }: Aim): string {
+  return isNamed ? '' : 'DATABASE_URL is not set, and neither is PGHOST; '
 }
 
 /** By SCRAM the driver gives up without a password; by other methods the server refuses what came in its place. */

@@ -1,5 +1,7 @@
 /** What a producer in Node may say in place of the INSERT. */
 
+import { isSchemaName } from './sql-files.ts'
+
 /** A connection, or a transaction of a library that has such a method, such as `pg.Client`. */
 export interface ProducerClient {
   query(text: string, values: unknown[]): Promise<{ readonly rows: readonly unknown[] }>
@@ -50,7 +52,7 @@ export async function writeCallback(
   callback: NewCallback,
   schema: string,
 ): Promise<Enqueued | null> {
-  if (!/^[a-z_][a-z0-9_]{0,39}$/.test(schema))
+  if (!isSchemaName(schema))
     throw new TypeError(`schema: expected a lower-case SQL name; got ${JSON.stringify(schema)}`)
   const { url, form = {}, orderingKey, dedupeKey, supersedeKey, dueAt, expiresAt, maxAttempts, traceparent } = callback
   const keys = [orderingKey, dedupeKey, supersedeKey]

@@ -1,5 +1,5 @@
 import type { Session, Statement } from './session.ts'
-import { isFree, originHash, rangePlace } from './sql.ts'
+import { isFree, originHash, rangePlace, secondsSince } from './sql.ts'
 
 /** A receiver whose newest known attempt has failed, and whose callbacks wait to be tried again. */
 export interface FailingReceiver {
@@ -53,8 +53,8 @@ const failingStatement: Statement = {
       select case when count(*) < ${mostSettled} then '-infinity' else min(settled_at) end as since from settled
     )
     select r.origin, r.failed, r.attempts, coalesce(n.last_error, 'no reason given') as reason, n.last_http_status as "httpStatus",
-           ${ago('greatest(f.at, d.at)')} as "failingSeconds", ${ago('l.at')} as "lastFailedSecondsAgo",
-           ${ago('d.at')} as "lastDeliveredSecondsAgo", seen.since <= greatest(f.at, d.at) as "isSure", w.waiting
+           ${secondsSince('greatest(f.at, d.at)')} as "failingSeconds", ${secondsSince('l.at')} as "lastFailedSecondsAgo",
+           ${secondsSince('d.at')} as "lastDeliveredSecondsAgo", seen.since <= greatest(f.at, d.at) as "isSure", w.waiting
       from receivers r
       join failed n on n.id = r.newest
       join failed o on o.id = r.oldest
@@ -73,10 +73,6 @@ const failingStatement: Statement = {
                 order by ${originHash}, ${rangePlace}, c.id limit ${mostWaiting}) e) w
      where d.at is null or d.at < l.at
      order by "failingSeconds" desc`,
-}
-
-function ago(time: string): string {
-  return `extract(epoch from clock_timestamp() - ${time})::float8`
 }
 
 /** The one that has failed for longest first; of more than twenty those of which most callbacks have failed. */

@@ -29,6 +29,11 @@ const releaseStatement: Statement = {
   text: schema => `delete from ${schema}.hold where ${whereHeld(schema)} returning ${columns}`,
 }
 
+const releaseOneStatement: Statement = {
+  name: 'ringback_lift_one',
+  text: schema => `delete from ${schema}.hold where id = $1 returning id`,
+}
+
 /** Callbacks to this URL wait from the commit on; `exact`: to none below it. */
 export async function holdUrl(session: Session, url: string, reason: string, exact: boolean): Promise<void> {
   await session.rows(holdStatement, [url, reason, exact])
@@ -42,4 +47,9 @@ export function holdsOf(session: Session, url: string): Promise<UrlHold[]> {
 /** @returns the holds that it has lifted: those that `holdsOf` finds. */
 export function releaseUrl(session: Session, url: string): Promise<UrlHold[]> {
   return session.rows<UrlHold>(releaseStatement, [url])
+}
+
+/** One hold among those of its URL. @returns false: it was gone already. */
+export async function releaseHold(session: Session, id: string): Promise<boolean> {
+  return (await session.rows(releaseOneStatement, [id])).length > 0
 }

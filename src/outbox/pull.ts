@@ -1,3 +1,4 @@
+import { idEnd } from '../ids.ts'
 import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import { pullEntries } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
@@ -63,8 +64,6 @@ const pullStatement: Statement = {
      ) e`,
 }
 
-const noEnd = '9223372036854775807'
-
 /** One answer for each, in their order. */
 export async function pull(session: Session, epoch: string, spans: readonly PullSpan[]): Promise<Pulled[]> {
   const found = await session.rows<Entry>(pullStatement, [
@@ -73,7 +72,7 @@ export async function pull(session: Session, epoch: string, spans: readonly Pull
     spans.map(({ after }) => after.dueUs),
     spans.map(({ after }) => after.id),
     spans.map(({ upTo }) => upTo?.dueUs ?? Number.POSITIVE_INFINITY),
-    spans.map(({ range, upTo }) => (range === 'fresh' ? (upTo?.id ?? noEnd) : noEnd)),
+    spans.map(({ range, upTo }) => (range === 'fresh' ? (upTo?.id ?? idEnd) : idEnd)),
     spans.map(({ room }) => room),
     epoch,
   ])

@@ -4,7 +4,7 @@
  */
 import type { CallbackStatus } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { isFree } from './sql.ts'
+import { isFree, originHash } from './sql.ts'
 
 /** Rows that one statement reads at most. A count above it is shown as "10,000+". */
 export const sample = 10_000
@@ -116,7 +116,7 @@ const originStatement: Statement = {
   text: schema => `
     with seen as materialized (
       select ${originColumns} from ${schema}.callback c
-       where c.settled_at is null and hashtextextended(c.origin, 0) = hashtextextended($1, 0) and c.origin = $1 limit ${sample + 1})
+       where c.settled_at is null and ${originHash} = hashtextextended($1, 0) and c.origin = $1 limit ${sample + 1})
     ${originFigures}`,
 }
 
@@ -200,7 +200,7 @@ const ofKeyStatement = listStatement(
 const ofOriginStatement = listStatement(
   schema => `
   select ${listColumns} from ${schema}.callback c
-   where c.settled_at is null and hashtextextended(c.origin, 0) = hashtextextended($6, 0) and c.origin = $6 limit ${sample}`,
+   where c.settled_at is null and ${originHash} = hashtextextended($6, 0) and c.origin = $6 limit ${sample}`,
   'c.created_at',
   'c.id desc',
   before,

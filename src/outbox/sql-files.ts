@@ -17,6 +17,11 @@ const places = [
 ]
 const anyPlace = new RegExp(places.map(({ source }) => source).join('|'), 'g')
 
+/** A plain lower-case name: nothing needs quoting, and roles and the channel can be named after it. */
+export function isSchemaName(text: string): boolean {
+  return /^[a-z_][a-z0-9_]{0,39}$/.test(text)
+}
+
 /** SQL of a file, for another schema. A schema has a plain lower-case name, so nothing needs quoting. */
 export function inSchema(text: string, schema: string): string {
   return text.replace(anyPlace, schema)

@@ -40,6 +40,9 @@ export const rangePlace = `case when c.due_at is not null then ${dueTime} end`
 /** The origins of that index. */
 export const originHash = 'hashtextextended(c.origin, 0)'
 
+/** Seconds since a time, by the database's clock. */
+export const secondsSince = (time: string) => `extract(epoch from clock_timestamp() - ${time})::float8`
+
 /** A time given in microseconds of Unix time, perhaps infinite. */
 export const timeOf = (us: string) =>
   `case when ${us} < '-1e300' then '-infinity'::timestamptz when ${us} > '1e300' then 'infinity' else timestamptz 'epoch' + ${us} * interval '1 microsecond' end`

@@ -1,4 +1,5 @@
 import type { Session, Statement } from './session.ts'
+import { secondsSince } from './sql.ts'
 
 /** What stands in the tables, for the log and for metrics; seconds are of the database's clock. Counts end at `mostSurveyed`. */
 export interface Survey {
@@ -57,24 +58,20 @@ const surveyStatement: Statement = {
     select u.*,
            (select count(*) from (select from ${schema}.callback c where c.dead_at is not null order by c.dead_at limit ${mostSurveyed}) d)::float8 as dead,
            (select count(*) from ${schema}.hold)::float8 as holds,
-           ${ago(`(select min(h.held_at) from ${schema}.hold h)`)} as "oldestHoldSeconds",
-           ${ago(`(select c.settled_at from ${schema}.callback c where c.settled_at is not null order by c.settled_at, c.id limit 1)`)} as "oldestHistorySeconds",
-           ${ago(`(select max(j.started_at) from ${schema}.janitor_run j where j.ended_at is not null and j.error is null)`)} as "retentionSeconds",
+           ${secondsSince(`(select min(h.held_at) from ${schema}.hold h)`)} as "oldestHoldSeconds",
+           ${secondsSince(`(select c.settled_at from ${schema}.callback c where c.settled_at is not null order by c.settled_at, c.id limit 1)`)} as "oldestHistorySeconds",
+           ${secondsSince(`(select max(j.started_at) from ${schema}.janitor_run j where j.ended_at is not null and j.error is null)`)} as "retentionSeconds",
            r.living, r.serving, r."standingBy", r.stale,
            coalesce((select epoch from relays where lives order by started_at, epoch limit 1) = $1, false) as "isEldest"
       from (select count(*) filter (where status = 'pending' and due <= clock_timestamp())::float8 as due,
                    count(*) filter (where status = 'pending' and due > clock_timestamp())::float8 as later,
                    count(*) filter (where status = 'claimed')::float8 as claimed,
-                   ${ago("min(created_at) filter (where status = 'pending')")} as "oldestWaitingSeconds",
-                   ${ago("min(due) filter (where status = 'pending' and due <= clock_timestamp())")} as "oldestDueSeconds"
+                   ${secondsSince("min(created_at) filter (where status = 'pending')")} as "oldestWaitingSeconds",
+                   ${secondsSince("min(due) filter (where status = 'pending' and due <= clock_timestamp())")} as "oldestDueSeconds"
               from unsettled) u,
            (select count(*) filter (where lives)::float8 as living, count(*) filter (where lives and serving)::float8 as serving,
                    count(*) filter (where lives and standby is not null)::float8 as "standingBy", count(*) filter (where not lives)::float8 as stale
               from relays) r`,
-}
-
-function ago(time: string): string {
-  return `extract(epoch from clock_timestamp() - ${time})::float8`
 }
 
 /** @param epoch that of this relay's registration. */

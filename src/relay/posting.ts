@@ -1,5 +1,6 @@
 import type { RunConfig } from '../config/config.ts'
 import { AddressPolicy } from '../delivery/address-policy.ts'
+import type { Connect } from '../delivery/connection.ts'
 import { Origins } from '../delivery/origins.ts'
 import type { PostOptions } from '../delivery/post.ts'
 import { proxiedConnect } from '../delivery/proxied-connect.ts'
@@ -10,20 +11,22 @@ import { version } from '../version.ts'
  * All that a POST goes by.
  *
  * @param relay `database`: the server's end of a connection to it, to which nothing is ever sent.
+ * @param watched what opens connections, with somebody who looks on.
  */
 export function posting(
-  config: RunConfig,
+  config: Pick<RunConfig, 'allow' | 'deny' | 'connectTimeoutMs' | 'excerptBytes'>,
   relay: {
     readonly settingsOf: (origin: string) => DestinationSettings
     readonly mayStart: PostOptions['mayStart']
     readonly database: () => { readonly address: string; readonly port: number } | null
   },
+  watched: (connect: Connect) => Connect = connect => connect,
 ): PostOptions & { readonly origins: Origins } {
   const { settingsOf, mayStart, database } = relay
   const policy = new AddressPolicy({ ...config, database })
   const origins = new Origins({
     connectionsOf: origin => settingsOf(origin).concurrency,
-    connect: proxiedConnect(policy, settingsOf, config.connectTimeoutMs),
+    connect: watched(proxiedConnect(policy, settingsOf, config.connectTimeoutMs)),
   })
   const whyUnkept: PostOptions['whyUnkept'] = (hostname, { address, port }) => policy.whyUnkept(hostname, address, port)
   return { origins, settingsOf, excerptBytes: config.excerptBytes, whyUnkept, version, mayStart }

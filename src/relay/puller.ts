@@ -1,4 +1,5 @@
 import type { Backlog, Pull } from '../backlog/backlog.ts'
+import { idEnd } from '../ids.ts'
 import type { IndexPlace, RangeName } from '../model.ts'
 import { isRefusal } from '../outbox/database-errors.ts'
 import { type PullSpan, pull } from '../outbox/pull.ts'
@@ -74,7 +75,7 @@ export class Puller {
     }
     const endUs = (after.dueUs ?? 0) + pullUs * this.#growth
     const isLast = !Number.isFinite(endUs) || endUs >= (tip.dueUs ?? 0)
-    return { origin, range, after, room, upTo: isLast ? null : { dueUs: endUs, id: '9223372036854775807' } }
+    return { origin, range, after, room, upTo: isLast ? null : { dueUs: endUs, id: idEnd } }
   }
 
   #adapt(ms: number): void {

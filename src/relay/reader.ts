@@ -1,5 +1,6 @@
 import type { Backlog } from '../backlog/backlog.ts'
 import type { Scopes } from '../backlog/scopes.ts'
+import { idEnd } from '../ids.ts'
 import type { IndexPlace, ShownRow } from '../model.ts'
 import { readKeyHeads, sendHints } from '../outbox/key-heads.ts'
 import type { Session } from '../outbox/session.ts'
@@ -48,7 +49,6 @@ export interface Look extends LookedFor {
 
 /** Beyond the last row that is due. */
 const dueEnd: IndexPlace = { dueUs: Number.POSITIVE_INFINITY, id: '0' }
-const idEnd = '9223372036854775807'
 
 /**
  * Reads over one session, one statement at a time: what is new, whose turn in its key it is, what origins have room for, and,

@@ -4,6 +4,7 @@ import type { RunConfig } from '../config/config.ts'
 import type { Origins } from '../delivery/origins.ts'
 import { post } from '../delivery/post.ts'
 import { DefectError } from '../errors.ts'
+import { isId } from '../ids.ts'
 import { attemptFields } from '../log/attempt.ts'
 import type { EventName } from '../log/events.ts'
 import type { Log } from '../log/log.ts'
@@ -131,7 +132,7 @@ export class Relay {
       backlog: this.#backlog,
       scopes: this.#scopes,
       epoch: () => this.#membership.epoch,
-      isMine: origin => this.#membership.isMine(origin),
+      isMine: this.#membership.isMine,
       isHeld: origin => this.#holds.isHeld(origin),
       settingsOf,
       retryCapMs: config.retryCapMs,
@@ -223,12 +224,12 @@ export class Relay {
     if (!term || !reader) return
     const isOurs = from !== null && term.sessions.pids.includes(from)
     if (from !== null && !isOurs) term.doubt.heard()
-    const [, retried] = /^retry ([1-9]\d{0,18})$/.exec(payload) ?? []
+    const [, retried = ''] = /^retry (.*)$/.exec(payload) ?? []
     if (payload === 'hold') reader.holdsChanged()
-    else if (retried !== undefined && BigInt(retried) < 2n ** 63n) this.#healer.retry(retried)
+    else if (isId(retried)) this.#healer.retry(retried)
     else if (isOurs) return
     else if (payload === 'sweep') this.#backlog.wantSweep()
-    else if (/^[1-9]\d{0,18}$/.test(payload) && BigInt(payload) < 2n ** 63n) this.#backlog.hinted(payload)
+    else if (isId(payload)) this.#backlog.hinted(payload)
     reader.hinted()
     term.wake.hint()
   }

@@ -1,3 +1,4 @@
+import { idEnd } from '../ids.ts'
 import { claim } from '../outbox/claim.ts'
 import { isRefusal } from '../outbox/database-errors.ts'
 import { readKeyHeads } from '../outbox/key-heads.ts'
@@ -9,7 +10,6 @@ import { readFresh } from '../outbox/tip.ts'
 
 /** Bears no registration: nothing can be claimed under it. */
 const nobody = '0'
-const lastId = '9223372036854775807'
 
 /**
  * Sends the statements that callbacks wait for once, about no row at all: a new session has to read the catalog and to plan each,
@@ -29,7 +29,7 @@ export async function warmUp(
     }),
     unlessRefused(() => record(records, [], writer, performance.now(), deletes)),
     unlessRefused(async () => {
-      await readFresh(read, nobody, lastId, 0)
+      await readFresh(read, nobody, idEnd, 0)
       await pull(read, nobody, [])
       await readKeyHeads(read, nobody, [])
     }),

@@ -1,12 +1,12 @@
+import { isId } from '../../ids.ts'
 import { cancelWaiting } from '../../outbox/cancel.ts'
 import { type Database, databaseOf } from '../../outbox/database.ts'
-import { holdUrl } from '../../outbox/hold.ts'
-import { releaseHold } from '../../outbox/holds.ts'
+import { holdUrl, releaseHold } from '../../outbox/hold.ts'
 import { hastenIds, hastenRetries, replayDead, replayIds } from '../../outbox/replay.ts'
 import { cancelSql, holdSql, releaseSql, replayDeadSql, replaySql, retrySql } from '../../outbox/same-in-sql.ts'
 import { countMatching, type HoldEntry, listHoldEntries, sample } from '../../outbox/screens.ts'
 import type { Session } from '../../outbox/session.ts'
-import { isId, timeIn } from './callbacks.ts'
+import { timeIn } from './callbacks.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, elsewhere, type Screen } from './layout.ts'
 import { callbacksOf, counted, holdText, shellText } from './words.ts'
@@ -66,7 +66,7 @@ export async function perform(session: Session, act: PageAct): Promise<Done> {
       await holdUrl(session, act.url, act.reason, false)
       return { did: 'hold', count: 1, left: 0 }
     case 'release':
-      return { did: 'release', count: Number(await releaseHold(db, act.id)), left: 0 }
+      return { did: 'release', count: (await releaseHold(session, act.id)) ? 1 : 0, left: 0 }
   }
 }
 

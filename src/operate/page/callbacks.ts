@@ -1,3 +1,4 @@
+import { isId } from '../../ids.ts'
 import type { CallbackStatus } from '../../model.ts'
 import { type ListedCallback, type ListFilter, listed, sample } from '../../outbox/screens.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
@@ -18,11 +19,6 @@ export function filterIn(query: URLSearchParams): ListFilter {
     since: timeIn(query.get('since')),
     after: at && id && isId(id) && !Number.isNaN(Date.parse(at)) ? { at, id } : null,
   }
-}
-
-/** A whole number that PostgreSQL's bigint can hold. */
-export function isId(text: string): boolean {
-  return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) < 2n ** 63n
 }
 
 /** A form's time is of UTC and does not say so. ISO 8601; null: there is none. */
