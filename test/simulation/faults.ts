@@ -1,6 +1,6 @@
 import type { Dice } from './dice.ts'
 import type { Host } from './process.ts'
-import { leaseMs } from './scenario.ts'
+import { leaseMs, type Scenario } from './scenario.ts'
 import type { Server } from './server.ts'
 
 /** What may go wrong, and how often compared with the others. */
@@ -16,7 +16,7 @@ const kinds = [
   ['stop', 2],
   ['slow', 2],
 ] as const
-type Kind = (typeof kinds)[number][0]
+export type FaultKind = (typeof kinds)[number][0]
 
 /** Brings trouble upon relays, their connections and the server; every trouble ends by itself. */
 export class Faults {
@@ -32,9 +32,11 @@ export class Faults {
     this.#dice = dice
   }
 
-  bring(faults: number, withinMs: number): void {
+  bring({ faults, faultKinds }: Pick<Scenario, 'faults' | 'faultKinds'>, withinMs: number): void {
+    const wanted = kinds.filter(([kind]) => faultKinds?.includes(kind) ?? true)
+    const all = wanted.flatMap(([kind, weight]) => new Array<FaultKind>(weight).fill(kind))
     for (let n = 0; n < faults; n += 1) {
-      const kind = this.#kind()
+      const kind = this.#dice.pick(all)
       this.#server.timeline.after(this.#dice.between(20, withinMs), null, () => {
         const host = this.#dice.pick(this.#hosts)
         this.trace?.(`fault: ${kind} ${host.name}`)
@@ -43,12 +45,7 @@ export class Faults {
     }
   }
 
-  #kind(): Kind {
-    const all = kinds.flatMap(([kind, weight]) => new Array<Kind>(weight).fill(kind))
-    return this.#dice.pick(all)
-  }
-
-  #strike(kind: Kind, host: Host): void {
+  #strike(kind: FaultKind, host: Host): void {
     const dice = this.#dice
     if (kind === 'crash') this.#crash(host)
     else if (kind === 'freeze') host.freeze(dice.between(0.2, 3) * leaseMs)

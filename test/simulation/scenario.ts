@@ -1,5 +1,6 @@
 import { parse, type RunConfig } from '../../src/config/config.ts'
 import type { Dice } from './dice.ts'
+import type { FaultKind } from './faults.ts'
 import { deadlineMs } from './wire.ts'
 
 /** How long a relay's lease is, in milliseconds. */
@@ -19,11 +20,15 @@ export interface Scenario {
   readonly sweepMs: number
   /** How often a message takes long, in one of so many. */
   readonly slowOneIn: number
+  /** How likely what was sent over a connection that is cut arrives long after another has taken its place. */
+  readonly late: number
   readonly keys: number
   readonly callbacks: number
   readonly acts: number
   readonly holds: number
   readonly faults: number
+  /** Default: of every kind. */
+  readonly faultKinds?: readonly FaultKind[]
 }
 
 export function drawScenario(dice: Dice): Scenario {
@@ -38,6 +43,7 @@ export function drawScenario(dice: Dice): Scenario {
     arriving: isSweepRare ? 1 : 0.95,
     sweepMs: isSweepRare ? 3_500 : 0,
     slowOneIn: dice.pick([30, 30, 4, 1.5]),
+    late: 0.3,
     keys: dice.whole(3, 8),
     callbacks: dice.whole(15, 40),
     acts: dice.chance(0.6) ? dice.whole(1, 8) : 0,

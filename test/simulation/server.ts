@@ -1,5 +1,6 @@
 import type { Database } from './database.ts'
 import type { Dice } from './dice.ts'
+import type { Scenario } from './scenario.ts'
 import { type Client, ModelSession } from './session.ts'
 import { statements } from './statements/all.ts'
 import { type Answer, type Backend, waitForLock } from './statements/statement.ts'
@@ -32,10 +33,13 @@ export class Server {
   isSlow = false
   /** Told of each statement's end. */
   trace: ((line: string) => void) | undefined
+  /** How likely what was sent over a connection that is cut arrives long after. */
+  readonly late: number
   readonly #slowOneIn: number
   #lastPid = 0
 
-  constructor(db: Database, timeline: Timeline, dice: Dice, { slowOneIn }: { readonly slowOneIn: number }) {
+  constructor(db: Database, timeline: Timeline, dice: Dice, { slowOneIn, late }: Pick<Scenario, 'slowOneIn' | 'late'>) {
+    this.late = late
     this.#slowOneIn = slowOneIn
     this.db = db
     this.timeline = timeline

@@ -140,7 +140,7 @@ export class ModelSession implements SessionPart {
     const { timeline, dice } = this.#server
     timeline.after(this.#latency(), null, () => {
       // What was sent over a connection that is cut may arrive long after another has taken its place.
-      this.#isLate = this.#isMute && !this.#isCut && dice.chance(0.3)
+      this.#isLate = this.#isMute && !this.#isCut && dice.chance(this.#server.late)
       if (this.#isLate) timeline.after(dice.between(50, 2_000), null, () => this.#arrive(request))
       else this.#arrive(request)
     })

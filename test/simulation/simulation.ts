@@ -20,6 +20,8 @@ export interface SimulationOptions {
   readonly flaws?: Flaws
   /** With another flaw; default: as it is. */
   readonly relay?: RelayClass
+  /** What is not drawn, for what happens in few worlds. */
+  readonly scenario?: Partial<Omit<Scenario, 'configs'>>
   /** Told what happens, line by line. */
   readonly trace?: (line: string) => void
 }
@@ -75,10 +77,14 @@ class World {
   readonly #hosts: Host[]
   readonly #faults: Faults
 
-  constructor(timeline: Timeline, dice: Dice, { flaws = {}, relay = Relay, trace }: SimulationOptions) {
+  constructor(
+    timeline: Timeline,
+    dice: Dice,
+    { flaws = {}, relay = Relay, scenario: given, trace }: SimulationOptions,
+  ) {
     this.timeline = timeline
     this.#dice = dice
-    const scenario = drawScenario(dice)
+    const scenario = { ...drawScenario(dice), ...given }
     this.#scenario = scenario
     const { isOneMachine, isNotifying, arriving, keys } = scenario
     this.db = new Database(timeline, { flaws, isOneMachine })
@@ -100,11 +106,11 @@ class World {
   async run(): Promise<void> {
     const { timeline, operators } = this
     const dice = this.#dice
-    const { callbacks, acts, holds, faults } = this.#scenario
+    const { callbacks, acts, holds } = this.#scenario
     this.producers.write(callbacks, callbacksWithinMs)
     operators.act(acts, troubleMs)
     if (holds > 0) operators.hold(dice.between(200, 3_000))
-    this.#faults.bring(faults, troubleMs)
+    this.#faults.bring(this.#scenario, troubleMs)
     for (const host of this.#hosts) timeline.after(dice.upTo(dice.chance(0.7) ? 5 : 3_000), null, () => host.start())
     await timeline.run(() => false, troubleMs)
     this.receivers.isCalm = true
