@@ -10,7 +10,7 @@ BENCH_NODE := test/bench/node_modules/node/bin/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench faults soak docs build check check-all clean node
+.PHONY: help demo test languages bench faults soak docs build check check-all clean node
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -20,6 +20,9 @@ demo: dist/cli.js ## shows it all on this machine in forty seconds; ARGS=--keep 
 
 test: $(INSTALLED) ## runs every test, or ARGS=<files>, with an embedded PostgreSQL or TEST_DATABASE_URL
 	@npm run --silent test -- $(ARGS)
+
+languages: dist/cli.js ## runs the programs of docs/start in other languages, as far as Debian's packages for them are installed
+	@node --import tsx test/run.ts test/languages/producers.ts
 
 bench: dist/cli.js $(BENCH_INSTALLED) ## measures beside peers; PART=drain,latency SCALE=0.1 for less, ROUNDS=5, SAVE=1 keeps the results
 	@PART="$(PART)" SCALE="$(SCALE)" ROUNDS="$(ROUNDS)" SAVE="$(SAVE)" JSON="$(JSON)" $(BENCH_NODE) test/bench/bench.ts

@@ -10,6 +10,7 @@ import { report } from '../bench/report.ts'
 import { parseResults } from '../bench/results.ts'
 import { table } from '../faults/report.ts'
 import type { Result } from '../faults/result.ts'
+import { type Program, producers, textOf } from '../languages/languages.ts'
 
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8')
 
@@ -29,6 +30,7 @@ export const parts: readonly Part[] = [
   { file: 'reference/metrics.md', name: 'metrics', text: metricsTable },
   { file: 'understand/promise.md', name: 'fault scenarios', text: faultScenarios },
   { file: 'understand/performance.md', name: 'bench', text: benchTables },
+  ...producers.map(program => ({ file: 'start/producers.md', name: program.file, text: () => source(program) })),
 ]
 
 /**
@@ -94,8 +96,15 @@ function benchTables(): string {
   return report(parseResults(read('../bench/results.jsonl'))).replace(/^### /gm, '## ')
 }
 
-function fenced(text: string): string {
-  return `\`\`\`text\n${text.trimEnd()}\n\`\`\``
+/** A program of `make languages`. */
+function source(program: Program): string {
+  const name = program.file.replace(/.*\./, '')
+  const language = { py: 'python', rb: 'ruby', pl: 'perl', mjs: 'js' }[name] ?? name
+  return fenced(textOf(program), language)
+}
+
+function fenced(text: string, language = 'text'): string {
+  return `\`\`\`${language}\n${text.trimEnd()}\n\`\`\``
 }
 
 function code(text: string): string {
