@@ -208,6 +208,13 @@ export class Database {
     Object.assign(row, values)
   }
 
+  /** Statements that have seen it find it settled. @param withLog the log has something of it, perhaps. */
+  delete(row: Row, withLog: boolean): void {
+    Object.assign(row, { status: 'delivered', settledAt: this.now } satisfies Partial<Row>)
+    this.rows.delete(row.id)
+    if (withLog) for (const [key, { callbackId }] of this.#log) if (callbackId === row.id) this.#log.delete(key)
+  }
+
   /** ON CONFLICT DO NOTHING. */
   log(attempt: AttemptRecord): void {
     const key = keyOf(attempt)
@@ -217,6 +224,11 @@ export class Database {
   /** Keys of `outbox.attempt_log`. */
   get logged(): string[] {
     return [...this.#log.keys()].sort()
+  }
+
+  /** Attempts in the log of callbacks that are gone, which it would keep for ever. */
+  get unowned(): AttemptRecord[] {
+    return [...this.#log.values()].filter(({ callbackId }) => !this.rows.has(callbackId))
   }
 
   /** `outbox.attempt`. */

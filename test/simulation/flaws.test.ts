@@ -16,24 +16,28 @@ const severed: World = { ...busy, faultKinds: ['cut', 'partition'], late: 1 }
 /** Processes stand still until they are taken for dead. */
 const frozen: World = { ...busy, faultKinds: ['freeze'] }
 
+const unkept: World = { keepsDelivered: false }
+
 /**
  * Each fault of a statement or of the client, how its discovery is called, the seed that is tried first, and the world that it
  * shows in where few worlds show it.
  */
 const flaws: readonly [keyof Flaws, Kind, number?, World?][] = [
-  ['ignoresFence', 'stray', 877],
+  ['ignoresFence', 'stray', 933],
   ['ignoresOrder', 'inversion'],
-  ['recordsAnything', 'unexplained', 32],
+  ['recordsAnything', 'unexplained', 138],
   ['forgetsRecords', 'unrecorded'],
   ['sendsTwice', 'unexplained'],
   ['forgetsSettling', 'unexplained'],
-  ['claimsCancelled', 'phantom', 179],
+  ['deletesFailed', 'lost', 1, unkept],
+  ['logsBeforeDeleting', 'stray', 108, { ...unkept, acts: 30 }],
+  ['claimsCancelled', 'phantom', 197],
   ['claimsHeld', 'stray', 73],
   ['claimsSuperseded', 'stray', 5],
   ['losesLateCommits', 'lost', 2],
-  ['sendsNoHints', 'lost', 58],
+  ['sendsNoHints', 'lost', 127],
   ['leavesSessions', 'lost', 14, severed],
-  ['ignoresLease', 'stray', 250],
+  ['ignoresLease', 'stray', 547],
 ]
 
 const sweepsWhenBuried = { file: 'relay/relay.ts', text: 'recovery.want()\n        this.#backlog.wantSweep()' }
@@ -50,7 +54,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       ],
     },
     'stray',
-    703,
+    1305,
   ],
   [
     {
@@ -77,7 +81,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       ],
     },
     'lost',
-    58,
+    150,
   ],
   [
     {
@@ -85,7 +89,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [{ file: 'relay/reader.ts', text: 'await this.#sendHints()', by: '' }],
     },
     'lost',
-    78,
+    127,
   ],
   [
     {
@@ -93,7 +97,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [{ file: 'relay/relay.ts', text: 'this.#backlog.hinted(payload)', by: '{}' }],
     },
     'lost',
-    58,
+    127,
   ],
   [
     {
@@ -129,7 +133,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [{ file: 'membership/watch.ts', text: 'at: answeredAt', by: 'at: now' }],
     },
     'stray',
-    163,
+    355,
   ],
 ]
 

@@ -12,6 +12,10 @@ export interface Flaws {
   readonly releasesAnyRev?: boolean
   /** The sessions of the former term are not ended before new ones are opened: what was sent over them may arrive late. */
   readonly leavesSessions?: boolean
+  /** Where nothing delivered is kept, what has failed is deleted, too. */
+  readonly deletesFailed?: boolean
+  /** Where nothing delivered is kept, an attempt is logged although its callback will be deleted. */
+  readonly logsBeforeDeleting?: boolean
   /** An attempt is not written down now and then. */
   readonly forgetsRecords?: boolean
   /** The HTTP client sends once more when no answer comes. */

@@ -22,6 +22,8 @@ export interface Scenario {
   readonly slowOneIn: number
   /** How likely what was sent over a connection that is cut arrives long after another has taken its place. */
   readonly late: number
+  /** false: relays run with `--keep-delivered 0`. */
+  readonly keepsDelivered: boolean
   readonly keys: number
   readonly callbacks: number
   readonly acts: number
@@ -44,6 +46,7 @@ export function drawScenario(dice: Dice): Scenario {
     sweepMs: isSweepRare ? 3_500 : 0,
     slowOneIn: dice.pick([30, 30, 4, 1.5]),
     late: 0.3,
+    keepsDelivered: true,
     keys: dice.whole(3, 8),
     callbacks: dice.whole(15, 40),
     acts: dice.chance(0.6) ? dice.whole(1, 8) : 0,

@@ -29,7 +29,7 @@ export interface SimulationOptions {
 export interface Run {
   readonly history: History
   readonly verdict: Verdict
-  /** What the checker cannot know: claims and attempts under a registration that was buried, or of what is on hold. */
+  /** What the checker cannot know: claims and attempts under a registration that was buried, or of what is on hold; what the log keeps for ever. */
   readonly strays: readonly string[]
   readonly steps: number
   /** Virtual. */
@@ -73,7 +73,7 @@ class World {
   readonly operators: Operators
   readonly receivers: Receivers
   readonly #dice: Dice
-  readonly #scenario: Scenario
+  readonly scenario: Scenario
   readonly #hosts: Host[]
   readonly #faults: Faults
 
@@ -85,7 +85,7 @@ class World {
     this.timeline = timeline
     this.#dice = dice
     const scenario = { ...drawScenario(dice), ...given }
-    this.#scenario = scenario
+    this.scenario = scenario
     const { isOneMachine, isNotifying, arriving, keys } = scenario
     this.db = new Database(timeline, { flaws, isOneMachine })
     this.db.sweepMs = scenario.sweepMs
@@ -94,7 +94,9 @@ class World {
     this.operators = new Operators({ db: this.db, timeline, dice, written: this.producers.written })
     const server = new Server(this.db, timeline, dice, scenario)
     const parts = { relay, server, isNotifying, receivers: this.receivers, log: logTo(timeline, trace) }
-    this.#hosts = scenario.configs.map(config => new Host(config, parts))
+    this.#hosts = scenario.configs.map(
+      config => new Host(scenario.keepsDelivered ? config : { ...config, keepDeliveredMs: 0 }, parts),
+    )
     this.#faults = new Faults(server, this.#hosts, dice)
     this.db.notify = (from, payload) => {
       for (const host of this.#hosts) if (isNotifying && dice.chance(arriving)) host.hint(from, payload)
@@ -106,11 +108,11 @@ class World {
   async run(): Promise<void> {
     const { timeline, operators } = this
     const dice = this.#dice
-    const { callbacks, acts, holds } = this.#scenario
+    const { callbacks, acts, holds } = this.scenario
     this.producers.write(callbacks, callbacksWithinMs)
     operators.act(acts, troubleMs)
     if (holds > 0) operators.hold(dice.between(200, 3_000))
-    this.#faults.bring(this.#scenario, troubleMs)
+    this.#faults.bring(this.scenario, troubleMs)
     for (const host of this.#hosts) timeline.after(dice.upTo(dice.chance(0.7) ? 5 : 3_000), null, () => host.start())
     await timeline.run(() => false, troubleMs)
     this.receivers.isCalm = true
@@ -127,7 +129,7 @@ class World {
   }
 }
 
-function judge({ timeline, db, producers, operators, receivers }: World): Run {
+function judge({ timeline, db, producers, operators, receivers, scenario }: World): Run {
   const history: History = {
     written: producers.written,
     acts: operators.acts,
@@ -135,8 +137,11 @@ function judge({ timeline, db, producers, operators, receivers }: World): Run {
     callbacks: [...db.rows.values()].map(row => ({ ...row, id: String(row.id) })),
     attempts: db.attempts,
   }
-  const verdict = check(history, { drained: true })
-  const { strays } = db
+  const verdict = check(history, { drained: true, keepsDelivered: scenario.keepsDelivered })
+  const unowned = db.unowned.map(
+    ({ messageId, attempt }) => `attempt ${attempt} of ${messageId} is in the log, and its callback is gone`,
+  )
+  const strays = [...db.strays, ...unowned]
   return { history, verdict, strays, steps: timeline.steps, tookMs: timeline.now }
 }
 

@@ -57,6 +57,7 @@ const flaws: readonly (keyof Flaws)[] = [
   'releasesAnyRev',
   'forgetsRecords',
   'forgetsSettling',
+  'deletesFailed',
   'claimsCancelled',
   'claimsHeld',
   'claimsSuperseded',

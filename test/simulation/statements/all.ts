@@ -14,6 +14,7 @@ export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_give_up: claiming.giveUp,
   ringback_supersede: claiming.supersede,
   ringback_record: recording.record,
+  ringback_record_deleting: recording.recordDeleting,
   ringback_look: recording.look,
   ringback_fresh: reading.fresh,
   ringback_due: reading.due,

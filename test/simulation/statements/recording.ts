@@ -2,7 +2,7 @@ import type { OutcomeKind } from '../../../src/model.ts'
 import { elements } from '../../fixtures/plain-array.ts'
 import { type AttemptRecord, type Database, isSamePlace, type Row } from '../database.ts'
 import { firstOfKey, lock, nothing, rowsOf, shown, unlock } from './rows.ts'
-import { type Answer, type Backend, pauseOnServer } from './statement.ts'
+import { type Answer, type Backend, pauseOnServer, type ServerStatement } from './statement.ts'
 
 interface Recorded {
   readonly id: number
@@ -21,10 +21,15 @@ interface Recorded {
   readonly holdsUrl: boolean
 }
 
-export function* record(db: Database, values: readonly unknown[], backend: Backend): Answer {
+export const record: ServerStatement = (db, values, backend) => recording(db, values, backend, false)
+/** What is delivered is deleted. */
+export const recordDeleting: ServerStatement = (db, values, backend) => recording(db, values, backend, true)
+
+function* recording(db: Database, values: readonly unknown[], backend: Backend, deletes: boolean): Answer {
   const wanted = new Map(recordedOf(values).map(each => [each.id, each]))
   const epoch = values[18] as string
   const holder = {}
+  if (deletes) db.forUpdate.add(holder)
   const isMine = (row: Row): boolean => {
     const each = wanted.get(row.id)
     return each !== undefined && isFenced(db, row, each)
@@ -35,12 +40,16 @@ export function* record(db: Database, values: readonly unknown[], backend: Backe
     yield pauseOnServer
     const done = lock(seen, holder, isMine).sort((a, b) => a.id - b.id)
     yield pauseOnServer
-    for (const each of wanted.values()) if (!done.some(({ id }) => id === each.id) && isFact(db, each)) log(db, each)
+    for (const each of wanted.values())
+      if (!done.some(({ id }) => id === each.id) && isFact(db, each, deletes)) log(db, each)
     return done.map(row => {
       const each = wanted.get(row.id)!
       if (each.writtenEpoch !== each.epoch && backend.hasBegun(each) && !isOnRecord(db, each))
         db.strays.push(`attempt ${each.attempt} of callback ${row.id} was recovered by the relay that had made it`)
-      become(db, row, each)
+      const leaves =
+        deletes && row.status === 'claimed' && (each.status === 'delivered' || db.flaws.deletesFailed === true)
+      if (leaves) db.delete(row, each.attempt > 1)
+      else become(db, row, each)
       const held = each.holdsUrl ? holdGone(db, row.url, backend) : null
       const named = row.settledAt === null ? nothing : next.get(row)
       return { recordedId: String(row.id), recordedKey: row.key, ...named, held }
@@ -76,13 +85,20 @@ function recordedOf(values: readonly unknown[]): Recorded[] {
 
 /**
  * Of a row that it does not change: what an heir had to assume is none; nor is what was recorded before; nor what concerns
- * a row that is deleted, or that FOR KEY SHARE does not get, or another one, to which a failover has given the id.
+ * a row that is deleted, or will be, or that FOR KEY SHARE does not get, or another one, to which a failover has given the id.
  */
-function isFact(db: Database, { id, messageId, attempt, epoch, writtenEpoch }: Recorded): boolean {
+function isFact(db: Database, each: Recorded, deletes: boolean): boolean {
+  const { id, messageId, attempt, epoch, writtenEpoch } = each
   const row = db.rows.get(id)
   if (writtenEpoch !== epoch || row?.messageId !== messageId) return false
   if (row.lockedBy !== null && db.forUpdate.has(row.lockedBy)) return false
+  if (deletes && waitsForRecord(row, each) && !db.flaws.logsBeforeDeleting) return false
   return row.attempts !== attempt || row.last?.epoch !== writtenEpoch
+}
+
+/** It will be deleted when nobody has locked it any more: the log is not looked through then. */
+function waitsForRecord(row: Row, { attempt, epoch, status }: Recorded): boolean {
+  return status === 'delivered' && row.status === 'claimed' && row.attempts === attempt && row.claimedEpoch === epoch
 }
 
 function isFenced({ flaws }: Database, row: Row, { messageId, attempt, epoch, rev, status }: Recorded): boolean {

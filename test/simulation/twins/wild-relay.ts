@@ -117,7 +117,8 @@ export class WildRelay {
   async #record(): Promise<void> {
     const attempts = this.#someClaims().map(each => this.#attemptOf(each))
     const writer = { relay: relayNames[this.#number] ?? '', epoch: this.#epoch }
-    await this.#ask('record', async session => [...(await record(session, attempts, writer, 0))].sort())
+    const deletes = this.#dice.chance(0.3)
+    await this.#ask('record', async session => [...(await record(session, attempts, writer, 0, deletes))].sort())
   }
 
   #attemptOf(claim: Claim): Attempt {
