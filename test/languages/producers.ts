@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import t from 'tap'
 import { Stage } from '../fixtures/stage.ts'
-import { producers } from './languages.ts'
+import { producers, traps } from './languages.ts'
 import { loginTo, missing, start } from './running.ts'
 
 /** Above 2^53: an id that has passed through a floating point number ends with 2. */
@@ -39,5 +39,12 @@ for (const program of producers) {
       ],
       'the status is changed with the commit, and not with the rollback',
     )
+  })
+}
+
+for (const program of traps) {
+  t.test(program.file, { skip: missing(program) }, async t => {
+    const { exited, printed } = start(t, program, login)
+    t.same([await exited, printed()], [0, ''])
   })
 }

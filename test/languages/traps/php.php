@@ -1,0 +1,27 @@
+<?php
+// An empty array is [], which is no form; lastInsertId asks the sequence, which a producer may not.
+$db = new PDO('pgsql:');
+$db->setAttribute(PDO::ATTR_ERRMODE, PDO::ERRMODE_EXCEPTION);
+
+function refused(string $with, callable $work): void
+{
+    try {
+        $work();
+    } catch (PDOException $error) {
+        if (str_contains($error->getMessage(), $with)) return;
+        throw $error;
+    }
+    throw new Exception("taken: $with");
+}
+
+$written = $db->prepare('SELECT ?::outbox.form::text');
+$written->execute([json_encode((object) [])]);
+if ($written->fetchColumn() !== '{}') throw new Exception('(object) [] is not {}');
+refused('form is of type array, not an object', fn() => $written->execute([json_encode([])]));
+
+$insert = $db->prepare('INSERT INTO outbox.callback (url, due_at) VALUES (?, ?) RETURNING id');
+$db->beginTransaction();
+$insert->execute(['https://receiver.test/', null]);
+if (!($insert->fetchColumn() > 0)) throw new Exception('RETURNING id');
+refused('permission denied for sequence', fn() => $db->lastInsertId());
+$db->rollBack();
