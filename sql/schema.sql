@@ -453,10 +453,10 @@ comment on column outbox.attempt.attempt is '1 for the first attempt; sent as we
 comment on column outbox.attempt.epoch is 'Epoch of the registration under which the row was written. Two rows for one attempt: what the relay that made it had seen after all, and, under another epoch, what its heir had to assume.';
 comment on column outbox.attempt.started_at is 'When the POST started, by the database''s clock.';
 comment on column outbox.attempt.finished_at is 'When its outcome was known, by the database''s clock.';
-comment on column outbox.attempt.outcome is 'delivered: a 2xx was seen. rejected: the receiver said never again. failed: answered, but not with 2xx. not_sent: provably no byte left. unknown: it may have arrived (timeout, reset, relay died).';
+comment on column outbox.attempt.outcome is 'delivered: a 2xx was seen, and what the receiver''s rule asks of it. rejected: the receiver said never again. failed: answered, but not with that. not_sent: provably no byte left. unknown: it may have arrived (timeout, reset, relay died).';
 comment on column outbox.attempt.http_status is 'Status of the answer; null: no answer.';
 comment on column outbox.attempt.error is 'What went wrong; null: nothing.';
-comment on column outbox.attempt.response_excerpt is 'The beginning of the answer''s body; null: it was empty, or a 2xx.';
+comment on column outbox.attempt.response_excerpt is 'The beginning of the answer''s body; null: it was empty, or the callback was delivered.';
 comment on column outbox.attempt.relay is 'Name of the relay that made the attempt, or that recorded it for a dead one.';
 
 -- Ownership ---------------------------------------------------------------------------------------------------------------

@@ -81,9 +81,9 @@ export interface Claim extends AttemptKey {
 
 /**
  * How a POST ended.
- * - `delivered`: a 2xx was seen
+ * - `delivered`: a 2xx was seen, and what the receiver's rule asks of it
  * - `rejected`: the receiver said never again
- * - `failed`: answered, but not with 2xx
+ * - `failed`: answered, but not with that
  * - `not_sent`: provably no byte left
  * - `unknown`: it may have arrived (timeout, reset, relay died)
  */

@@ -10,6 +10,7 @@ import { Resolver } from '../delivery/resolver.ts'
 import type { Claim, Outcome } from '../model.ts'
 import { decide } from '../policy/decision.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
+import { successText } from '../policy/success.ts'
 import { printable, printableJson, printableLines } from '../printable.ts'
 import { posting } from '../relay/posting.ts'
 
@@ -37,6 +38,7 @@ export async function tryReceiver(config: TryConfig): Promise<number> {
   tell('origin', origin)
   tell('rule', ruleText(config, origin))
   tell('settings', settingsText(settings))
+  if (settings.success !== null) tell('success', successText(settings.success))
   if (settings.proxy === null) await tellAddresses(new AddressPolicy({ ...config, database: () => null }), url)
   else tell('proxy', `${settings.proxy.url.host}, which looks the name up`)
   const claim = claimOf(config, origin)

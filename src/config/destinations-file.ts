@@ -10,6 +10,7 @@ import { proxySchema } from './proxy.ts'
 import { ratePerSecond } from './rate.ts'
 import { listOf, mapping, reads, required, says, together } from './reading.ts'
 import { signingKeysSchema } from './signing-keys.ts'
+import { successSchema } from './success.ts'
 import { tlsSchema } from './tls.ts'
 import { quote } from './wording.ts'
 import { readYamlFile } from './yaml-file.ts'
@@ -29,6 +30,7 @@ export function readDestinations(values: Values, faults: string[]): Destinations
     breaker: Object.freeze({ failures: values.breakerFailures, pauseMs: values.breakerPauseMs }),
     headers: Object.freeze([]),
     retry: Object.freeze([]),
+    success: null,
     unknown: 'resend',
     signingKeys: Object.freeze([]),
     tls: null,
@@ -71,6 +73,7 @@ function ruleSchema(values: Values, defaults: DestinationSettings, folder: strin
       breaker: v.optional(breaker),
       headers: v.optional(headersSchema(folder)),
       retry: v.optional(listOf(wholeNumber(refusals), refusals.max - refusals.min + 1)),
+      success: v.optional(successSchema),
       unknown: v.optional(unknown),
       sign: v.optional(signingKeysSchema(folder)),
       tls: v.optional(tlsSchema(folder)),
@@ -94,6 +97,7 @@ function ruleSchema(values: Values, defaults: DestinationSettings, folder: strin
           }),
           headers: rule.headers ?? defaults.headers,
           retry: rule.retry ?? defaults.retry,
+          success: rule.success ?? defaults.success,
           unknown: rule.unknown ?? defaults.unknown,
           signingKeys: rule.sign ?? defaults.signingKeys,
           tls: rule.tls ?? defaults.tls,

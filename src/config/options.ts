@@ -212,7 +212,7 @@ export const options = {
       'How long an origin rests before each probe: what a healed one waits at most. Its rows wait and use up no attempts meanwhile.',
     ),
     excerptBytes: integer('excerpt', 'bytes', { default: 1_024, min: 0, max: 65_536 }).help(
-      'How much of an answer other than 2xx is kept in attempt.response_excerpt; of one from a private address only where --allow names it. 0 keeps nothing, for receivers whose answers hold personal data.',
+      'How much of the answer to an attempt that was not delivered is kept in attempt.response_excerpt; of one from a private address only where --allow names it. 0 keeps nothing, for receivers whose answers hold personal data.',
     ),
   }),
   ...of(['run', 'purge'], {

@@ -15,11 +15,21 @@ export class Excerpt {
     this.#limit = limit
   }
 
-  /** The answer's `content-encoding`. What is encoded is not kept: its bytes say nothing, and it is never unpacked. */
-  encodedAs(encoding: string | undefined): void {
+  /** False: nothing of the body is to be seen. */
+  get isKept(): boolean {
+    return this.#limit > 0 && this.#withheld === null
+  }
+
+  /**
+   * The answer's `content-encoding`. What is encoded is not kept: its bytes say nothing, and it is never unpacked.
+   *
+   * @returns whether it is encoded.
+   */
+  encodedAs(encoding: string | undefined): boolean {
     const name = encoding?.trim().toLowerCase() ?? ''
-    if (name !== '' && name !== 'identity')
-      this.withhold(`content-encoding ${/^[\w-]{1,20}$/.test(name) ? name : 'unknown'}`)
+    if (name === '' || name === 'identity') return false
+    this.withhold(`content-encoding ${/^[\w-]{1,20}$/.test(name) ? name : 'unknown'}`)
+    return true
   }
 
   /** Nothing is kept but why. */

@@ -1,12 +1,13 @@
 import type { Dispatcher } from 'undici'
-import type { Claim, Outcome, OutcomeKind } from '../model.ts'
+import type { Claim, Outcome } from '../model.ts'
 import { outcomeOfStatus } from '../policy/answers.ts'
+import { judge, type SuccessRule } from '../policy/success.ts'
 import { answerBodyMs, maxAnswerBytes } from '../policy/tuning.ts'
 import type { Endpoint } from './address-policy.ts'
 import type { Connection } from './connection.ts'
 import { Excerpt } from './excerpt.ts'
 import type { Borrower, Origins } from './origins.ts'
-import { Aborted, AddressRefused, Late, Stopped, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
+import { Aborted, AddressRefused, Late, Stopped, whyCut, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
 import { retryAfterMs } from './retry-after.ts'
 
 export interface ExchangeOptions {
@@ -31,6 +32,8 @@ export interface Request {
   readonly deadlineMs: number
   /** 4xx that are no refusals here. */
   readonly retry: readonly number[]
+  /** What a 2xx must be; null: nothing else, and its body is not read. */
+  readonly success: SuccessRule | null
 }
 
 /**
@@ -62,6 +65,9 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
   #location: string | undefined
   #retryAfterMs: number | null = null
   #bodyBytes = 0
+  /** The body of a 2xx that the receiver's rule looks at, in pieces; null: of any other answer. */
+  #body: Buffer[] | null = null
+  #isEncoded = false
 
   constructor(claim: Claim, request: Request, startedAtMs: number, options: ExchangeOptions) {
     this.#claim = claim
@@ -116,17 +122,23 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     this.#heard = true
     if (status < 200) return
     this.#status = status
-    this.#boundBody()
-    this.#excerpt.encodedAs(firstValue(headers['content-encoding']))
-    if (status < 300) return
+    const { success } = this.#request
+    if (status < 300 && success?.body) this.#body = []
+    // Of any other answer the head has decided.
+    else this.#boundBody()
+    this.#isEncoded = this.#excerpt.encodedAs(firstValue(headers['content-encoding']))
+    if (status < 300 && success === null) return
     this.#location = firstValue(headers.location)
     this.#retryAfterMs = retryAfterMs(headers['retry-after'], Date.now())
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#status !== null && this.#status > 299) this.#keep(chunk)
+    if (this.#status !== null && (this.#status > 299 || this.#request.success !== null)) this.#keep(chunk)
+    // A copy, as for the excerpt.
+    this.#body?.push(Buffer.from(chunk))
     this.#bodyBytes += chunk.length
-    if (this.#bodyBytes > maxAnswerBytes) this.stop(new Stopped('', 'the body is longer than is read'))
+    if (this.#bodyBytes > maxAnswerBytes)
+      this.stop(new Stopped('', `the body is longer than the ${maxAnswerBytes} bytes that are read`))
   }
 
   onResponseEnd(): void {
@@ -147,7 +159,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     this.#timer = setTimeout(stopBody, answerBodyMs, this)
   }
 
-  /** What a receiver says that took the callback tells nobody anything, and would make every row wider. */
+  /** What a receiver says that took the callback tells nobody anything, and would make every row wider: see `#finish`. */
   #keep(chunk: Buffer): void {
     if (this.#bodyBytes === 0) this.#withholdInner()
     this.#excerpt.add(chunk)
@@ -164,31 +176,44 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     this.over = true
     clearTimeout(this.#timer)
     const finishedAtMs = performance.now()
-    const kind = this.#kind(failure)
+    const { kind, error } = this.#ended(failure, finishedAtMs - this.#startedAtMs)
     this.#resolve({
       kind,
       httpStatus: this.#status,
-      error: kind === 'delivered' ? null : this.#error(failure, finishedAtMs - this.#startedAtMs),
-      responseExcerpt: this.#excerpt.text(),
+      error,
+      responseExcerpt: kind === 'delivered' ? null : this.#excerpt.text(),
       retryAfterMs: this.#retryAfterMs,
       startedAtMs: this.#startedAtMs,
       finishedAtMs,
       ...(failure instanceof Aborted ? { isAborted: true } : {}),
-      ...(kind === 'unknown' && failure instanceof Late ? { isSilent: true } : {}),
+      ...(this.#status === null && kind === 'unknown' && failure instanceof Late ? { isSilent: true } : {}),
     })
   }
 
   /** A status that was seen counts, even when the body breaks off afterwards or outlives the deadline. */
-  #kind(failure: Error | null): OutcomeKind {
-    if (failure instanceof AddressRefused) return 'rejected'
-    if (this.#status !== null) return outcomeOfStatus(this.#status, this.#request.retry)
-    return this.#started ? 'unknown' : 'not_sent'
+  #ended(failure: Error | null, afterMs: number): Pick<Outcome, 'kind' | 'error'> {
+    const { url, retry, success } = this.#request
+    if (this.#status === null) return this.#unanswered(failure, afterMs)
+    if (this.#status < 300 && success !== null) return this.#judged(success, this.#status, failure)
+    const kind = outcomeOfStatus(this.#status, retry)
+    return { kind, error: kind === 'delivered' ? null : whyStatus(this.#status, this.#location, url) }
   }
 
-  #error(failure: Error | null, afterMs: number): string {
-    if (this.#status !== null) return whyStatus(this.#status, this.#location, this.#request.url)
+  #judged(success: SuccessRule, status: number, failure: Error | null): Pick<Outcome, 'kind' | 'error'> {
+    return judge(success, {
+      status,
+      body: new TextDecoder().decode(Buffer.concat(this.#body ?? [])),
+      cut: failure === null ? null : whyCut(failure),
+      isEncoded: this.#isEncoded,
+      isKept: this.#excerpt.isKept,
+    })
+  }
+
+  #unanswered(failure: Error | null, afterMs: number): Pick<Outcome, 'kind' | 'error'> {
     if (failure === null) throw new Error('An answer ended that had never begun')
-    return this.#started ? whyUnknown(failure, afterMs) : whyNotSent(failure, this.#request.url.host)
+    const error = this.#started ? whyUnknown(failure, afterMs) : whyNotSent(failure, this.#request.url.host)
+    if (failure instanceof AddressRefused) return { kind: 'rejected', error }
+    return { kind: this.#started ? 'unknown' : 'not_sent', error }
   }
 }
 

@@ -4,12 +4,14 @@ import { Exchange, type ExchangeOptions, type Request } from './exchange.ts'
 import { encodeForm, FormError } from './form.ts'
 import { signature } from './signature.ts'
 
+type PostSettings = Pick<DestinationSettings, 'deadlineMs' | 'headers' | 'retry' | 'success' | 'signingKeys'>
+
 export interface PostOptions extends ExchangeOptions {
   /**
    * What holds for an origin, spelt as the column `origin`. The deadline is that of the whole attempt, from the wait for a
    * connection to the last byte read; a 1xx does not extend it. Asked for every attempt.
    */
-  readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'headers' | 'retry' | 'signingKeys'>
+  readonly settingsOf: (origin: string) => PostSettings
   /** Of Ringback, for `user-agent`. */
   readonly version: string
 }
@@ -32,7 +34,8 @@ export async function post(claim: Claim, options: PostOptions): Promise<Outcome>
   }
   const settings = options.settingsOf(claim.origin)
   const headers = headersOf(claim, options.version, body, settings)
-  const request: Request = { url, body, headers, deadlineMs: settings.deadlineMs, retry: settings.retry }
+  const { deadlineMs, retry, success } = settings
+  const request: Request = { url, body, headers, deadlineMs, retry, success }
   const exchange = new Exchange(claim, request, startedAtMs, options)
   options.origins.lend(claim.origin, exchange)
   const outcome = await exchange.outcome

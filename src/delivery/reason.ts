@@ -111,6 +111,13 @@ export function whyUnknown(failure: Error, afterMs: number): string {
   return `${whatBroke(failure, code)} (${code}) after ${Math.round(afterMs)} ms`
 }
 
+/** A 2xx came whose body had to be read, and was not read to its end. */
+export function whyCut(failure: Error): string {
+  if (failure instanceof Late) return 'the body has not ended within the deadline'
+  const isOurs = failure instanceof Stopped && !(failure instanceof Aborted)
+  return isOurs ? failure.whenStarted : `the body broke off (${codeOf(failure)})`
+}
+
 /** An answer came and was not a 2xx. @param location of a redirect; only its origin is named, a path may hold secrets. */
 export function whyStatus(status: number, location: string | undefined, url: URL): string {
   const answer = answerOf(status)

@@ -41,6 +41,18 @@ export const responseRules: readonly ResponseRule[] = [
   },
 ]
 
+/** A 2xx where the receiver's rule asks for more (`success.ts`), by the outcome. */
+export const mismatchRules: readonly ResponseRule[] = [
+  { answer: '2xx, but not as `success` asks', statuses: [], outcome: 'failed', receiver: 'failing' },
+  { answer: 'the same, with `mismatch: rejected`', statuses: [], outcome: 'rejected', receiver: 'alive' },
+  {
+    answer: '2xx, but the end of the body that `success` asks for is missing',
+    statuses: [],
+    outcome: 'unknown',
+    receiver: 'failing',
+  },
+]
+
 /** What a callback becomes after an attempt that ended so; `retried`: within its budget. */
 export const callbackRules: Readonly<Record<OutcomeKind, 'delivered' | 'retried' | 'dead'>> = {
   delivered: 'delivered',
@@ -82,8 +94,9 @@ export function outcomeOfStatus(status: number, retried: readonly number[]): Out
 /** The rule by which an outcome was found, or would have been without its origin's settings. */
 export function ruleOf(ended: Pick<Outcome, 'kind' | 'httpStatus' | 'isSilent'>): ResponseRule {
   const { kind, httpStatus, isSilent } = ended
-  if (httpStatus !== null) return ruleOfStatus(httpStatus)
-  const rule = responseRules.find(
+  const isMismatch = httpStatus !== null && httpStatus < 300 && kind !== 'delivered'
+  if (httpStatus !== null && !isMismatch) return ruleOfStatus(httpStatus)
+  const rule = (isMismatch ? mismatchRules : responseRules).find(
     ({ statuses, outcome, receiver }) =>
       statuses.length === 0 && outcome === kind && (receiver === 'silent') === (isSilent ?? false),
   )

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { SecureContext } from 'node:tls'
 import { patternsOver } from './pattern.ts'
+import type { SuccessRule } from './success.ts'
 import { knownOrigins } from './tuning.ts'
 
 /** How callbacks go to one origin. */
@@ -18,6 +19,8 @@ export interface DestinationSettings {
   readonly headers: readonly string[]
   /** 4xx that are tried again, though they would be refusals. */
   readonly retry: readonly number[]
+  /** What a 2xx must be for the callback to be delivered; null: nothing else. */
+  readonly success: SuccessRule | null
   /** What follows an attempt that may have arrived: the next one, or the callback is dead and an operator decides. */
   readonly unknown: 'resend' | 'hold'
   /** Each signs every POST; empty: none is signed. An opaque object, so that no message or log shows a key by accident. */

@@ -87,6 +87,18 @@ t.test('the rule that holds is named; neither its headers nor its key is shown',
   for (const each of ['hunter2', secret]) t.notOk(out.includes(each))
 })
 
+t.test('what the rule asks of an answer is shown, and what becomes of one that is no success', async t => {
+  const receiver = await receiverOf(t)
+  receiver.answer = () => ({ status: 200, body: '{"code": 500}' })
+  const rule = { match: new URL(receiver.url()).origin, success: { body: { json: '/code', equals: [0, 200] } } }
+  const folder = t.testdir({ 'relay.json': JSON.stringify({ origins: [rule] }) })
+  const { code, out } = await tried(receiver.url('/'), '--config', join(folder, 'relay.json'))
+  t.equal(code, 1)
+  t.match(out, /^success +2xx, and \/code is 0 or 200; else failed$/m)
+  t.match(out, /^answer +200 OK; \d+ ms in all\n +"{\\"code\\": 500}"\n/m)
+  t.match(out, /^outcome +failed: answered 200, but \/code is 500, not 0 or 200\ncallback +pending/m)
+})
+
 t.test('through a proxy, over TLS: the certificate, and for how long it holds', async t => {
   const server = await secureServer(t)
   const proxy = await connectProxy(t)

@@ -34,6 +34,7 @@ t.test('without a file all origins go by the options', async t => {
     breaker: { failures: 3, pauseMs: 60_000 },
     headers: [],
     retry: [],
+    success: null,
     unknown: 'resend',
     signingKeys: [],
     tls: null,
@@ -55,6 +56,7 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
     breaker: { failures: 0, pauseMs: 60_000 },
     headers: ['x-tenant', 'scheduler'],
     retry: [404, 409],
+    success: null,
     unknown: 'hold',
     signingKeys: [],
     tls: null,
@@ -67,6 +69,7 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
     maxAttempts: 12,
     headers: [],
     retry: [],
+    success: null,
     unknown: 'resend',
     signingKeys: [],
     tls: null,
@@ -98,13 +101,13 @@ t.test('a misspelt field is a fault with the one that is meant', async t => {
     '1:36 origins[0].breaker.failure: unknown field; did you mean failures?',
   ])
   t.same(ruleFile(t, '"a\\nb": 4').faults(), [
-    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, max-attempts, breaker, headers, retry, unknown, sign, tls, proxy',
+    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, max-attempts, breaker, headers, retry, success, unknown, sign, tls, proxy',
   ])
 })
 
 t.test('every misspelt field is named, also one that every object of JavaScript has', async t => {
   t.same(ruleFile(t, 'toString: 4, rates: 5').faults(), [
-    '1:25 origins[0].toString: unknown field; the fields are match, concurrency, rate, deadline, max-attempts, breaker, headers, retry, unknown, sign, tls, proxy',
+    '1:25 origins[0].toString: unknown field; the fields are match, concurrency, rate, deadline, max-attempts, breaker, headers, retry, success, unknown, sign, tls, proxy',
     '1:38 origins[0].rates: unknown field; did you mean rate?',
   ])
 })
@@ -114,6 +117,12 @@ t.test('a value of the wrong kind is a fault with what was expected and what cam
   const { min, max } = options.breakerPauseMs
   const pauses = `from ${durationText(min)} to ${durationText(max)}`
   const rate = 'expected N/s, N/m or N/h with N from 1 to 999999, such as 50/s'
+  const success = 'expected { status: [N], body: CONDITION, mismatch: failed or rejected }'
+  const body = 'expected { json: POINTER, equals: [VALUE] }, { contains: TEXT } or { not-contains: TEXT }'
+  const mismatch = 'expected failed, which is tried again, or rejected, which is not'
+  const pointer = 'expected a JSON Pointer, such as /code or /data/0/state'
+  const value = 'expected a text, a number, true, false or null'
+  const content = 'expected a text of 1 to 1000 characters'
   const breaker = 'expected { failures: N, pause: DURATION }, where failures: 0 switches it off'
   const refused: [setting: string, fault: string][] = [
     ['concurrency: 0', 'concurrency: expected a whole number from 1 to 4096; got "0"'],
@@ -138,6 +147,25 @@ t.test('a value of the wrong kind is a fault with what was expected and what cam
     ['retry: 404', 'retry: expected a list; got a text'],
     ['retry: [200]', 'retry[0]: expected a whole number from 400 to 499; got "200"'],
     ['retry: [404, 500]', 'retry[1]: expected a whole number from 400 to 499; got "500"'],
+    ['success: yes', `success: ${success}; got a text`],
+    ['success: {}', 'success.body: expected status, body or both; got nothing'],
+    ['success: { status: [200], bdy: x }', 'success.bdy: unknown field; did you mean body?'],
+    ['success: { status: [] }', 'success.status: expected at least one; got an empty list'],
+    ['success: { status: [404] }', 'success.status[0]: expected a whole number from 200 to 299; got "404"'],
+    ['success: { status: [200], mismatch: dead }', `success.mismatch: ${mismatch}; got "dead"`],
+    ['success: { body: ok }', `success.body: ${body}; got a text`],
+    ['success: { body: {} }', 'success.body.json: expected json, contains or not-contains; got nothing'],
+    ['success: { body: { json: /code } }', 'success.body.equals: expected a list of values; got nothing'],
+    ['success: { body: { json: code, equals: [0] } }', `success.body.json: ${pointer}; got "code"`],
+    ['success: { body: { json: /a~2, equals: [0] } }', `success.body.json: ${pointer}; got "/a~2"`],
+    ['success: { body: { json: /a, equals: 0 } }', 'success.body.equals: expected a list; got a text'],
+    ['success: { body: { json: /a, equals: [[0]] } }', `success.body.equals[0]: ${value}; got a list`],
+    ['success: { body: { contains: "" } }', `success.body.contains: ${content}; got nothing`],
+    ['success: { body: { contains: a, equals: [0] } }', 'success.body.equals: expected json beside it; got nothing'],
+    [
+      'success: { body: { contains: a, not-contains: b } }',
+      'success.body.not-contains: expected one condition; got it beside contains',
+    ],
     ['unknown: no', 'unknown: expected resend, or hold, which leaves it to an operator; got "no"'],
     ['unknown:', 'unknown: expected resend, or hold, which leaves it to an operator; got nothing'],
     ['breaker: { pause: 10ms }', `breaker.pause: expected a duration ${pauses} ${duration}; got "10ms"`],

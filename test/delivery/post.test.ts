@@ -84,7 +84,13 @@ t.test('an origin has its own deadline and headers, asked for as URL.origin writ
   const settingsOf = (origin: string) => {
     asked.push(origin)
     const own = origin.endsWith(servers[0]?.host ?? '')
-    return { deadlineMs: own ? 100 : 20_000, headers: own ? ['x-do', 'hang'] : [], retry: [], signingKeys: [] }
+    return {
+      deadlineMs: own ? 100 : 20_000,
+      headers: own ? ['x-do', 'hang'] : [],
+      retry: [],
+      success: null,
+      signingKeys: [],
+    }
   }
   const { post } = stage(t, { settingsOf })
   t.match(await post(`HTTP://${servers[0]?.host}/`), { kind: 'unknown', error: 'no answer within 100 ms' })

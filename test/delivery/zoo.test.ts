@@ -83,7 +83,7 @@ async function behave(line: Line): Promise<void> {
   }
 }
 
-const settingsOf = () => ({ deadlineMs: 100, headers: [], retry: [], signingKeys: [] })
+const settingsOf = () => ({ deadlineMs: 100, headers: [], retry: [], success: null, signingKeys: [] })
 
 async function postAll(server: RawServer, origins: Origins, plan: Behaviour[], lanes: number): Promise<OutcomeKind[]> {
   const kinds: OutcomeKind[] = []

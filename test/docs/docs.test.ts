@@ -77,12 +77,20 @@ t.test('the settings for one receiver are read as the page says', async t => {
     breaker: { failures: 5, pauseMs: 30_000 },
     headers: ['authorization', 'Bearer s3cret', 'x-tenant', 'scheduler'],
     retry: [404, 409],
+    success: { statuses: [], body: { pointer: '/code', equals: ['0'] }, mismatch: 'failed' },
     unknown: 'hold',
     tls: null,
     proxy: { url: new URL('http://proxy.example:3128'), authorization: null, tls: null },
   })
   t.match(destinations.of('https://eu.partner.example'), { concurrency: 2, ratePerSecond: null })
   t.match(destinations.of('https://crm.example:8443'), { concurrency: 16, ratePerSecond: 10, headers: [] })
+})
+
+t.test('what counts as delivered is read as the page says', async t => {
+  const folder = t.testdir({ 'ringback.yaml': block('yaml', 'mismatch:') })
+  const { destinations } = parse('run', ['--config', join(folder, 'ringback.yaml')], {}).config
+  const body = { pointer: '/code', equals: ['0', '200'] }
+  t.same(destinations.of('https://inner.example').success, { statuses: [200, 202], body, mismatch: 'rejected' })
 })
 
 t.test('a status that the table names is judged by that line', async t => {

@@ -5,9 +5,16 @@ import { commandUsage, usage } from '../../src/config/usage.ts'
 import { events } from '../../src/log/events.ts'
 import { logFields } from '../../src/log/log.ts'
 import { Metrics } from '../../src/operate/metrics.ts'
-import { callbackRules, type ResponseRule, receiverRules, responseRules } from '../../src/policy/answers.ts'
+import {
+  callbackRules,
+  mismatchRules,
+  type ResponseRule,
+  receiverRules,
+  responseRules,
+} from '../../src/policy/answers.ts'
 import { report } from '../bench/report.ts'
 import { parseResults } from '../bench/results.ts'
+import { rows, rules } from '../delivery/answered.ts'
 import { table } from '../faults/report.ts'
 import type { Result } from '../faults/result.ts'
 import { type Program, producers, textOf } from '../languages/languages.ts'
@@ -24,6 +31,7 @@ export interface Part {
 export const parts: readonly Part[] = [
   { file: 'reference/command-line.md', name: 'commands', text: commandLine },
   { file: 'reference/wire.md', name: 'answers', text: answers },
+  { file: 'reference/wire.md', name: 'success', text: successTable },
   { file: 'reference/wire.md', name: 'receivers', text: receivers },
   { file: 'reference/log.md', name: 'log events', text: logEvents },
   { file: 'reference/log.md', name: 'log fields', text: () => `${logFields.map(code).join(', ')}.` },
@@ -52,7 +60,8 @@ function commandLine(): string {
 }
 
 function answers(): string {
-  const lines = responseRules.map(answerLine)
+  const [success, ...others] = responseRules.map(answerLine)
+  const lines = [success, ...mismatchRules.map(answerLine), ...others]
   return ['| answer | outcome | the callback is | the receiver is |', '| --- | --- | --- | --- |', ...lines].join('\n')
 }
 
@@ -60,6 +69,12 @@ function answerLine({ answer, outcome, holdsUrl, receiver }: ResponseRule): stri
   const words = { delivered: 'delivered', retried: 'tried again', dead: 'dead' }
   const callback = `${words[callbackRules[outcome]]}${holdsUrl ? ', and its URL on hold' : ''}`
   return `| ${answer} | \`${outcome}\` | ${callback} |${receiver === null ? '' : ` ${receiver}`} |`
+}
+
+function successTable(): string {
+  const heads = rules.map(rule => (rule === null ? 'no rule' : code(rule)))
+  const lines = rows.map(({ answer, expected }) => `| ${answer} | ${expected.map(code).join(' | ')} |`)
+  return [`| answer | ${heads.join(' | ')} |`, `| --- |${' --- |'.repeat(heads.length)}`, ...lines].join('\n')
 }
 
 function receivers(): string {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import type { OutcomeKind } from '../../src/model.ts'
 import { outcomeOfStatus, ruleOf } from '../../src/policy/answers.ts'
 
 t.test('the statuses that a receiver means something by', async t => {
@@ -46,3 +47,13 @@ t.test(
     t.same([500, 501, 505, 599, 600, 999].map(receiver), Array(6).fill('failing'))
   },
 )
+
+t.test('a 2xx that is no success by a rule: as a 500 when it is failed, as a refusal when it is rejected', async t => {
+  const receiver = (kind: OutcomeKind) => ruleOf({ kind, httpStatus: 200 }).receiver
+  t.same((['delivered', 'failed', 'rejected', 'unknown'] as const).map(receiver), [
+    'alive',
+    'failing',
+    'alive',
+    'failing',
+  ])
+})

@@ -11,6 +11,7 @@ const defaults: DestinationSettings = Object.freeze({
   breaker: Object.freeze({ failures: 10, pauseMs: 30_000 }),
   headers: [],
   retry: [],
+  success: null,
   unknown: 'resend',
   signingKeys: [],
   tls: null,
