@@ -48,6 +48,30 @@ t.test('a receiver with settings of its own gets its headers and its deadline; t
   t.notOk(Object.keys(other.arrivals[0]?.headers ?? {}).some(name => /^(authorization|x-tenant)$/.test(name)))
 })
 
+t.test(
+  'a receiver that answers 200 and says that it failed gets the callback again, until it says that all is well',
+  async t => {
+    const stage = await Stage.open(t)
+    const { origin } = new URL(stage.receiver.url('/'))
+    const rule = { match: origin, success: { body: { json: '/code', equals: [0] } } }
+    const folder = t.testdir({ 'ringback.json': JSON.stringify({ origins: [rule] }) })
+    let arrivals = 0
+    stage.receiver.answer = () => ({ status: 200, body: `{"code": ${++arrivals === 1 ? 500 : 0}}` })
+    await stage.relay({ config: join(folder, 'ringback.json') })
+    const id = await stage.send({ n: 1 })
+    await stage.becomes(id, 'delivered')
+    const { rows } = await stage.client.query(
+      'select outcome, http_status, error, response_excerpt from outbox.attempt where callback_id = $1 order by attempt',
+      [id],
+    )
+    const error = 'answered 200, but /code is 500, not 0'
+    t.same(rows, [
+      { outcome: 'failed', http_status: 200, error, response_excerpt: '{"code": 500}' },
+      { outcome: 'delivered', http_status: 200, error: null, response_excerpt: null },
+    ])
+  },
+)
+
 t.test('a rolled back insert is never sent', async t => {
   const stage = await Stage.open(t)
   await stage.relay()
