@@ -37,6 +37,10 @@ export interface ShownRow {
   readonly standing: RowStanding
   /** The column `rev`, by which a release is fenced. */
   readonly rev: number
+  /** Attempts since the row was written or last replayed. */
+  readonly tried: number
+  /** null: the relay's default. */
+  readonly maxAttempts: number | null
 }
 
 /** The two ranges in which unsettled rows stand: those never tried, by id; those with a due time, by it and then by id. */

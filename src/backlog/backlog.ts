@@ -32,8 +32,12 @@ export interface BacklogOptions {
    * at its recent pace is enough. 0 while all of it is held.
    */
   readonly room: (origin: string) => number
-  /** How many more rows of the origin may start now. Where none may, asked again once `freed` names it. */
-  readonly slots: (origin: string) => number
+  /**
+   * How many more rows of the origin may be taken now. Where none may, asked again once `freed` names it.
+   *
+   * @param next the first of them; undefined: it is not known which.
+   */
+  readonly slots: (origin: string, next?: ShownRow) => number
   /** A row is taken: `slots` counts it from now on. */
   readonly taken?: (row: ShownRow) => void
   readonly isMine: (origin: string) => boolean
@@ -62,7 +66,7 @@ export class Backlog {
   #isMine: (origin: string) => boolean
   #read = new Read([], [])
   #wantsSweep = true
-  /** The last take got less than it asked for. */
+  /** The last take got fewer rows than could be sent at once. */
   #isHungry = true
 
   constructor(options: BacklogOptions) {
@@ -214,8 +218,9 @@ export class Backlog {
    * accounts for each. Where the claim's reply is lost they stay so until they are looked at, even if their origin goes.
    *
    * @param now milliseconds of any clock that only grows.
+   * @param free so many of them could be sent at once, the others are claimed ahead; default: all.
    */
-  take(count: number, now: number): readonly ShownRow[] {
+  take(count: number, now: number, free = count): readonly ShownRow[] {
     this.#endRests(now)
     const taken: ShownRow[] = []
     while (taken.length < count) {
@@ -225,7 +230,7 @@ export class Backlog {
       taken.push(candidate.row)
       this.#options.taken(candidate.row)
     }
-    this.#isHungry = taken.length < count
+    this.#isHungry = taken.length < free
     return taken
   }
 

@@ -85,6 +85,11 @@ export class Health {
     if (now >= this.#judgedAt + RETRY_MS) this.#opensAt = Math.min(this.#opensAt, now)
   }
 
+  /** Its latest answer was no failure. */
+  get isWell(): boolean {
+    return this.#failures === 0
+  }
+
   /** Nothing has gone there of late: one POST first. */
   startSlowly(): void {
     this.#window = 1

@@ -1,3 +1,4 @@
+import type { ShownRow } from '../model.ts'
 import { Fifo } from './fifo.ts'
 import type { Candidate, OriginBacklog } from './origin-backlog.ts'
 
@@ -9,10 +10,10 @@ import type { Candidate, OriginBacklog } from './origin-backlog.ts'
  */
 export class Rotation {
   readonly #line = new Fifo<OriginBacklog>()
-  readonly #slots: (origin: string) => number
+  readonly #slots: (origin: string, next: ShownRow) => number
 
-  /** @param slots how many more rows of the origin may start now. */
-  constructor(slots: (origin: string) => number) {
+  /** @param slots how many more rows of the origin may be taken now, of which `next` is the first. */
+  constructor(slots: (origin: string, next: ShownRow) => number) {
     this.#slots = slots
   }
 
@@ -32,7 +33,8 @@ export class Rotation {
   next(): Candidate | undefined {
     for (let origin = this.#line.first; origin; origin = this.#line.first) {
       this.#leave(origin)
-      if (this.#slots(origin.name) > 0) return origin.ready.first
+      const next = origin.ready.first
+      if (next && this.#slots(origin.name, next.row) > 0) return next
       origin.isFull = true
     }
     return undefined

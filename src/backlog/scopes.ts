@@ -1,6 +1,6 @@
 import type { OriginSign, ShownRow } from '../model.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
-import { idleOrigins, mostRoom, roomMs, slowMs } from '../policy/tuning.ts'
+import { aheadMs, idleOrigins, mostAhead, mostRoom, refillMs, roomMs, slowMs } from '../policy/tuning.ts'
 import { Fifo, type Seat } from './fifo.ts'
 import { Health } from './health.ts'
 import { byNumber, type Entry, Heap } from './heap.ts'
@@ -30,6 +30,8 @@ interface Scope {
   running: number
   /** Those of them that have waited a second. */
   slow: number
+  /** Rows claimed ahead that have not begun. */
+  ahead: number
   proof: Proof
   /** The start of the newest POST that was answered. */
   answeredFrom: number
@@ -70,6 +72,9 @@ const nearlyAll = 3 / 4
  * A POST that has waited a second leaves the fast slots and counts among the slow ones: those that hang do not keep others from
  * starting. An origin has proven itself when it has answered. It has not any more when a POST of it turns slow and none that
  * began later was answered; then it is given one POST at a time, out of the share of the unproven.
+ *
+ * An origin that is well may have rows claimed ahead of its slots: they begin as slots come free, before any other row of it. A slot of the
+ * relay that another origin has asked for in vain is left to that one.
  */
 export class Scopes {
   readonly #options: ScopesOptions
@@ -78,6 +83,11 @@ export class Scopes {
   readonly #posts = new Map<string, Post>()
   readonly #fast = new Slots()
   readonly #aging = new Fifo<Post>()
+  /** What was taken ahead, by id. */
+  readonly #ahead = new Map<string, Scope>()
+  /** Until then only origins with nothing ahead take more; then all do, in one claim. */
+  #refillAt = Number.NEGATIVE_INFINITY
+  #isRefilling = false
   #slow = 0
   /** Origins that were asked for slots while they rested, by the time when they are to be asked again. */
   readonly #resting = new Heap<string, number>(byNumber)
@@ -97,8 +107,17 @@ export class Scopes {
     return this.#fast.free(this.#options.concurrency, true)
   }
 
-  /** How many more POSTs may start now. Of an origin that has none for another reason than its own POSTs, `opened` says when to ask again. */
-  slots(origin: string, now: number): number {
+  /** How many more rows may be claimed ahead now, of whatever origin. */
+  get freeAhead(): number {
+    return mostAhead - this.#ahead.size
+  }
+
+  /**
+   * How many more rows may be taken now. Of an origin that has none for another reason than its own POSTs, `opened` says when to ask again.
+   *
+   * @param mayWait a row may be claimed ahead of its slot, too.
+   */
+  slots(origin: string, now: number, mayWait = false): number {
     const scope = this.#scopes.get(origin)
     if (scope) {
       const opensAt = Math.max(scope.health.opensAt, scope.pace.opensAt)
@@ -106,12 +125,25 @@ export class Scopes {
         this.rest(origin, opensAt)
         return 0
       }
+      if (scope.ahead > 0) return mayWait ? this.#room(scope, now) : 0
     }
-    const own = scope ? Math.min(windowOf(scope) - scope.running, scope.pace.startable(now)) : 1
-    if (own <= 0) return 0
-    const given = this.#given(scope)
-    if (given === 0) this.#crowded[scope?.proof ?? 'none'].add(origin)
-    return Math.min(own, given)
+    const own = ownSlots(scope, now)
+    const given = own > 0 ? this.#given(scope) : 0
+    if (given > 0) return Math.min(own, given)
+    const ahead = mayWait && scope ? this.#room(scope, now) : 0
+    if (own > 0 && ahead === 0) this.#crowded[scope?.proof ?? 'none'].add(origin)
+    return ahead
+  }
+
+  /** How many more rows of it may be claimed ahead of their slots. */
+  #room(scope: Scope, now: number): number {
+    const { origin, proof, health, ratePerSecond, ahead } = scope
+    if (proof !== 'given' || !health.isWell || ratePerSecond !== null) return 0
+    const room = Math.min(this.freeAhead, Math.floor(paceOf(scope, now) * aheadMs) - ahead)
+    if (room <= 0) return 0
+    if (ahead === 0 || this.#isRefilling || now >= this.#refillAt) return room
+    this.rest(origin, this.#refillAt)
+    return 0
   }
 
   /** What the relay has for it. */
@@ -139,8 +171,44 @@ export class Scopes {
     return Math.min(mostRoom, Math.max(least, Math.ceil(scope.perMs * roomMs)))
   }
 
+  /** It takes its slots from now on; where none is free it is claimed ahead of them. */
+  taken(row: Pick<ShownRow, 'id' | 'origin'>, now: number): void {
+    const scope = this.#scopes.get(row.origin)
+    if (!scope || (scope.ahead === 0 && ownSlots(scope, now) > 0 && this.#given(scope) > 0)) this.started(row, now)
+    else {
+      this.#isRefilling = true
+      this.#ahead.set(row.id, scope)
+      scope.ahead += 1
+    }
+  }
+
+  /** It was taken ahead, and has not begun. */
+  isAhead(id: string): boolean {
+    return this.#ahead.has(id)
+  }
+
+  /** A row that was claimed ahead may begin. */
+  mayBegin(origin: string, now: number): boolean {
+    const scope = this.#scopes.get(origin)
+    if (!scope || !this.isWell(origin, now) || this.isFull) return false
+    return ownSlots(scope, now) > 0 && this.#given(scope) > 0
+  }
+
+  /** The slots of the relay that are free are meant for origins that have nothing ahead. */
+  get isFull(): boolean {
+    const { given, none, lost } = this.#crowded
+    return this.free <= given.size + none.size + lost.size
+  }
+
+  /** It neither rests nor has it stopped answering. */
+  isWell(origin: string, now: number): boolean {
+    const scope = this.#scopes.get(origin)
+    return scope?.proof === 'given' && scope.health.opensAt <= now
+  }
+
   /** It takes its slots from now on. */
   started({ id, origin }: Pick<ShownRow, 'id' | 'origin'>, now: number): void {
+    this.#leaveAhead(id)
     const scope = this.#scopes.get(origin) ?? this.#meet(origin)
     const post: Post = { scope, isProven: scope.proof === 'given', sentAt: now, seat: undefined, isSlow: false }
     this.#posts.set(id, post)
@@ -159,6 +227,7 @@ export class Scopes {
 
   /** It was not sent after all. */
   withdrawn(id: string): void {
+    this.#leaveAhead(id)
     const post = this.#posts.get(id)
     if (post) this.#leave(id, post)
   }
@@ -177,7 +246,7 @@ export class Scopes {
       scope.proof = 'given'
       scope.answeredFrom = Math.max(scope.answeredFrom, post.sentAt)
     }
-    scope.perMs = scope.perMs * Math.exp((scope.endedAt - now) / paceMs) + 1 / paceMs
+    scope.perMs = paceOf(scope, now) + 1 / paceMs
     scope.endedAt = now
     this.#leave(id, post)
   }
@@ -237,6 +306,8 @@ export class Scopes {
   /** Those that are to be asked again: their rest is over, or the relay has slots for them. */
   opened(now: number): string[] {
     this.#age(now)
+    if (this.#isRefilling) this.#refillAt = now + refillMs
+    this.#isRefilling = false
     const opened: string[] = []
     for (let first = this.#resting.first; first?.item !== undefined && first.rank <= now; first = this.#resting.first) {
       opened.push(first.item)
@@ -303,6 +374,7 @@ export class Scopes {
       ratePerSecond,
       running: 0,
       slow: 0,
+      ahead: 0,
       proof: 'none',
       answeredFrom: Number.NEGATIVE_INFINITY,
       perMs: 0,
@@ -310,6 +382,13 @@ export class Scopes {
     }
     this.#scopes.set(origin, scope)
     return scope
+  }
+
+  #leaveAhead(id: string): void {
+    const scope = this.#ahead.get(id)
+    if (!scope) return
+    this.#ahead.delete(id)
+    scope.ahead -= 1
   }
 
   #leaveFast(post: Post): void {
@@ -330,11 +409,22 @@ export class Scopes {
     this.#scopes.delete(scope.origin)
     this.#scopes.set(scope.origin, scope)
     if (this.#scopes.size <= idleOrigins) return
-    for (const [name, { running }] of this.#scopes) {
-      if (running === 0) this.#scopes.delete(name)
-      if (this.#scopes.size <= idleOrigins || running === 0) return
+    for (const [name, { running, ahead }] of this.#scopes) {
+      const isIdle = running + ahead === 0
+      if (isIdle) this.#scopes.delete(name)
+      if (this.#scopes.size <= idleOrigins || isIdle) return
     }
   }
+}
+
+/** How many more POSTs it can take by itself; one that nothing is known of begins with one. */
+function ownSlots(scope: Scope | undefined, now: number): number {
+  return scope ? Math.min(windowOf(scope) - scope.running, scope.pace.startable(now)) : 1
+}
+
+/** Attempts that end in a millisecond. */
+function paceOf({ perMs, endedAt }: Scope, now: number): number {
+  return perMs * Math.exp((endedAt - now) / paceMs)
 }
 
 /** One that does not answer any more gets one POST at a time. */

@@ -64,7 +64,7 @@ export const shown = (schema: string, epoch: string) => `
              ${dueUs} as "dueUs",
              case when c.status = 'claimed' then case c.claimed_epoch when ${epoch} then 'claimed here' else 'claimed elsewhere' end
                   when c.due_at > clock_timestamp() and not ${isSuperseded(schema)} then 'later' else 'due' end as standing,
-             c.rev::float8 as rev`
+             c.rev::float8 as rev, c.attempts - c.budget_from as tried, c.max_attempts as "maxAttempts"`
 
 /**
  * The first unsettled row of a key: columns of a `ShownRow`, or nothing. Why the key is asked for by `>=`: see `planning` in

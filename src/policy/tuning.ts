@@ -102,6 +102,15 @@ export const doubtLooks = { first: 2, most: 64 } as const
 
 /* Claiming. */
 
+/** Rows are claimed ahead of their slots: as many as the origin takes in so many milliseconds at its recent pace, */
+export const aheadMs = 20
+/** but no more than this over all origins. What was claimed ahead when a relay dies stands as an `unknown` that never left. */
+export const mostAhead = 256
+/** Between two claims ahead, in milliseconds: claims are few and large then. */
+export const refillMs = 10
+/** A row that was claimed ahead so long ago, in milliseconds, and has not begun, is released. */
+export const longestAheadMs = 1_000
+
 /** The longest wait of the loops that claim and record, in milliseconds. All that matters ends it sooner. */
 export const loopIdleMs = 1_000
 /** How often the lease is looked at while POSTs are under way, in milliseconds. Without a lease they are aborted. */

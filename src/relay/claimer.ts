@@ -9,6 +9,7 @@ import { release } from '../outbox/release.ts'
 import type { Session } from '../outbox/session.ts'
 import { giveUp, supersede } from '../outbox/settle.ts'
 import { lockedPauseMs, loopIdleMs, supersedeRows } from '../policy/tuning.ts'
+import type { Ahead } from './ahead.ts'
 import type { Bell } from './bell.ts'
 import { asciiReason, type Refusals } from './refusals.ts'
 
@@ -20,9 +21,12 @@ export interface ClaimerParts {
   readonly bell: Bell
   /** Of the present registration. */
   readonly epoch: () => string
-  /** How many POSTs may start now; 0 while the lease is not held. */
-  readonly slots: () => number
+  readonly ahead: Ahead
+  /** How many POSTs may start now, and how many rows may be claimed beside and ahead of them; both 0 while the lease is not held. */
+  readonly slots: () => { readonly free: number; readonly ahead: number }
   readonly deliver: (claim: Claim) => void
+  /** Rows are pending again, and due. */
+  readonly released: () => void
   /** A claim of the row is being sent, or its outcome is on its way into the record. */
   readonly isSent: (id: string) => boolean
   /** The backlog may want to read. */
@@ -30,8 +34,8 @@ export interface ClaimerParts {
 }
 
 /**
- * Claims rows just in time, only as many as can be sent at once, one statement at a time; what becomes ready meanwhile is the
- * next batch. It accounts for every row it asked for: one that was not claimed is looked at before its key goes on.
+ * Claims rows as many as can be sent at once, and a few milliseconds' worth ahead of that; one statement at a time. What becomes
+ * ready meanwhile is the next batch. What was claimed ahead and may not begin any more it releases. It accounts for every row it asked for: one that was not claimed is looked at before its key goes on.
  * It outlives connections: a claim whose reply was lost is looked at over the next one.
  */
 export class Claimer {
@@ -62,29 +66,38 @@ export class Claimer {
     return this.#inDoubt.get(id) === epoch
   }
 
-  /** Claims until `open` says no. Throws when the session fails. */
+  /** Claims until `open` says no, and releases then what is to be released. Throws when the session fails. */
   async run(session: Session, open: () => boolean): Promise<void> {
-    const { backlog, scopes, slots, bell } = this.#parts
+    const { bell } = this.#parts
     while (open()) {
-      const now = performance.now()
-      for (const origin of scopes.opened(now)) backlog.freed(origin)
       await this.#giveBack(session)
+      await this.#release(session)
       if (this.#inDoubt.size > 0) await this.#account(session)
-      const free = slots()
-      const ready = free > 0 ? backlog.take(free, performance.now()) : []
+      const ready = this.#take(performance.now())
       if (ready.length > 0) await this.#claimAll(session, ready)
       else await bell.wait(this.#inDoubt.size > 0 ? lockedPauseMs : this.#pauseMs)
     }
+    await this.#release(session)
+  }
+
+  #take(now: number): readonly ShownRow[] {
+    const { backlog, scopes, slots, ahead } = this.#parts
+    for (const origin of scopes.opened(now)) backlog.freed(origin)
+    const { free, ahead: more } = slots()
+    const ready = free + more > 0 ? backlog.take(free + more, now, free) : []
+    ahead.unblock(now)
+    return ready
   }
 
   get #pauseMs(): number {
-    const { backlog, scopes } = this.#parts
-    const nextAt = Math.min(backlog.nextAt ?? Number.POSITIVE_INFINITY, scopes.nextAt ?? Number.POSITIVE_INFINITY)
+    const { backlog, scopes, ahead } = this.#parts
+    const times = [backlog.nextAt, scopes.nextAt, ahead.nextAt]
+    const nextAt = Math.min(...times.map(at => at ?? Number.POSITIVE_INFINITY))
     return Math.min(loopIdleMs, Math.max(1, nextAt - performance.now()))
   }
 
   async #claimAll(session: Session, ready: readonly ShownRow[]): Promise<void> {
-    const { backlog, scopes, refusals, epoch, deliver } = this.#parts
+    const { backlog, scopes, refusals, ahead, epoch, deliver } = this.#parts
     const now = performance.now()
     const able: ShownRow[] = []
     for (const row of ready) {
@@ -112,9 +125,20 @@ export class Claimer {
           taken.delete(each.id)
           this.#inDoubt.delete(each.id)
           refusals.passed(each.id)
-          const { id, orderingKey, dueUs, rev } = each
-          backlog.claimed({ id, orderingKey, origin: each.origin, dueUs, rev, standing: 'claimed here' })
-          deliver(each)
+          const { id, orderingKey, dueUs, rev, maxAttempts } = each
+          const tried = each.attemptOfBudget - 1
+          backlog.claimed({
+            id,
+            orderingKey,
+            origin: each.origin,
+            dueUs,
+            rev,
+            standing: 'claimed here',
+            tried,
+            maxAttempts,
+          })
+          if (scopes.isAhead(each.id)) ahead.add(each, now, performance.now())
+          else deliver(each)
         }
       }),
     ).finally(() => {
@@ -207,6 +231,29 @@ export class Claimer {
     if (!released.has(id)) return
     this.#inDoubt.delete(id)
     this.#parts.backlog.ended(id, 'back', null)
+  }
+
+  /** What was claimed ahead and may not begin any more. What is not released by that is in doubt: it is looked at. */
+  async #release(session: Session): Promise<void> {
+    const { backlog, scopes, ahead, released } = this.#parts
+    const leaving = ahead.takeLeaving(performance.now())
+    if (leaving.length === 0) return
+    for (const { id, epoch } of leaving) {
+      scopes.withdrawn(id)
+      this.#inDoubt.set(id, epoch)
+    }
+    try {
+      for (const epoch of new Set(leaving.map(claim => claim.epoch))) {
+        const ofEpoch = leaving.filter(claim => claim.epoch === epoch)
+        for (const id of await release(session, epoch, ofEpoch)) {
+          this.#inDoubt.delete(id)
+          backlog.ended(id, 'back', null)
+        }
+      }
+    } finally {
+      ahead.forget(leaving)
+    }
+    released()
   }
 
   /** Claims under this registration that a read has shown, and that nobody here knows of. */

@@ -17,6 +17,7 @@ import {
   longLookBack,
   pullingMs,
 } from '../policy/tuning.ts'
+import type { Ahead } from './ahead.ts'
 import type { Bell } from './bell.ts'
 import type { Healer } from './healer.ts'
 import type { Holds } from './holds.ts'
@@ -32,6 +33,7 @@ export interface ReaderParts {
   readonly scopes: Scopes
   readonly holds: Holds
   readonly healer: Healer
+  readonly ahead: Pick<Ahead, 'giveUp'>
   readonly recovery: Recovery
   /** Of the present registration. */
   readonly epoch: () => string
@@ -219,9 +221,10 @@ export class Reader {
 
   /** An origin with a hold less, or another: what was passed over there may go. True: holds have changed. */
   async #readHolds(): Promise<boolean> {
-    const { session, backlog, holds, scopes, bell } = this.#parts
+    const { session, backlog, holds, ahead, scopes, bell } = this.#parts
     this.#holdsWanted = false
     const changed = await holds.read(session)
+    ahead.giveUp(origin => changed.some(each => each === origin || (each.endsWith(':') && origin.startsWith(each))))
     for (const origin of changed) {
       if (origin.endsWith(':')) backlog.wantSweep()
       else {

@@ -11,7 +11,7 @@ import type { Log } from '../log/log.ts'
 import { Lease, systemClocks } from '../membership/lease.ts'
 import { Membership, type MembershipEvents } from '../membership/membership.ts'
 import { renewalIntervalMs } from '../membership/watch.ts'
-import type { Attempt, Claim } from '../model.ts'
+import type { Attempt, Claim, ShownRow } from '../model.ts'
 import { readSalt } from '../outbox/installed.ts'
 import type { Recorded } from '../outbox/record.ts'
 import { bearEpoch } from '../outbox/registration.ts'
@@ -19,6 +19,7 @@ import type { Sessions } from '../outbox/sessions.ts'
 import { decide, originSign, type RetryPolicy } from '../policy/decision.ts'
 import type { Destinations } from '../policy/destinations.ts'
 import { leaseCheckMs, maxUnrecorded, stuckClaimMs, summaryMs, surveyMs } from '../policy/tuning.ts'
+import { Ahead } from './ahead.ts'
 import { Bell } from './bell.ts'
 import { Claimer } from './claimer.ts'
 import { ClockWatch } from './clock-watch.ts'
@@ -66,6 +67,7 @@ export class Relay {
   readonly #lease: Lease
   readonly #membership: Membership
   readonly #clock: ClockWatch
+  readonly #ahead: Ahead
   readonly #claimer: Claimer
   readonly #recorder: Recorder
   /** Rung when a slot or a row may have come free. */
@@ -124,8 +126,8 @@ export class Relay {
     this.#backlog = new Backlog({
       memoryRows: config.memoryRows,
       room: origin => (this.#holds.isHeld(origin) ? 0 : this.#scopes.room(origin, performance.now())),
-      slots: origin => this.#slotsOf(origin, performance.now()),
-      taken: row => this.#scopes.started(row, performance.now()),
+      slots: (origin, next) => this.#slotsOf(origin, performance.now(), next),
+      taken: row => this.#scopes.taken(row, performance.now()),
       isMine: this.#membership.isMine,
     })
     this.#healer = new Healer({
@@ -138,18 +140,34 @@ export class Relay {
       retryCapMs: config.retryCapMs,
       ring: () => this.#bell.ring(),
     })
+    const deliver = (claim: Claim) => {
+      this.#deliver(claim).catch((error: unknown) =>
+        this.#break(new DefectError(`delivering callback ${claim.id}`, error)),
+      )
+    }
+    const mayStart = ({ epoch }: Claim) => this.#lease.isHeld && epoch === this.#membership.epoch
+    this.#ahead = new Ahead({
+      scopes: this.#scopes,
+      isPaused: () => this.#recorder.pressing > maxUnrecorded,
+      mayStart: claim => !this.#isStopping && mayStart(claim),
+      begin: claim => {
+        this.#scopes.started(claim, performance.now())
+        deliver(claim)
+      },
+      leaves: () => this.#bell.ring(),
+    })
     this.#claimer = new Claimer({
       backlog: this.#backlog,
       scopes: this.#scopes,
       refusals: new Refusals(log, 'callback_refused'),
       bell: this.#bell,
       epoch: () => this.#membership.epoch,
+      ahead: this.#ahead,
       slots: () => this.#slots(),
       isSent: id => this.#isSent(id),
-      deliver: claim => {
-        this.#deliver(claim).catch((error: unknown) =>
-          this.#break(new DefectError(`delivering callback ${claim.id}`, error)),
-        )
+      deliver,
+      released: () => {
+        if (this.#reader?.dueAt(performance.now())) this.#term?.wake.hint()
       },
       accounted: () => this.#readWanted(),
     })
@@ -165,7 +183,7 @@ export class Relay {
     )
     this.#postOptions = posting(config, {
       settingsOf,
-      mayStart: ({ epoch }) => this.#lease.isHeld && epoch === this.#membership.epoch,
+      mayStart,
       database: () => this.#term?.sessions.read.peer ?? null,
     })
     this.#origins = this.#postOptions.origins
@@ -257,9 +275,9 @@ export class Relay {
     this.#bell.ring()
   }
 
-  /** POSTs and outcomes that are not written down yet; while there are any, a relay that stops still needs the database. */
+  /** Claims, POSTs and outcomes that are not written down yet; while there are any, a relay that stops still needs the database. */
   get unsettled(): number {
-    return this.#inFlight.size + this.#recorder.backlog
+    return this.#ahead.size + this.#inFlight.size + this.#recorder.backlog
   }
 
   /** How it stands now. It looks at every origin, so it is for people and scrapes. */
@@ -297,12 +315,13 @@ export class Relay {
     this.#isStopping = true
     this.#log.info('stopping', { in_flight: this.#inFlight.size, grace_ms: this.#config.graceMs })
     this.#membership.stop()
+    this.#ahead.giveUp(() => true)
     this.#term?.stopWork()
     this.#bell.ring()
     const work = () => ({
       inFlight: this.#inFlight.size,
       isClaiming: this.#claimer.claimingSince !== null,
-      unrecorded: this.#recorder.backlog,
+      unrecorded: this.#ahead.size + this.#recorder.backlog,
     })
     await finish(work, this.#origins, this.#config.graceMs)
     this.#hasStopped = true
@@ -334,13 +353,14 @@ export class Relay {
 
   #newReader({ sessions }: Term, recovery: Recovery): Reader {
     const epoch = () => this.#membership.epoch
-    const [backlog, scopes, holds, bell] = [this.#backlog, this.#scopes, this.#holds, this.#bell]
+    const [backlog, scopes, holds, ahead, bell] = [this.#backlog, this.#scopes, this.#holds, this.#ahead, this.#bell]
     this.#reader = new Reader({
       session: sessions.read,
       backlog,
       scopes,
       holds,
       healer: this.#healer,
+      ahead,
       recovery,
       epoch,
       bell,
@@ -355,6 +375,7 @@ export class Relay {
       divided: () => {
         this.#backlog.setView(this.#membership.isMine)
         this.#watch.keep(this.#membership.isMine)
+        this.#ahead.giveUp(origin => !this.#membership.isMine(origin))
         this.#lookSoon()
       },
       buried: () => {
@@ -428,17 +449,23 @@ export class Relay {
     return this.#recorder.run(term.sessions.record, () => term.isOpen)
   }
 
-  #slots(): number {
-    if (this.#isStopping || !this.#membership.mayClaim(performance.now())) return 0
-    if (this.#recorder.pressing > maxUnrecorded) return 0
-    return this.#scopes.free
+  #slots(): { readonly free: number; readonly ahead: number } {
+    const mayClaim = !this.#isStopping && this.#membership.mayClaim(performance.now())
+    if (!mayClaim || this.#recorder.pressing > maxUnrecorded) return { free: 0, ahead: 0 }
+    return { free: this.#scopes.free, ahead: this.#scopes.freeAhead }
   }
 
-  #slotsOf(origin: string, now: number): number {
+  #slotsOf(origin: string, now: number, next?: ShownRow): number {
     const claimableAt = this.#membership.claimableAt(origin)
-    if (claimableAt <= now) return this.#scopes.slots(origin, now)
+    if (claimableAt <= now) return this.#scopes.slots(origin, now, next !== undefined && this.#mayWait(next))
     this.#scopes.rest(origin, claimableAt)
     return 0
+  }
+
+  /** If this process dies before it begins, the row is as if it had been sent: then that must not be the end of it. */
+  #mayWait({ origin, tried, maxAttempts }: ShownRow): boolean {
+    const settings = this.#destinations.of(origin)
+    return settings.unknown !== 'hold' && tried + 1 < (maxAttempts ?? settings.maxAttempts)
   }
 
   async #deliver(claim: Claim): Promise<void> {
@@ -448,8 +475,11 @@ export class Relay {
     this.#inFlight.delete(claim.id)
     const [url] = claim.url.split('?', 1)
     const sign = originSign(outcome, this.#policy)
-    this.#scopes.ended(claim.id, sign, performance.now(), url)
+    const now = performance.now()
+    this.#scopes.ended(claim.id, sign, now, url)
     if (this.#scopes.hasOutages) this.#term?.wake.hint()
+    if (!this.#scopes.isWell(claim.origin, now)) this.#ahead.giveUp(origin => origin === claim.origin)
+    this.#ahead.freed(claim.origin, now)
     this.#backlog.freed(claim.origin)
     const decision = decide(claim, outcome, this.#policy, Math.random)
     const { id, messageId, attempt, epoch, rev } = claim
@@ -516,18 +546,20 @@ export class Relay {
     )
   }
 
-  /** Its POST is under way, or the outcome is on its way into the record. */
+  /** It is claimed, its POST under way, or the outcome on its way into the record. */
   #isSent(id: string): boolean {
-    return this.#inFlight.has(id) || this.#recorder.holds(id)
+    return this.#ahead.has(id) || this.#inFlight.has(id) || this.#recorder.holds(id)
   }
 
   #isDone(epoch: string): boolean {
-    if (this.#claimer.isInDoubt(epoch) || this.#recorder.holdsEpoch(epoch)) return false
+    if (this.#claimer.isInDoubt(epoch) || this.#ahead.holdsEpoch(epoch) || this.#recorder.holdsEpoch(epoch))
+      return false
     for (const claim of this.#inFlight.values()) if (claim.epoch === epoch) return false
     return true
   }
 
   #abortWithoutLease(): void {
+    if (!this.#lease.isHeld) this.#ahead.giveUp(() => true)
     if (this.#inFlight.size > 0 && this.#lease.remainingMs <= 0) this.#origins.abort('lease lost')
   }
 

@@ -7,7 +7,17 @@ function backlog(options: Partial<BacklogOptions> = {}): Backlog {
 }
 
 function row(id: number, fields: Partial<ShownRow> = {}): ShownRow {
-  return { id: String(id), orderingKey: null, origin: 'http://a', dueUs: null, standing: 'due', rev: 0, ...fields }
+  return {
+    id: String(id),
+    orderingKey: null,
+    origin: 'http://a',
+    dueUs: null,
+    standing: 'due',
+    rev: 0,
+    tried: 0,
+    maxAttempts: null,
+    ...fields,
+  }
 }
 
 function rows(from: number, to: number, fields: Partial<ShownRow> = {}): ShownRow[] {

@@ -3,7 +3,7 @@ import t from 'tap'
 import { Backlog } from '../../src/backlog/backlog.ts'
 import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
 import type { OriginSign, ShownRow } from '../../src/model.ts'
-import { idleOrigins, mostRoom } from '../../src/policy/tuning.ts'
+import { idleOrigins, mostAhead, mostRoom, refillMs } from '../../src/policy/tuning.ts'
 
 const a = 'http://a'
 const b = 'http://b'
@@ -48,7 +48,16 @@ function staged(
   const add = (origin: string, count: number) => {
     const shown = Array.from({ length: count }, (): ShownRow => {
       rows += 1
-      return { id: String(rows), orderingKey: null, origin, dueUs: null, standing: 'due', rev: 0 }
+      return {
+        id: String(rows),
+        orderingKey: null,
+        origin,
+        dueUs: null,
+        standing: 'due',
+        rev: 0,
+        tried: 0,
+        maxAttempts: null,
+      }
     })
     backlog.offer(shown, backlog.beginRead())
   }
@@ -453,4 +462,81 @@ t.test('whatever starts and ends, unproven origins hold no more than half of wha
       return scopes.free === 16
     }),
   )
+})
+
+/** Scopes of which origin `a` has answered so many POSTs, one a millisecond until `now`; sixteen more are on the wire. */
+function busy(answers: number, fields: Partial<OriginSettings> = {}, concurrency = 1_000) {
+  const scopes = new Scopes({ settingsOf: () => settings(fields), concurrency, slowConcurrency: 1_000 })
+  const now = 10_000
+  for (let n = 0; n < answers; n += 1) {
+    const at = now - answers + n
+    scopes.taken({ id: `-${n}`, origin: a }, at)
+    scopes.sent(`-${n}`, at)
+    scopes.ended(`-${n}`, sign('alive', at), at)
+  }
+  for (let n = 0; n < Math.min(16, concurrency); n += 1) {
+    scopes.taken({ id: String(n), origin: a }, now)
+    scopes.sent(String(n), now)
+  }
+  scopes.opened(now)
+  return { scopes, now }
+}
+
+t.test('an origin that is well has rows claimed ahead, as many as it takes in 20 ms', async t => {
+  const { scopes, now } = busy(2_000)
+  t.equal(scopes.slots(a, now), 0, 'its window is full')
+  t.equal(scopes.slots(a, now, true), 19)
+  scopes.taken({ id: 'x', origin: a }, now)
+  t.ok(scopes.isAhead('x'))
+  t.equal(scopes.freeAhead, mostAhead - 1)
+  t.notOk(scopes.mayBegin(a, now))
+  scopes.ended('0', sign('alive', now), now)
+  t.equal(scopes.slots(a, now), 0, 'the slot is for the one ahead')
+  t.ok(scopes.mayBegin(a, now))
+  scopes.started({ id: 'x', origin: a }, now)
+  t.notOk(scopes.isAhead('x'))
+  t.equal(scopes.slots(a, now), 0)
+})
+
+t.test('an origin that is slow, unknown, failing, silent or has a rate has none ahead', async t => {
+  const slow = busy(3)
+  t.equal(slow.scopes.slots(a, slow.now + 400, true), 0, 'slow')
+  t.equal(slow.scopes.slots(b, slow.now, true), 1, 'unknown')
+  const rated = busy(2_000, { ratePerSecond: 5_000 })
+  t.equal(rated.scopes.slots(a, rated.now, true), 0, 'a rate')
+  for (const receiver of ['failing', 'silent'] as const) {
+    const { scopes, now } = busy(2_000)
+    scopes.started({ id: 'last', origin: a }, now)
+    scopes.sent('last', now)
+    scopes.ended('last', sign(receiver, now + 1), now + 1)
+    t.equal(scopes.slots(a, now + 1, true), 0, receiver)
+  }
+})
+
+t.test('claims ahead come together: after one, all wait 10 ms, unless nothing is ahead', async t => {
+  const { scopes, now } = busy(2_000)
+  t.equal(scopes.slots(a, now, true), 19)
+  scopes.taken({ id: 'x', origin: a }, now)
+  t.equal(scopes.slots(a, now, true), 18, 'of the same claim')
+  scopes.opened(now)
+  t.equal(scopes.slots(a, now, true), 0)
+  t.equal(scopes.nextAt, now + refillMs)
+  t.same(scopes.opened(now + refillMs), [a])
+  t.ok(scopes.slots(a, now + refillMs, true) > 0)
+  scopes.withdrawn('x')
+  t.ok(scopes.slots(a, now + refillMs, true) > 0)
+})
+
+t.test('a slot of the relay that an origin without rows ahead has asked for is left to it', async t => {
+  const { scopes, now } = busy(2_000, {}, 16)
+  scopes.taken({ id: 'x', origin: a }, now)
+  t.equal(scopes.slots(b, now, true), 0)
+  scopes.ended('0', sign('alive', now), now)
+  t.ok(scopes.isFull)
+  t.notOk(scopes.mayBegin(a, now), 'the other has asked for it')
+  t.same(scopes.opened(now), [b])
+  t.equal(scopes.slots(b, now), 1)
+  scopes.taken({ id: 'y', origin: b }, now)
+  scopes.ended('1', sign('alive', now), now)
+  t.ok(scopes.mayBegin(a, now))
 })

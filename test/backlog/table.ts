@@ -84,7 +84,16 @@ export class Table {
     const { id, key, origin, due, rev, status, by } = row
     const standing =
       status === 'claimed' ? (by === epoch ? 'claimed here' : 'claimed elsewhere') : this.isDue(row) ? 'due' : 'later'
-    return { id: String(id), orderingKey: key, origin, dueUs: due, standing, rev }
+    return {
+      id: String(id),
+      orderingKey: key,
+      origin,
+      dueUs: due,
+      standing,
+      rev,
+      tried: row.attempts,
+      maxAttempts: null,
+    }
   }
 
   /** Entries of a range after a place, in its order, as far as they are due. */

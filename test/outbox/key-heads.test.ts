@@ -13,7 +13,15 @@ t.test(
     const [a1, a2] = [await stage.insert({ ordering_key: 'a' }), await stage.insert({ ordering_key: 'a' })]
     const b = await stage.insert({ ordering_key: 'ab', due_at: '2999-01-01', url: 'https://b.test/' })
     await stage.insert()
-    const bRow = { id: b, orderingKey: 'ab', origin: 'https://b.test', standing: 'later', rev: 0 }
+    const bRow = {
+      id: b,
+      orderingKey: 'ab',
+      origin: 'https://b.test',
+      standing: 'later',
+      rev: 0,
+      tried: 0,
+      maxAttempts: null,
+    }
     t.same(await heads(['ab', null], ['none', null], ['a', null], ['', null], ['a', null]), [
       { key: 'ab', first: { ...bRow, dueUs: Date.parse('2999-01-01') * 1_000 } },
       { key: 'none', first: null },

@@ -22,7 +22,16 @@ t.test('a row that could start, and one that is not there', async t => {
       status: 'pending',
       attempts: 0,
       claimedEpoch: null,
-      row: { id, orderingKey: 'alone', origin: 'https://receiver.test', dueUs, standing: 'due', rev: 0 },
+      row: {
+        id,
+        orderingKey: 'alone',
+        origin: 'https://receiver.test',
+        dueUs,
+        standing: 'due',
+        rev: 0,
+        tried: 0,
+        maxAttempts: null,
+      },
       isExpired: false,
       isSuperseded: false,
       isHeld: false,
@@ -44,7 +53,16 @@ t.test('the earliest unsettled row of its key before it, with all that a read wo
   for (let i = 0; i < 4; i += 1) ids.push(await stage.insert({ ordering_key: 'k', url: `https://r${i}.test/` }))
   await stage.insert({ ordering_key: 'k1' })
   const [first = '', second = '', third = '', last = ''] = ids
-  const shown = { id: first, orderingKey: 'k', origin: 'https://r0.test', dueUs: null, standing: 'due', rev: 0 }
+  const shown = {
+    id: first,
+    orderingKey: 'k',
+    origin: 'https://r0.test',
+    dueUs: null,
+    standing: 'due',
+    rev: 0,
+    tried: 0,
+    maxAttempts: null,
+  }
   for (const [id, before] of [
     [first, null],
     [second, shown],

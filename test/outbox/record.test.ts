@@ -114,7 +114,16 @@ t.test('a row that is settled names the first unsettled row of its key; one that
     const ordering_key = decision.status
     const claimed = await fresh({ ordering_key })
     const id = await stage.insert({ ordering_key, url })
-    const next = { id, orderingKey: ordering_key, origin: 'https://other.test', dueUs: null, standing: 'due', rev: 0 }
+    const next = {
+      id,
+      orderingKey: ordering_key,
+      origin: 'https://other.test',
+      dueUs: null,
+      standing: 'due',
+      rev: 0,
+      tried: 0,
+      maxAttempts: null,
+    }
     t.same(await named(claimed, decision), { orderingKey: ordering_key, next: decision === retry ? null : next })
   }
   t.match(await named(await fresh({ ordering_key: 'alone' }), delivered), { orderingKey: 'alone', next: null })

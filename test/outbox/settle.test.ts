@@ -99,7 +99,16 @@ t.test('each key is told its first row then; of several rows of a key that end t
   const e1 = await stage.insert({ ordering_key: 'e', ...old })
   const e2 = await stage.insert({ ordering_key: 'e' })
   const e3 = await stage.insert({ ordering_key: 'e', ...old })
-  const next = { id: a3, orderingKey: 'a', origin: 'https://other.test', dueUs: null, standing: 'due', rev: 0 }
+  const next = {
+    id: a3,
+    orderingKey: 'a',
+    origin: 'https://other.test',
+    dueUs: null,
+    standing: 'due',
+    rev: 0,
+    tried: 0,
+    maxAttempts: null,
+  }
   t.match(await expire(stage.session, epoch, all), [
     { id: a1, orderingKey: 'a', next: null },
     { id: a2, orderingKey: 'a', next },

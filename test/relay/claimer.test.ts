@@ -6,6 +6,7 @@ import type { Log, LogFields } from '../../src/log/log.ts'
 import type { Claim, ShownRow } from '../../src/model.ts'
 import { look } from '../../src/outbox/look.ts'
 import type { Session, Statement } from '../../src/outbox/session.ts'
+import { Ahead } from '../../src/relay/ahead.ts'
 import { Bell } from '../../src/relay/bell.ts'
 import { Claimer } from '../../src/relay/claimer.ts'
 import { Refusals } from '../../src/relay/refusals.ts'
@@ -29,7 +30,7 @@ t.beforeEach(async () => {
 })
 
 /** A claimer over the stage's session that runs until the test ends, and what it did. */
-async function claiming(t: Test, { slots = 100 } = {}) {
+async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0 } = {}) {
   const state = {
     epoch: await stage.register(),
     /** POSTs at once; none of them ends. */
@@ -49,8 +50,8 @@ async function claiming(t: Test, { slots = 100 } = {}) {
   const backlog = new Backlog({
     memoryRows: 1_000,
     room: () => 1_000,
-    slots: name => scopes.slots(name, performance.now()),
-    taken: row => scopes.started(row, performance.now()),
+    slots: (name, next) => scopes.slots(name, performance.now(), next !== undefined),
+    taken: row => scopes.taken(row, performance.now()),
     isMine: () => true,
   })
   const session = {
@@ -67,13 +68,25 @@ async function claiming(t: Test, { slots = 100 } = {}) {
     },
   } as unknown as Session
   const bell = new Bell()
+  const ahead = new Ahead({
+    scopes,
+    isPaused: () => false,
+    mayStart: ({ epoch }) => epoch === state.epoch,
+    begin: claim => {
+      scopes.started(claim, performance.now())
+      claims.push(claim)
+    },
+    leaves: () => bell.ring(),
+  })
   const claimer = new Claimer({
     backlog,
     scopes,
     refusals: new Refusals(log, 'callback_refused'),
     bell,
     epoch: () => state.epoch,
-    slots: () => state.slots - claims.length,
+    ahead,
+    slots: () => ({ free: state.slots - claims.length, ahead: mostAhead }),
+    released: () => {},
     deliver: claim => claims.push(claim),
     isSent: id => state.sent.has(id),
     accounted: () => {},
@@ -101,7 +114,22 @@ async function claiming(t: Test, { slots = 100 } = {}) {
       const missing = ids.filter(id => !claims.some(claim => claim.id === id))
       assert.deepEqual(missing, [], `claimed were ${claims.map(({ id }) => id)}`)
     })
-  return { state, statements, claims, lines, scopes, backlog, bell, claimer, run, offer, knows, claimed }
+  return { state, statements, claims, lines, scopes, backlog, ahead, bell, claimer, run, offer, knows, claimed }
+}
+
+/** So many POSTs of the origin end well, one a millisecond until now: it is well, and that is its pace. */
+function proven(scopes: Scopes, count: number): void {
+  const now = performance.now()
+  for (let n = 0; n < count; n += 1) {
+    const at = now - count + n
+    scopes.started({ id: `-${n}`, origin }, at)
+    scopes.sent(`-${n}`, at)
+    scopes.ended(
+      `-${n}`,
+      { receiver: 'alive', isOfConnection: false, restMs: 0, startedAtMs: at, finishedAtMs: at },
+      at,
+    )
+  }
 }
 
 /** The rows as they stand now. */
@@ -137,6 +165,50 @@ t.test('what is ready is claimed and sent, as many as can be sent at once', asyn
   await claimed(...ids)
 })
 
+t.test('rows are claimed ahead of their slots; what is given up is pending again, with no attempt', async t => {
+  const { statements, claims, scopes, backlog, ahead, run, offer, claimed } = await claiming(t, { ahead: 256 })
+  proven(scopes, 300)
+  const ids = await inserted(20, { url: `${origin}/a` })
+  await offer(...ids)
+  void run()
+  await eventually(() => assert.equal(ahead.size, 4))
+  t.equal(claims.length, 16, 'as many as the window is wide')
+  t.equal(statements.filter(name => name === 'ringback_claim').length, 1, 'one statement has claimed all')
+  const [done = ''] = claims.map(({ id }) => id)
+  const now = performance.now()
+  scopes.ended(done, { receiver: 'alive', isOfConnection: false, restMs: 0, startedAtMs: now, finishedAtMs: now }, now)
+  ahead.freed(origin, now)
+  t.equal(claims.length, 17, 'the slot is taken again at once')
+  const waiting = ids.filter(id => ahead.has(id))
+  t.equal(waiting.length, 3)
+  ahead.giveUp(() => true)
+  await eventually(() => assert.equal(ahead.size, 0))
+  for (const id of waiting) {
+    t.match(await stage.row(id), { status: 'pending', attempts: 0, claimed_epoch: null })
+    t.notOk(scopes.isAhead(id))
+    t.notOk(backlog.isUnderWay(id))
+  }
+  await claimed(...ids.filter(id => !waiting.includes(id)))
+})
+
+t.test('what is ahead and whose release had no answer is looked at and released over the next session', async t => {
+  const { state, claims, scopes, ahead, bell, run, offer, claimer } = await claiming(t, { ahead: 256 })
+  proven(scopes, 300)
+  const ids = await inserted(17, { url: `${origin}/a` })
+  await offer(...ids)
+  const first = run()
+  await eventually(() => assert.equal(ahead.size, 1))
+  const [last = ''] = ids.filter(id => ahead.has(id))
+  state.loses = { name: 'ringback_release', isUnsent: true }
+  ahead.giveUp(() => true)
+  await t.rejects(first, /ended/)
+  t.ok(claimer.isInDoubtOf(last, state.epoch))
+  void run()
+  bell.ring()
+  await eventually(async () => assert.equal((await stage.row(last)).status, 'pending'))
+  t.equal(claims.length, 16)
+})
+
 t.test('each origin is started as often as it can take', async t => {
   const { claims, scopes, backlog, bell, run, offer, claimed } = await claiming(t)
   const ids = await inserted(3, { url: `${origin}/a` })
@@ -165,7 +237,10 @@ t.test('it accounts for every row that it asked for and did not get', async t =>
   await offer(...rows, second)
   await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [settled])
   const gone = '999999'
-  backlog.offer([{ id: gone, orderingKey: null, origin, dueUs: null, standing: 'due', rev: 0 }], backlog.beginRead())
+  backlog.offer(
+    [{ id: gone, orderingKey: null, origin, dueUs: null, standing: 'due', rev: 0, tried: 0, maxAttempts: null }],
+    backlog.beginRead(),
+  )
   await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://receiver-1.test/', 'test')`)
   await stage.query(`update outbox.callback set due_at = now() + interval '1 hour' where id = $1`, [later])
   await stage.force(elsewhere, `status = 'claimed', claimed_epoch = 77, claimed_at = now(), attempts = 1`)

@@ -54,9 +54,16 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
     retryCapMs: policy.capMs,
     ring: nothing,
   })
+  /** What was ahead of these origins may not begin any more. */
+  const givenUp: string[] = []
   const recovery = new Recovery({ ...parts, recorder, policy, isUnderWay: id => recorder.holds(id.id) })
   const reader = new Reader({
     ...parts,
+    ahead: {
+      giveUp: isMeant => {
+        givenUp.push(...['https://held.test', 'https://other.test', 'http://held.test'].filter(isMeant))
+      },
+    },
     backlog,
     scopes,
     holds,
@@ -84,7 +91,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
       `update outbox.callback set status = 'delivered', settled_at = now(), due_at = null, rev = rev + 1 where id = any ($1::bigint[])`,
       [ids],
     )
-  return { stage, epoch, scopes, backlog, recorder, reader, look, known, untilKnown, settle }
+  return { stage, epoch, scopes, backlog, recorder, reader, givenUp, look, known, untilKnown, settle }
 }
 
 async function flood(stage: Stage, rows: number, host: string): Promise<string[]> {
@@ -248,6 +255,20 @@ t.test('each second rows that have expired are dead, and the next of their keys 
   t.ok(known().has(second))
 })
 
+t.test('what was claimed ahead of an origin whose holds have changed is given up', async t => {
+  const { stage, reader, look, givenUp } = await reading(t)
+  await look()
+  givenUp.length = 0
+  await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://held.test/a', 'test')`)
+  reader.holdsChanged()
+  await look()
+  t.same(givenUp, ['https://held.test'])
+  await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://', 'test')`)
+  reader.holdsChanged()
+  await look()
+  t.same(givenUp.slice(1), ['https://held.test', 'https://other.test'])
+})
+
 t.test('a held origin is not read; what waited there comes when it is let go', async t => {
   const { stage, backlog, reader, look, known } = await reading(t)
   await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://held.test', 'test')`)
@@ -317,6 +338,8 @@ t.test('the owner of the next row of a key is told its id', async t => {
     dueUs: null,
     standing: 'due',
     rev: 0,
+    tried: 0,
+    maxAttempts: null,
   } as const
   backlog.ended(first, 'settled', shown)
   await look()

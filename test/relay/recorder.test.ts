@@ -321,7 +321,16 @@ t.test('whatever fails and whenever, each outcome is told once and none is lost'
 
 t.test('the record names the first row of the key, when the one before it is settled', async t => {
   const { stand, recorder, named } = staged(0)
-  const next: ShownRow = { id: '8', orderingKey: 'k', origin: 'http://a', dueUs: null, standing: 'due', rev: 0 }
+  const next: ShownRow = {
+    id: '8',
+    orderingKey: 'k',
+    origin: 'http://a',
+    dueUs: null,
+    standing: 'due',
+    rev: 0,
+    tried: 0,
+    maxAttempts: null,
+  }
   for (const id of ['1', '2']) stand.rows.set(id, { status: 'claimed', attempts: 1, claimedEpoch: '9', next })
   recorder.add(attemptOf('1', retry))
   await recorder.flush(stand.session)

@@ -5,7 +5,16 @@ import { longLookBack, longLookPauseMs, pageRows, shortLookBack } from '../../sr
 import { Tip } from '../../src/relay/tip.ts'
 
 function row(id: number, dueUs: number | null = null): ShownRow {
-  return { id: String(id), orderingKey: null, origin: 'http://a', dueUs, standing: 'due', rev: 0 }
+  return {
+    id: String(id),
+    orderingKey: null,
+    origin: 'http://a',
+    dueUs,
+    standing: 'due',
+    rev: 0,
+    tried: 0,
+    maxAttempts: null,
+  }
 }
 
 /** A tip over entries that a test commits; ids only, in the fresh range. */

@@ -43,6 +43,16 @@ export class Producers {
     }
   }
 
+  /** Writes so many callbacks without keys to one receiver, in one transaction: a relay claims them ahead. */
+  flood(rows: number, atMs: number): void {
+    this.#open += 1
+    this.#timeline.after(atMs, null, () => {
+      this.#open -= 1
+      this.#end(Array.from({ length: rows }, () => this.#insert({ key: null, origin: 'http://r1.example' })))
+      this.#db.notify(null, '')
+    })
+  }
+
   #begin(rows: number): void {
     const isLong = this.#dice.chance(0.3)
     const transaction = {}
@@ -84,11 +94,9 @@ export class Producers {
     if (chance < 0.02 || chance > 0.97) for (const { draft } of inserted) draft.committedAt = 'unknown'
   }
 
-  #insert(): Inserted {
+  #insert({ key, origin } = this.#place()): Inserted {
     const dice = this.#dice
     const id = this.#db.nextId()
-    const key = dice.chance(0.8) ? dice.pick(this.#keys) : null
-    const origin = `http://r${dice.whole(1, 3)}.example`
     const now = this.#db.now
     const row: Row = {
       id,
@@ -118,5 +126,11 @@ export class Producers {
     const draft: Draft = { messageId, id: String(id), key, insertingAt, committedAt: null, bodies: [`n=${id}`] }
     this.written.push(draft)
     return { row, draft }
+  }
+
+  #place(): Pick<Row, 'key' | 'origin'> {
+    const dice = this.#dice
+    const key = dice.chance(0.8) ? dice.pick(this.#keys) : null
+    return { key, origin: `http://r${dice.whole(1, 3)}.example` }
   }
 }

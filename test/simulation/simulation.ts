@@ -59,6 +59,9 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   const uninstall = installClocks(timeline, dice)
   try {
     const world = new World(timeline, dice, options)
+    // Of dice of its own: worlds without a flood are decided by the others alone.
+    const floods = new Dice(-seed)
+    if (floods.chance(0.2)) world.producers.flood(floods.whole(80, 160), floods.upTo(callbacksWithinMs))
     await world.run()
     return judge(world)
   } finally {

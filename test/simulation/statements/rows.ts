@@ -16,6 +16,8 @@ export function shown(db: Database, row: Row, epoch: string): ShownRow {
     dueUs: dueTime === null ? null : microseconds(dueTime),
     standing: standingOf(db, row, epoch),
     rev: row.rev,
+    tried: row.attempts - row.budgetFrom,
+    maxAttempts: row.maxAttempts,
   }
 }
 
@@ -29,7 +31,16 @@ function standingOf(db: Database, row: Row, epoch: string): RowStanding {
 type Nothing = { readonly [Name in keyof ShownRow]: null }
 
 /** What an outer join gives where there is no row. */
-export const nothing: Nothing = { id: null, orderingKey: null, origin: null, dueUs: null, standing: null, rev: null }
+export const nothing: Nothing = {
+  id: null,
+  orderingKey: null,
+  origin: null,
+  dueUs: null,
+  standing: null,
+  rev: null,
+  tried: null,
+  maxAttempts: null,
+}
 
 /** The first unsettled row of a key, other than the row `id`. */
 export function firstOfKey(

@@ -1,0 +1,152 @@
+import { Fifo, type Seat } from '../backlog/fifo.ts'
+import type { Scopes } from '../backlog/scopes.ts'
+import type { Claim } from '../model.ts'
+import { longestAheadMs } from '../policy/tuning.ts'
+
+export interface AheadParts {
+  readonly scopes: Pick<Scopes, 'isFull' | 'mayBegin'>
+  /** Nothing may begin for now, whatever it is. */
+  readonly isPaused: () => boolean
+  /** The lease is held, and the claim is of the present registration. */
+  readonly mayStart: (claim: Claim) => boolean
+  readonly begin: (claim: Claim) => void
+  /** Something is to be released. */
+  readonly leaves: () => void
+}
+
+/** A claim that has not begun; times are of `performance.now()`. */
+interface Waiting {
+  readonly claim: Claim
+  readonly claimedAt: number
+  readonly expiresAt: number
+  /** Among those of its origin, and among all; undefined: it is to be released. */
+  seats: { readonly ofOrigin: Seat<Waiting>; readonly ofAll: Seat<Waiting> } | undefined
+}
+
+/**
+ * Rows claimed ahead of their slots. A slot that comes free has its next POST at once, without a statement; and claims are few and
+ * large. No byte of them has left, so what may not begin any more is released: it uses up no attempt.
+ */
+export class Ahead {
+  readonly #parts: AheadParts
+  readonly #claims = new Map<string, Waiting>()
+  readonly #all = new Fifo<Waiting>()
+  /** Those that wait, by origin; the origin that began something last stands last. */
+  readonly #origins = new Map<string, Fifo<Waiting>>()
+  #leaving: Waiting[] = []
+  /** Some may begin though no POST of their origin ends: all slots of the relay were taken, or nothing was to begin. */
+  #isBlocked = false
+
+  constructor(parts: AheadParts) {
+    this.#parts = parts
+  }
+
+  /** Those to be released among them. */
+  get size(): number {
+    return this.#claims.size
+  }
+
+  has(id: string): boolean {
+    return this.#claims.has(id)
+  }
+
+  holdsEpoch(epoch: string): boolean {
+    for (const { claim } of this.#claims.values()) if (claim.epoch === epoch) return true
+    return false
+  }
+
+  /** When the next one has waited too long; undefined: none waits. */
+  get nextAt(): number | undefined {
+    const oldest = this.#all.first
+    return oldest && oldest.claimedAt + longestAheadMs
+  }
+
+  /** @param claimedAt when its claim was sent. */
+  add(claim: Claim, claimedAt: number, now: number): void {
+    const { id, origin, expiresInMs } = claim
+    const expiresAt = expiresInMs === null ? Number.POSITIVE_INFINITY : claimedAt + expiresInMs
+    const waiting: Waiting = { claim, claimedAt, expiresAt, seats: undefined }
+    const ofOrigin = this.#origins.get(origin) ?? new Fifo<Waiting>()
+    this.#origins.set(origin, ofOrigin)
+    waiting.seats = { ofOrigin: ofOrigin.push(waiting), ofAll: this.#all.push(waiting) }
+    this.#claims.set(id, waiting)
+    this.#begin(origin, ofOrigin, now)
+  }
+
+  /** A slot of this origin has come free. */
+  freed(origin: string, now: number): void {
+    const waiting = this.#origins.get(origin)
+    if (waiting) this.#begin(origin, waiting, now)
+    this.unblock(now)
+  }
+
+  /** Slots of the relay may have come free. */
+  unblock(now: number): void {
+    if (!this.#isBlocked) return
+    this.#isBlocked = false
+    for (const [origin, waiting] of [...this.#origins]) {
+      if (this.#isStopped) return
+      this.#begin(origin, waiting, now)
+    }
+  }
+
+  /** None of these origins may begin: a breaker has opened, a hold has come, they are another relay's. */
+  giveUp(isMeant: (origin: string) => boolean): void {
+    for (const [origin, waiting] of [...this.#origins])
+      if (isMeant(origin)) for (const each of [...waiting]) this.#leave(each)
+  }
+
+  /** What is to be released; those that have waited too long among them. They stay here until they are forgotten. */
+  takeLeaving(now: number): readonly Claim[] {
+    for (let first = this.#all.first; first && first.claimedAt + longestAheadMs <= now; first = this.#all.first)
+      this.#leave(first)
+    const leaving = this.#leaving.map(({ claim }) => claim)
+    this.#leaving = []
+    return leaving
+  }
+
+  forget(claims: readonly Claim[]): void {
+    for (const { id } of claims) this.#claims.delete(id)
+  }
+
+  /** True, and to be tried again, while nothing of any origin may begin. */
+  get #isStopped(): boolean {
+    const { scopes, isPaused } = this.#parts
+    const isStopped = scopes.isFull || isPaused()
+    if (isStopped) this.#isBlocked = true
+    return isStopped
+  }
+
+  #begin(origin: string, waiting: Fifo<Waiting>, now: number): void {
+    const { scopes, mayStart, begin } = this.#parts
+    let hasBegun = false
+    for (let first = waiting.first; first && !this.#isStopped; first = waiting.first) {
+      if (!mayStart(first.claim) || first.expiresAt <= now) this.#leave(first)
+      else if (scopes.mayBegin(origin, now)) {
+        this.#remove(first)
+        this.#claims.delete(first.claim.id)
+        begin(first.claim)
+        hasBegun = true
+      } else break
+    }
+    if (!hasBegun || waiting.size === 0) return
+    this.#origins.delete(origin)
+    this.#origins.set(origin, waiting)
+  }
+
+  #leave(waiting: Waiting): void {
+    this.#remove(waiting)
+    this.#leaving.push(waiting)
+    if (this.#leaving.length === 1) this.#parts.leaves()
+  }
+
+  #remove(waiting: Waiting): void {
+    const { seats, claim } = waiting
+    if (!seats) throw new Error(`Callback ${claim.id} has begun or left before`)
+    const ofOrigin = this.#origins.get(claim.origin)
+    ofOrigin?.remove(seats.ofOrigin)
+    this.#all.remove(seats.ofAll)
+    waiting.seats = undefined
+    if (ofOrigin?.size === 0) this.#origins.delete(claim.origin)
+  }
+}
