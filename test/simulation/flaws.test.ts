@@ -118,6 +118,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [{ file: 'relay/claimer.ts', text: 'ahead.takeLeaving(performance.now())', by: '[]' }],
     },
     'lost',
+    635,
   ],
   [
     {
