@@ -42,6 +42,15 @@ t.test('another implementation makes the same, and accepts ours, whatever the ke
   )
 })
 
+t.test('that library takes a form for JSON unless it is told, as docs/start/receivers.md says', async t => {
+  const key = newKey()
+  const [id, timestamp, body] = ['0190c2f4-0000-7000-8000-000000000001', now(), 'flowId=7']
+  const signed = signature([keyOf(key)], id, timestamp, body)
+  const headers = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signed }
+  t.throws(() => new Webhook(key).verify(body, headers), SyntaxError)
+  t.equal(new Webhook(key).verify(body, headers, { jsonParse: false }), undefined)
+})
+
 t.test('one changed bit in the id, the timestamp, the body, the key or the signature, and it does not fit', async t => {
   const key = newKey()
   const request = { id: '0190c2f4-0000-7000-8000-000000000001', timestamp: now(), body: 'flowId=7&message=a+b' }

@@ -17,7 +17,7 @@ import { parseResults } from '../bench/results.ts'
 import { rows, rules } from '../delivery/answered.ts'
 import { table } from '../faults/report.ts'
 import type { Result } from '../faults/result.ts'
-import { type Program, producers, textOf } from '../languages/languages.ts'
+import * as programs from '../languages/languages.ts'
 
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8')
 
@@ -38,7 +38,12 @@ export const parts: readonly Part[] = [
   { file: 'reference/metrics.md', name: 'metrics', text: metricsTable },
   { file: 'understand/promise.md', name: 'fault scenarios', text: faultScenarios },
   { file: 'understand/performance.md', name: 'bench', text: benchTables },
-  ...producers.map(program => ({ file: 'start/producers.md', name: program.file, text: () => source(program) })),
+  ...programs.producers.map(program => ({
+    file: 'start/producers.md',
+    name: program.file,
+    text: () => source(program),
+  })),
+  ...programs.receivers.map(program => ({ file: pageOf(program), name: program.file, text: () => source(program) })),
 ]
 
 /**
@@ -111,11 +116,16 @@ function benchTables(): string {
   return report(parseResults(read('../bench/results.jsonl'))).replace(/^### /gm, '## ')
 }
 
+/** Of a receiver. That in Node is the one that the page on receiving explains. */
+function pageOf({ file }: programs.Program): string {
+  return file === 'receivers/node.mjs' ? 'start/receiving.md' : 'start/receivers.md'
+}
+
 /** A program of `make languages`. */
-function source(program: Program): string {
+function source(program: programs.Program): string {
   const name = program.file.replace(/.*\./, '')
   const language = { py: 'python', rb: 'ruby', pl: 'perl', mjs: 'js' }[name] ?? name
-  return fenced(textOf(program), language)
+  return fenced(programs.textOf(program), language)
 }
 
 function fenced(text: string, language = 'text'): string {

@@ -28,11 +28,11 @@ async function freePort(): Promise<number> {
 t.test('the example of a receiver verifies, and gives a callback one effect', async t => {
   const { client, url } = await testDatabase(t, { migrate: false })
   await client.query(await sqlFile('receiver/inbox.sql'))
-  await client.query('create table execution_state (execution bigint, code integer)')
+  await client.query('create table execution_state (execution bigint, code integer, message text, tags text)')
   const file = join(t.testdir({ 'example.mjs': example }), 'example.mjs')
   const port = await freePort()
   const key = `whsec_${secret.toString('base64')}`
-  const env = { ...process.env, DATABASE_URL: url, PORT: String(port), RECEIVER_KEYS: key }
+  const env = { ...process.env, DATABASE_URL: url, PORT: String(port), RECEIVER_KEY: key }
   const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'inherit', 'inherit'] })
   t.teardown(async () => {
     const exited = once(child, 'exit')
@@ -55,5 +55,5 @@ t.test('the example of a receiver verifies, and gives a callback one effect', as
   ])
   t.match(await post(randomUUID(), 'flowExecutionId=%'), [400, /^body: /])
   t.same(await post(randomUUID(), 'flowExecutionId=many&code=3'), [500, ''])
-  t.same((await client.query('select * from execution_state')).rows, [{ execution: '31', code: 2 }])
+  t.same((await client.query('select execution, code from execution_state')).rows, [{ execution: '31', code: 2 }])
 })

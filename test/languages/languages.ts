@@ -74,6 +74,20 @@ export const producers: readonly Program[] = [
   lua('producers/lua-luasql.lua'),
 ]
 
+/** Those of docs/start/receivers.md, and that of docs/start/receiving.md in Node. */
+export const receivers: readonly Program[] = [
+  python('receivers/python.py', 'psycopg2', 'python3-psycopg2'),
+  { ...php('receivers/php.php'), run: 'php -S 127.0.0.1:$PORT' },
+  java('receivers/java.java'),
+  go('receivers/go.go', 'github.com/lib/pq', 'golang-github-lib-pq-dev'),
+  ruby('receivers/ruby.rb', 'pg webrick', 'ruby-pg ruby-webrick'),
+  {
+    ...perl('receivers/perl.pl', 'DBD::Pg Plack::Request', 'libdbd-pg-perl libplack-perl'),
+    run: 'plackup --host 127.0.0.1 --port $PORT',
+  },
+  node('receivers/node.mjs'),
+]
+
 /** What docs/start/producers.md warns of; each ends with 0 when that is so. */
 export const traps: readonly Program[] = [
   python('traps/python.py', 'psycopg', 'python3-psycopg'),

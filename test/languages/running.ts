@@ -51,7 +51,7 @@ export async function loginTo(
   t: Pick<Test, 'teardown'>,
   client: pg.Client,
   databaseUrl: string,
-  roles: string,
+  roles = '',
 ): Promise<Readonly<Record<string, string>>> {
   const url = new URL(databaseUrl)
   const database = url.pathname.slice(1)

@@ -25,3 +25,6 @@ $insert->execute(['https://receiver.test/', null]);
 if (!($insert->fetchColumn() > 0)) throw new Exception('RETURNING id');
 refused('permission denied for sequence', fn() => $db->lastInsertId());
 $db->rollBack();
+
+parse_str('tags=a&tags=b&a.b=1&t[]=2', $form); // as $_POST is made
+if ($form !== ['tags' => 'b', 'a_b' => '1', 't' => ['2']]) throw new Exception(json_encode($form));
