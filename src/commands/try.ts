@@ -116,7 +116,7 @@ function ruleText({ destinations, configFile }: TryConfig, origin: string): stri
 }
 
 function settingsText(settings: DestinationSettings): string {
-  const { concurrency, ratePerSecond, deadlineMs, maxAttempts, breaker, headers, retry, unknown, signingKeys } =
+  const { concurrency, ratePerSecond, deadlineMs, maxAttempts, breaker, body, headers, retry, unknown, signingKeys } =
     settings
   return [
     `${concurrency} at once`,
@@ -126,6 +126,7 @@ function settingsText(settings: DestinationSettings): string {
     breaker.failures === 0
       ? 'no breaker'
       : `a rest of ${durationText(breaker.pauseMs)} after ${breaker.failures} failures`,
+    ...(body === 'json' ? ['sent as JSON'] : []),
     ...(headers.length > 0 ? [`${headers.length / 2} headers`] : []),
     ...(retry.length > 0 ? [`${retry.join(', ')} tried again`] : []),
     ...(unknown === 'hold' ? ['unknown: hold'] : []),
@@ -150,7 +151,9 @@ async function tellAddresses(policy: AddressPolicy, url: URL): Promise<void> {
 function tellSent({ connectMs, tls, bytes }: Sent, settings: DestinationSettings): void {
   tell('connect', `${Math.round(connectMs)} ms`)
   if (tls !== null) tell('tls', tls)
-  const [head = '', body = ''] = Buffer.concat(bytes).toString('latin1').split('\r\n\r\n', 2)
+  const request = Buffer.concat(bytes)
+  const end = request.indexOf('\r\n\r\n')
+  const [head, body] = [request.toString('latin1', 0, end), request.toString('utf8', end + 4)]
   const secret = settings.headers.filter((_, at) => at % 2 === 0)
   const lines = head.split('\r\n').map(line => {
     const [name = ''] = line.split(':', 1)

@@ -28,6 +28,7 @@ export function readDestinations(values: Values, faults: string[]): Destinations
     deadlineMs: values.deadlineMs,
     maxAttempts: values.maxAttempts,
     breaker: Object.freeze({ failures: values.breakerFailures, pauseMs: values.breakerPauseMs }),
+    body: 'form',
     headers: Object.freeze([]),
     retry: Object.freeze([]),
     success: null,
@@ -56,6 +57,9 @@ const breaker = mapping('{ failures: N, pause: DURATION }, where failures: 0 swi
   failures: v.optional(options.breakerFailures.schema),
   pause: v.optional(options.breakerPauseMs.schema),
 })
+const body = reads('form, or json, which sends the form as it was written', text =>
+  text === 'form' || text === 'json' ? text : null,
+)
 const unknown = reads('resend, or hold, which leaves it to an operator', text =>
   text === 'resend' || text === 'hold' ? text : null,
 )
@@ -71,6 +75,7 @@ function ruleSchema(values: Values, defaults: DestinationSettings, folder: strin
       deadline: v.optional(deadlineSchema(values)),
       'max-attempts': v.optional(options.maxAttempts.schema),
       breaker: v.optional(breaker),
+      body: v.optional(body),
       headers: v.optional(headersSchema(folder)),
       retry: v.optional(listOf(wholeNumber(refusals), refusals.max - refusals.min + 1)),
       success: v.optional(successSchema),
@@ -95,6 +100,7 @@ function ruleSchema(values: Values, defaults: DestinationSettings, folder: strin
             failures: rule.breaker?.failures ?? defaults.breaker.failures,
             pauseMs: rule.breaker?.pause ?? defaults.breaker.pauseMs,
           }),
+          body: rule.body ?? defaults.body,
           headers: rule.headers ?? defaults.headers,
           retry: rule.retry ?? defaults.retry,
           success: rule.success ?? defaults.success,

@@ -24,7 +24,7 @@ export interface ExchangeOptions {
 /** What is POSTed. */
 export interface Request {
   readonly url: URL
-  /** Pure ASCII. */
+  /** A form is pure ASCII, JSON is what the producer wrote. */
   readonly body: string
   /** Names and values in turn. */
   readonly headers: string[]
@@ -91,7 +91,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
         method: 'POST',
         path: url.pathname + url.search,
         headers,
-        body: Buffer.from(body, 'latin1'),
+        body: Buffer.from(body),
         reset: !this.#origins.reusable(connection.origin),
       },
       this,

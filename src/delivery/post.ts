@@ -4,7 +4,9 @@ import { Exchange, type ExchangeOptions, type Request } from './exchange.ts'
 import { encodeForm, FormError } from './form.ts'
 import { signature } from './signature.ts'
 
-type PostSettings = Pick<DestinationSettings, 'deadlineMs' | 'headers' | 'retry' | 'success' | 'signingKeys'>
+const contentTypes = { form: 'application/x-www-form-urlencoded; charset=UTF-8', json: 'application/json' } as const
+
+type PostSettings = Pick<DestinationSettings, 'body' | 'deadlineMs' | 'headers' | 'retry' | 'success' | 'signingKeys'>
 
 export interface PostOptions extends ExchangeOptions {
   /**
@@ -25,14 +27,14 @@ export async function post(claim: Claim, options: PostOptions): Promise<Outcome>
   const startedAtMs = performance.now()
   const url = httpUrl(claim.url)
   if (url === null) return unsent('the url cannot be called: no URL parser takes it', startedAtMs)
+  const settings = options.settingsOf(claim.origin)
   let body: string
   try {
-    body = encodeForm(claim.form)
+    body = settings.body === 'json' ? claim.form : encodeForm(claim.form)
   } catch (error) {
     if (error instanceof FormError) return unsent(error.message, startedAtMs)
     throw error
   }
-  const settings = options.settingsOf(claim.origin)
   const headers = headersOf(claim, options.version, body, settings)
   const { deadlineMs, retry, success } = settings
   const request: Request = { url, body, headers, deadlineMs, retry, success }
@@ -48,12 +50,12 @@ function headersOf(
   claim: Claim,
   version: string,
   body: string,
-  { headers: more, signingKeys }: Pick<DestinationSettings, 'headers' | 'signingKeys'>,
+  { body: kind, headers: more, signingKeys }: Pick<DestinationSettings, 'body' | 'headers' | 'signingKeys'>,
 ): string[] {
   const timestamp = String(Math.floor(Date.now() / 1_000))
   const headers = [
     'content-type',
-    'application/x-www-form-urlencoded; charset=UTF-8',
+    contentTypes[kind],
     'webhook-id',
     claim.messageId,
     'idempotency-key',

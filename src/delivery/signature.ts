@@ -7,7 +7,7 @@ import { createHmac, type KeyObject, sign } from 'node:crypto'
  *
  * @param keys at least one.
  * @param timestamp as `webhook-timestamp` has it: of this attempt, Unix seconds.
- * @param body exactly the text that is sent, in ASCII.
+ * @param body exactly the text that is sent, as UTF-8.
  */
 export function signature(keys: readonly KeyObject[], id: string, timestamp: string, body: string): string {
   const signed = `${id}.${timestamp}.${body}`

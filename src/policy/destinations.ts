@@ -15,6 +15,8 @@ export interface DestinationSettings {
   /** Attempts before a callback is dead that does not say itself. */
   readonly maxAttempts: number
   readonly breaker: BreakerSettings
+  /** How a row's `form` is sent: as a form, or as the JSON that the producer wrote, byte for byte. */
+  readonly body: 'form' | 'json'
   /** Sent with every POST: names, in lower case, and values in turn. */
   readonly headers: readonly string[]
   /** 4xx that are tried again, though they would be refusals. */

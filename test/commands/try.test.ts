@@ -99,6 +99,19 @@ t.test('what the rule asks of an answer is shown, and what becomes of one that i
   t.match(out, /^outcome +failed: answered 200, but \/code is 500, not 0 or 200\ncallback +pending/m)
 })
 
+t.test('what a receiver of JSON gets is shown as it was sent', async t => {
+  const receiver = await receiverOf(t)
+  const rule = { match: new URL(receiver.url()).origin, body: 'json' }
+  const folder = t.testdir({ 'relay.json': JSON.stringify({ origins: [rule] }) })
+  const form = '{"flowId": 9007199254740993, "message": "失败"}'
+  const { code, out } = await tried(receiver.url('/'), '--config', join(folder, 'relay.json'), '--form', form)
+  t.equal(code, 0)
+  t.equal(receiver.arrivals[0]?.body.toString(), form)
+  t.match(out, /^settings +.*, sent as JSON, not signed$/m)
+  t.match(out, /^ +content-type: application\/json$/m)
+  t.ok(out.includes(` ${form}\n`))
+})
+
 t.test('through a proxy, over TLS: the certificate, and for how long it holds', async t => {
   const server = await secureServer(t)
   const proxy = await connectProxy(t)

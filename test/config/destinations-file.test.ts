@@ -32,6 +32,7 @@ t.test('without a file all origins go by the options', async t => {
     deadlineMs: 7_000,
     maxAttempts: 9,
     breaker: { failures: 3, pauseMs: 60_000 },
+    body: 'form',
     headers: [],
     retry: [],
     success: null,
@@ -54,6 +55,7 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
     deadlineMs: 5_000,
     maxAttempts: 44,
     breaker: { failures: 0, pauseMs: 60_000 },
+    body: 'form',
     headers: ['x-tenant', 'scheduler'],
     retry: [404, 409],
     success: null,
@@ -67,6 +69,7 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
     ratePerSecond: null,
     deadlineMs: 15_000,
     maxAttempts: 12,
+    body: 'form',
     headers: [],
     retry: [],
     success: null,
@@ -101,13 +104,13 @@ t.test('a misspelt field is a fault with the one that is meant', async t => {
     '1:36 origins[0].breaker.failure: unknown field; did you mean failures?',
   ])
   t.same(ruleFile(t, '"a\\nb": 4').faults(), [
-    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, max-attempts, breaker, headers, retry, success, unknown, sign, tls, proxy',
+    '1:25 origins[0]."a\\nb": unknown field; the fields are match, concurrency, rate, deadline, max-attempts, breaker, body, headers, retry, success, unknown, sign, tls, proxy',
   ])
 })
 
 t.test('every misspelt field is named, also one that every object of JavaScript has', async t => {
   t.same(ruleFile(t, 'toString: 4, rates: 5').faults(), [
-    '1:25 origins[0].toString: unknown field; the fields are match, concurrency, rate, deadline, max-attempts, breaker, headers, retry, success, unknown, sign, tls, proxy',
+    '1:25 origins[0].toString: unknown field; the fields are match, concurrency, rate, deadline, max-attempts, breaker, body, headers, retry, success, unknown, sign, tls, proxy',
     '1:38 origins[0].rates: unknown field; did you mean rate?',
   ])
 })
@@ -166,6 +169,7 @@ t.test('a value of the wrong kind is a fault with what was expected and what cam
       'success: { body: { contains: a, not-contains: b } }',
       'success.body.not-contains: expected one condition; got it beside contains',
     ],
+    ['body: xml', 'body: expected form, or json, which sends the form as it was written; got "xml"'],
     ['unknown: no', 'unknown: expected resend, or hold, which leaves it to an operator; got "no"'],
     ['unknown:', 'unknown: expected resend, or hold, which leaves it to an operator; got nothing'],
     ['breaker: { pause: 10ms }', `breaker.pause: expected a duration ${pauses} ${duration}; got "10ms"`],

@@ -45,7 +45,14 @@ const direct = directConnect(TIMEOUT_MS)
 const origins = new Origins({
   connect: guarded ? guardedConnect(policy, direct, { timeoutMs: TIMEOUT_MS }) : direct,
 })
-const settings = { deadlineMs: TIMEOUT_MS, headers: [], retry: [], success: null, signingKeys: [] }
+const settings = {
+  deadlineMs: TIMEOUT_MS,
+  headers: [],
+  retry: [],
+  success: null,
+  signingKeys: [],
+  body: 'form' as const,
+}
 const hits: string[] = []
 const rejected: string[] = []
 const meant: string[] = []

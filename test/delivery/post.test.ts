@@ -47,6 +47,19 @@ t.test('the bytes on the wire are exactly these, once', async t => {
   )
 })
 
+t.test('a receiver of JSON gets the form byte for byte as the producer wrote it', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('200 OK')
+  })
+  const form = '{ "flowId":9007199254740993,"2":1.50,\n"1":null, "message":"\\u5931败 😀", "1":[true] }'
+  t.equal((await stage(t, { body: 'json' }).post(server.url, { form })).kind, 'delivered')
+  const [head = '', body = ''] = server.requests[0]?.split('\r\n\r\n') ?? []
+  t.equal(Buffer.from(body, 'latin1').toString(), form)
+  t.match(head, `\r\ncontent-type: application/json\r\nwebhook-id: `)
+  t.match(head, `\r\ncontent-length: ${Buffer.byteLength(form)}`)
+})
+
 t.test('what its destination adds stands behind our own headers, letter by letter', async t => {
   const server = await rawServer(t, async line => {
     await line.request()
@@ -90,6 +103,7 @@ t.test('an origin has its own deadline and headers, asked for as URL.origin writ
       retry: [],
       success: null,
       signingKeys: [],
+      body: 'form' as const,
     }
   }
   const { post } = stage(t, { settingsOf })

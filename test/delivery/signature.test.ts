@@ -125,6 +125,20 @@ t.test('a POST is signed over the bytes that arrive, with its own timestamp, and
   }
 })
 
+t.test('the signature of JSON is over the bytes that arrive, too', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('200 OK')
+  })
+  const bytes = randomBytes(32)
+  const form = '{"message": "失败 😀"}'
+  await stage(t, { signingKeys: [createSecretKey(bytes)], body: 'json' }).post(server.url, { form })
+  const [, id, timestamp] = server.requests[0]?.match(/^webhook-id: (\S+)\r\n.*^webhook-timestamp: (\d+)\r\n/ms) ?? []
+  const body = Buffer.from(server.requests[0]?.split('\r\n\r\n')[1] ?? '', 'latin1')
+  const mac = createHmac('sha256', bytes).update(`${id}.${timestamp}.`).update(body).digest('base64')
+  t.match(server.requests[0], `webhook-signature: v1,${mac}\r\n`)
+})
+
 t.test('without a key there is no such header', async t => {
   const server = await rawServer(t, async line => {
     await line.request()

@@ -36,12 +36,20 @@ export type StageOptions = Partial<PostOptions> & Partial<ReturnType<PostOptions
 /** Origins of the test's own, closed after it. The deadline is long; tests that wait for it pass a short one. */
 export function stage(
   t: Test,
-  { deadlineMs = 20_000, headers = [], retry = [], success = null, signingKeys = [], ...rest }: StageOptions = {},
+  {
+    deadlineMs = 20_000,
+    body = 'form',
+    headers = [],
+    retry = [],
+    success = null,
+    signingKeys = [],
+    ...rest
+  }: StageOptions = {},
   origins_: OriginsOptions = {},
 ): Stage {
   const origins = new Origins(origins_)
   t.teardown(() => origins.close())
-  const settings = { deadlineMs, headers, retry, success, signingKeys }
+  const settings = { deadlineMs, body, headers, retry, success, signingKeys }
   const options: PostOptions = {
     origins,
     settingsOf: () => settings,

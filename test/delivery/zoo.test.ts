@@ -83,7 +83,14 @@ async function behave(line: Line): Promise<void> {
   }
 }
 
-const settingsOf = () => ({ deadlineMs: 100, headers: [], retry: [], success: null, signingKeys: [] })
+const settingsOf = () => ({
+  deadlineMs: 100,
+  headers: [],
+  retry: [],
+  success: null,
+  signingKeys: [],
+  body: 'form' as const,
+})
 
 async function postAll(server: RawServer, origins: Origins, plan: Behaviour[], lanes: number): Promise<OutcomeKind[]> {
   const kinds: OutcomeKind[] = []

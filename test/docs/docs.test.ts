@@ -75,6 +75,7 @@ t.test('the settings for one receiver are read as the page says', async t => {
     deadlineMs: 5_000,
     maxAttempts: 20,
     breaker: { failures: 5, pauseMs: 30_000 },
+    body: 'json',
     headers: ['authorization', 'Bearer s3cret', 'x-tenant', 'scheduler'],
     retry: [404, 409],
     success: { statuses: [], body: { pointer: '/code', equals: ['0'] }, mismatch: 'failed' },

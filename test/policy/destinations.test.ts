@@ -9,6 +9,7 @@ const defaults: DestinationSettings = Object.freeze({
   deadlineMs: 15_000,
   maxAttempts: 12,
   breaker: Object.freeze({ failures: 10, pauseMs: 30_000 }),
+  body: 'form',
   headers: [],
   retry: [],
   success: null,
