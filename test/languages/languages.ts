@@ -8,7 +8,7 @@ export interface Program {
   readonly run: string
   /** For a shell; fails where the program cannot be run. */
   readonly probe: string
-  /** What is to be installed then: Debian's packages. */
+  /** What is to be installed then: Debian's packages, but for MyBatis. */
   readonly needs: string
 }
 
@@ -45,6 +45,17 @@ function java(file: string): Program {
   }
 }
 
+/** Debian has no MyBatis. */
+function mybatis(file: string): Program {
+  const { run, probe, needs } = java(file)
+  return {
+    file,
+    run: `${run}:$MYBATIS_JAR`,
+    probe: `${probe} && test -n "$MYBATIS_JAR"`,
+    needs: `${needs} and MYBATIS_JAR=mybatis-3.5.19.jar`,
+  }
+}
+
 function go(file: string, library: string, needs: string): Program {
   return { file, run: `${GO} run`, probe: `${GO} list ${library}`, needs: `golang-go ${needs}` }
 }
@@ -64,6 +75,7 @@ export const producers: readonly Program[] = [
   python('producers/python-django.py', 'django, psycopg2', 'python3-django python3-psycopg2'),
   php('producers/php-pdo.php'),
   java('producers/java-jdbc.java'),
+  mybatis('producers/java-mybatis.java'),
   go('producers/go-pq.go', 'github.com/lib/pq', 'golang-github-lib-pq-dev'),
   go('producers/go-pgx.go', 'github.com/jackc/pgx/v4', 'golang-github-jackc-pgx-v4-dev'),
   ruby('producers/ruby-pg.rb', 'pg', 'ruby-pg'),
@@ -93,6 +105,7 @@ export const traps: readonly Program[] = [
   python('traps/python.py', 'psycopg', 'python3-psycopg'),
   php('traps/php.php'),
   java('traps/java.java'),
+  mybatis('traps/mybatis.java'),
   go('traps/go.go', 'github.com/lib/pq', 'golang-github-lib-pq-dev'),
   ruby('traps/ruby.rb', 'active_record pg', 'ruby-activerecord ruby-pg'),
   perl('traps/perl.pl', 'DBD::Pg JSON::PP', 'libdbd-pg-perl'),

@@ -42,8 +42,8 @@ export function start(t: Pick<Test, 'teardown'>, program: Program, env: Readonly
 
 /** Nothing of the machine's counts but where programs are. Without UTF-8 Java and Ruby misread their own sources. */
 function environment(): Record<string, string> {
-  const { PATH = '', HOME = '' } = process.env
-  return { PATH, HOME, LANG: 'C.UTF-8' }
+  const { PATH = '', HOME = '', MYBATIS_JAR = '' } = process.env
+  return { PATH, HOME, MYBATIS_JAR, LANG: 'C.UTF-8' }
 }
 
 /** Makes a login, which goes in teardown. @returns how libpq, JDBC and the others are told where to connect, with that login. */
