@@ -1,15 +1,12 @@
 /** `make languages`: the receivers of docs/start, each of them sent to by a relay that signs. */
-
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { sign } from '../../src/receiver/receiver.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { freePort } from '../fixtures/postgres/port.ts'
 import { Stage } from '../fixtures/stage.ts'
 import { sqlFile } from '../sql/roles.ts'
 import { receivers } from './languages.ts'
@@ -78,13 +75,4 @@ for (const program of receivers) {
     t.equal(await post(sign(BODY, key, { messageId })), 204, 'and is not remembered')
     await had([effect, effect, effect])
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -32,7 +32,7 @@ server = WEBrick::HTTPServer.new(BindAddress: '127.0.0.1', Port: ENV.fetch('PORT
 server.mount_proc '/' do |request, response|
   body = request.body.to_s
   if genuine?(request, body)
-    # A list for each name: request.query has only the first of `tags=a&tags=b`.
+    # A list for each name.
     fields = URI.decode_www_form(body.force_encoding('UTF-8'))
     handle(request, fields.group_by(&:first).transform_values { |pairs| pairs.map(&:last) })
     response.status = 204

@@ -1,4 +1,4 @@
-// What JDBC has to say so that a text becomes a form, and which generated keys it may ask for.
+// What JDBC has to say so that a text becomes a form, which generated keys it may ask for, how it calls a function.
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -34,6 +34,14 @@ class Traps {
         }
     }
 
+    static void call(Connection db, String insert) throws SQLException {
+        String sql = "SELECT outbox.flow_modified('https://receiver.test/', 7, 'paused')";
+        try (var statement = db.createStatement()) {
+            if (!statement.executeQuery(sql).next()) throw new AssertionError("no id");
+            statement.executeUpdate(sql);
+        }
+    }
+
     /** @param with of the driver's complaint; null: it is taken. */
     static void check(String options, String form, Insert insert, String with) throws SQLException {
         String said = null;
@@ -54,5 +62,6 @@ class Traps {
         check("", "?", Traps::asOther, null);
         check("&stringtype=unspecified", "?", Traps::asString, null);
         check("", "?::json", Traps::returningAll, "permission denied for table callback");
+        check("", "", Traps::call, "A result was returned when none was expected");
     }
 }
