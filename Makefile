@@ -22,7 +22,7 @@ test: $(INSTALLED) ## runs every test, or ARGS=<files>, with an embedded Postgre
 	@npm run --silent test -- $(ARGS)
 
 languages: dist/cli.js ## runs the programs of docs/start in other languages, as far as Debian's packages for them are installed
-	@MYBATIS_JAR="$(MYBATIS_JAR)" node --import tsx test/run.ts test/languages/producers.ts test/languages/receivers.ts
+	@MYBATIS_JAR="$(MYBATIS_JAR)" node --import tsx test/run.ts test/languages/producers.ts test/languages/receivers.ts test/thain/thain.ts
 
 bench: dist/cli.js $(BENCH_INSTALLED) ## measures beside peers; PART=drain,latency SCALE=0.1 for less, ROUNDS=5, SAVE=1 keeps the results
 	@PART="$(PART)" SCALE="$(SCALE)" ROUNDS="$(ROUNDS)" SAVE="$(SAVE)" JSON="$(JSON)" $(BENCH_NODE) test/bench/bench.ts

@@ -38,6 +38,12 @@ export const parts: readonly Part[] = [
   { file: 'reference/metrics.md', name: 'metrics', text: metricsTable },
   { file: 'understand/promise.md', name: 'fault scenarios', text: faultScenarios },
   { file: 'understand/performance.md', name: 'bench', text: benchTables },
+  { file: 'start/thain.md', name: 'thain mapper', text: () => ofMyBatis('    // MyBatis remembers', '    final Sql') },
+  {
+    file: 'start/thain.md',
+    name: 'thain session',
+    text: () => ofMyBatis('    void setJobExecution(long', '    public static'),
+  },
   ...programs.producers.map(program => ({
     file: 'start/producers.md',
     name: program.file,
@@ -126,6 +132,20 @@ function source(program: programs.Program): string {
   const name = program.file.replace(/.*\./, '')
   const language = { py: 'python', rb: 'ruby', pl: 'perl', mjs: 'js' }[name] ?? name
   return fenced(programs.textOf(program), language)
+}
+
+/** From the first line that begins so until the next one that begins otherwise so. */
+function ofMyBatis(begin: string, end: string): string {
+  const lines = read('../thain/MyBatis.java').split('\n')
+  const from = lines.findIndex(line => line.startsWith(begin))
+  const to = lines.findIndex((line, at) => at > from && line.startsWith(end))
+  return fenced(
+    lines
+      .slice(from, to)
+      .map(line => line.replace('    ', ''))
+      .join('\n'),
+    'java',
+  )
 }
 
 function fenced(text: string, language = 'text'): string {

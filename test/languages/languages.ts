@@ -36,7 +36,7 @@ function perl(file: string, modules: string, needs: string): Program {
 }
 
 /** One file, compiled as it starts. */
-function java(file: string): Program {
+export function java(file: string): Program {
   return {
     file,
     run: `java -cp ${JDBC}`,
@@ -46,7 +46,7 @@ function java(file: string): Program {
 }
 
 /** Debian has no MyBatis. */
-function mybatis(file: string): Program {
+export function mybatis(file: string): Program {
   const { run, probe, needs } = java(file)
   return {
     file,
