@@ -303,6 +303,11 @@ export class Scopes {
     return count
   }
 
+  /** Their breakers have opened, and no probe was answered since. */
+  get broken(): string[] {
+    return [...this.#scopes.values()].flatMap(({ origin, health }) => (health.isBroken ? origin : []))
+  }
+
   /** Those that are to be asked again: their rest is over, or the relay has slots for them. */
   opened(now: number): string[] {
     this.#age(now)

@@ -266,6 +266,12 @@ export const options = {
     ),
   }),
 
+  ...of(['run'], {
+    drain: flag('drain', false).help(
+      'Delivers what is due and ends, for tests and batch jobs: when for a second no callback was due or being sent, by whatever relay. Ends with 0 when all that was due is delivered; with 1 when callbacks died meanwhile, failed and wait to be tried again, or wait for a receiver whose breaker is open. What is not due yet, on hold, or behind such a callback is left and counted: the event drained of the log. It gives up, with 1, after twice --lease (10s at least) in which nothing was settled, and at once where the database cannot be reached at the start. While a producer goes on writing, so does it.',
+    ),
+  }),
+
   ...of(['run', 'health', 'ui'], {
     listen: parsed('listen', 'ADDRESS', listenAddress, {
       default: null,

@@ -15,6 +15,11 @@ export const events = {
   listening: { level: 'info', meaning: 'metrics and health are served at `address`' },
   signal: { level: 'info', meaning: 'it was told to stop' },
   stopping: { level: 'info', meaning: 'nothing new starts; what is in flight has `grace_ms`' },
+  drained: {
+    level: 'info',
+    meaning:
+      '`run --drain`: so many callbacks this relay has `delivered`, and so many are `dead` since it began. What is left: `due` at receivers whose breakers are open, `retrying` those that have failed, `later`, on hold (`held`), `behind` others of their keys. `warn` when `due`, `retrying` or `dead` is not 0; `reason` when it gave up',
+  },
   stopped: { level: 'info', meaning: 'it has ended in order' },
   ended_at_once: { level: 'warn', meaning: 'a second signal: what was in flight is found by another relay' },
   stopped_unrecorded: {

@@ -158,6 +158,13 @@ export const longestJanitorPauseMs = 3_600_000
 /** A run walks over what is kept longer, too: runs take this part of the time, up to the longest pause. */
 export const janitorRunShare = 1 / 20
 
+/* What `--drain` waits for. */
+
+/** So long nothing was due or being sent, in milliseconds. */
+export const drainQuietMs = 1_000
+/** Between two readings of what is left, in milliseconds. */
+export const drainReadMs = 100
+
 /* What people are told. */
 
 /** Between two summaries in the log, and between two surveys of the tables where nothing else wants them, in milliseconds. */

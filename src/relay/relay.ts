@@ -298,6 +298,16 @@ export class Relay {
     }
   }
 
+  /** Callbacks that it has delivered since it began. */
+  get delivered(): number {
+    return this.#tally.delivered
+  }
+
+  /** Their breakers have opened, and no probe was answered since. */
+  get brokenOrigins(): string[] {
+    return this.#scopes.broken
+  }
+
   isResting(origin: string): boolean {
     return this.#scopes.isResting(origin, performance.now())
   }

@@ -9,8 +9,15 @@ import type { Chore } from './meanwhile.ts'
 /** What this relay has done since the last summary. */
 export class Tally {
   #counts = { delivered: 0, dead: 0, failed: 0, unknown: 0 }
+  #delivered = 0
+
+  /** Since the relay began. */
+  get delivered(): number {
+    return this.#delivered
+  }
 
   attempted({ kind }: Outcome, { status }: Decision): void {
+    if (kind === 'delivered') this.#delivered += 1
     if (kind === 'delivered') this.#counts.delivered += 1
     else if (kind === 'unknown') this.#counts.unknown += 1
     else this.#counts.failed += 1

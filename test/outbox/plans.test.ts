@@ -4,6 +4,7 @@ import { claim } from '../../src/outbox/claim.ts'
 import { hasten } from '../../src/outbox/hasten.ts'
 import { deleteBatch } from '../../src/outbox/janitor.ts'
 import { readKeyHeads } from '../../src/outbox/key-heads.ts'
+import { readLeft } from '../../src/outbox/left.ts'
 import { look } from '../../src/outbox/look.ts'
 import { orphansStart, readOrphans } from '../../src/outbox/orphans.ts'
 import { pull } from '../../src/outbox/pull.ts'
@@ -135,6 +136,10 @@ const statements = {
     indexes: ['callback_key', 'callback_pkey', 'callback_supersede'],
   },
   janitor: { run: s => deleteBatch(s, janitorRun, 1_000), indexes: ['callback_pkey', 'callback_settled'] },
+  'what is left': {
+    run: s => readLeft(s, ['https://receiver.test'], 0),
+    indexes: ['callback_dead', 'callback_key', 'callback_settled', 'callback_supersede', 'callback_waiting'],
+  },
   survey: {
     run: s => readSurvey(s, epoch),
     indexes: ['callback_dead', 'callback_due', 'callback_fresh', 'callback_settled'],

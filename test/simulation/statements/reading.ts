@@ -131,6 +131,36 @@ export const holds = atOnce(db => {
   })
 })
 
+export const left = atOnce((db, values) => {
+  const [there, sinceUs] = values as [string[], number | null]
+  const stands = db.unsettled.map(row => ({ origin: row.origin, is: leftAs(db, row) }))
+  const count = (wanted: ReturnType<typeof leftAs>) => stands.filter(({ is }) => is === wanted).length
+  const settled = [...db.rows.values()].flatMap(({ status, settledAt }) =>
+    settledAt === null ? [] : { status, us: microseconds(settledAt) },
+  )
+  return [
+    {
+      due: count('due'),
+      dueThere: stands.filter(({ is, origin }) => is === 'due' && there.includes(origin)).length,
+      retrying: count('retrying'),
+      later: count('later'),
+      held: count('held'),
+      behind: count('behind'),
+      dead: settled.filter(({ status, us }) => status === 'dead' && sinceUs !== null && us >= sinceUs).length,
+      settledUs: settled.length === 0 ? null : Math.max(...settled.map(({ us }) => us)),
+      nowUs: microseconds(db.now),
+    },
+  ]
+})
+
+function leftAs(db: Database, row: Row): 'due' | 'held' | 'behind' | 'retrying' | 'later' {
+  if (row.status === 'claimed') return 'due'
+  if (db.isHeld(row)) return 'held'
+  if (!db.isFirst(row)) return 'behind'
+  if (row.dueAt === null || row.dueAt <= db.now || db.supersederOf(row)) return 'due'
+  return row.attempts > row.budgetFrom ? 'retrying' : 'later'
+}
+
 function orphan(db: Database, row: Row): Record<string, unknown> {
   const { messageId, attempts, claimedEpoch, rev, origin, budgetFrom, maxAttempts, claimedAt } = row
   return {

@@ -28,7 +28,7 @@ const times = new Set([
 ])
 
 /** The same in microseconds. */
-const timesUs = new Set(['dueUs', 'nowUs'])
+const timesUs = new Set(['dueUs', 'nowUs', 'settledUs'])
 
 interface Opened {
   readonly stage: Stage

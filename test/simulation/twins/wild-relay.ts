@@ -2,6 +2,7 @@ import type { Attempt, Claim, Decision, IndexPlace, OutcomeKind, RangeName } fro
 import { claim } from '../../../src/outbox/claim.ts'
 import { hasten } from '../../../src/outbox/hasten.ts'
 import { readKeyHeads, sendHints } from '../../../src/outbox/key-heads.ts'
+import { readLeft } from '../../../src/outbox/left.ts'
 import { look } from '../../../src/outbox/look.ts'
 import { orphansStart, readOrphans } from '../../../src/outbox/orphans.ts'
 import { pull } from '../../../src/outbox/pull.ts'
@@ -69,6 +70,7 @@ export class WildRelay {
     'pull again': () => this.#pull(),
     'read keys': () => this.#readKeys(),
     sweep: () => this.#sweep(),
+    'count what is left': () => this.#countLeft(),
     'find orphans': () => this.#findOrphans(),
     'sleep or wake': () => this.#sleep(),
   }
@@ -223,6 +225,12 @@ export class WildRelay {
       const origins = [...held.origins].map(([origin, { isWhole }]) => ({ origin, isWhole }))
       return { origins: sorted(origins, 'origin'), isSame: (await readHolds(session, held.digest)) === null }
     })
+  }
+
+  async #countLeft(): Promise<void> {
+    const origin = originOf(anyUrl(this.#dice))
+    const sinceUs = this.#dice.pick([null, 0])
+    await this.#ask('left', session => readLeft(session, [origin], sinceUs))
   }
 
   async #findOrphans(): Promise<void> {
