@@ -132,7 +132,9 @@ t.test(
 
 t.test('what an attempt says about its origin', async t => {
   const signs: readonly [Partial<Outcome>, OriginSign['receiver'], number][] = [
-    [{ httpStatus: 204 }, 'alive', 0],
+    [{ kind: 'delivered', httpStatus: 204 }, 'alive', 0],
+    [{ kind: 'failed', httpStatus: 200 }, 'failing', 0],
+    [{ kind: 'rejected', httpStatus: 200 }, 'alive', 0],
     [{ httpStatus: 302 }, 'alive', 0],
     [{ httpStatus: 404, retryAfterMs: 5_000 }, 'alive', 0],
     [{ httpStatus: 500, retryAfterMs: 5_000 }, 'failing', 0],
