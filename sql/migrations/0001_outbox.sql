@@ -387,7 +387,7 @@ comment on column outbox.callback.last_finished_at is 'When its outcome was know
 comment on column outbox.callback.last_epoch is 'Epoch under which it was written down; null as last_started_at.';
 comment on column outbox.callback.last_outcome is 'How it ended, see outbox.attempt; null as last_started_at.';
 comment on column outbox.callback.last_attempt_error is 'What went wrong with it, while last_error says why the row is dead; null: nothing, or as last_started_at.';
-comment on column outbox.callback.last_excerpt is 'The beginning of its answer''s body, unless that was a 2xx.';
+comment on column outbox.callback.last_excerpt is 'The beginning of its answer''s body, unless the callback was delivered.';
 comment on column outbox.callback.last_relay is 'Name of the relay that wrote it down; null as last_started_at.';
 comment on column outbox.callback.created_at is 'When the row was inserted (not when its transaction committed).';
 comment on column outbox.callback.claimed_at is 'When the newest attempt was claimed.';
