@@ -1,15 +1,21 @@
-/** The library: the example of docs/start/producing.md runs and has the types that it needs; importing it does nothing. */
+/** The library: the examples of docs/start run and have the types that they need; importing it does nothing. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { enqueue, type Form, migrate } from '../src/index.ts'
+import { enqueue, type Form, migrate, type RelayOptions, startRelay } from '../src/index.ts'
 import { testDatabase } from './fixtures/database.ts'
 import { asRole } from './sql/roles.ts'
 
-const page = readFileSync(new URL('../docs/start/producing.md', import.meta.url), 'utf8')
-const example = page.match(/^```ts\n(.*?'ringback'.*?)^```$/ms)?.[1] ?? ''
+/** The blocks of a page of docs/start in this language. */
+function blocks(page: string, language: string): string[] {
+  const text = readFileSync(new URL(`../docs/start/${page}`, import.meta.url), 'utf8')
+  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].flatMap(([, of, block = '']) => (of === language ? block : []))
+}
+
+const [writing = '', relaying = ''] = blocks('producing.md', 'ts')
+const [testing = ''] = blocks('testing.md', 'ts')
 const run = promisify(execFile)
 
 const { client, url } = await testDatabase(t)
@@ -22,9 +28,10 @@ const written = async () =>
 
 t.beforeEach(() => client.query('truncate outbox.callback'))
 
+await client.query('create table flow_execution (id bigint, status text)')
+
 t.test('the example runs as it stands, on the built package', async t => {
-  await client.query('create table flow_execution (id bigint, status text)')
-  const file = join(t.testdir({ 'example.mjs': example }), 'example.mjs')
+  const file = join(t.testdir({ 'example.mjs': writing }), 'example.mjs')
   const { stdout, stderr } = await run(process.execPath, [file], { env: { ...process.env, DATABASE_URL: url } })
   t.match(stdout, /^\d+ [0-9a-f-]{36}\n$/)
   t.equal(stderr, '')
@@ -37,11 +44,28 @@ t.test('the example runs as it stands, on the built package', async t => {
   ])
 })
 
-t.test('the types of the built package are those that the example needs', async t => {
-  const file = join(t.testdir({ 'example.mts': example }), 'example.mts')
+t.test('the types of the built package are those that the examples need', async t => {
+  const files = { 'writing.mts': writing, 'relaying.mts': relaying, 'testing.mts': testing }
+  const folder = t.testdir(files)
   const tsc = new URL('../node_modules/typescript/bin/tsc', import.meta.url).pathname
   const options = '--noEmit --strict --module nodenext --target es2023 --skipLibCheck --types node'.split(' ')
-  await t.resolves(run(process.execPath, [tsc, ...options, file]))
+  await t.resolves(run(process.execPath, [tsc, ...options, ...Object.keys(files).map(name => join(folder, name))]))
+})
+
+t.test('the example of a test runs, and passes', async t => {
+  const file = join(t.testdir({ 'example.test.mts': testing }), 'example.test.mts')
+  const env = { ...process.env, DATABASE_URL: url, NODE_OPTIONS: '', NODE_TEST_CONTEXT: undefined }
+  const { stdout } = await run(process.execPath, ['--import', 'tsx', '--test', file], { env })
+  t.match(stdout, /^# pass 1$/m)
+})
+
+t.test('the SQL that asks what a transaction has written finds it', async t => {
+  const results = await client.query(blocks('testing.md', 'sql')[0] ?? '')
+  const { rows } = (results as unknown as { command: string; rows: unknown[] }[]).find(
+    ({ command }) => command === 'SELECT',
+  ) ?? { rows: [] }
+  t.same(rows, [{ url: 'https://crm.example/callbacks', code: '2', ordering_key: 'crm, execution 31' }])
+  t.same(await written(), [])
 })
 
 t.test('importing it says nothing, starts nothing, and handles no signal', async t => {
@@ -75,4 +99,28 @@ t.test('null and undefined leave a field out; what JSON cannot hold is refused',
 
 t.test('migrate finds nothing to do where the schema is up to date', async t => {
   t.same(await migrate({ databaseUrl: url }), [])
+})
+
+t.test('a relay runs inside a program, without a signal handler, until it is told to stop', async t => {
+  const stop = new AbortController()
+  const events: string[] = []
+  const note = (_: object, event: string) => void events.push(event)
+  const log = { debug: note, info: note, warn: note, error: note }
+  const handlers = process.listenerCount('SIGTERM')
+  const relay = await startRelay({ databaseUrl: url, log, signal: stop.signal, keepDeadMs: Number.POSITIVE_INFINITY })
+  t.equal(process.listenerCount('SIGTERM'), handlers)
+  stop.abort()
+  t.same(await relay.ended, { unrecorded: 0, drained: null })
+  t.same(await relay.stop(), { unrecorded: 0, drained: null }, 'a second stop does nothing')
+  t.equal(events[0], 'starting')
+  t.equal(events.at(-1), 'stopped')
+})
+
+t.test('a relay that cannot start says why, and every option that is wrong', async t => {
+  await t.rejects(startRelay({ deadlineMs: 1, leaseMss: 5 } as RelayOptions), {
+    code: 'RINGBACK_USAGE',
+    message: /leaseMss: unknown option.*--deadline/s,
+  })
+  await t.rejects(startRelay({ databaseUrl: url, schema: 'elsewhere' }), { code: 'RINGBACK_SCHEMA' })
+  await t.rejects(startRelay({ databaseUrl: 'postgres://nobody@127.0.0.1:1/x' }), { message: /ECONNREFUSED/ })
 })

@@ -75,7 +75,7 @@ export async function serve(config: RunConfig, options: ServeOptions): Promise<S
   const mustEnd = (error: unknown) =>
     mustConnect || error instanceof RingbackError || isLasting(error) || !isTransient(error)
   const sessions = await connect(config, { ...options, outage, former: [] }, mustEnd)
-  if (!sessions) return { unrecorded: 0, drained: null }
+  if (!sessions) return { unrecorded: await stop.unrecorded, drained: null }
   const notified = await inspect(sessions, config)
   const drain = config.drain ? newDrain(config, sessions, relay) : null
   const listener = notified ? startListener(config, options) : null

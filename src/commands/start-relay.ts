@@ -1,0 +1,83 @@
+import { parse, type RunConfig } from '../config/config.ts'
+import { type Option, optionsOf } from '../config/options.ts'
+import { createLog, type Log } from '../log/log.ts'
+import { Relay } from '../relay/relay.ts'
+import { slowWithinOpenFiles } from './open-files.ts'
+import { type Served, serve, stopOf } from './serve.ts'
+
+/** Such as a logger of pino, or `console`. Told the fields of a line (docs/reference/log.md), and then the name of the event. */
+export type RelayLog = {
+  readonly [level in 'debug' | 'info' | 'warn' | 'error']: (fields: object, event: string) => void
+}
+
+type Settings = Omit<RunConfig, 'destinations' | 'listen' | 'logFormat'>
+
+/**
+ * The options of `ringback run`, with the unit in the name: `--deadline 5s` is `deadlineMs: 5_000`, `--keep-dead never` is
+ * `keepDeadMs: Infinity`. What is left out has the default of the command; the environment is not read, but for libpq's
+ * variables (`PGHOST` and so on) where there is no `databaseUrl`.
+ */
+export type RelayOptions = { readonly [name in keyof Settings]?: Settings[name] } & {
+  /** Stops the relay in order when it aborts: what is being sent may finish within `graceMs`. */
+  readonly signal?: AbortSignal
+  /** Default: none. Told what is at least `logLevel`, by default `info`. */
+  readonly log?: RelayLog
+}
+
+/** A relay that has registered. */
+export interface RunningRelay {
+  /** Stops it in order, as `signal` does; resolves and rejects as `ended` does. */
+  readonly stop: () => Promise<Served>
+  /** Resolves when it has stopped, or, with `drain`, when it has drained; rejects when it cannot go on. */
+  readonly ended: Promise<Served>
+}
+
+/** See `startRelay` of the package. */
+export async function startRelay({ signal, log: told, ...settings }: RelayOptions): Promise<RunningRelay> {
+  const { config } = parse('run', argumentsOf(settings), {})
+  const log = createLog({ level: config.logLevel, format: 'json', out: { write: line => told && tell(told, line) } })
+  const relay = new Relay({ ...config, slowConcurrency: slowWithinOpenFiles(config, log) }, log)
+  const stop = stopOf(relay)
+  let works = () => {}
+  const started = new Promise<void>(resolve => {
+    works = resolve
+  })
+  const ended = serve(config, { log, metrics: null, relay, stop, mustConnect: true, works })
+    .catch(error => abandon(error, relay, log))
+    .finally(() => signal?.removeEventListener('abort', stop.begin))
+  signal?.addEventListener('abort', stop.begin)
+  if (signal?.aborted) stop.begin()
+  await Promise.race([started, ended])
+  const stopped = () => {
+    stop.begin()
+    return ended
+  }
+  return { stop: stopped, ended }
+}
+
+async function abandon(error: unknown, relay: Relay, log: Log): Promise<never> {
+  log.fatal('failed', { err: error as Error })
+  await relay.abandon()
+  throw error
+}
+
+function tell(log: RelayLog, line: string): void {
+  const { level, time: _, event, ...fields } = JSON.parse(line)
+  const as = { trace: 'debug', fatal: 'error' }[level as string] ?? level
+  log[as as keyof RelayLog](fields, event)
+}
+
+/** As they would be typed, so that the same rules hold. One that is not known is a fault like any other. */
+function argumentsOf(settings: Readonly<Record<string, unknown>>): string[] {
+  const options = new Map<string, Option>(optionsOf('run'))
+  return Object.entries(settings).flatMap(([name, value]) => {
+    const isNone = value === undefined || value === null || (Array.isArray(value) && value.length === 0)
+    const option = options.get(name)
+    const text = option?.value === 'DURATION' ? durationOf(value) : String(value)
+    return isNone ? [] : `--${option?.name ?? name}=${text}`
+  })
+}
+
+function durationOf(ms: unknown): string {
+  return ms === Number.POSITIVE_INFINITY ? 'never' : `${ms}ms`
+}
