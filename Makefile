@@ -24,6 +24,9 @@ test: $(INSTALLED) ## runs every test, or ARGS=<files>, with an embedded Postgre
 languages: dist/cli.js ## runs the programs of docs/start in other languages, as far as Debian's packages for them are installed
 	@MYBATIS_JAR="$(MYBATIS_JAR)" node --import tsx test/run.ts test/languages/producers.ts test/languages/receivers.ts test/thain/thain.ts
 
+page: $(INSTALLED) ## tests the operator's page in a Chromium; CHROMIUM=PATH for another one, SHOTS=FOLDER keeps pictures
+	@CHROMIUM="$(CHROMIUM)" SHOTS="$(SHOTS)" node --import tsx test/run.ts test/browser/page.ts
+
 bench: dist/cli.js $(BENCH_INSTALLED) ## measures beside peers; PART=drain,latency SCALE=0.1 for less, ROUNDS=5, SAVE=1 keeps the results
 	@PART="$(PART)" SCALE="$(SCALE)" ROUNDS="$(ROUNDS)" SAVE="$(SAVE)" JSON="$(JSON)" $(BENCH_NODE) test/bench/bench.ts
 

@@ -81,7 +81,7 @@ function timeline({ callback, made }: CallbackView): Html {
 
 function step({ attempt, startedAt, tookMs, outcome, httpStatus, error, excerpt, relay }: AttemptRow): Html {
   const said = error ?? (httpStatus === null ? '' : `HTTP ${httpStatus}`)
-  const meaning = outcome === 'unknown' ? ' It may have arrived.' : outcome === 'not_sent' ? ' No byte left.' : ''
+  const meaning = outcome === 'unknown' ? '. It may have arrived.' : outcome === 'not_sent' ? '. No byte left.' : ''
   return html`<li>${instant(startedAt)}<span class="st dot ${outcome}"></span><div class="say"><p><b>Attempt ${attempt}: ${outcome}.</b> ${said}${meaning}</p><p class="dim">${Math.round(tookMs).toLocaleString('en-US')} ms by ${relay}</p>${excerpt && html`<pre>${excerpt}</pre>`}</div></li>`
 }
 
@@ -89,7 +89,7 @@ function keyTable({ callback, key }: CallbackView): Html | false {
   if (callback.orderingKey === null) return false
   const [before, behind] = [key.before.slice(0, 5).toReversed(), key.behind.slice(0, 10)]
   const line = ({ id, status: word, attempts, createdAt }: KeyNeighbour, place: string) =>
-    html`<tr><th scope="row"><a href="${id}">${id}</a> <span class="dim">${place}</span></th><td class="s">${status(word)}</td><td class="n left" data-l="attempts">${attempts}</td><td class="n nb">${utcTime(createdAt)}</td></tr>`
+    html`<tr><th scope="row">${id === callback.id ? id : html`<a class="beside" href="${id}">${id}</a>`} <span class="dim">${place}</span></th><td class="s">${status(word)}</td><td class="n left" data-l="attempts">${attempts}</td><td class="n nb">${utcTime(createdAt)}</td></tr>`
   const many = (count: number) => (count > 100 ? 'more than 100' : String(count))
   return html`<section><table class="cards"><caption><h2>Its key: ${callback.orderingKey}</h2><p>Not settled: ${many(key.before.length)} before it, ${many(key.behind.length)} behind it.</p></caption>
 <thead><tr><th scope="col">Id</th><th scope="col">Status</th><th scope="col" class="n">Attempts</th><th scope="col" class="n">Written</th></tr></thead>

@@ -57,7 +57,7 @@ export function documentOf({ root, viewer, schema, now }: Frame, { section, titl
 <header class="bar">
 <a class="brand" href="${root}">${mark}<span>Ringback<small>${viewer.database} · ${schema}</small></span></a>
 <div class="live"><span><b></b><span data-state>As of</span> <span data-live="time">${clock(now)}</span></span><button class="btn tiny" type="button" data-pause hidden>Pause</button></div>
-<nav class="nav" aria-label="Main"><ul>${links}</ul></nav>
+<nav class="nav" aria-label="Main"><ul data-live="sections">${links}</ul></nav>
 </header>
 <main id="main" tabindex="-1">${content}</main>
 <footer class="foot"><p>Role <span class="nb">${viewer.role}</span>${!viewer.canAct && ', which may only read'}</p><p>All times are UTC</p></footer>
@@ -127,7 +127,17 @@ export function resultOf(query: URLSearchParams): Html | null {
   return html`<p class="newer" role="status">${sentence(done)}${why}</p>`
 }
 
+interface Counted {
+  readonly figures: Figures
+  readonly failing: readonly unknown[]
+  readonly holds: readonly unknown[]
+}
+
 /** Beside the sections' names. */
-export function badgesOf({ dead }: Figures): NonNullable<Screen['badges']> {
-  return { callbacks: dead > 0 && html`<i>${counted(dead)}<span class="vh"> dead</span></i>` }
+export function badgesOf({ figures: { dead }, failing, holds }: Counted): NonNullable<Screen['badges']> {
+  return {
+    origins: failing.length > 0 && html`<i class="bad">${failing.length}<span class="vh"> failing</span></i>`,
+    callbacks: dead > 0 && html`<i>${counted(dead)}<span class="vh"> dead</span></i>`,
+    holds: holds.length > 0 && html`<i>${holds.length}</i>`,
+  }
 }

@@ -107,11 +107,14 @@ export function overviewScreen(overview: Overview, schema: string): Screen {
   return {
     section: 'overview',
     title: sentence,
-    content: html`${headOf(tone, { title: html`<h1 aria-live="polite">${sentence}</h1>`, leads })}
+    content: html`${headOf(tone, { title: html`<h1 aria-live="polite">${signOf(tone)}${sentence}</h1>`, leads })}
 <ul class="stats" aria-label="Now" data-live="stats">${statsOf(overview)}</ul>
 <div class="body">${failingTable(overview)}<div class="two"><div class="stack">${waitingTable(overview)}</div><div class="stack">${holdsTable(holds)}${relaysTable(relays)}</div></div></div>`,
   }
 }
+
+const signOf = (tone: Tone) =>
+  (tone === 'bad' || tone === 'warn') && html`<span class="st sign ${tone === 'bad' ? 'fault' : 'warning'}"></span>`
 
 function statsOf({ figures, origins, failing, holds, relays }: Overview): Html[] {
   const failed = failedOf(origins)

@@ -63,7 +63,7 @@ export class Page {
       const frame = { root, viewer, schema: session.schema, now: overview.figures.now }
       const screen = await screenOf(request, session, { overview, viewer })
       if (screen === null) return { status: 404, body: missing(root) }
-      return { status: 200, body: documentOf(frame, { badges: badgesOf(overview.figures), ...screen }).toString() }
+      return { status: 200, body: documentOf(frame, { badges: badgesOf(overview), ...screen }).toString() }
     })
   }
 

@@ -44,7 +44,8 @@ async function go() {
   setTimeout(go, 2_000)
 }
 
-if (button !== null && parts().length > 1) {
+// The time and the sections are on every screen.
+if (button !== null && parts().length > 2) {
   button.hidden = false
   button.addEventListener('click', () => {
     isPaused = !isPaused

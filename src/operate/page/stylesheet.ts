@@ -35,7 +35,7 @@ h2 { font-size: 1rem; line-height: 1.5; font-weight: 600; }
 h3 { font-size: 1rem; line-height: 1.43; font-weight: 600; }
 a { color: var(--link); text-decoration: none; }
 a:hover { text-decoration: underline; text-underline-offset: 2px; }
-p a, dd a { text-decoration: underline; text-decoration-color: color-mix(in srgb, currentColor 40%, transparent); text-underline-offset: 2px; }
+p a, dd a, a.beside { text-decoration: underline; text-decoration-color: color-mix(in srgb, currentColor 40%, transparent); text-underline-offset: 2px; }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; border-radius: 3px; }
 code, pre, kbd, .mono { font-family: var(--mono); font-size: .929rem; font-variant-ligatures: none; }
 code { overflow-wrap: anywhere; }
@@ -279,6 +279,8 @@ dialog h2, .sheet h1 { margin-bottom: var(--s3); }
 [hidden] { display: none !important; }
 .foot .nb { overflow-wrap: anywhere; white-space: normal; }
 .live time { white-space: nowrap; }
+.list th a { white-space: nowrap; }
+.acts:has(label) { align-items: end; }
 .holdform { grid-template-columns: 1.6fr 1.6fr auto; }
 .body > .newer { margin-bottom: 0; }
 `

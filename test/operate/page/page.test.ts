@@ -7,6 +7,7 @@ import { Page } from '../../../src/operate/page/page.ts'
 import { PageServer } from '../../../src/operate/page/page-server.ts'
 import { ScreenSessions } from '../../../src/outbox/screen-sessions.ts'
 import { testDatabase } from '../../fixtures/database.ts'
+import { servePage } from '../../fixtures/operators-page.ts'
 import { registered } from '../../fixtures/registered.ts'
 
 const evil = `</pre><script>alert(1)</script>"'&<img src=x onerror=alert(2)>`
@@ -26,17 +27,9 @@ interface Answered {
   readonly text: string
 }
 
-async function serve(role: string, password: string | null = null) {
-  const connection = () => ({ connectionString: url, options: `-c role=${role}` })
-  const sessions = new ScreenSessions({ connection, schema: 'outbox' })
-  const page = new Page(sessions)
-  const hosts = ['127.0.0.1', 'ringback.example']
-  const server = await PageServer.start({ host: '127.0.0.1', port: 0, hosts, password, page })
-  t.teardown(async () => {
-    await server.close()
-    await sessions.close()
-  })
-  const [host, port] = server.address.split(':')
+async function serve(role: string, password?: string) {
+  const address = await servePage(t, { url, role, password })
+  const [host, port] = address.split(':')
   /** `fetch` would not send another Host. */
   const ask = (path: string, { method = 'GET', headers = {}, body = '' }: Asked = {}): Promise<Answered> =>
     new Promise((resolve, reject) => {
@@ -50,7 +43,7 @@ async function serve(role: string, password: string | null = null) {
     })
   const act = (form: Record<string, string>, headers: Record<string, string> = { 'sec-fetch-site': 'same-origin' }) =>
     ask('/act', { method: 'POST', headers, body: new URLSearchParams(form).toString() })
-  return { ask, act, address: server.address }
+  return { ask, act, address }
 }
 
 const operator = await serve('outbox_operator')
