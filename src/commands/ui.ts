@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { readFileSync, statSync } from 'node:fs'
 import { connectionOf, type UiConfig } from '../config/config.ts'
 import { addressText, hostText, type ListenAddress } from '../config/listen-address.ts'
 import { UsageError } from '../errors.ts'
@@ -14,12 +13,16 @@ const local = ['localhost', '127.0.0.1', '[::1]']
 
 /** `ringback ui`: serves the page until SIGTERM or SIGINT. */
 export async function ui(config: UiConfig): Promise<number> {
-  const address = config.listen ?? byDefault
-  const password = config.passwordFile === null ? null : passwordIn(config.passwordFile)
+  const { password, listen } = config
+  const address = listen ?? byDefault
   // As a browser writes it.
   const name = hostText(address.host).toLowerCase()
   if (password === null && !local.includes(name))
-    refuse(`--listen: other machines reach ${addressText(address)}, so --password-file is needed`)
+    throw new UsageError(
+      'ringback ui',
+      [`--listen: other machines reach ${addressText(address)}, so --password-file is needed`],
+      'ringback ui --help',
+    )
   const sessions = new ScreenSessions({ connection: () => connectionOf(config), schema: config.schema })
   // Without a database that answers and a schema that fits there is nothing to show.
   await sessions.read(async () => {})
@@ -33,22 +36,4 @@ export async function ui(config: UiConfig): Promise<number> {
     await sessions.close()
   }
   return 0
-}
-
-function passwordIn(file: string): string {
-  let text = ''
-  try {
-    if (process.platform !== 'win32' && (statSync(file).mode & 0o077) !== 0)
-      refuse(`--password-file: other users can read ${file}; chmod 600 it`)
-    text = readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    if (error instanceof UsageError) throw error
-    refuse(`--password-file: ${error instanceof Error ? error.message : String(error)}`)
-  }
-  if (text.length < 12) refuse('--password-file: the password has fewer than 12 characters')
-  return text
-}
-
-function refuse(fault: string): never {
-  throw new UsageError('ringback ui', [fault], 'ringback ui --help')
 }

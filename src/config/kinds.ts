@@ -1,5 +1,6 @@
 /** What an option can be: a duration, a whole number, a text, several texts, one of some words, on or off, a moment. */
 import * as v from 'valibot'
+import { fileOf } from './configured-file.ts'
 import { durationMs, durationText } from './duration.ts'
 import { accepts, reads, type Schema } from './reading.ts'
 import { quote, suggest } from './wording.ts'
@@ -114,6 +115,13 @@ export function parsed<const T, const D extends Details & { readonly default: T 
   details: D,
 ) {
   return described({ name, value, schema: reads(details.expected, read, details.show), ...details })
+}
+
+/** A file that only its owner may use, as the text in it, without space around it. */
+export function secretFile(name: string, what: string, accepts: (text: string) => boolean, otherwise: string) {
+  const schema = fileOf('', what, 'secret', content => (accepts(content.trim()) ? content.trim() : null))
+  const none: string | null = null
+  return described({ name, value: 'FILE', schema, default: none, otherwise })
 }
 
 export function texts(name: string, value: string, details: Accepted & { readonly otherwise: string }) {

@@ -11,7 +11,19 @@ import { isId } from '../ids.ts'
 import { isSchemaName } from '../outbox/sql-files.ts'
 import type { Destinations } from '../policy/destinations.ts'
 import { durationText } from './duration.ts'
-import { ageOrNever, choice, duration, flag, integer, type Kind, moment, parsed, text, texts } from './kinds.ts'
+import {
+  ageOrNever,
+  choice,
+  duration,
+  flag,
+  integer,
+  type Kind,
+  moment,
+  parsed,
+  secretFile,
+  text,
+  texts,
+} from './kinds.ts'
 import { listenAddress, listenAddressForm } from './listen-address.ts'
 
 /** What each does, for the help. */
@@ -287,11 +299,12 @@ export const options = {
       accepts: name => /^[A-Za-z0-9.-]{1,253}$/.test(name),
       expected: 'a host name, such as ringback.example',
     }).help('Names under which browsers reach the page. Requests for other names are refused.'),
-    passwordFile: text('password-file', 'FILE', {
-      ...file,
-      otherwise: 'none: whoever reaches the address may look, and act as the database role may',
-      expected: 'the path of a readable file that holds a password of at least 12 characters',
-    }).help(
+    password: secretFile(
+      'password-file',
+      'a password of at least 12 characters',
+      password => password.length >= 12,
+      'none: whoever reaches the address may look, and act as the database role may',
+    ).help(
       'A file that only its owner can read (mode 600) and that holds the password of the page. The name of the user does not matter.',
     ),
   }),

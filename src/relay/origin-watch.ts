@@ -28,7 +28,6 @@ interface Watched extends FailingOrigin {
 export class OriginWatch {
   readonly #log: Log
   readonly #failed = new Map<string, Watched>()
-  #version = 0
 
   constructor(log: Log) {
     this.#log = log
@@ -37,16 +36,6 @@ export class OriginWatch {
   /** Those that are failing, the longest first. */
   get failing(): readonly FailingOrigin[] {
     return [...this.#failed.values()].filter(({ isSaid }) => isSaid)
-  }
-
-  /** Origins that are remembered, failing or not. */
-  get watched(): number {
-    return this.#failed.size
-  }
-
-  /** Grows whenever `failing` has other origins. */
-  get version(): number {
-    return this.#version
   }
 
   isFailing(origin: string): boolean {
@@ -70,7 +59,6 @@ export class OriginWatch {
     const isSaid = before?.isSaid === true || isFailing
     this.#failed.set(origin, { origin, sinceMs: before?.sinceMs ?? nowMs, failures, reason, firstAt, isSaid })
     if (isSaid && before?.isSaid !== true) {
-      this.#version += 1
       const sinceMs = Math.round(finishedAtMs - firstAt)
       this.#log.warn('origin_failing', { origin, error: reason, tries: failures, since_ms: sinceMs })
     }
@@ -79,23 +67,18 @@ export class OriginWatch {
 
   /** Origins of another relay from now on are that one's to watch. */
   keep(isMine: (origin: string) => boolean): void {
-    for (const origin of [...this.#failed.keys()]) if (!isMine(origin)) this.#forget(origin)
+    for (const origin of [...this.#failed.keys()]) if (!isMine(origin)) this.#failed.delete(origin)
   }
 
   #answered({ origin, failures, firstAt, isSaid }: Watched, now: number): void {
-    this.#forget(origin)
-    if (isSaid) this.#log.info('origin_well', { origin, away_ms: Math.round(now - firstAt), tries: failures })
-  }
-
-  #forget(origin: string): void {
-    if (this.isFailing(origin)) this.#version += 1
     this.#failed.delete(origin)
+    if (isSaid) this.#log.info('origin_well', { origin, away_ms: Math.round(now - firstAt), tries: failures })
   }
 
   /** The first that is not failing yet; where all are, the one that has failed for longest. */
   #forgetOne(): void {
     const all = [...this.#failed.values()]
     const one = all.find(({ isSaid }) => !isSaid) ?? all[0]
-    if (one) this.#forget(one.origin)
+    if (one) this.#failed.delete(one.origin)
   }
 }

@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -253,6 +254,16 @@ t.test('a file can hold the URL of the database, and is refused when it does not
     t.match(both, [new RegExp(`variable DATABASE_URL\\), .*variable ${variable}\\): only one of`)])
     t.notMatch(both[0], /hunter2/)
   }
+})
+
+t.test('the password of the page is read from a file that nobody else may use, and is never repeated', async t => {
+  const folder = t.testdir({ good: ' correct horse battery\n', short: 'hunter2', open: 'correct horse battery' })
+  const at = (file: string) => join(folder, file)
+  for (const file of ['good', 'short']) chmodSync(at(file), 0o600)
+  chmodSync(at('open'), 0o640)
+  t.match(parse('ui', ['--password-file', at('good')], {}).config, { password: 'correct horse battery' })
+  t.match(faultsOf('ui', ['--password-file', at('short')]), [/at least 12 characters; got "[^"]*short"$/])
+  t.match(faultsOf('ui', ['--password-file', at('open')]), [/only its owner may use .*mode 640$/])
 })
 
 t.test('a URL in the wrong place is repeated without what may be a password', async t => {
