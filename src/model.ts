@@ -29,6 +29,8 @@ export interface ShownRow {
   readonly orderingKey: string | null
   /** The column `origin`. */
   readonly origin: string
+  /** Tells the URLs of an origin apart, without their query: 32 bits. */
+  readonly urlHash: number
   /**
    * Due time (never before `created_at`) in microseconds of Unix time, exact until the year 2255. null: never tried and due
    * at once; such a row stands in the fresh range, all others in the due range.
@@ -69,6 +71,8 @@ export interface Claim extends AttemptKey {
   readonly rev: number
   readonly orderingKey: string | null
   readonly origin: string
+  /** As `ShownRow`. */
+  readonly urlHash: number
   readonly url: string
   /** The JSON text exactly as the producer wrote it. */
   readonly form: string

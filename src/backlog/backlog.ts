@@ -1,10 +1,12 @@
 import type { IndexPlace, Release, ShownRow } from '../model.ts'
+import { urlsApart } from '../policy/tuning.ts'
 import { Behind, type Pull } from './behind.ts'
 import { type AttemptEnd, Ends, type Refusal } from './ends.ts'
 import { type Inspection, inspect } from './inspection.ts'
 import { Memory } from './memory.ts'
 import { type Hints, Messages } from './messages.ts'
 import { Offers } from './offers.ts'
+import { backlogName, type Candidate } from './origin-backlog.ts'
 import { type Question, Questions } from './questions.ts'
 import { Read } from './read.ts'
 import { Rotation } from './rotation.ts'
@@ -28,16 +30,19 @@ export interface BacklogOptions {
   /** Milliseconds until a row that somebody else has is tried again. Default 250. */
   readonly restMs?: number
   /**
-   * How many rows of the origin memory may hold, those under way among them, but not those that rest. What it takes in 100 ms
+   * How many rows of the origin memory may hold, or of one URL that is set apart, those under way among them, but not those that rest. What it takes in 100 ms
    * at its recent pace is enough. 0 while all of it is held.
    */
-  readonly room: (origin: string) => number
+  readonly room: (origin: string, urlHash: number | null) => number
   /**
-   * How many more rows of the origin may be taken now. Where none may, asked again once `freed` names it.
+   * How many more rows of the origin may be taken now, or of one URL of it. Where none may, asked again once `freed` names the
+   * origin, or what `backlogName` calls the URL.
    *
    * @param next the first of them; undefined: it is not known which.
    */
-  readonly slots: (origin: string, next?: ShownRow) => number
+  readonly slots: (origin: string, urlHash: number | null, next?: ShownRow) => number
+  /** The URL is in trouble: its rows wait apart from the others of its origin. */
+  readonly isTroubled?: (origin: string, urlHash: number) => boolean
   /** A row is taken: `slots` counts it from now on. */
   readonly taken?: (row: ShownRow) => void
   readonly isMine: (origin: string) => boolean
@@ -70,7 +75,8 @@ export class Backlog {
   #isHungry = true
 
   constructor(options: BacklogOptions) {
-    const all = { behindOrigins: 20_000, restingRows: 5_000, hints: 10_000, restMs: 250, taken: () => {}, ...options }
+    const bounds = { behindOrigins: 20_000, restingRows: 5_000, hints: 10_000, restMs: 250, ...options }
+    const all = { taken: () => {}, isTroubled: () => false, ...bounds }
     const { room, slots, memoryRows, behindOrigins, restingRows, hints, restMs } = all
     this.#options = all
     this.#isMine = all.isMine
@@ -194,10 +200,11 @@ export class Backlog {
    */
   pulled(pull: Pull, rows: readonly ShownRow[], reached: IndexPlace, isShort: boolean, read: Read): void {
     read.unanswered.pulls.delete(pull)
-    const isOut = () => this.#memory.origin(pull.origin)?.[pull.range].isOut === true
+    const name = backlogName(pull.origin, pull.urlHash)
+    const isOut = () => this.#memory.origin(name)?.[pull.range].isOut === true
     if (!isOut()) return
     for (const row of rows) if (!read.hasLeft(row)) this.#offers.offer(row, 'head')
-    const origin = this.#memory.origin(pull.origin)
+    const origin = this.#memory.origin(name)
     if (origin && isOut()) this.#behind.pulled(origin, pull.range, reached, isShort)
     if (origin) this.#memory.tidy(origin)
   }
@@ -226,6 +233,7 @@ export class Backlog {
     while (taken.length < count) {
       const candidate = this.#rotation.next()
       if (!candidate) break
+      if (this.#goesApart(candidate)) continue
       this.#memory.become(candidate, 'under way')
       taken.push(candidate.row)
       this.#options.taken(candidate.row)
@@ -263,12 +271,16 @@ export class Backlog {
     else this.settledUnclaimed(id, key, next)
   }
 
-  /** The origin may have slots again, or more room, or less: a POST has ended, a breaker has changed, a hold has. */
+  /**
+   * The origin may have slots again, or more room, or less: a POST has ended, a breaker has changed, a hold has.
+   *
+   * @param name of the origin, or of a URL of it that is set apart.
+   */
   freed(name: string): void {
-    const origin = this.#memory.origin(name)
-    if (!origin) return
-    this.#rotation.freed(origin)
-    this.#behind.update(origin)
+    for (const each of this.#memory.group(name)) {
+      this.#rotation.freed(each)
+      this.#behind.update(each)
+    }
   }
 
   /** As `freed`, of all origins. */
@@ -296,7 +308,10 @@ export class Backlog {
    * origins at a time, with pulls between: beyond `behindOrigins` each puts out the one that fell behind first.
    */
   rewind(name: string): void {
-    if (this.#isMine(name)) this.#behind.rewind(this.#memory.meet(name))
+    if (!this.#isMine(name)) return
+    // One after the other: where too many are behind, each puts out another. The last stays: the one that is not in trouble.
+    for (const each of this.#memory.group(name)) if (this.#memory.origin(each.name) === each) this.#behind.rewind(each)
+    this.#behind.rewind(this.#memory.meet(name))
   }
 
   /** Membership has changed or settled, a relay has died, a hint was lost, a tip has jumped. */
@@ -313,9 +328,9 @@ export class Backlog {
   setView(isMine: (origin: string) => boolean): void {
     this.#isMine = isMine
     for (const candidate of [...this.#memory.waiting()])
-      if (!isMine(candidate.origin.name)) this.#memory.remove(candidate)
+      if (!isMine(candidate.row.origin)) this.#memory.remove(candidate)
     for (const origin of [...this.#memory.origins()]) {
-      if (isMine(origin.name)) continue
+      if (isMine(origin.origin)) continue
       this.#behind.forget(origin)
       this.#memory.tidy(origin)
     }
@@ -338,11 +353,20 @@ export class Backlog {
 
   #freedBy(id: string): void {
     const candidate = this.#memory.get(id)
-    if (candidate?.state === 'under way') this.freed(candidate.origin.name)
+    if (candidate?.state === 'under way') this.freed(candidate.row.origin)
+  }
+
+  /** A row whose URL is in trouble, at the head of those of its origin, makes way. */
+  #goesApart(candidate: Candidate): boolean {
+    const { origin, urlHash } = candidate.row
+    if (candidate.origin.urlHash !== null || !this.#options.isTroubled(origin, urlHash)) return false
+    if (!this.#memory.setApart(candidate.row, urlsApart)) return false
+    this.#memory.correct(candidate, candidate.row)
+    return true
   }
 
   #lost(pull: Pull): void {
-    const origin = this.#memory.origin(pull.origin)
+    const origin = this.#memory.origin(backlogName(pull.origin, pull.urlHash))
     if (origin?.[pull.range].isOut) this.#behind.lost(origin, pull.range)
   }
 

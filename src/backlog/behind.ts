@@ -6,6 +6,10 @@ import type { OriginRange } from './origin-range.ts'
 /** A read of one range of one origin: at most `room` rows after this place that are due, not held and first of their key. */
 export interface Pull {
   readonly origin: string
+  /** The only URL that is read, by its hash; null: all but `otherUrls`. */
+  readonly urlHash: number | null
+  /** URLs that are set apart: they have pulls of their own. */
+  readonly otherUrls: readonly number[]
   readonly range: RangeName
   readonly after: IndexPlace
   readonly room: number
@@ -13,8 +17,8 @@ export interface Pull {
 
 export interface BehindOptions {
   /** How many rows of the origin memory may hold, those under way among them. 0: nothing is pulled, for example while it is held. */
-  readonly room: (origin: string) => number
-  readonly slots: (origin: string) => number
+  readonly room: (origin: string, urlHash: number | null) => number
+  readonly slots: (origin: string, urlHash: number | null) => number
   /** At most so many origins are behind at a time. */
   readonly most: number
   /** Nothing is known of what this origin has in the table any more: a sweep is wanted. */
@@ -46,7 +50,7 @@ export class Behind {
   }
 
   hasRoom(origin: OriginBacklog): boolean {
-    return origin.roomTaken < this.#options.room(origin.name)
+    return origin.roomTaken < this.#options.room(origin.origin, origin.urlHash)
   }
 
   passOver(origin: OriginBacklog, row: ShownRow): void {
@@ -58,6 +62,11 @@ export class Behind {
     origin.fresh.rewind()
     origin.due.rewind()
     this.#fellBehind(origin)
+  }
+
+  /** It has just come to be, perhaps behind. */
+  joined(origin: OriginBacklog): void {
+    if (origin.isBehind) this.#fellBehind(origin)
   }
 
   /** Its rows, its ranges or its room have changed. */
@@ -84,7 +93,7 @@ export class Behind {
       const origin = this.#wanting.first
       if (!origin) break
       this.#leave(origin)
-      if (!onlyWithSlots || this.#options.slots(origin.name) > 0)
+      if (!onlyWithSlots || this.#options.slots(origin.origin, origin.urlHash) > 0)
         for (const pull of this.#pullsOf(origin, Math.min(left, this.#free(origin)))) {
           pulls.push(pull)
           left -= pull.room
@@ -121,12 +130,12 @@ export class Behind {
   }
 
   #free(origin: OriginBacklog): number {
-    return this.#options.room(origin.name) - origin.roomTaken
+    return this.#options.room(origin.origin, origin.urlHash) - origin.roomTaken
   }
 
   #wantsPull(origin: OriginBacklog): boolean {
     if (!isReadable(origin.fresh) && !isReadable(origin.due)) return false
-    const room = this.#options.room(origin.name)
+    const room = this.#options.room(origin.origin, origin.urlHash)
     return origin.roomTaken < room && (room - origin.roomTaken) * 2 >= room
   }
 
@@ -135,13 +144,14 @@ export class Behind {
     const order: RangeName[] = origin.turnOf === 'fresh' ? ['fresh', 'due'] : ['due', 'fresh']
     const ranges = order.map(name => origin[name]).filter(isReadable)
     const pulls: Pull[] = []
+    const otherUrls = [...origin.apart.keys()]
     for (const [index, range] of ranges.entries()) {
       const { cursor, name } = range
       const room = index === 0 ? Math.ceil(free / ranges.length) : Math.floor(free / ranges.length)
       if (cursor === null || room <= 0) continue
       range.sent()
       origin.turnOf = name === 'fresh' ? 'due' : 'fresh'
-      pulls.push({ origin: origin.name, range: name, after: cursor, room })
+      pulls.push({ origin: origin.origin, urlHash: origin.urlHash, otherUrls, range: name, after: cursor, room })
     }
     return pulls
   }

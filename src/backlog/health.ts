@@ -11,6 +11,8 @@ const SOON = 1 / 4
 const QUEUED = 1.5
 /** The share of the latest answers from which on they are a sign of too much. */
 const MUCH = 1 / 2
+/** The share below which nothing is wrong any more. */
+const LITTLE = 1 / 10
 /** So long an origin must have been busy without another answer before it rests, in milliseconds: a retry may be taken by then. */
 const BUSY_MS = 1_000
 /** No rest is ended by an operator sooner than this after it began, in milliseconds. */
@@ -19,7 +21,7 @@ const RETRY_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
 
 /**
- * How much an origin can take just now, from what its answers say. Pure; times are
+ * How much an origin can take just now, or a URL in trouble, from what its answers say. Pure; times are
  * milliseconds of any clock that only grows.
  *
  * - `window`, how many POSTs at once: one at first and after a rest or a hold. A timeout halves it. Busy answers make it smaller
@@ -29,8 +31,6 @@ const LONGEST_PAUSE_MS = 60_000
  *   request after the other would otherwise be given more and more, until all of them come too late and are sent again.
  * - A rest, in which nothing starts: after so many failures in a row, or as long as it asked for (Retry-After). What is
  *   then sent first is a probe, since the window is one; when it fails too, the next rest begins, twice as long, up to a minute.
- * - Whose failure it is: what the connection says is the origin's. What an answer says, or the lack of one, is first that of its
- *   URL; it is the origin's when two URLs say so, or no other URL was answered of late.
  * - Silence, no answer within the deadline, is a sign of too much. It is a failure as well where nothing at all was answered
  *   meanwhile, so that one that hangs for good rests, and one that is merely slow does not.
  */
@@ -57,12 +57,21 @@ export class Health {
   /** Attempts that began before the window was last made smaller tell nothing new. */
   #judgedAt = Number.NEGATIVE_INFINITY
 
-  constructor(settings: HealthSettings) {
+  /** @param wasWell it took all of its window until now. */
+  constructor(settings: HealthSettings, wasWell = false) {
     this.#settings = settings
+    if (!wasWell) return
+    this.#window = settings.concurrency
+    this.#latest.assumeGood()
   }
 
   get window(): number {
     return this.#window
+  }
+
+  /** However well it is. */
+  get most(): number {
+    return this.#settings.concurrency
   }
 
   /** When the rest is over; in the past when there is none. */
@@ -86,8 +95,13 @@ export class Health {
   }
 
   /** Its latest answer was no failure. */
-  get isWell(): boolean {
+  get answersWell(): boolean {
     return this.#failures === 0
+  }
+
+  /** All is as if nothing had been. */
+  get isWell(): boolean {
+    return this.#failures === 0 && this.#window >= this.#settings.concurrency && this.#latest.share < LITTLE
   }
 
   /** Nothing has gone there of late: one POST first. */
@@ -102,27 +116,22 @@ export class Health {
     this.#window = isWhole ? settings.concurrency : Math.min(settings.concurrency, this.#window)
   }
 
-  /**
-   * @param url without its query.
-   * @returns the start of the first attempt that failed of an outage that is over now; null: none is.
-   */
-  report(sign: OriginSign, url = ''): number | null {
+  /** @returns the start of the first attempt that failed of an outage that is over now; null: none is. */
+  report(sign: OriginSign): number | null {
     const { isBroken } = this
     if (sign.receiver !== null && sign.receiver !== 'alive')
       this.#failedFrom = Math.min(this.#failedFrom, sign.startedAtMs)
-    this.#judge(sign, url)
+    this.#judge(sign)
     const failedFrom = this.#failedFrom
     if (sign.receiver === 'alive' && this.#failures === 0) this.#failedFrom = Number.POSITIVE_INFINITY
     return isBroken && !this.isBroken ? failedFrom : null
   }
 
-  #judge({ receiver, isOfConnection, restMs, startedAtMs, finishedAtMs }: OriginSign, url: string): void {
+  #judge({ receiver, restMs, startedAtMs, finishedAtMs }: OriginSign): void {
     // What began before a rest tells nothing new.
     if (receiver === null || startedAtMs < this.#opensAt) return
-    const meant = isOfConnection ? null : url
-    this.#latest.add(meant, receiver !== 'alive')
+    this.#latest.add(receiver !== 'alive')
     if (receiver === 'alive') this.#succeed(startedAtMs, finishedAtMs)
-    else if (!this.#latest.isOfOrigin(meant)) return
     else if (receiver === 'silent') this.#timeOut(startedAtMs, finishedAtMs)
     else if (startedAtMs >= this.#judgedAt) this.#fail(receiver, restMs, finishedAtMs)
   }

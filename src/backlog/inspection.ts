@@ -17,6 +17,9 @@ export interface RowInspection {
   readonly id: string
   readonly orderingKey: string | null
   readonly origin: string
+  readonly urlHash: number
+  /** The name of what it waits for. */
+  readonly waitsFor: string
   readonly state: CandidateState
   readonly restsUntil: number
   /** The earliest other row of its key that was passed over. */
@@ -27,6 +30,9 @@ export interface RowInspection {
 
 export interface OriginInspection {
   readonly name: string
+  readonly origin: string
+  /** Of a URL that is set apart. */
+  readonly urlHash: number | null
   readonly rows: number
   readonly ready: number
   readonly resting: number
@@ -53,11 +59,13 @@ export function inspect(memory: Memory, questions: Questions, read: Read): Inspe
   }
 }
 
-function rowOf({ id, orderingKey, origin, state, restsUntil, passedOver, asks }: Candidate): RowInspection {
+function rowOf({ id, orderingKey, row, origin, state, restsUntil, passedOver, asks }: Candidate): RowInspection {
   return {
     id,
     orderingKey,
-    origin: origin.name,
+    origin: row.origin,
+    urlHash: row.urlHash,
+    waitsFor: origin.name,
     state,
     restsUntil,
     passedOver: passedOver?.id ?? null,
@@ -66,9 +74,11 @@ function rowOf({ id, orderingKey, origin, state, restsUntil, passedOver, asks }:
 }
 
 function originOf(origin: OriginBacklog): OriginInspection {
-  const { name, rows, ready, resting, turn, isFull, behind, pull, fresh, due } = origin
+  const { name, urlHash, rows, ready, resting, turn, isFull, behind, pull, fresh, due } = origin
   return {
     name,
+    origin: origin.origin,
+    urlHash,
     rows,
     ready: ready.size,
     resting,

@@ -15,6 +15,8 @@ export class Memory {
   readonly #candidates = new Map<string, Candidate>()
   readonly #occupants = new Map<string, Candidate>()
   readonly #origins = new Map<string, OriginBacklog>()
+  /** Those of them that are URLs set apart. */
+  #apart = 0
   readonly #waiting = new Fifo<Candidate>()
   readonly #resting = new Fifo<Candidate>()
   readonly #rotation: Rotation
@@ -51,7 +53,7 @@ export class Memory {
   }
 
   get originCount(): number {
-    return this.#origins.size
+    return this.#origins.size - this.#apart
   }
 
   origins(): Iterable<OriginBacklog> {
@@ -65,9 +67,46 @@ export class Memory {
     return origin
   }
 
-  /** Forgets an origin of which there is nothing to know. */
+  /** What a row waits for: its origin, or its URL where that is set apart. */
+  meetOf({ origin, urlHash }: Pick<ShownRow, 'origin' | 'urlHash'>): OriginBacklog {
+    const all = this.meet(origin)
+    return all.apart.get(urlHash) ?? all
+  }
+
+  /** The origin and its URLs that are set apart. @param name of any of them. */
+  group(name: string): OriginBacklog[] {
+    const one = this.#origins.get(name)
+    const all = one && this.#origins.get(one.origin)
+    return all ? [all, ...all.apart.values()] : []
+  }
+
+  /**
+   * The URL of a row is set apart from its origin. What the origin has still to read in the table, the URL has, too.
+   *
+   * @param most URLs of one origin; of more, undefined.
+   */
+  setApart({ origin, urlHash }: ShownRow, most: number): OriginBacklog | undefined {
+    const all = this.meet(origin)
+    const known = all.apart.get(urlHash)
+    if (known || all.apart.size >= most) return known
+    const url = new OriginBacklog(origin, urlHash)
+    url.fresh.startLike(all.fresh)
+    url.due.startLike(all.due)
+    all.apart.set(urlHash, url)
+    this.#apart += 1
+    this.#origins.set(url.name, url)
+    this.#behind.joined(url)
+    return url
+  }
+
+  /** Forgets an origin of which there is nothing to know, or a URL that was set apart. */
   tidy(origin: OriginBacklog): void {
-    if (origin.rows === 0 && !origin.isBehind) this.#origins.delete(origin.name)
+    if (origin.rows > 0 || origin.isBehind || origin.apart.size > 0) return
+    if (!this.#origins.delete(origin.name) || origin.urlHash === null) return
+    this.#apart -= 1
+    const all = this.meet(origin.origin)
+    all.apart.delete(origin.urlHash)
+    this.tidy(all)
   }
 
   /** Those not under way, the least recently admitted first. */
@@ -87,7 +126,7 @@ export class Memory {
   admit(row: ShownRow): void {
     if (this.#candidates.has(row.id) || this.occupant(row.orderingKey))
       throw new Error(`callback ${row.id} cannot be taken into memory: it or another of its key is there`)
-    const origin = this.meet(row.origin)
+    const origin = this.meetOf(row)
     const candidate: Candidate = {
       id: row.id,
       orderingKey: row.orderingKey,
@@ -127,15 +166,16 @@ export class Memory {
   correct(candidate: Candidate, row: ShownRow): void {
     candidate.row = row
     if (candidate.newer && !isLater(candidate.newer, row)) candidate.newer = undefined
-    if (candidate.origin.name === row.origin) return
-    this.#rise(candidate)
     const before = candidate.origin
+    const after = this.meetOf(row)
+    if (before === after) return
+    this.#rise(candidate)
     before.rows -= 1
-    candidate.origin = this.meet(row.origin)
-    candidate.origin.rows += 1
+    candidate.origin = after
+    after.rows += 1
     this.#stand(candidate)
     this.#update(before)
-    this.#update(candidate.origin)
+    this.#update(after)
   }
 
   /** Gives it the seats that its state asks for. */

@@ -42,7 +42,7 @@ export class Offers {
     const known = memory.get(row.id)
     if (known?.state === 'under way') keepNewer(known, row)
     else if (row.standing === 'claimed here') messages.release(row)
-    else if (known?.origin.name === row.origin) memory.correct(known, row)
+    else if (known?.row.origin === row.origin) memory.correct(known, row)
     else {
       // Known of another origin: an operator has changed its URL, and it is taken in anew.
       if (known) memory.remove(known)
@@ -56,7 +56,7 @@ export class Offers {
     const occupant = memory.occupant(row.orderingKey)
     // Which of the two statements saw more nobody can tell: the one that ends the occupant may name a row that is settled by then.
     if (occupant?.state === 'under way') occupant.asks = true
-    if (occupant?.id === row.id && occupant.origin.name === row.origin) return
+    if (occupant?.id === row.id && occupant.row.origin === row.origin) return
     const mine = isMine(row.origin)
     if (mine && row.standing === 'due') this.offer(row, 'first')
     else {
@@ -75,7 +75,7 @@ export class Offers {
   /** Not taken into memory, or out of it unsettled: the next pull of its origin decides. */
   passOver(row: ShownRow): void {
     const { memory, behind } = this.#parts
-    behind.passOver(memory.meet(row.origin), row)
+    behind.passOver(memory.meetOf(row), row)
   }
 
   /** It leaves memory unsettled, and may come back at once. */
@@ -98,7 +98,7 @@ export class Offers {
   stay(candidate: Candidate, state: 'ready' | 'resting'): void {
     const { memory, isMine } = this.#parts
     if (candidate.newer) memory.correct(candidate, candidate.newer)
-    if (isMine(candidate.origin.name)) {
+    if (isMine(candidate.row.origin)) {
       memory.become(candidate, state)
       this.askForEarlier(candidate)
     } else this.leave(candidate)
@@ -137,7 +137,7 @@ export class Offers {
 
   #takeIn(row: ShownRow, kind: OfferKind): void {
     const { memory, behind } = this.#parts
-    const origin = memory.meet(row.origin)
+    const origin = memory.meetOf(row)
     // Rows before it wait in the table; it waits behind them.
     const waitsBehind = kind === 'tip' && origin.rangeOf(row).isBehind
     if (waitsBehind || !behind.hasRoom(origin) || !this.#makePlace()) this.passOver(row)

@@ -16,6 +16,7 @@ export interface Candidate {
   readonly orderingKey: string | null
   /** As the newest read or the claim showed it. */
   row: ShownRow
+  /** What it waits for: its origin, or its URL where that is set apart. */
   origin: OriginBacklog
   state: CandidateState
   /** While under way: what a read showed of it that is newer than the claim. The tip does not show it a second time. */
@@ -31,12 +32,25 @@ export interface Candidate {
   age: Seat<Candidate> | undefined
 }
 
+/** What an origin, or a URL of it that is set apart, is called among those that wait. */
+export function backlogName(origin: string, urlHash: number | null): string {
+  return urlHash === null ? origin : `${origin} ${urlHash}`
+}
+
 /**
  * What waits for one origin: its rows in memory, and what it has in the table beside them. It exists while it has either.
  * Its seats say in which of the lists over all origins it stands; the list sets them.
+ *
+ * A URL in trouble is set apart: its rows wait as if it were an origin of its own, and those of other URLs do not wait behind
+ * them, in memory or in the table. It stays apart until nothing of it waits.
  */
 export class OriginBacklog {
   readonly name: string
+  readonly origin: string
+  /** null: all URLs of the origin but those set apart. */
+  readonly urlHash: number | null
+  /** Of an origin: its URLs that are set apart. */
+  readonly apart = new Map<number, OriginBacklog>()
   readonly fresh = new OriginRange('fresh')
   readonly due = new OriginRange('due')
   /** Rows in memory, whatever their state. */
@@ -55,8 +69,10 @@ export class OriginBacklog {
   /** The range whose turn it is when there is room for one row only. */
   turnOf: RangeName = 'fresh'
 
-  constructor(name: string) {
-    this.name = name
+  constructor(origin: string, urlHash: number | null = null) {
+    this.name = backlogName(origin, urlHash)
+    this.origin = origin
+    this.urlHash = urlHash
   }
 
   get isBehind(): boolean {

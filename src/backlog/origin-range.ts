@@ -45,6 +45,12 @@ export class OriginRange {
     else if (this.#isOut || comparePlaces(row, this.#cursor) <= 0) this.#goAgainAt(row)
   }
 
+  /** What the other has still to read is to be read here as well. */
+  startLike({ cursor, again }: OriginRange): void {
+    this.#cursor = cursor
+    this.#again = again
+  }
+
   /** All of it is to be read: anything may have become a head there. */
   rewind(): void {
     const start = startOf(this.name)

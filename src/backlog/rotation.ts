@@ -3,17 +3,17 @@ import { Fifo } from './fifo.ts'
 import type { Candidate, OriginBacklog } from './origin-backlog.ts'
 
 /**
- * Whose turn it is: origins take turns, one row each, however many rows each has.
+ * Whose turn it is: origins take turns, one row each, however many rows each has; so does a URL that is set apart.
  *
  * An origin stands in line exactly while it has a ready row and is not known to be full. A full one is asked again only when
  * it is freed, so that a thousand receivers that hang cost a take nothing.
  */
 export class Rotation {
   readonly #line = new Fifo<OriginBacklog>()
-  readonly #slots: (origin: string, next: ShownRow) => number
+  readonly #slots: (origin: string, urlHash: number | null, next: ShownRow) => number
 
-  /** @param slots how many more rows of the origin may be taken now, of which `next` is the first. */
-  constructor(slots: (origin: string, next: ShownRow) => number) {
+  /** @param slots how many more rows of the origin may be taken now, or of one URL of it, of which `next` is the first. */
+  constructor(slots: (origin: string, urlHash: number | null, next: ShownRow) => number) {
     this.#slots = slots
   }
 
@@ -34,7 +34,7 @@ export class Rotation {
     for (let origin = this.#line.first; origin; origin = this.#line.first) {
       this.#leave(origin)
       const next = origin.ready.first
-      if (next && this.#slots(origin.name, next.row) > 0) return next
+      if (next && this.#slots(origin.origin, origin.urlHash, next.row) > 0) return next
       origin.isFull = true
     }
     return undefined

@@ -4,8 +4,10 @@ import { aheadMs, idleOrigins, mostAhead, mostRoom, refillMs, roomMs, slowMs } f
 import { Fifo, type Seat } from './fifo.ts'
 import { Health } from './health.ts'
 import { byNumber, type Entry, Heap } from './heap.ts'
+import { backlogName } from './origin-backlog.ts'
 import { Pace } from './pace.ts'
 import { Slots } from './slots.ts'
+import { isInTrouble, type Url, Urls } from './urls.ts'
 
 /** What of a destination's settings the scopes go by. */
 export type OriginSettings = Pick<DestinationSettings, 'concurrency' | 'deadlineMs' | 'ratePerSecond' | 'breaker'>
@@ -27,7 +29,9 @@ interface Scope {
   readonly health: Health
   pace: Pace
   ratePerSecond: number | null
-  running: number
+  readonly urls: Urls
+  /** All that runs; unproven are those of URLs that are given one at a time. */
+  readonly slots: Slots
   /** Those of them that have waited a second. */
   slow: number
   /** Rows claimed ahead that have not begun. */
@@ -40,9 +44,10 @@ interface Scope {
   endedAt: number
 }
 
-/** The breaker of an origin was open. Times are those of `ended`. */
+/** The breaker of an origin, or of one URL of it, was open. Times are those of `ended`. */
 export interface Downtime {
   readonly origin: string
+  readonly urlHash: number | null
   /** The start of the first attempt that failed. */
   readonly failedFrom: number
   /** Now, while it lasts. */
@@ -52,6 +57,9 @@ export interface Downtime {
 /** A POST that is to be sent, or is on the wire. */
 interface Post {
   readonly scope: Scope
+  readonly url: Url
+  /** As it began. */
+  readonly isUrlProven: boolean
   /** As it began. */
   readonly isProven: boolean
   sentAt: number
@@ -71,10 +79,12 @@ const nearlyAll = 3 / 4
  *
  * A POST that has waited a second leaves the fast slots and counts among the slow ones: those that hang do not keep others from
  * starting. An origin has proven itself when it has answered. It has not any more when a POST of it turns slow and none that
- * began later was answered; then it is given one POST at a time, out of the share of the unproven.
+ * began later was answered; then it is given one POST at a time, out of the share of the unproven, and one for another URL.
  *
- * An origin that is well may have rows claimed ahead of its slots: they begin as slots come free, before any other row of it. A slot of the
- * relay that another origin has asked for in vain is left to that one.
+ * A URL in trouble (`urls.ts`) has slots of its own within those of its origin, as an origin has them within the relay.
+ *
+ * An origin that is well, with all of its URLs, may have rows claimed ahead of its slots: they begin as slots come free, before any
+ * other row of it. A slot of the relay that another origin has asked for in vain is left to that one.
  */
 export class Scopes {
   readonly #options: ScopesOptions
@@ -92,8 +102,8 @@ export class Scopes {
   /** Origins that were asked for slots while they rested, by the time when they are to be asked again. */
   readonly #resting = new Heap<string, number>(byNumber)
   readonly #restingUntil = new Map<string, Entry<string, number>>()
-  /** Origins whose breaker has opened, and that nobody was told of since the last attempt there ended. */
-  readonly #broken = new Set<string>()
+  /** Whose breaker has opened, and that nobody was told of since the last attempt there ended. */
+  readonly #broken = new Map<string, Pick<Downtime, 'origin' | 'urlHash'>>()
   #outages: Downtime[] = []
   /** Origins that found no slot of the relay free, the first that asked first; those that have answered go before the others. */
   readonly #crowded = { given: new Set<string>(), none: new Set<string>(), lost: new Set<string>() }
@@ -113,37 +123,47 @@ export class Scopes {
   }
 
   /**
-   * How many more rows may be taken now. Of an origin that has none for another reason than its own POSTs, `opened` says when to ask again.
+   * How many more rows may be taken now, of the origin or of one URL of it. Where none may for another reason than its own POSTs,
+   * `opened` says when to ask again.
    *
    * @param mayWait a row may be claimed ahead of its slot, too.
    */
-  slots(origin: string, now: number, mayWait = false): number {
+  slots(origin: string, now: number, urlHash: number | null = null, mayWait = false): number {
+    const name = backlogName(origin, urlHash)
     const scope = this.#scopes.get(origin)
+    const url = urlHash === null ? undefined : scope?.urls.get(urlHash)
     if (scope) {
-      const opensAt = Math.max(scope.health.opensAt, scope.pace.opensAt)
+      const opensAt = Math.max(scope.health.opensAt, scope.pace.opensAt, url?.health?.opensAt ?? 0)
       if (opensAt > now) {
-        this.rest(origin, opensAt)
+        this.rest(name, opensAt)
         return 0
       }
-      if (scope.ahead > 0) return mayWait ? this.#room(scope, now) : 0
+      if (scope.ahead > 0 && !url) return mayWait ? this.#room(scope, now) : 0
     }
-    const own = ownSlots(scope, now)
+    const own = startable(scope, url, now)
     const given = own > 0 ? this.#given(scope) : 0
     if (given > 0) return Math.min(own, given)
-    const ahead = mayWait && scope ? this.#room(scope, now) : 0
-    if (own > 0 && ahead === 0) this.#crowded[scope?.proof ?? 'none'].add(origin)
+    const ahead = mayWait && scope && urlHash === null ? this.#room(scope, now) : 0
+    if (own > 0 && ahead === 0) this.#crowded[scope?.proof ?? 'none'].add(name)
     return ahead
   }
 
   /** How many more rows of it may be claimed ahead of their slots. */
   #room(scope: Scope, now: number): number {
-    const { origin, proof, health, ratePerSecond, ahead } = scope
-    if (proof !== 'given' || !health.isWell || ratePerSecond !== null) return 0
+    const { origin, proof, health, ratePerSecond, urls, ahead } = scope
+    if (proof !== 'given' || !health.answersWell || !urls.areWell || ratePerSecond !== null) return 0
     const room = Math.min(this.freeAhead, Math.floor(paceOf(scope, now) * aheadMs) - ahead)
     if (room <= 0) return 0
     if (ahead === 0 || this.#isRefilling || now >= this.#refillAt) return room
     this.rest(origin, this.#refillAt)
     return 0
+  }
+
+  /** The URL has less than its origin, just now. */
+  isTroubled(origin: string, urlHash: number): boolean {
+    const scope = this.#scopes.get(origin)
+    const url = scope?.urls.get(urlHash)
+    return scope !== undefined && url !== undefined && (isInTrouble(url) || isLimited(scope, url))
   }
 
   /** What the relay has for it. */
@@ -153,28 +173,31 @@ export class Scopes {
     return this.#fast.free(concurrency, scope?.proof === 'given')
   }
 
-  /** It is not to be asked before this time. */
-  rest(origin: string, until: number): void {
-    const known = this.#restingUntil.get(origin)
+  /** It is not to be asked before this time. @param name of an origin, or as `backlogName` has it. */
+  rest(name: string, until: number): void {
+    const known = this.#restingUntil.get(name)
     if (known && known.rank <= until) return
     if (known) this.#resting.cancel(known)
-    this.#restingUntil.set(origin, this.#resting.push(origin, until))
+    this.#restingUntil.set(name, this.#resting.push(name, until))
   }
 
-  /** How many of its callbacks memory may hold. */
-  room(origin: string, now: number): number {
+  /** How many callbacks of the origin memory may hold, or of one URL of it. */
+  room(origin: string, now: number, urlHash: number | null = null): number {
     const scope = this.#scopes.get(origin)
     const least = 2 * this.#options.settingsOf(origin).concurrency
     if (!scope) return least
-    if (scope.health.opensAt > now) return 1
-    if (scope.proof === 'lost') return scope.running + 1
+    const url = urlHash === null ? undefined : scope.urls.get(urlHash)
+    if (scope.health.opensAt > now || (url?.health && url.health.opensAt > now)) return 1
+    if (url?.isLost) return url.taken + 1
+    if (url?.health?.window === 1) return 2
+    if (scope.proof === 'lost') return scope.slots.taken + 1
     return Math.min(mostRoom, Math.max(least, Math.ceil(scope.perMs * roomMs)))
   }
 
   /** It takes its slots from now on; where none is free it is claimed ahead of them. */
-  taken(row: Pick<ShownRow, 'id' | 'origin'>, now: number): void {
+  taken(row: Pick<ShownRow, 'id' | 'origin' | 'urlHash'>, now: number): void {
     const scope = this.#scopes.get(row.origin)
-    if (!scope || (scope.ahead === 0 && ownSlots(scope, now) > 0 && this.#given(scope) > 0)) this.started(row, now)
+    if (!scope || this.#startsAtOnce(scope, row.urlHash, now)) this.started(row, now)
     else {
       this.#isRefilling = true
       this.#ahead.set(row.id, scope)
@@ -182,16 +205,25 @@ export class Scopes {
     }
   }
 
+  /** Behind what was claimed ahead of it no row begins, but for one of a URL that waits apart. */
+  #startsAtOnce(scope: Scope, urlHash: number, now: number): boolean {
+    const url = scope.urls.get(urlHash)
+    const isApart = url !== undefined && isInTrouble(url)
+    return (scope.ahead === 0 || isApart) && startable(scope, undefined, now) > 0 && this.#given(scope) > 0
+  }
+
   /** It was taken ahead, and has not begun. */
   isAhead(id: string): boolean {
     return this.#ahead.has(id)
   }
 
-  /** A row that was claimed ahead may begin. */
-  mayBegin(origin: string, now: number): boolean {
+  /** Whether a row that was claimed ahead begins now. It leaves when only other URLs of its origin have slots. */
+  ahead({ origin, urlHash }: Pick<ShownRow, 'origin' | 'urlHash'>, now: number): 'begins' | 'waits' | 'leaves' {
     const scope = this.#scopes.get(origin)
-    if (!scope || !this.isWell(origin, now) || this.isFull) return false
-    return ownSlots(scope, now) > 0 && this.#given(scope) > 0
+    if (!scope || !this.isWell(origin, now) || this.isFull) return 'waits'
+    if (startable(scope, undefined, now) <= 0 || this.#given(scope) <= 0) return 'waits'
+    const url = scope.urls.get(urlHash)
+    return url && isLimited(scope, url) ? 'leaves' : 'begins'
   }
 
   /** The slots of the relay that are free are meant for origins that have nothing ahead. */
@@ -200,20 +232,30 @@ export class Scopes {
     return this.free <= given.size + none.size + lost.size
   }
 
-  /** It neither rests nor has it stopped answering. */
+  /** It neither rests nor has it stopped answering, and no URL of it is in trouble. */
   isWell(origin: string, now: number): boolean {
     const scope = this.#scopes.get(origin)
-    return scope?.proof === 'given' && scope.health.opensAt <= now
+    return scope?.proof === 'given' && scope.urls.areWell && scope.health.opensAt <= now
   }
 
   /** It takes its slots from now on. */
-  started({ id, origin }: Pick<ShownRow, 'id' | 'origin'>, now: number): void {
+  started({ id, origin, urlHash }: Pick<ShownRow, 'id' | 'origin' | 'urlHash'>, now: number): void {
     this.#leaveAhead(id)
     const scope = this.#scopes.get(origin) ?? this.#meet(origin)
-    const post: Post = { scope, isProven: scope.proof === 'given', sentAt: now, seat: undefined, isSlow: false }
+    const url = scope.urls.started(urlHash)
+    const isUrlProven = isProven(url)
+    const post: Post = {
+      scope,
+      url,
+      isProven: scope.proof === 'given',
+      isUrlProven,
+      sentAt: now,
+      seat: undefined,
+      isSlow: false,
+    }
     this.#posts.set(id, post)
     this.#fast.take(post.isProven)
-    scope.running += 1
+    scope.slots.take(isUrlProven)
     scope.pace.started(now)
   }
 
@@ -232,15 +274,13 @@ export class Scopes {
     if (post) this.#leave(id, post)
   }
 
-  /** @param url without its query. */
-  ended(id: string, sign: OriginSign, now: number, url = ''): void {
+  ended(id: string, sign: OriginSign, now: number): void {
     const post = this.#posts.get(id)
     if (!post) return
-    const { scope } = post
-    const failedFrom = scope.health.report(sign, url)
-    if (failedFrom !== null) this.#outages.push({ origin: scope.origin, failedFrom, endedAt: now })
-    if (scope.health.isBroken) this.#broken.add(scope.origin)
-    else this.#broken.delete(scope.origin)
+    const { scope, url } = post
+    const { told, healed } = scope.urls.judge(url, sign, post.sentAt)
+    this.#noteHealth(scope, url, healed, now)
+    this.#noteHealth(scope, null, told ? scope.health.report(told) : null, now)
     if (sign.receiver === 'silent' && post.sentAt >= scope.answeredFrom) scope.proof = 'lost'
     else if (sign.receiver === 'alive' || sign.receiver === 'overloaded') {
       scope.proof = 'given'
@@ -262,33 +302,44 @@ export class Scopes {
     return this.#outages.length > 0
   }
 
-  /** Origins whose breaker is open, and where a probe may go that none has begun. */
+  /** Where a breaker is open and a probe may go that none has begun. */
   *probeless(now: number): Generator<Downtime> {
-    for (const origin of this.#broken) {
+    for (const [name, { origin, urlHash }] of this.#broken) {
       const scope = this.#scopes.get(origin)
-      if (!scope) this.#broken.delete(origin)
-      else if (scope.running === 0 && scope.health.opensAt <= now)
-        yield { origin, failedFrom: scope.health.failedFrom, endedAt: now }
+      const url = urlHash === null ? null : scope?.urls.get(urlHash)
+      const health = url === null ? scope?.health : url?.health
+      if (!scope || !health?.isBroken) this.#broken.delete(name)
+      else if ((url ?? scope.slots).taken === 0 && Math.max(health.opensAt, scope.health.opensAt) <= now)
+        yield { origin, urlHash, failedFrom: health.failedFrom, endedAt: now }
     }
   }
 
   /** `probeless` names it no more until an attempt there has ended. */
-  probed(origin: string): void {
-    this.#broken.delete(origin)
+  probed({ origin, urlHash }: Downtime): void {
+    this.#broken.delete(backlogName(origin, urlHash))
   }
 
-  /** An operator wishes it tried now. True: it rested. */
-  endRest(origin: string, now: number): boolean {
+  /** @param failedFrom of the outage that is over now; null: none is. @param url null: the whole origin. */
+  #noteHealth(scope: Scope, url: Url | null, failedFrom: number | null, now: number): void {
+    const [{ origin }, urlHash] = [scope, url?.hash ?? null]
+    if (failedFrom !== null) this.#outages.push({ origin, urlHash, failedFrom, endedAt: now })
+    const health = url === null ? scope.health : url.health
+    if (health?.isBroken) this.#broken.set(backlogName(origin, urlHash), { origin, urlHash })
+    else if (this.#broken.size > 0) this.#broken.delete(backlogName(origin, urlHash))
+  }
+
+  /** An operator wishes a row tried now: its origin and its URL. True: one of them rested. */
+  endRest({ origin, urlHash }: Pick<ShownRow, 'origin' | 'urlHash'>, now: number): boolean {
     const scope = this.#scopes.get(origin)
-    if (!scope || scope.health.opensAt <= now) return false
-    scope.health.endRest(now)
-    return scope.health.opensAt <= now
+    const resting = [scope?.health, scope?.urls.get(urlHash)?.health].filter(health => health && health.opensAt > now)
+    for (const health of resting) health?.endRest(now)
+    return resting.some(health => health && health.opensAt <= now)
   }
 
   /** A hold of it was lifted: nothing has gone there of late, unless something goes there now. */
   startSlowly(origin: string): void {
     const scope = this.#scopes.get(origin)
-    if (scope?.running === 0) scope.health.startSlowly()
+    if (scope?.slots.taken === 0) scope.health.startSlowly()
   }
 
   /** Its breaker is open, or it asked for a rest. */
@@ -310,10 +361,9 @@ export class Scopes {
 
   /** Those that are to be asked again: their rest is over, or the relay has slots for them. */
   opened(now: number): string[] {
-    this.#age(now)
+    const opened = this.#age(now)
     if (this.#isRefilling) this.#refillAt = now + refillMs
     this.#isRefilling = false
-    const opened: string[] = []
     for (let first = this.#resting.first; first?.item !== undefined && first.rank <= now; first = this.#resting.first) {
       opened.push(first.item)
       this.#restingUntil.delete(first.item)
@@ -335,6 +385,7 @@ export class Scopes {
     for (const [origin, scope] of this.#scopes) {
       const settings = this.#options.settingsOf(origin)
       scope.health.goBy(settings)
+      scope.urls.goBy(settings)
       if (settings.ratePerSecond === scope.ratePerSecond) continue
       scope.ratePerSecond = settings.ratePerSecond
       scope.pace = new Pace(settings.ratePerSecond)
@@ -342,16 +393,26 @@ export class Scopes {
     return [...this.#scopes.keys()]
   }
 
-  /** Those that have waited a second leave the fast slots, while there are slow ones. */
-  #age(now: number): void {
+  /**
+   * Those that have waited a second leave the fast slots, while there are slow ones.
+   *
+   * @returns origins that do not answer any more: another URL of theirs may be tried.
+   */
+  #age(now: number): string[] {
+    const lost: string[] = []
     for (let post = this.#aging.first; post && post.sentAt + slowMs <= now; post = this.#aging.first) {
-      if (this.#slow >= this.#options.slowConcurrency) return
+      if (this.#slow >= this.#options.slowConcurrency) break
       this.#leaveFast(post)
       post.isSlow = true
       this.#slow += 1
       post.scope.slow += 1
-      if (post.sentAt >= post.scope.answeredFrom) post.scope.proof = 'lost'
+      if (post.sentAt >= post.scope.answeredFrom) {
+        post.scope.proof = 'lost'
+        lost.push(post.scope.origin)
+      }
+      post.scope.urls.turnedSlow(post.url, post.sentAt)
     }
+    return lost
   }
 
   /** As many of those that found no slot as may find one now. */
@@ -377,7 +438,8 @@ export class Scopes {
       health: new Health(settings),
       pace: new Pace(ratePerSecond),
       ratePerSecond,
-      running: 0,
+      urls: new Urls(settings),
+      slots: new Slots(),
       slow: 0,
       ahead: 0,
       proof: 'none',
@@ -409,22 +471,35 @@ export class Scopes {
       this.#slow -= 1
       scope.slow -= 1
     } else this.#leaveFast(post)
-    scope.running -= 1
-    if (scope.running > 0) return
+    scope.slots.giveBack(post.isUrlProven)
+    scope.urls.left(post.url)
+    if (scope.slots.taken > 0) return
     this.#scopes.delete(scope.origin)
     this.#scopes.set(scope.origin, scope)
     if (this.#scopes.size <= idleOrigins) return
-    for (const [name, { running, ahead }] of this.#scopes) {
-      const isIdle = running + ahead === 0
+    for (const [name, { slots, ahead }] of this.#scopes) {
+      const isIdle = slots.taken + ahead === 0
       if (isIdle) this.#scopes.delete(name)
       if (this.#scopes.size <= idleOrigins || isIdle) return
     }
   }
 }
 
-/** How many more POSTs it can take by itself; one that nothing is known of begins with one. */
-function ownSlots(scope: Scope | undefined, now: number): number {
-  return scope ? Math.min(windowOf(scope) - scope.running, scope.pace.startable(now)) : 1
+/** How many more POSTs may start, of it or of one URL of it, were the relay free; where nothing is known, one. */
+function startable(scope: Scope | undefined, url: Url | undefined, now: number): number {
+  return scope ? Math.min(slotsOf(scope, url), scope.pace.startable(now)) : 1
+}
+
+function slotsOf(scope: Scope, url: Url | undefined): number {
+  const { slots, urls } = scope
+  const window = windowOf(scope)
+  if (!url) return window - slots.taken
+  return Math.min(slots.free(window, isProven(url)), urls.slots(url, window, slots.taken))
+}
+
+/** Its origin has slots for other URLs alone. */
+function isLimited(scope: Scope, url: Url): boolean {
+  return slotsOf(scope, url) <= 0 && slotsOf(scope, undefined) > 0
 }
 
 /** Attempts that end in a millisecond. */
@@ -432,7 +507,11 @@ function paceOf({ perMs, endedAt }: Scope, now: number): number {
   return perMs * Math.exp((endedAt - now) / paceMs)
 }
 
-/** One that does not answer any more gets one POST at a time. */
+/** One that does not answer any more gets one POST at a time, and one for another URL. */
 function windowOf({ health, proof }: Scope): number {
-  return proof === 'lost' ? 1 : health.window
+  return proof === 'lost' ? Math.min(2, health.most) : health.window
+}
+
+function isProven({ isLost, health }: Url): boolean {
+  return !isLost && health?.window !== 1
 }

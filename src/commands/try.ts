@@ -94,6 +94,7 @@ function claimOf({ target, form }: TryConfig, origin: string): Claim {
     rev: 0,
     orderingKey: null,
     origin,
+    urlHash: 0,
     url: target,
     form,
     traceparent: null,

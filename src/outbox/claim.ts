@@ -1,6 +1,6 @@
 import type { Claim } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { dueUs, isFirst, isFree, isRow, isSuperseded, me, plainArray, sentKey } from './sql.ts'
+import { dueUs, isFirst, isFree, isRow, isSuperseded, me, plainArray, sentKey, urlHash } from './sql.ts'
 
 /**
  * What SQL says wins, however long a row sat in memory: order, holds, due time and expiry are asked of the database once more.
@@ -27,7 +27,7 @@ const claimStatement: Statement = {
       from free
      where ${isRow('free.id')}
     returning c.id, c.attempts as attempt, c.claimed_epoch as epoch, c.rev::float8 as rev, c.message_id as "messageId",
-              ${sentKey} as "orderingKey", c.origin, c.url, c.form::text as form, c.traceparent,
+              ${sentKey} as "orderingKey", c.origin, ${urlHash} as "urlHash", c.url, c.form::text as form, c.traceparent,
               c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts",
               ${dueUs} as "dueUs",
               (extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 as "expiresInMs"`,

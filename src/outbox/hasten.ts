@@ -1,10 +1,12 @@
 import type { IndexPlace } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { isRow, me, originHash, rangePlace, timeOf } from './sql.ts'
+import { urlHash as hashOfUrl, isRow, me, originHash, rangePlace, timeOf } from './sql.ts'
 
 /** Which of the rows that wait for their next attempt at an origin are due now. */
 export interface Hastening {
   readonly origin: string
+  /** Of this URL alone; null: of all. */
+  readonly urlHash: number | null
   /** Only rows that were claimed for their newest attempt between so many milliseconds ago, */
   readonly claimedFromMsAgo: number
   /** and so many, */
@@ -47,7 +49,7 @@ const hastenStatement: Statement = {
     ), free as materialized (
       select c.id
         from entry join ${schema}.callback c on ${isRow('entry.id')}
-       where exists (select from me) and c.origin = $2 and c.status = 'pending' and c.attempts > c.budget_from
+       where exists (select from me) and c.origin = $2 and ($12::integer is null or ${hashOfUrl} = $12) and c.status = 'pending' and c.attempts > c.budget_from
          and c.claimed_at >= statement_timestamp() - $3::float8 * interval '1 ms'
          and c.claimed_at <= statement_timestamp() - $11::float8 * interval '1 ms'
          and c.due_at > statement_timestamp() and c.due_at <= c.claimed_at + $4::float8 * interval '1 ms'
@@ -70,7 +72,8 @@ const hastenStatement: Statement = {
 
 /** Makes them due now. The limits of their receiver and the order of their keys hold as ever. */
 export async function hasten(session: Session, epoch: string, which: Hastening): Promise<Hastened> {
-  const { origin, claimedFromMsAgo, claimedToMsAgo, waitsMs, after, entries, rows, except, sparesLastOf } = which
+  const { origin, urlHash, claimedFromMsAgo, claimedToMsAgo, waitsMs, after, entries, rows, except, sparesLastOf } =
+    which
   const [found] = await session.rows<{ ids: string[]; id: string | null; dueUs: number | null }>(hastenStatement, [
     epoch,
     origin,
@@ -83,6 +86,7 @@ export async function hasten(session: Session, epoch: string, which: Hastening):
     except,
     sparesLastOf,
     claimedToMsAgo,
+    urlHash,
   ])
   const { ids = [], id = null, dueUs = null } = found ?? {}
   return { ids, reached: id === null ? null : { dueUs, id } }

@@ -40,7 +40,7 @@ const lookStatement: Statement = {
            not (${isFree(schema)}) as "isHeld",
            c.settled_at is null and c.id not in (select id from got) as "isLocked",
            (select row_to_json(f) from (
-             select f.id::text, f."orderingKey", f.origin, f."dueUs", f.standing, f.rev, f.tried, f."maxAttempts" from (
+             select f.id::text, f."orderingKey", f.origin, f."urlHash", f."dueUs", f.standing, f.rev, f.tried, f."maxAttempts" from (
                ${firstOfKey(schema, '$2::bigint', 'asked.ordering_key')}) f where f.id < asked.id) f) as first
       from unnest($1::bigint[]) as wanted (id)
       join ${schema}.callback c on ${isRow('wanted.id')}
@@ -51,10 +51,10 @@ const lookStatement: Statement = {
 export async function look(session: Session, epoch: string, ids: readonly string[]): Promise<Looked[]> {
   const rows = await session.rows<LookedRow>(lookStatement, [ids, epoch])
   return rows.map(
-    ({ id, orderingKey, origin, dueUs, standing, rev, tried, maxAttempts, first, ...stands }): Looked => ({
+    ({ id, orderingKey, origin, urlHash, dueUs, standing, rev, tried, maxAttempts, first, ...stands }): Looked => ({
       ...stands,
       id,
-      row: { id, orderingKey, origin, dueUs, standing, rev, tried, maxAttempts },
+      row: { id, orderingKey, origin, urlHash, dueUs, standing, rev, tried, maxAttempts },
       first: first && { ...first, id: String(first.id) },
     }),
   )

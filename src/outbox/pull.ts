@@ -2,7 +2,7 @@ import { idEnd } from '../ids.ts'
 import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import { pullEntries } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
-import { isFirst, isFree, originHash, rangePlace, shown, timeOf } from './sql.ts'
+import { isFirst, isFree, originHash, rangePlace, shown, timeOf, urlHash } from './sql.ts'
 
 /** Which part of one origin's range is read, and for how many rows there is room. */
 export interface PullSpan {
@@ -12,6 +12,10 @@ export interface PullSpan {
   /** The span ends here; null: it has no end. */
   readonly upTo: IndexPlace | null
   readonly room: number
+  /** The only URL that is read, by its hash; null: all but the others. */
+  readonly urlHash: number | null
+  /** URLs that are left out. */
+  readonly otherUrls: readonly number[]
 }
 
 export interface Pulled {
@@ -35,7 +39,7 @@ interface Entry extends ShownRow {
 const entries = (schema: string, condition: string) => `
         select e.* from (
           select ${shown(schema, '$8::bigint')}, row_number() over () as place,
-                 c.origin = p.origin
+                 c.origin = p.origin and (p.url_hash is null or ${urlHash} = p.url_hash) and ${urlHash} <> all (p.other_urls::integer[])
                    and (c.status = 'claimed' and c.claimed_epoch = $8::bigint
                         or c.status = 'pending' and ${isFirst(schema)} and ${isFree(schema)}) as "isWanted"
             from (
@@ -51,8 +55,8 @@ const pullStatement: Statement = {
   name: 'ringback_pull',
   text: schema => `
     select p.pull::integer, e.*
-      from unnest($1::text[], $2::boolean[], $3::float8[], $4::bigint[], $5::float8[], $6::bigint[], $7::integer[]) with ordinality
-        as p (origin, fresh, after_us, after_id, end_us, end_id, room, pull)
+      from unnest($1::text[], $2::boolean[], $3::float8[], $4::bigint[], $5::float8[], $6::bigint[], $7::integer[], $9::integer[], $10::text[]) with ordinality
+        as p (origin, fresh, after_us, after_id, end_us, end_id, room, url_hash, other_urls, pull)
      cross join lateral (
        (${entries(schema, `p.fresh and ${rangePlace} is null and c.id > p.after_id and c.id <= p.end_id`)})
        union all
@@ -75,6 +79,8 @@ export async function pull(session: Session, epoch: string, spans: readonly Pull
     spans.map(({ range, upTo }) => (range === 'fresh' ? (upTo?.id ?? idEnd) : idEnd)),
     spans.map(({ room }) => room),
     epoch,
+    spans.map(({ urlHash }) => urlHash),
+    spans.map(({ otherUrls }) => `{${otherUrls.join()}}`),
   ])
   const entriesOf = spans.map((): Entry[] => [])
   for (const entry of found) entriesOf[entry.pull - 1]?.push(entry)

@@ -54,13 +54,16 @@ export const isSuperseded = (schema: string) => `(c.supersede_key is not null an
                   and n.ordering_key = c.ordering_key and n.supersede_key = c.supersede_key
                   and (n.ordering_key, n.supersede_key, n.id) > (c.ordering_key, c.supersede_key, c.id)))`
 
+/** Tells the URLs of an origin apart, of a callback `c`. Those with the same 32 bits, by chance, are taken for one. */
+export const urlHash = `hashtext(split_part(c.url, '?', 1))`
+
 /**
  * The columns of a `ShownRow`, of a callback `c`. One that is superseded is due at once, to be cancelled.
  *
  * @param epoch that of the relay's own registration.
  */
 export const shown = (schema: string, epoch: string) => `
-             c.id, ${sentKey} as "orderingKey", c.origin,
+             c.id, ${sentKey} as "orderingKey", c.origin, ${urlHash} as "urlHash",
              ${dueUs} as "dueUs",
              case when c.status = 'claimed' then case c.claimed_epoch when ${epoch} then 'claimed here' else 'claimed elsewhere' end
                   when c.due_at > clock_timestamp() and not ${isSuperseded(schema)} then 'later' else 'due' end as standing,

@@ -86,6 +86,10 @@ export const hastenShare = 1 / 5
 export const probesOfRow = 3
 /** Operators' wishes to retry a row now that are kept until they are looked at. */
 export const mostRetries = 1_000
+/** URLs of one origin that are remembered: what they can take, and who they are that were answered of late. */
+export const knownUrls = 20
+/** URLs of one origin that wait apart from the others. Of more, the others wait behind them. */
+export const urlsApart = 20
 
 /* Waking. */
 

@@ -4,7 +4,7 @@ import type { Claim } from '../model.ts'
 import { longestAheadMs } from '../policy/tuning.ts'
 
 export interface AheadParts {
-  readonly scopes: Pick<Scopes, 'isFull' | 'mayBegin'>
+  readonly scopes: Pick<Scopes, 'isFull' | 'ahead'>
   /** Nothing may begin for now, whatever it is. */
   readonly isPaused: () => boolean
   /** The lease is held, and the claim is of the present registration. */
@@ -121,13 +121,15 @@ export class Ahead {
     const { scopes, mayStart, begin } = this.#parts
     let hasBegun = false
     for (let first = waiting.first; first && !this.#isStopped; first = waiting.first) {
-      if (!mayStart(first.claim) || first.expiresAt <= now) this.#leave(first)
-      else if (scopes.mayBegin(origin, now)) {
+      const what = mayStart(first.claim) && first.expiresAt > now ? scopes.ahead(first.claim, now) : 'leaves'
+      if (what === 'waits') break
+      if (what === 'leaves') this.#leave(first)
+      else {
         this.#remove(first)
         this.#claims.delete(first.claim.id)
         begin(first.claim)
         hasBegun = true
-      } else break
+      }
     }
     if (!hasBegun || waiting.size === 0) return
     this.#origins.delete(origin)

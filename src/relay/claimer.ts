@@ -116,21 +116,22 @@ export class Claimer {
           epoch(),
           part.map(({ id }) => id),
         )) {
-          const origin = taken.get(each.id)?.origin
-          if (origin !== undefined && origin !== each.origin) {
+          const row = taken.get(each.id)
+          if (row && (row.origin !== each.origin || row.urlHash !== each.urlHash)) {
             scopes.withdrawn(each.id)
             scopes.started(each, now)
-            backlog.freed(origin)
+            backlog.freed(row.origin)
           }
           taken.delete(each.id)
           this.#inDoubt.delete(each.id)
           refusals.passed(each.id)
-          const { id, orderingKey, dueUs, rev, maxAttempts } = each
+          const { id, orderingKey, urlHash, dueUs, rev, maxAttempts } = each
           const tried = each.attemptOfBudget - 1
           backlog.claimed({
             id,
             orderingKey,
             origin: each.origin,
+            urlHash,
             dueUs,
             rev,
             standing: 'claimed here',

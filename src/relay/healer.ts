@@ -1,4 +1,5 @@
 import type { Backlog } from '../backlog/backlog.ts'
+import { backlogName } from '../backlog/origin-backlog.ts'
 import type { Downtime, Scopes } from '../backlog/scopes.ts'
 import type { IndexPlace } from '../model.ts'
 import { type Hastening, hasten } from '../outbox/hasten.ts'
@@ -28,9 +29,9 @@ const recordMs = 10_000
 const start: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
 
 /**
- * Gets an origin out of its outage sooner than the back-off of its rows would:
+ * Gets an origin, or one URL of it, out of its outage sooner than the back-off of its rows would:
  * - When the breaker closes, what failed during the outage and still waits is due now: each row once, a batch at a time.
- * - While it is open and no row of the origin is due, one that waits is made due when a probe may go. It waited for minutes
+ * - While it is open and no row of it is due, one that waits is made due when a probe may go. It waited for minutes
  *   otherwise, however short the pause. A row is not made the probe more often than three times an outage, nor for its last
  *   attempt: the probes of a long outage must not use it up.
  * - An operator who retries a row ends the pause.
@@ -39,9 +40,9 @@ const start: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
  */
 export class Healer {
   readonly #parts: HealerParts
-  /** Outages that are over, by origin, and how far their rows were made due. */
+  /** Outages that are over, by whose they were, and how far their rows were made due. */
   readonly #over = new Map<string, { readonly outage: Downtime; readonly after: IndexPlace }>()
-  /** Rows that were made due as probes, by origin, and how often. */
+  /** Rows that were made due as probes, by whose breaker is open, and how often. */
   readonly #probes = new Map<string, Map<string, number>>()
   readonly #retries = new Set<string>()
   #batchAt = 0
@@ -64,8 +65,9 @@ export class Healer {
   /** One step, if it is time. True: rows have become due. @param now `performance.now()` */
   async work(session: Session, now = performance.now()): Promise<boolean> {
     for (const outage of this.#parts.scopes.takeOutages()) {
-      this.#probes.delete(outage.origin)
-      this.#over.set(outage.origin, { outage, after: start })
+      const name = nameOf(outage)
+      this.#probes.delete(name)
+      this.#over.set(name, { outage, after: start })
     }
     if (this.#retries.size > 0) await this.#endRests(session, now)
     return this.#over.size > 0 && now >= this.#batchAt && (await this.#hastenBatch(session, now))
@@ -73,20 +75,20 @@ export class Healer {
 
   /** The origins take turns. */
   async #hastenBatch(session: Session, now: number): Promise<boolean> {
-    const [[origin, { outage, after }] = ['', { outage: null, after: start }]] = this.#over
-    this.#over.delete(origin)
-    if (outage === null || !this.#parts.isMine(origin)) return false
+    const [[name, { outage, after }] = ['', { outage: null, after: start }]] = this.#over
+    this.#over.delete(name)
+    if (outage === null || !this.#parts.isMine(outage.origin)) return false
     const startedAt = performance.now()
     const batch = { now, entries: hastenRows, rows: hastenRows, except: [], sparesLastOf: null, after }
     try {
       const { ids, reached } = await this.#hasten(session, outage, batch)
       // It may have had another one meanwhile.
-      if (reached && !this.#over.has(origin)) this.#over.set(origin, { outage, after: reached })
+      if (reached && !this.#over.has(name)) this.#over.set(name, { outage, after: reached })
       const endedAt = performance.now()
       this.#batchAt = endedAt + (endedAt - startedAt) * (1 / hastenShare - 1)
       return ids.length > 0
     } catch (error) {
-      this.#over.set(origin, { outage, after })
+      this.#over.set(name, { outage, after })
       throw error
     }
   }
@@ -97,15 +99,16 @@ export class Healer {
     let isAny = false
     for (const outage of [...scopes.probeless(now)]) {
       const { origin } = outage
-      if (backlog.knows(origin) || isHeld(origin)) continue
-      scopes.probed(origin)
+      const name = nameOf(outage)
+      if (backlog.knows(name) || isHeld(origin)) continue
+      scopes.probed(outage)
       if (!isMine(origin)) continue
-      const probes = this.#probes.get(origin) ?? new Map<string, number>()
+      const probes = this.#probes.get(name) ?? new Map<string, number>()
       const except = [...probes].flatMap(([id, times]) => (times >= probesOfRow ? id : []))
       const sparesLastOf = settingsOf(origin).maxAttempts
       const one = { now, entries: hastenRows, rows: 1, except, sparesLastOf, after: start }
       const { ids } = await this.#hasten(session, outage, one)
-      for (const id of ids) this.#probes.set(origin, probes.set(id, (probes.get(id) ?? 0) + 1))
+      for (const id of ids) this.#probes.set(name, probes.set(id, (probes.get(id) ?? 0) + 1))
       isAny ||= ids.length > 0
     }
     return isAny
@@ -113,7 +116,7 @@ export class Healer {
 
   #hasten(
     session: Session,
-    { origin, failedFrom, endedAt }: Downtime,
+    { origin, urlHash, failedFrom, endedAt }: Downtime,
     {
       now,
       ...how
@@ -122,6 +125,7 @@ export class Healer {
     const { epoch, settingsOf, retryCapMs } = this.#parts
     return hasten(session, epoch(), {
       origin,
+      urlHash,
       claimedFromMsAgo: now - failedFrom + claimMs,
       claimedToMsAgo: now - endedAt,
       waitsMs: retryCapMs + settingsOf(origin).deadlineMs + recordMs,
@@ -135,9 +139,13 @@ export class Healer {
     const ids = [...this.#retries]
     this.#retries.clear()
     for (const { status, row } of await look(session, epoch(), ids)) {
-      if (status !== 'pending' || row.standing !== 'due' || !scopes.endRest(row.origin, now)) continue
+      if (status !== 'pending' || row.standing !== 'due' || !scopes.endRest(row, now)) continue
       backlog.freed(row.origin)
       ring()
     }
   }
+}
+
+function nameOf({ origin, urlHash }: Downtime): string {
+  return backlogName(origin, urlHash)
 }

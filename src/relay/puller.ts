@@ -67,15 +67,16 @@ export class Puller {
     return true
   }
 
-  #spanOf({ origin, range, after, room }: Pull): PullSpan {
+  #spanOf(pull: Pull): PullSpan {
+    const { range, after } = pull
     const tip = this.#reached(range)
     if (range === 'fresh') {
       const end = BigInt(after.id) + BigInt(Math.ceil(pullIds * this.#growth))
-      return { origin, range, after, room, upTo: end >= BigInt(tip.id) ? null : { dueUs: null, id: String(end) } }
+      return { ...pull, upTo: end >= BigInt(tip.id) ? null : { dueUs: null, id: String(end) } }
     }
     const endUs = (after.dueUs ?? 0) + pullUs * this.#growth
     const isLast = !Number.isFinite(endUs) || endUs >= (tip.dueUs ?? 0)
-    return { origin, range, after, room, upTo: isLast ? null : { dueUs: endUs, id: idEnd } }
+    return { ...pull, upTo: isLast ? null : { dueUs: endUs, id: idEnd } }
   }
 
   #adapt(ms: number): void {

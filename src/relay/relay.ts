@@ -125,8 +125,9 @@ export class Relay {
     })
     this.#backlog = new Backlog({
       memoryRows: config.memoryRows,
-      room: origin => (this.#holds.isHeld(origin) ? 0 : this.#scopes.room(origin, performance.now())),
-      slots: (origin, next) => this.#slotsOf(origin, performance.now(), next),
+      room: (origin, url) => (this.#holds.isHeld(origin) ? 0 : this.#scopes.room(origin, performance.now(), url)),
+      slots: (origin, url, next) => this.#slotsOf(origin, url, performance.now(), next),
+      isTroubled: (origin, url) => this.#scopes.isTroubled(origin, url),
       taken: row => this.#scopes.taken(row, performance.now()),
       isMine: this.#membership.isMine,
     })
@@ -465,9 +466,9 @@ export class Relay {
     return { free: this.#scopes.free, ahead: this.#scopes.freeAhead }
   }
 
-  #slotsOf(origin: string, now: number, next?: ShownRow): number {
+  #slotsOf(origin: string, urlHash: number | null, now: number, next?: ShownRow): number {
     const claimableAt = this.#membership.claimableAt(origin)
-    if (claimableAt <= now) return this.#scopes.slots(origin, now, next !== undefined && this.#mayWait(next))
+    if (claimableAt <= now) return this.#scopes.slots(origin, now, urlHash, next !== undefined && this.#mayWait(next))
     this.#scopes.rest(origin, claimableAt)
     return 0
   }
@@ -483,10 +484,9 @@ export class Relay {
     this.#scopes.sent(claim.id, performance.now())
     const outcome = await this.#post(claim, this.#postOptions)
     this.#inFlight.delete(claim.id)
-    const [url] = claim.url.split('?', 1)
     const sign = originSign(outcome, this.#policy)
     const now = performance.now()
-    this.#scopes.ended(claim.id, sign, now, url)
+    this.#scopes.ended(claim.id, sign, now)
     if (this.#scopes.hasOutages) this.#term?.wake.hint()
     if (!this.#scopes.isWell(claim.origin, now)) this.#ahead.giveUp(origin => origin === claim.origin)
     this.#ahead.freed(claim.origin, now)

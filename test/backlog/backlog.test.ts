@@ -12,6 +12,7 @@ function row(id: number, fields: Partial<ShownRow> = {}): ShownRow {
     orderingKey: null,
     origin: 'http://a',
     dueUs: null,
+    urlHash: 0,
     standing: 'due',
     rev: 0,
     tried: 0,
@@ -162,7 +163,8 @@ t.test(
     it.ended('2', 'settled', null)
     t.ok(it.wantsPulls)
     const read = it.beginRead({ pulls: 9 })
-    t.same(read.pulls, [{ origin: 'http://a', range: 'fresh', after: { dueUs: null, id: '4' }, room: 2 }])
+    const url = { urlHash: null, otherUrls: [] }
+    t.same(read.pulls, [{ origin: 'http://a', ...url, range: 'fresh', after: { dueUs: null, id: '4' }, room: 2 }])
     const [pull] = read.pulls
     if (!pull) throw new Error('There is no pull')
     it.pulled(pull, rows(5, 6), { dueUs: null, id: '6' }, true, read)

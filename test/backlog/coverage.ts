@@ -1,3 +1,4 @@
+import { backlogName } from '../../src/backlog/origin-backlog.ts'
 import type { IndexPlace, ShownRow } from '../../src/model.ts'
 
 import type { Job, RelayTwin } from './relay.ts'
@@ -62,17 +63,27 @@ function isInMemory({ relays }: Covered, relay: RelayTwin, row: TableRow): boole
   })
 }
 
+/** The origin of a row, or its URL where that is set apart. */
+function waitsIn({ inspection }: RelayTwin, { origin, url }: Pick<TableRow, 'origin' | 'url'>) {
+  const known = (name: string) => inspection.origins.find(each => each.name === name)
+  return known(backlogName(origin, url)) ?? known(origin)
+}
+
 /** (b) After the cursor or `again` of its range. */
 function isInTable(relay: RelayTwin, row: TableRow): boolean {
-  const range = relay.inspection.origins.find(({ name }) => name === row.origin)?.[rangeNameOf(row)]
+  const range = waitsIn(relay, row)?.[rangeNameOf(row)]
   const isBehind = (place: IndexPlace | null | undefined) =>
     place !== null && place !== undefined && isAfter(row, place)
   return isBehind(range?.cursor) || isBehind(range?.again)
 }
 
 /** (b) and (e) In the tip or the pull that is out, as it stands now. */
-function isInReply(relay: RelayTwin, { id, origin, due, status }: TableRow): boolean {
-  const isOut = relay.inspection.origins.find(({ name }) => name === origin)?.[due === null ? 'fresh' : 'due'].isOut
+function isInReply(relay: RelayTwin, { id, origin, url, due, status }: TableRow): boolean {
+  const range = due === null ? 'fresh' : 'due'
+  // A pull that was sent before the URL was set apart shows it as well.
+  const isOut = [origin, backlogName(origin, url)].some(
+    name => relay.inspection.origins.find(each => each.name === name)?.[range].isOut,
+  )
   return relay.jobs.some(({ shows }) =>
     shows.some(
       ({ row, as }) =>

@@ -17,6 +17,7 @@ const none: Fuel = {
   tick: 0,
   overlap: 0,
   breaker: 0,
+  trouble: 0,
   view: 0,
   restart: 0,
   fail: 0,
@@ -30,6 +31,10 @@ const worlds: readonly (readonly [name: string, plan: WorldPlan])[] = [
   ['the same, and one is cancelled, amended or replayed', { ...small, fuel: { ...none, operator: 1 } }],
   ['the same, and a reply is lost', { ...small, fuel: { ...none, lost: 1 } }],
   ['three rows of one key at one origin', { ...small, origins: ['a'], rows: 3 }],
+  [
+    'two URLs of one origin, and one is in trouble',
+    { ...small, origins: ['a'], urls: 2, fuel: { ...none, trouble: 1 } },
+  ],
   ['two relays', { ...small, relays: 2, fuel: { ...none, view: 1 } }],
 ]
 

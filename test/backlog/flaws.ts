@@ -90,7 +90,7 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'a known row with another origin is taken in anew',
     file: 'offers.ts',
-    text: 'known?.origin.name === row.origin',
+    text: 'known?.row.origin === row.origin',
     by: 'known',
     schedule: [
       'duo',
@@ -243,7 +243,7 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'what stays is of an origin that is still mine',
     file: 'offers.ts',
-    text: 'if (isMine(candidate.origin.name)) {',
+    text: 'if (isMine(candidate.row.origin)) {',
     by: 'if (true) {',
     schedule: [
       'duo',
@@ -426,14 +426,14 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'rows of a lost origin are forgotten',
     file: 'backlog.ts',
-    text: 'if (!isMine(candidate.origin.name)) this.#memory.remove(candidate)',
+    text: 'if (!isMine(candidate.row.origin)) this.#memory.remove(candidate)',
     by: '',
     schedule: ['duo', 'insert k a later | commit 1 | tick | tip 0 due | reply 0 0 | view 0 a | claim 0'],
   },
   {
     rule: 'a row is claimed under the origin that it has',
     file: 'memory.ts',
-    text: 'if (candidate.origin.name === row.origin) return',
+    text: 'if (before === after) return',
     by: 'return',
   },
   {
@@ -515,7 +515,7 @@ export const unnoticed: readonly (Flaw & { readonly why: string })[] = [
   {
     rule: 'a slot is free again when a claim is refused',
     file: 'backlog.ts',
-    text: "if (candidate?.state === 'under way') this.freed(candidate.origin.name)",
+    text: "if (candidate?.state === 'under way') this.freed(candidate.row.origin)",
     by: '',
     why: 'the take after a claim asks the origin once more, mostly after the answer; backlog.test.ts',
   },

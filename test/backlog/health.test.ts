@@ -57,8 +57,8 @@ t.test('what began before the rest tells nothing new', async t => {
 })
 
 /** Signs from one moment on, a millisecond after the other. */
-function report(health: Health, receivers: readonly OriginSign['receiver'][], from: number, url = ''): void {
-  for (const [n, receiver] of receivers.entries()) health.report(sign(receiver, from + n), url)
+function report(health: Health, receivers: readonly OriginSign['receiver'][], from: number): void {
+  for (const [n, receiver] of receivers.entries()) health.report(sign(receiver, from + n))
 }
 
 t.test('busy answers make the window smaller by half of their share, when that is half of the latest', async t => {
@@ -85,27 +85,6 @@ t.test('of answers to what was sent at once only one makes it smaller', async t 
   const { window } = health
   health.report({ ...sign('overloaded', 1), finishedAtMs: 120 })
   t.equal(health.window, window)
-})
-
-t.test('what one URL answers slows only itself; what two do, slows the origin', async t => {
-  const health = proven()
-  for (let n = 0; n < 40; n++) {
-    report(health, ['alive'], n * 10, '/well')
-    report(health, ['overloaded', 'silent', 'failing'], n * 10 + 1, '/ill')
-  }
-  t.equal(health.window, 16)
-  t.ok(health.opensAt < 0)
-  health.report(sign('overloaded', 500, 60_000), '/ill')
-  t.ok(health.opensAt < 0, 'nor does its Retry-After')
-  for (let n = 0; n < 10; n++) report(health, ['failing'], 600 + n, n % 2 === 0 ? '/ill' : '/other')
-  t.ok(health.opensAt > 0)
-})
-
-t.test('what the connection says goes for all URLs', async t => {
-  const health = proven()
-  report(health, ['alive'], 0, '/well')
-  for (let n = 1; n < 4; n++) health.report({ ...sign('failing', n), isOfConnection: true }, '/ill')
-  t.equal(health.opensAt, 1_003)
 })
 
 t.test('the pause doubles while probes fail, up to a minute, and begins anew after an answer', async t => {

@@ -19,6 +19,26 @@ export const plans = {
   },
   duo: { relays: 2, origins: ['a', 'b'], keys: ['k'], rows: 3, limits: { ...wide, room: 2 }, fuel: { view: 4 } },
   pair: { relays: 2, origins: ['a', 'b'], keys: ['k', 'l'], rows: 4, limits: wide, fuel: {} },
+  /** URLs are in trouble. */
+  apart: {
+    relays: 1,
+    origins: ['a', 'b'],
+    urls: 2,
+    keys: ['k', '-'],
+    rows: 6,
+    limits: { ...wide, room: 2 },
+    fuel: { operator: 4, trouble: 6 },
+  },
+  /** The same where every bound is reached. */
+  crowded: {
+    relays: 1,
+    origins: ['a'],
+    urls: 3,
+    keys: ['k', '-'],
+    rows: 7,
+    limits: { room: 2, memoryRows: 2, behindOrigins: 4, restingRows: 1, hints: 1 },
+    fuel: { trouble: 6 },
+  },
   /** Every bound is reached. */
   tight: {
     relays: 1,

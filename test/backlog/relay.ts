@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Backlog, BacklogOptions, Inspection, Pull, Question, Refusal } from '../../src/backlog/backlog.ts'
+import { backlogName } from '../../src/backlog/origin-backlog.ts'
 import type { RangeName, Release, ShownRow } from '../../src/model.ts'
 import { isUnsettled, type Table, type TableRow, tickUs } from './table.ts'
 import { Tip } from './tip.ts'
@@ -53,6 +54,10 @@ export class RelayTwin {
   readonly backlog: Backlog
   readonly tips = { fresh: new Tip('fresh'), due: new Tip('due') }
   readonly open = new Set<string>()
+  /** URLs in trouble: nothing of them may start. */
+  readonly troubled = new Set<string>()
+  /** Those that had nothing to read: with memory full, of origins that could start nothing. */
+  pullsInVain = 0
   readonly attempts = new Map<string, Attempt>()
   readonly jobs: Job[] = []
   /** Refused, or claimed by a statement whose reply was lost. */
@@ -87,8 +92,9 @@ export class RelayTwin {
     this.backlog = new BacklogOf({
       ...limits,
       restMs: tickUs,
-      room: origin => (this.open.has(origin) ? 1 : limits.room),
-      slots: origin => this.#slots(origin),
+      room: (origin, url) => this.roomOf(origin, url),
+      slots: (origin, url) => this.#slots(origin, url),
+      isTroubled: (origin, url) => this.troubled.has(backlogName(origin, url)),
       taken: ({ id, origin }) => this.#taken(id, origin),
       isMine: origin => this.#mine.has(origin),
     })
@@ -124,9 +130,9 @@ export class RelayTwin {
   /** `inVain`: also when there is no slot for what is ready. */
   canClaim(inVain: boolean): boolean {
     return this.inspection.rows.some(
-      ({ state, origin, restsUntil }) =>
+      ({ state, origin, urlHash, restsUntil }) =>
         (state === 'ready' || (state === 'resting' && restsUntil <= this.#table.now)) &&
-        (inVain || this.#slots(origin) > 0),
+        (inVain || this.#slots(origin, urlHash) > 0),
     )
   }
 
@@ -139,6 +145,17 @@ export class RelayTwin {
     if (isOpen) this.open.add(origin)
     else this.open.delete(origin)
     this.backlog.freed(origin)
+  }
+
+  setTroubled(origin: string, url: number, isTroubled: boolean): void {
+    const name = backlogName(origin, url)
+    if (isTroubled) this.troubled.add(name)
+    else this.troubled.delete(name)
+    this.backlog.freed(name)
+  }
+
+  roomOf(origin: string, url: number | null): number {
+    return this.open.has(origin) || this.troubled.has(backlogName(origin, url)) ? 1 : this.#limits.room
   }
 
   // Each of these executes a statement.
@@ -162,6 +179,7 @@ export class RelayTwin {
 
   pull(most: number): void {
     const read = this.backlog.beginRead({ pulls: most })
+    if (read.pulls.length === 0) this.pullsInVain += 1
     const pulled = read.pulls.map(pull => ({ pull, ...this.#pull(pull) }))
     const shows = pulled.flatMap(({ rows }) => rows.map(row => ({ row, as: 'pull' as const, isOwn: false })))
     this.#send(
@@ -206,7 +224,8 @@ export class RelayTwin {
       [],
       () => {
         for (const { apply } of found) apply()
-        for (const key of hints) this.lost.hints.delete(key)
+        // Of a key of which it saw nothing a later one finds what comes.
+        for (const key of hints) if (rows.some(row => row.key === key)) this.lost.hints.delete(key)
         for (const origin of held) this.lost.origins.delete(origin)
         this.walking = { origins, sees }
         this.walk()
@@ -340,8 +359,8 @@ export class RelayTwin {
     this.#inspection = undefined
   }
 
-  #slots(origin: string): number {
-    if (this.open.has(origin)) return 0
+  #slots(origin: string, url: number | null): number {
+    if (this.open.has(origin) || this.troubled.has(backlogName(origin, url))) return 0
     const posting = [...this.attempts.values()].filter(({ state }) => state !== 'recording')
     const own = posting.filter(({ id }) => this.inspection.rows.some(row => row.id === id && row.origin === origin))
     return this.#limits.room - own.length
@@ -351,8 +370,8 @@ export class RelayTwin {
     return this.#table.shown(row, this.epoch)
   }
 
-  #pull({ origin, range, after, room }: Pull) {
-    return this.#table.pull(origin, range, after, room, this.epoch)
+  #pull(pull: Pull) {
+    return this.#table.pull(pull, this.epoch)
   }
 
   #answer(question: Question): { readonly key: string | null; readonly first: ShownRow | null } {

@@ -37,21 +37,24 @@ function staged(
   const scopes = new Scopes({ settingsOf, concurrency, slowConcurrency })
   const backlog = new Backlog({
     memoryRows: 20_000,
-    room: origin => room ?? scopes.room(origin, clock.now),
-    slots: origin => scopes.slots(origin, clock.now),
+    room: (origin, url) => room ?? scopes.room(origin, clock.now, url),
+    slots: (origin, url) => scopes.slots(origin, clock.now, url),
+    isTroubled: (origin, url) => scopes.isTroubled(origin, url),
     taken: row => scopes.started(row, clock.now),
     isMine: () => true,
   })
   const underWay = new Map<string, string>()
+  const urlOf = new Map<string, number>()
   let rows = 0
   /** So many rows of the origin are new. */
-  const add = (origin: string, count: number) => {
+  const add = (origin: string, count: number, urlHash = 0) => {
     const shown = Array.from({ length: count }, (): ShownRow => {
       rows += 1
       return {
         id: String(rows),
         orderingKey: null,
         origin,
+        urlHash,
         dueUs: null,
         standing: 'due',
         rev: 0,
@@ -69,7 +72,25 @@ function staged(
       underWay.set(id, origin)
       scopes.sent(id, clock.now)
     }
+    for (const { id, urlHash } of taken) urlOf.set(id, urlHash)
     return taken.map(({ origin }) => origin.slice(-1)).join('')
+  }
+  /** The POSTs of a URL end, the oldest first. */
+  const endUrl = (
+    urlHash: number,
+    receiver: OriginSign['receiver'] = 'alive',
+    restMs = 0,
+    ended: () => unknown = () => {},
+  ) => {
+    const own = [...underWay].filter(([id]) => urlOf.get(id) === urlHash)
+    for (const [id, origin] of own) {
+      underWay.delete(id)
+      scopes.ended(id, sign(receiver, clock.now, restMs), clock.now)
+      backlog.freed(origin)
+      backlog.ended(id, 'settled', null)
+      ended()
+    }
+    return own.length
   }
   /** So many POSTs of the origin end, the oldest first. */
   const end = (origin: string, receiver: OriginSign['receiver'] = 'alive', count = 99, restMs = 0) => {
@@ -85,11 +106,11 @@ function staged(
   /** It has shown that it takes all of its window. */
   const prove = (origin: string) => {
     for (let n = 0; n < 16; n += 1) {
-      scopes.started({ id: 'proof', origin }, clock.now)
+      scopes.started({ id: 'proof', origin, urlHash: 0 }, clock.now)
       scopes.ended('proof', sign('alive', clock.now), clock.now)
     }
   }
-  return { clock, scopes, backlog, add, take, end, prove }
+  return { clock, scopes, backlog, add, take, end, endUrl, prove }
 }
 
 t.test('an origin of which nothing is known gets one POST at first, then twice as many each round trip', async t => {
@@ -309,7 +330,7 @@ t.test('while an origin rests memory has room for its probe alone', async t => {
 
 t.test('what was not sent after all leaves its slot, and the pace, as they were', async t => {
   const { scopes } = staged()
-  scopes.started({ id: '1', origin: a }, 0)
+  scopes.started({ id: '1', origin: a, urlHash: 0 }, 0)
   t.equal(scopes.slots(a, 0), 0)
   scopes.withdrawn('1')
   t.equal(scopes.slots(a, 0), 1)
@@ -319,7 +340,7 @@ t.test('what was not sent after all leaves its slot, and the pace, as they were'
 t.test('after a hold an origin starts slowly, unless something goes there anyway', async t => {
   const { scopes, prove } = staged()
   for (const origin of [a, b]) prove(origin)
-  scopes.started({ id: '1', origin: b }, 0)
+  scopes.started({ id: '1', origin: b, urlHash: 0 }, 0)
   for (const origin of [a, b, 'http://unknown']) scopes.startSlowly(origin)
   t.equal(scopes.slots(a, 0), 1)
   t.equal(scopes.slots(b, 0), 15)
@@ -362,7 +383,7 @@ t.test(
   'idle origins are remembered up to a bound; those used last, and those that have something under way',
   async t => {
     const { scopes, prove } = staged()
-    scopes.started({ id: '1', origin: 'http://hanging' }, 0)
+    scopes.started({ id: '1', origin: 'http://hanging', urlHash: 0 }, 0)
     prove('http://old')
     for (let n = 0; n < idleOrigins; n += 1) prove(`http://${n}`)
     t.equal(scopes.slots('http://old', 0), 1, 'it is forgotten')
@@ -441,6 +462,60 @@ t.test('where slow slots are scarce none starts that has one, and no proven orig
   t.equal(take(), 'bbbb')
 })
 
+t.test('a URL that hangs, one that asks for a rest and one that fails leave the window to the others', async t => {
+  const { clock, add, take, endUrl, prove } = staged(undefined, { room: 200 })
+  prove(a)
+  const [hangs, rests, fails, well] = [1, 2, 3, 4]
+  let delivered = 0
+  for (; clock.now < 60_000; clock.now += 100) {
+    for (const url of [hangs, rests, fails]) add(a, 5, url)
+    add(a, 10, well)
+    take()
+    delivered += endUrl(well, 'alive', 0, take)
+    endUrl(rests, 'overloaded', 30_000)
+    endUrl(fails, 'overloaded')
+    if (clock.now % 15_000 === 0) endUrl(hangs, 'silent')
+  }
+  t.ok(delivered > 0.9 * 6_000, `${delivered} of 6000`)
+})
+
+t.test(
+  'a URL hangs from the first POST on: another is tried a second later, and gets half of what that leaves',
+  async t => {
+    const { clock, add, take, endUrl } = staged()
+    add(a, 5, 1)
+    t.equal(take(), 'a')
+    add(a, 100, 2)
+    t.equal(take(), '')
+    clock.now = 1_000
+    t.equal(take(), 'a')
+    for (let n = 0; n < 12; n += 1) {
+      endUrl(2)
+      take()
+    }
+    endUrl(2)
+    t.equal(take().length, 7)
+  },
+)
+
+t.test('URLs in trouble have half of what the others of their origin leave', async t => {
+  const { clock, add, take, endUrl, prove } = staged(undefined, { room: 1_000 })
+  prove(a)
+  for (let url = 1; url <= 9; url += 1) add(a, 1, url)
+  take()
+  clock.now = 1_000
+  for (let url = 1; url <= 9; url += 1) {
+    endUrl(url, 'silent')
+    add(a, 1, 0)
+    take()
+    endUrl(0)
+  }
+  for (let url = 1; url <= 9; url += 1) add(a, 2, url)
+  t.ok(take().length <= 8)
+  add(a, 9, 20)
+  t.ok(take().length >= 4)
+})
+
 t.test('whatever starts and ends, unproven origins hold no more than half of what the others leave', async () => {
   const act = fc.record({
     origin: fc.nat({ max: 9 }),
@@ -470,12 +545,12 @@ function busy(answers: number, fields: Partial<OriginSettings> = {}, concurrency
   const now = 10_000
   for (let n = 0; n < answers; n += 1) {
     const at = now - answers + n
-    scopes.taken({ id: `-${n}`, origin: a }, at)
+    scopes.taken({ id: `-${n}`, origin: a, urlHash: 0 }, at)
     scopes.sent(`-${n}`, at)
     scopes.ended(`-${n}`, sign('alive', at), at)
   }
   for (let n = 0; n < Math.min(16, concurrency); n += 1) {
-    scopes.taken({ id: String(n), origin: a }, now)
+    scopes.taken({ id: String(n), origin: a, urlHash: 0 }, now)
     scopes.sent(String(n), now)
   }
   scopes.opened(now)
@@ -485,58 +560,58 @@ function busy(answers: number, fields: Partial<OriginSettings> = {}, concurrency
 t.test('an origin that is well has rows claimed ahead, as many as it takes in 20 ms', async t => {
   const { scopes, now } = busy(2_000)
   t.equal(scopes.slots(a, now), 0, 'its window is full')
-  t.equal(scopes.slots(a, now, true), 19)
-  scopes.taken({ id: 'x', origin: a }, now)
+  t.equal(scopes.slots(a, now, null, true), 19)
+  scopes.taken({ id: 'x', origin: a, urlHash: 0 }, now)
   t.ok(scopes.isAhead('x'))
   t.equal(scopes.freeAhead, mostAhead - 1)
-  t.notOk(scopes.mayBegin(a, now))
+  t.equal(scopes.ahead({ origin: a, urlHash: 0 }, now), 'waits')
   scopes.ended('0', sign('alive', now), now)
   t.equal(scopes.slots(a, now), 0, 'the slot is for the one ahead')
-  t.ok(scopes.mayBegin(a, now))
-  scopes.started({ id: 'x', origin: a }, now)
+  t.equal(scopes.ahead({ origin: a, urlHash: 0 }, now), 'begins')
+  scopes.started({ id: 'x', origin: a, urlHash: 0 }, now)
   t.notOk(scopes.isAhead('x'))
   t.equal(scopes.slots(a, now), 0)
 })
 
 t.test('an origin that is slow, unknown, failing, silent or has a rate has none ahead', async t => {
   const slow = busy(3)
-  t.equal(slow.scopes.slots(a, slow.now + 400, true), 0, 'slow')
-  t.equal(slow.scopes.slots(b, slow.now, true), 1, 'unknown')
+  t.equal(slow.scopes.slots(a, slow.now + 400, null, true), 0, 'slow')
+  t.equal(slow.scopes.slots(b, slow.now, null, true), 1, 'unknown')
   const rated = busy(2_000, { ratePerSecond: 5_000 })
-  t.equal(rated.scopes.slots(a, rated.now, true), 0, 'a rate')
+  t.equal(rated.scopes.slots(a, rated.now, null, true), 0, 'a rate')
   for (const receiver of ['failing', 'silent'] as const) {
     const { scopes, now } = busy(2_000)
-    scopes.started({ id: 'last', origin: a }, now)
+    scopes.started({ id: 'last', origin: a, urlHash: 0 }, now)
     scopes.sent('last', now)
     scopes.ended('last', sign(receiver, now + 1), now + 1)
-    t.equal(scopes.slots(a, now + 1, true), 0, receiver)
+    t.equal(scopes.slots(a, now + 1, null, true), 0, receiver)
   }
 })
 
 t.test('claims ahead come together: after one, all wait 10 ms, unless nothing is ahead', async t => {
   const { scopes, now } = busy(2_000)
-  t.equal(scopes.slots(a, now, true), 19)
-  scopes.taken({ id: 'x', origin: a }, now)
-  t.equal(scopes.slots(a, now, true), 18, 'of the same claim')
+  t.equal(scopes.slots(a, now, null, true), 19)
+  scopes.taken({ id: 'x', origin: a, urlHash: 0 }, now)
+  t.equal(scopes.slots(a, now, null, true), 18, 'of the same claim')
   scopes.opened(now)
-  t.equal(scopes.slots(a, now, true), 0)
+  t.equal(scopes.slots(a, now, null, true), 0)
   t.equal(scopes.nextAt, now + refillMs)
   t.same(scopes.opened(now + refillMs), [a])
-  t.ok(scopes.slots(a, now + refillMs, true) > 0)
+  t.ok(scopes.slots(a, now + refillMs, null, true) > 0)
   scopes.withdrawn('x')
-  t.ok(scopes.slots(a, now + refillMs, true) > 0)
+  t.ok(scopes.slots(a, now + refillMs, null, true) > 0)
 })
 
 t.test('a slot of the relay that an origin without rows ahead has asked for is left to it', async t => {
   const { scopes, now } = busy(2_000, {}, 16)
-  scopes.taken({ id: 'x', origin: a }, now)
-  t.equal(scopes.slots(b, now, true), 0)
+  scopes.taken({ id: 'x', origin: a, urlHash: 0 }, now)
+  t.equal(scopes.slots(b, now, null, true), 0)
   scopes.ended('0', sign('alive', now), now)
   t.ok(scopes.isFull)
-  t.notOk(scopes.mayBegin(a, now), 'the other has asked for it')
+  t.equal(scopes.ahead({ origin: a, urlHash: 0 }, now), 'waits', 'the other has asked for it')
   t.same(scopes.opened(now), [b])
   t.equal(scopes.slots(b, now), 1)
-  scopes.taken({ id: 'y', origin: b }, now)
+  scopes.taken({ id: 'y', origin: b, urlHash: 0 }, now)
   scopes.ended('1', sign('alive', now), now)
-  t.ok(scopes.mayBegin(a, now))
+  t.equal(scopes.ahead({ origin: a, urlHash: 0 }, now), 'begins')
 })

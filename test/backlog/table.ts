@@ -1,3 +1,4 @@
+import type { Pull } from '../../src/backlog/backlog.ts'
 import type { IndexPlace, RangeName, Release, ShownRow } from '../../src/model.ts'
 
 /** A row of the table, with what the tests know of it. Times are microseconds, and no two looks at the clock are equal. */
@@ -5,6 +6,7 @@ export interface TableRow {
   readonly id: number
   readonly key: string | null
   origin: string
+  url: number
   due: number | null
   status: 'pending' | 'claimed' | 'settled'
   /** The epoch that has claimed it. */
@@ -48,12 +50,12 @@ export class Table {
     return this.#clock
   }
 
-  insert(key: string | null, origin: string, isDelayed: boolean): void {
+  insert(key: string | null, origin: string, url: number, isDelayed: boolean): void {
     const id = this.rows.length + 1
     const before = this.rows.filter(row => key !== null && row.key === key && row.existence === 'committed')
     const due = isDelayed ? this.now + tickUs : null
     const start = { status: 'pending', by: null, rev: 0, attempts: 0, existence: 'writing', isLocked: false } as const
-    this.rows.push({ id, key, origin, due, before, settledBy: null, isUnclaimed: false, ...start })
+    this.rows.push({ id, key, origin, url, due, before, settledBy: null, isUnclaimed: false, ...start })
   }
 
   row(id: number | string): TableRow {
@@ -81,13 +83,14 @@ export class Table {
 
   /** How a read of this epoch shows the row. */
   shown(row: TableRow, epoch: number): ShownRow {
-    const { id, key, origin, due, rev, status, by } = row
+    const { id, key, origin, url, due, rev, status, by } = row
     const standing =
       status === 'claimed' ? (by === epoch ? 'claimed here' : 'claimed elsewhere') : this.isDue(row) ? 'due' : 'later'
     return {
       id: String(id),
       orderingKey: key,
       origin,
+      urlHash: url,
       dueUs: due,
       standing,
       rev,
@@ -103,7 +106,8 @@ export class Table {
       .sort((a, b) => (a.due ?? 0) - (b.due ?? 0) || a.id - b.id)
   }
 
-  pull(origin: string, range: RangeName, after: IndexPlace, room: number, epoch: number) {
+  pull({ origin, urlHash, otherUrls, range, after, room }: Pull, epoch: number) {
+    const isOfUrl = ({ url }: TableRow) => (urlHash === null || url === urlHash) && !otherUrls.includes(url)
     const entries = this.entries(range, after).filter(row => row.origin === origin)
     const heads: TableRow[] = []
     let read = 0
@@ -112,7 +116,7 @@ export class Table {
       read += 1
       const isMine = row.status === 'claimed' && row.by === epoch
       const isFree = row.status === 'pending' && !this.isHeld(row)
-      if (isMine || (isFree && this.earlier(row).length === 0)) heads.push(row)
+      if (isOfUrl(row) && (isMine || (isFree && this.earlier(row).length === 0))) heads.push(row)
     }
     const last = entries[read - 1]
     return {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { backlogName } from '../../src/backlog/origin-backlog.ts'
 import { type Hint, uncovered } from './coverage.ts'
 import { type BacklogClass, type Limits, type Outcome, RelayTwin } from './relay.ts'
 import { isUnsettled, Table, type TableRow } from './table.ts'
@@ -7,6 +8,8 @@ import { isUnsettled, Table, type TableRow } from './table.ts'
 export interface WorldPlan {
   readonly relays: 1 | 2
   readonly origins: readonly string[]
+  /** Of each origin. Default 1. */
+  readonly urls?: number
   /** `-`: without a key. */
   readonly keys: readonly string[]
   readonly rows: number
@@ -16,7 +19,7 @@ export interface WorldPlan {
 
 /** How often each kind of thing may still happen. */
 export type Fuel = Record<
-  'operator' | 'hold' | 'tick' | 'overlap' | 'breaker' | 'view' | 'restart' | 'fail' | 'lost' | 'lock',
+  'operator' | 'hold' | 'tick' | 'overlap' | 'breaker' | 'trouble' | 'view' | 'restart' | 'fail' | 'lost' | 'lock',
   number
 >
 
@@ -26,6 +29,7 @@ const fullFuel: Fuel = {
   tick: 6,
   overlap: 4,
   breaker: 2,
+  trouble: 4,
   view: 2,
   restart: 1,
   fail: 3,
@@ -52,6 +56,8 @@ const weights: Readonly<Record<string, number>> = {
   overlap: 0.5,
   open: 0.4,
   close: 1,
+  trouble: 0.6,
+  cure: 0.6,
   view: 0.5,
   restart: 0.1,
   loses: 0.2,
@@ -114,6 +120,7 @@ export class World {
     const relays = this.relays.map(relay => [
       relay.epoch,
       relay.inspection,
+      [...relay.troubled],
       relay.backlog.wantsSweep,
       [...relay.attempts.values()],
       relay.jobs.map(({ kind, shows, lose }) => [kind, shows, lose !== undefined]),
@@ -133,7 +140,18 @@ export class World {
   /** Accidents are over, relays go on until all is delivered. `choose` picks among so many. */
   drain(choose: (count: number) => number): void {
     this.#endAccidents()
+    this.#deliverAll(choose)
+    if (this.relays.every(({ troubled }) => troubled.size === 0)) return
+    for (const relay of this.relays) for (const name of [...relay.troubled]) this.act(`cure ${relay.index} ${name}`)
+    this.#deliverAll(choose)
+  }
+
+  /** But for what waits for a URL in trouble. */
+  #deliverAll(choose: (count: number) => number): void {
     for (let round = 0; round < 12; round += 1) {
+      this.#settleDown(choose)
+      // A relay looks for what may start once a second.
+      for (const relay of this.relays) if (relay.toLook.size === 0) this.act(`claim ${relay.index}`)
       this.#settleDown(choose)
       this.act('tick')
       for (const { tips } of this.relays) for (const tip of Object.values(tips)) tip.move()
@@ -150,10 +168,15 @@ export class World {
 
   #settleDown(choose: (count: number) => number): void {
     const most = 400 + 150 * this.table.rows.length
+    const before = sum(this.relays.map(({ pullsInVain }) => pullsInVain))
     let sweeps = 0
     for (let steps = 0; ; steps += 1) {
       // Where there are more origins than can be kept as behind, each sweep wants another: they have a pace of their own.
-      const acts = this.possible(true).filter(act => sweeps < 3 || !act.startsWith('sweep'))
+      // So have pulls that nobody has room for.
+      const inVain = sum(this.relays.map(({ pullsInVain }) => pullsInVain)) - before
+      const acts = this.possible(true).filter(
+        act => (sweeps < 3 || !act.startsWith('sweep')) && (inVain < 3 || !act.startsWith('pull')),
+      )
       const act = acts[choose(acts.length)]
       if (act === undefined) return
       assert.ok(steps < most, 'busy for ever')
@@ -168,7 +191,10 @@ export class World {
   }
 
   #isToBeDelivered(row: TableRow): boolean {
-    const canGo = (each: TableRow) => !this.table.isHeld(each) && this.relays.some(relay => relay.isMine(each.origin))
+    const canGo = (each: TableRow) =>
+      !this.table.isHeld(each) &&
+      this.relays.some(relay => relay.isMine(each.origin)) &&
+      !this.relays.some(({ troubled }) => troubled.has(backlogName(each.origin, each.url)))
     return isUnsettled(row) && [row, ...this.table.earlier(row)].every(canGo)
   }
 
@@ -180,15 +206,21 @@ export class World {
   // What can happen.
 
   #byProducers(): Act[] {
-    const { keys, origins, rows } = this.#plan
+    const { keys, rows } = this.#plan
     const acts: Act[] = []
     if (this.table.rows.length < rows)
       for (const key of keys)
-        for (const origin of origins) acts.push(`insert ${key} ${origin} now`, `insert ${key} ${origin} later`)
+        for (const [origin, url] of this.#urls)
+          acts.push(`insert ${key} ${origin} now${wordOf(url)}`, `insert ${key} ${origin} later${wordOf(url)}`)
     for (const { id, existence } of this.table.rows)
       if (existence === 'writing') acts.push(`commit ${id}`, `rollback ${id}`)
     if (this.#fuel.tick > 0) acts.push('tick')
     return acts
+  }
+
+  get #urls(): (readonly [origin: string, url: number])[] {
+    const { origins, urls = 1 } = this.#plan
+    return origins.flatMap(origin => Array.from({ length: urls }, (_, url) => [origin, url] as const))
   }
 
   #byOperators(): Act[] {
@@ -207,9 +239,10 @@ export class World {
     return acts
   }
 
-  #onPending({ id, origin }: TableRow): Act[] {
-    const others = this.#plan.origins.filter(other => other !== origin)
-    const changes = [`cancel ${id}`, `postpone ${id}`, ...others.map(other => `amend ${id} ${other}`)]
+  #onPending({ id, origin, url }: TableRow): Act[] {
+    const others = this.#urls.filter(([other, otherUrl]) => other !== origin || otherUrl !== url)
+    const amends = others.map(([other, otherUrl]) => `amend ${id} ${other}${wordOf(otherUrl)}`)
+    const changes = [`cancel ${id}`, `postpone ${id}`, ...amends]
     return [...(this.#fuel.operator > 0 ? changes : []), ...(this.#fuel.lock > 0 ? [`lock ${id}`] : [])]
   }
 
@@ -226,6 +259,11 @@ export class World {
       else if (fuel.breaker > 0) acts.push(`open ${index} ${origin}`)
       if (fuel.view > 0 && relays > 1) acts.push(`view ${index} ${origin}`)
     }
+    if ((this.#plan.urls ?? 1) > 1)
+      for (const [origin, url] of this.#urls) {
+        if (relay.troubled.has(backlogName(origin, url))) acts.push(`cure ${index} ${origin} ${url}`)
+        else if (fuel.trouble > 0) acts.push(`trouble ${index} ${origin} ${url}`)
+      }
     if (relays === 1 && fuel.lost > 0 && !relay.isBusy('claim') && relay.toLook.size === 0 && relay.canClaim(false))
       acts.push(`claimLate ${index}`)
     if (fuel.restart > 0) acts.push(`restart ${index}`)
@@ -279,16 +317,16 @@ export class World {
 
   // What happens.
 
-  #perform(kind: string, [first = '', second = '', third = '']: string[]): void {
+  #perform(kind: string, [first = '', second = '', third = '', fourth = '0']: string[]): void {
     const relay = this.relays[Number(first)] ?? this.relays[0]
     if (!relay) throw new Error('There is no relay')
-    if (kind === 'insert') this.table.insert(first === '-' ? null : first, second, third === 'later')
+    if (kind === 'insert') this.table.insert(first === '-' ? null : first, second, Number(fourth), third === 'later')
     else if (kind === 'tick') this.#tick()
     else if (kind === 'hold' || kind === 'unhold') this.#hold(kind, first)
     else if (kind === 'hint') this.#deliver(this.#takeHint(first))
     else if (kind === 'loses') this.#loseHint(this.#takeHint(first))
     else if (['commit', 'rollback', 'cancel', 'postpone', 'amend', 'replay', 'lock', 'unlock'].includes(kind))
-      this.#change(this.table.row(first), kind, second)
+      this.#change(this.table.row(first), kind, second, Number(third))
     else this.#byRelayItself(relay, kind, second, third)
   }
 
@@ -306,7 +344,7 @@ export class World {
     }
   }
 
-  #change(row: TableRow, kind: string, origin: string): void {
+  #change(row: TableRow, kind: string, origin: string, url: number): void {
     if (kind === 'commit') row.existence = 'committed'
     else if (kind === 'rollback') row.existence = 'gone'
     else if (kind === 'lock' || kind === 'unlock') {
@@ -314,11 +352,11 @@ export class World {
       this.#fuel.lock -= 1
     } else {
       this.#fuel.operator -= 1
-      this.#operate(row, kind, origin)
+      this.#operate(row, kind, origin, url)
     }
   }
 
-  #operate(row: TableRow, kind: string, origin: string): void {
+  #operate(row: TableRow, kind: string, origin: string, url: number): void {
     row.rev += 1
     if (kind === 'cancel') {
       this.table.settle(row, null)
@@ -333,7 +371,7 @@ export class World {
         due: this.table.clockTimestamp(),
       })
     else {
-      row.origin = origin
+      Object.assign(row, { origin, url })
       // Otherwise no tip would show it under its new origin.
       if (this.table.isDue(row)) row.due = this.table.clockTimestamp()
     }
@@ -354,7 +392,10 @@ export class World {
     else if (kind === 'reply') relay.jobs.splice(Number(second), 1)[0]?.reply()
     else if (kind === 'post') this.#post(relay, second, third)
     else if (kind === 'recover') relay.recover(Number(second), third === 'dead')
-    else this.#accident(relay, kind, second)
+    else if (kind === 'trouble' || kind === 'cure') {
+      if (kind === 'trouble') this.#fuel.trouble -= 1
+      relay.setTroubled(second, Number(third), kind === 'trouble')
+    } else this.#accident(relay, kind, second)
   }
 
   #post(relay: RelayTwin, id: string, word: string): void {
@@ -440,8 +481,9 @@ export class World {
     for (const relay of this.relays) this.#checkBounds(relay)
   }
 
-  #checkBounds({ backlog, inspection, open }: RelayTwin): void {
-    const { memoryRows, behindOrigins, restingRows, hints, room } = this.#plan.limits
+  #checkBounds(relay: RelayTwin): void {
+    const { backlog, inspection } = relay
+    const { memoryRows, behindOrigins, restingRows, hints } = this.#plan.limits
     assert.ok(backlog.size <= memoryRows, 'too many rows in memory')
     assert.ok(backlog.behind <= behindOrigins, 'too many origins are behind')
     assert.ok(backlog.resting <= restingRows, 'too many rows rest')
@@ -449,7 +491,7 @@ export class World {
     const keys = inspection.rows.flatMap(({ orderingKey }) => orderingKey ?? [])
     assert.equal(new Set(keys).size, keys.length, 'two rows of one key are in memory')
     for (const origin of inspection.origins) {
-      const own = inspection.rows.filter(row => row.origin === origin.name)
+      const own = inspection.rows.filter(row => row.waitsFor === origin.name)
       assert.equal(origin.rows, own.length, 'rows of an origin are miscounted')
       assert.equal(
         origin.ready,
@@ -467,8 +509,9 @@ export class World {
         origin.fresh.cursor !== null || origin.due.cursor !== null,
         'an origin is not listed as behind',
       )
-      assert.ok(own.length > 0 || origin.isBehind, 'an origin of which nothing is known')
-      const most = open.has(origin.name) ? 1 : room
+      const hasUrls = inspection.origins.some(each => each !== origin && each.origin === origin.name)
+      assert.ok(own.length > 0 || origin.isBehind || hasUrls, 'an origin of which nothing is known')
+      const most = relay.roomOf(origin.origin, origin.urlHash)
       const taken = own.filter(({ state }) => state !== 'resting').length
       const isReadable = [origin.fresh, origin.due].some(({ cursor, isOut }) => cursor !== null && !isOut)
       assert.equal(
@@ -478,4 +521,13 @@ export class World {
       )
     }
   }
+}
+
+/** At the end of an act; nothing for the first. */
+function wordOf(url: number): string {
+  return url === 0 ? '' : ` ${url}`
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0)
 }

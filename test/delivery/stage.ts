@@ -13,6 +13,7 @@ export function claimOf(url: string, over: Partial<Claim> = {}): Claim {
     rev: 1,
     orderingKey: null,
     origin: URL.canParse(url) ? new URL(url).origin.replace(/\.(?=:\d+$|$)/, '') : url,
+    urlHash: 0,
     url,
     form: '{"flowId":9007199254740993,"message":"a b"}',
     traceparent: null,

@@ -4,6 +4,8 @@ import { hashOf } from '../fixtures/random.ts'
 export interface Behaviour {
   /** The status to answer with; null: none. */
   readonly status: number | null
+  /** In seconds. */
+  readonly retryAfter?: number
   /** Before that, in milliseconds. */
   readonly afterMs?: number
   /** Without an answer: reset the connection; else it hangs. */
@@ -17,11 +19,13 @@ export interface Asked {
   readonly attempt: number
   readonly body: string
   readonly seed: number
+  /** The receiver was told that it is ill. */
+  readonly isIll?: boolean
 }
 
 type Decide = (asked: Asked, argument: string) => Behaviour
 
-/** By the first part of the path; the second is the argument. All but `ok` and `status` are well from the second attempt on. */
+/** By the first part of the path; the second is the argument. All but `ok`, `status` and `ill` are well from the second attempt on. */
 export const behaviours: Readonly<Record<string, Decide>> = {
   ok: () => ({ status: 200 }),
   status: (_, argument) => ({ status: Number(argument) }),
@@ -29,8 +33,15 @@ export const behaviours: Readonly<Record<string, Decide>> = {
   flaky: ({ attempt }, argument) => ({ status: attempt === 1 ? Number(argument) : 200 }),
   hang: ({ attempt }) => ({ status: attempt === 1 ? null : 200 }),
   reset: ({ attempt }) => (attempt === 1 ? { status: null, reset: true } : { status: 200 }),
+  ill: ({ isIll }, argument) => (isIll ? ill(argument) : { status: 200 }),
   closing: asked => ({ status: 200, closeAfterMs: (chance(asked) * 1e6) % 4 }),
   mixed: asked => (asked.attempt === 1 ? mixed(chance(asked)) : { status: 200 }),
+}
+
+/** `429` asks to be left alone for half a minute. */
+function ill(argument: string): Behaviour {
+  if (argument === 'hang') return { status: null }
+  return { status: Number(argument), ...(argument === '429' ? { retryAfter: 30 } : {}) }
 }
 
 /** Most are taken; a few of each kind are not, the first time. */

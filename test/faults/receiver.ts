@@ -1,9 +1,10 @@
 /**
  * A receiver: a process with a plain HTTP server that writes down every arrival before it answers, and then does what the
- * path says (`behaviours.ts`). Argument: ReceiverPlan in JSON. It sends its port when it listens, and ends with its parent.
+ * path says (`behaviours.ts`). Argument: ReceiverPlan in JSON. It sends its port when it listens, and ends with its parent. The
+ * messages `ill` and `well` say how the paths below `/ill` are from then on.
  */
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Arrival } from '../checker/history.ts'
 import { type Behaviour, behaviourOf } from './behaviours.ts'
@@ -33,6 +34,10 @@ export interface ArrivalLine extends Arrival {
 const plan = JSON.parse(process.argv[2] ?? '') as ReceiverPlan
 const journal = new Journal(plan.file)
 const effects = plan.effectsUrl === null ? null : new Effects(plan.effectsUrl)
+let isIll = false
+process.on('message', message => {
+  isIll = message === 'ill'
+})
 process.on('disconnect', () => process.exit())
 let port = plan.port
 for (const host of plan.hosts) port = await listen(host)
@@ -55,7 +60,7 @@ async function receive(request: IncomingMessage, response: ServerResponse): Prom
   if (body === undefined) return
   const path = request.url ?? ''
   const attempt = Number(request.headers['webhook-attempt'])
-  const behaviour = behaviourOf(path, { attempt, body, seed: plan.seed })
+  const behaviour = behaviourOf(path, { attempt, body, seed: plan.seed, isIll })
   const messageId = String(request.headers['webhook-id'])
   const arrival: ArrivalLine = { messageId, attempt, body, at: now(), answered: behaviour.status, path }
   journal.write(arrival)
@@ -73,8 +78,10 @@ async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   }
 }
 
-function behave({ status, reset, closeAfterMs }: Behaviour, request: IncomingMessage, response: ServerResponse): void {
-  if (status !== null) response.writeHead(status).end()
+function behave(behaviour: Behaviour, request: IncomingMessage, response: ServerResponse): void {
+  const { status, retryAfter, reset, closeAfterMs } = behaviour
+  const headers: OutgoingHttpHeaders = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }
+  if (status !== null) response.writeHead(status, headers).end()
   else if (reset) request.socket.resetAndDestroy()
   if (closeAfterMs !== undefined) setTimeout(() => request.socket.destroy(), closeAfterMs)
 }

@@ -32,7 +32,14 @@ async function held(urls: readonly string[]): Promise<string[]> {
 async function spansOf(ids: readonly string[]): Promise<PullSpan[]> {
   const text = 'select distinct origin from outbox.callback where id = any ($1)'
   const origins = await stage.query<{ origin: string }>(text, [ids])
-  const whole = { range: 'fresh', after: { dueUs: null, id: '0' }, upTo: null, room: 1_000 } as const
+  const whole = {
+    range: 'fresh',
+    after: { dueUs: null, id: '0' },
+    upTo: null,
+    room: 1_000,
+    urlHash: null,
+    otherUrls: [],
+  } as const
   return origins.map(({ origin }) => ({ origin, ...whole }))
 }
 

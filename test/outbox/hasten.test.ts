@@ -13,6 +13,7 @@ t.beforeEach(async () => {
 const start = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
 const all: Hastening = {
   origin: 'https://receiver.test',
+  urlHash: null,
   claimedFromMsAgo: 600_000,
   claimedToMsAgo: 1_000,
   waitsMs: 3_600_000,

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { readKeyHeads, sendHints } from '../../src/outbox/key-heads.ts'
+import { hashtext } from '../fixtures/hashtext.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 const stage = await Stage.withSession(t)
@@ -17,22 +18,40 @@ t.test(
       id: b,
       orderingKey: 'ab',
       origin: 'https://b.test',
+      urlHash: hashtext('https://b.test/'),
       standing: 'later',
       rev: 0,
       tried: 0,
       maxAttempts: null,
     }
+    const urlHash = hashtext('https://receiver.test/a')
     t.same(await heads(['ab', null], ['none', null], ['a', null], ['', null], ['a', null]), [
       { key: 'ab', first: { ...bRow, dueUs: Date.parse('2999-01-01') * 1_000 } },
       { key: 'none', first: null },
       {
         key: 'a',
-        first: { ...bRow, id: a1, orderingKey: 'a', origin: 'https://receiver.test', standing: 'due', dueUs: null },
+        first: {
+          ...bRow,
+          id: a1,
+          orderingKey: 'a',
+          origin: 'https://receiver.test',
+          urlHash,
+          standing: 'due',
+          dueUs: null,
+        },
       },
       { key: '', first: null },
       {
         key: 'a',
-        first: { ...bRow, id: a1, orderingKey: 'a', origin: 'https://receiver.test', standing: 'due', dueUs: null },
+        first: {
+          ...bRow,
+          id: a1,
+          orderingKey: 'a',
+          origin: 'https://receiver.test',
+          urlHash,
+          standing: 'due',
+          dueUs: null,
+        },
       },
     ])
     await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [a1])

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { look } from '../../src/outbox/look.ts'
+import { hashtext } from '../fixtures/hashtext.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 const stage = await Stage.withSession(t)
@@ -26,6 +27,7 @@ t.test('a row that could start, and one that is not there', async t => {
         id,
         orderingKey: 'alone',
         origin: 'https://receiver.test',
+        urlHash: hashtext('https://receiver.test/a'),
         dueUs,
         standing: 'due',
         rev: 0,
@@ -57,6 +59,7 @@ t.test('the earliest unsettled row of its key before it, with all that a read wo
     id: first,
     orderingKey: 'k',
     origin: 'https://r0.test',
+    urlHash: hashtext('https://r0.test/'),
     dueUs: null,
     standing: 'due',
     rev: 0,

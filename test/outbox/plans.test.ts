@@ -67,7 +67,7 @@ const spans = (range: RangeName, count = 64) =>
   Array.from({ length: count }, (_, n) => {
     const [after, upTo] =
       range === 'due' ? [dueStart, { dueUs: 0, id: '0' }] : [orphansStart, { dueUs: null, id: '20000' }]
-    return { origin: `https://origin${n}.test`, range, after, upTo, room: 32 }
+    return { origin: `https://origin${n}.test`, range, after, upTo, room: 32, urlHash: null, otherUrls: [] }
   })
 
 /** What each statement reads, and by which indexes of the callbacks. */
@@ -96,6 +96,7 @@ const statements = {
     run: s =>
       hasten(s, epoch, {
         origin: 'https://origin1.test',
+        urlHash: null,
         claimedFromMsAgo: 60_000,
         claimedToMsAgo: 0,
         waitsMs: 3_600_000,

@@ -21,7 +21,16 @@ const dueStart: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
 /** All of a range, but for what a test says otherwise. */
 function span(origin: string, more: Partial<PullSpan> = {}): PullSpan {
   const range = more.range ?? 'fresh'
-  return { origin, range, after: range === 'fresh' ? freshStart : dueStart, upTo: null, room: 100, ...more }
+  return {
+    origin,
+    range,
+    after: range === 'fresh' ? freshStart : dueStart,
+    upTo: null,
+    room: 100,
+    urlHash: null,
+    otherUrls: [],
+    ...more,
+  }
 }
 
 async function pullOne(of: PullSpan): Promise<Pulled> {
@@ -96,6 +105,20 @@ t.test('what has a due time comes by it, as far as it has come; never what is la
   t.same(idsOf(await pullOne(span(a, { range: 'due', after }))), [third, mine], 'the place itself is not read')
   const upTo = { dueUs, id: '0' }
   t.same(idsOf(await pullOne(span(a, { range: 'due', upTo }))), [first, second, third], 'but the end of the span is')
+})
+
+t.test('one URL alone is read, or all but some, whatever their query', async t => {
+  const [x, y, asked] = [
+    await insert(a, { url: `${a}/x` }),
+    await insert(a, { url: `${a}/y` }),
+    await insert(a, { url: `${a}/x?q` }),
+  ]
+  const { rows } = await pullOne(span(a))
+  const hashes = rows.map(({ urlHash }) => urlHash)
+  t.equal(hashes[0], hashes[2])
+  t.same(idsOf(await pullOne(span(a, { urlHash: hashes[0] ?? 0 }))), [x, asked])
+  t.same(idsOf(await pullOne(span(a, { otherUrls: [hashes[0] ?? 0, 7] }))), [y])
+  t.same((await pullOne(span(a, { otherUrls: hashes }))).reached, null)
 })
 
 t.test('a span of ids ends where it is told to', async t => {

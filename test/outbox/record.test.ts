@@ -7,6 +7,7 @@ import { readHistory } from '../../src/outbox/history.ts'
 import { look } from '../../src/outbox/look.ts'
 import { record } from '../../src/outbox/record.ts'
 import { release } from '../../src/outbox/release.ts'
+import { hashtext } from '../fixtures/hashtext.ts'
 import { type Columns, Stage } from '../fixtures/stage.ts'
 import { attempt, claimNew, claimOne, dead, delivered, gone, retry, type Sent } from './attempts.ts'
 
@@ -118,6 +119,7 @@ t.test('a row that is settled names the first unsettled row of its key; one that
       id,
       orderingKey: ordering_key,
       origin: 'https://other.test',
+      urlHash: hashtext(url),
       dueUs: null,
       standing: 'due',
       rev: 0,

@@ -25,7 +25,7 @@ function staged() {
       get isFull() {
         return state.free <= 0
       },
-      mayBegin: origin => (state.slots.get(origin) ?? 0) > 0,
+      ahead: ({ origin }) => ((state.slots.get(origin) ?? 0) > 0 ? 'begins' : 'waits'),
     },
     isPaused: () => state.isPaused,
     mayStart: ({ epoch }) => epoch === state.epoch,

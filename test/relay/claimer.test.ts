@@ -11,6 +11,7 @@ import { Bell } from '../../src/relay/bell.ts'
 import { Claimer } from '../../src/relay/claimer.ts'
 import { Refusals } from '../../src/relay/refusals.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { hashtext } from '../fixtures/hashtext.ts'
 import { type Columns, Stage } from '../fixtures/stage.ts'
 
 const stage = await Stage.withSession(t)
@@ -50,7 +51,7 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0 } = {}) {
   const backlog = new Backlog({
     memoryRows: 1_000,
     room: () => 1_000,
-    slots: (name, next) => scopes.slots(name, performance.now(), next !== undefined),
+    slots: (name, url, next) => scopes.slots(name, performance.now(), url, next !== undefined),
     taken: row => scopes.taken(row, performance.now()),
     isMine: () => true,
   })
@@ -122,7 +123,7 @@ function proven(scopes: Scopes, count: number): void {
   const now = performance.now()
   for (let n = 0; n < count; n += 1) {
     const at = now - count + n
-    scopes.started({ id: `-${n}`, origin }, at)
+    scopes.started({ id: `-${n}`, origin, urlHash: hashtext(`${origin}/a`) }, at)
     scopes.sent(`-${n}`, at)
     scopes.ended(
       `-${n}`,
@@ -238,7 +239,19 @@ t.test('it accounts for every row that it asked for and did not get', async t =>
   await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [settled])
   const gone = '999999'
   backlog.offer(
-    [{ id: gone, orderingKey: null, origin, dueUs: null, standing: 'due', rev: 0, tried: 0, maxAttempts: null }],
+    [
+      {
+        id: gone,
+        orderingKey: null,
+        origin,
+        urlHash: 0,
+        dueUs: null,
+        standing: 'due',
+        rev: 0,
+        tried: 0,
+        maxAttempts: null,
+      },
+    ],
     backlog.beginRead(),
   )
   await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://receiver-1.test/', 'test')`)

@@ -39,7 +39,7 @@ async function healing(t: Test, pauseMs = settings.breaker.pauseMs) {
   const report = (receiver: OriginSign['receiver'], agoMs: number) => {
     const at = clock.now - agoMs
     const sign = { receiver, isOfConnection: true, restMs: 0, startedAtMs: at, finishedAtMs: at }
-    scopes.started({ id: 'sent', origin }, at)
+    scopes.started({ id: 'sent', origin, urlHash: 0 }, at)
     scopes.ended('sent', sign, at)
   }
   /** So many rows failed so long ago, and wait for an hour. */

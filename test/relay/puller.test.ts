@@ -42,7 +42,17 @@ function staged(t: Test, reached: Partial<Record<RangeName, IndexPlace>> = {}) {
 }
 
 function row(id: number, dueUs: number | null = null): ShownRow {
-  return { id: String(id), orderingKey: null, origin, dueUs, standing: 'due', rev: 0, tried: 0, maxAttempts: null }
+  return {
+    id: String(id),
+    orderingKey: null,
+    origin,
+    urlHash: 0,
+    dueUs,
+    standing: 'due',
+    rev: 0,
+    tried: 0,
+    maxAttempts: null,
+  }
 }
 
 /** A row passed over: the origin is behind in the range of the row alone. */

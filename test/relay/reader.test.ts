@@ -169,7 +169,7 @@ t.test('all of a flood is handed out, each row once, in its order', async t => {
     taken.push(...batch)
     const now = performance.now()
     for (const id of batch) {
-      scopes.started({ id, origin }, now)
+      scopes.started({ id, origin, urlHash: 0 }, now)
       scopes.ended(
         id,
         { receiver: 'alive', isOfConnection: false, restMs: 0, startedAtMs: now, finishedAtMs: now },
@@ -191,7 +191,7 @@ t.test('an origin that rests has one row in memory, whatever it has in the table
   const origin = 'https://dead.test'
   const now = performance.now()
   for (let n = 0; n < settings.breaker.failures; n += 1) {
-    scopes.started({ id: 'first', origin }, now + n)
+    scopes.started({ id: 'first', origin, urlHash: 0 }, now + n)
     scopes.ended(
       'first',
       { receiver: 'failing', isOfConnection: true, restMs: 0, startedAtMs: now + n, finishedAtMs: now + n },
@@ -335,6 +335,7 @@ t.test('the owner of the next row of a key is told its id', async t => {
     id: next,
     orderingKey: 'k',
     origin: 'https://theirs.test',
+    urlHash: 0,
     dueUs: null,
     standing: 'due',
     rev: 0,

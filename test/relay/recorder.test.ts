@@ -326,6 +326,7 @@ t.test('the record names the first row of the key, when the one before it is set
     orderingKey: 'k',
     origin: 'http://a',
     dueUs: null,
+    urlHash: 0,
     standing: 'due',
     rev: 0,
     tried: 0,

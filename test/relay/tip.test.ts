@@ -9,6 +9,7 @@ function row(id: number, dueUs: number | null = null): ShownRow {
     id: String(id),
     orderingKey: null,
     origin: 'http://a',
+    urlHash: 0,
     dueUs,
     standing: 'due',
     rev: 0,

@@ -1,6 +1,6 @@
 import { elements } from '../../fixtures/plain-array.ts'
 import { type Database, dueTimeOf, type HoldRecord, type RegistrationRecord, type Row } from '../database.ts'
-import { lock, microseconds, nothing, rowsOf, shownOfKey, unlock } from './rows.ts'
+import { lock, microseconds, nothing, rowsOf, shownOfKey, unlock, urlHashOf } from './rows.ts'
 import { type Answer, atOnce, pauseOnServer } from './statement.ts'
 
 /** The registration that stands, FOR KEY SHARE until released; null: there is none. */
@@ -81,6 +81,7 @@ function claimed(db: Database, row: Row): Record<string, unknown> {
     messageId,
     orderingKey: key,
     origin,
+    urlHash: urlHashOf(row),
     url,
     form,
     traceparent: null,
@@ -138,8 +139,21 @@ export function* expire(db: Database, values: readonly unknown[]): Answer {
 }
 
 export function* hasten(db: Database, values: readonly unknown[]): Answer {
-  const [epoch, origin, fromMsAgo, waitsMs, afterUs, afterId, entries, limit, except, sparesLastOf, toMsAgo] =
-    values as [string, string, number, number, number, string, number, number, string[], number | null, number]
+  const [epoch, origin, fromMsAgo, waitsMs, afterUs, afterId, entries, limit, except, sparesLastOf, toMsAgo, urlHash] =
+    values as [
+      string,
+      string,
+      number,
+      number,
+      number,
+      string,
+      number,
+      number,
+      string[],
+      number | null,
+      number,
+      number | null,
+    ]
   const holder = {}
   const { now } = db
   const place = (row: Row): number => microseconds(dueTimeOf(row) ?? 0)
@@ -151,7 +165,8 @@ export function* hasten(db: Database, values: readonly unknown[]): Answer {
     .slice(0, entries)
   const last = seen.length === entries ? seen.at(-1) : undefined
   const reached = { id: last ? String(last.id) : null, dueUs: last ? place(last) : null }
-  const isWanted = ({ id, status, attempts, budgetFrom, claimedAt, dueAt, maxAttempts }: Row): boolean =>
+  const isWanted = ({ id, url, status, attempts, budgetFrom, claimedAt, dueAt, maxAttempts }: Row): boolean =>
+    (urlHash === null || urlHashOf({ url }) === urlHash) &&
     status === 'pending' &&
     attempts > budgetFrom &&
     claimedAt !== null &&

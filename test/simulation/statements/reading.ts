@@ -1,7 +1,7 @@
 import { pullEntries } from '../../../src/policy/tuning.ts'
 import { hashOf } from '../../fixtures/random.ts'
 import { type Database, dueTimeOf, originOf, type Row, restOf } from '../database.ts'
-import { firstOfKey, microseconds, nothing, shown } from './rows.ts'
+import { firstOfKey, microseconds, nothing, shown, urlHashOf } from './rows.ts'
 import { type Answer, atOnce, waitForLock } from './statement.ts'
 
 /** A row with a due time, in microseconds. */
@@ -52,7 +52,7 @@ export const due = atOnce((db, values) => {
 })
 
 export const pull = atOnce((db, values) => {
-  const [origins, isFresh, afterUs, afterIds, endUs, endIds, rooms, epoch] = values as [
+  const [origins, isFresh, afterUs, afterIds, endUs, endIds, rooms, epoch, urlHashes, otherUrls] = values as [
     string[],
     boolean[],
     (number | null)[],
@@ -61,6 +61,8 @@ export const pull = atOnce((db, values) => {
     string[],
     number[],
     string,
+    (number | null)[],
+    string[],
   ]
   const nowUs = microseconds(db.now)
   return origins.flatMap((origin, n) => {
@@ -80,12 +82,17 @@ export const pull = atOnce((db, values) => {
         pull: n + 1,
         ...shown(db, row, epoch),
         place: String(index + 1),
-        isWanted: isWanted(db, row, epoch),
+        isWanted: isOfUrl(row, urlHashes[n] ?? null, otherUrls[n] ?? '{}') && isWanted(db, row, epoch),
       }))
       .filter(each => each.isWanted || each.place === String(pullEntries))
       .slice(0, room)
   })
 })
+
+function isOfUrl(row: Row, only: number | null, others: string): boolean {
+  const hash = urlHashOf(row)
+  return (only === null || hash === only) && !others.slice(1, -1).split(',').includes(String(hash))
+}
 
 function isWanted(db: Database, row: Row, epoch: string): boolean {
   if (row.status === 'claimed') return row.claimedEpoch === epoch

@@ -1,9 +1,15 @@
 import type { RowStanding, ShownRow } from '../../../src/model.ts'
+import { hashtext } from '../../fixtures/hashtext.ts'
 import { type Database, dueTimeOf, type Row } from '../database.ts'
 
 /** Microseconds of Unix time. */
 export function microseconds(at: number): number {
   return Math.round(at * 1_000)
+}
+
+/** Tells the URLs of an origin apart. */
+export function urlHashOf({ url }: Pick<Row, 'url'>): number {
+  return hashtext(url.split('?', 1)[0] ?? '')
 }
 
 /** The columns of a `ShownRow`. @param epoch that of the relay's own registration. */
@@ -13,6 +19,7 @@ export function shown(db: Database, row: Row, epoch: string): ShownRow {
     id: String(row.id),
     orderingKey: row.key,
     origin: row.origin,
+    urlHash: urlHashOf(row),
     dueUs: dueTime === null ? null : microseconds(dueTime),
     standing: standingOf(db, row, epoch),
     rev: row.rev,
@@ -35,6 +42,7 @@ export const nothing: Nothing = {
   id: null,
   orderingKey: null,
   origin: null,
+  urlHash: null,
   dueUs: null,
   standing: null,
   rev: null,

@@ -18,6 +18,7 @@ import { identity, pulse } from '../../fixtures/stage.ts'
 import { attempt, dead, delivered, gone, retry } from '../../outbox/attempts.ts'
 import { dueTimeOf, originOf } from '../database.ts'
 import type { Dice } from '../dice.ts'
+import { urlHashOf } from '../statements/rows.ts'
 import { type Acts, anyKey, anyUrl } from './acts.ts'
 import type { Twins } from './twins.ts'
 
@@ -150,6 +151,7 @@ export class WildRelay {
     const dice = this.#dice
     const which = {
       origin: originOf(anyUrl(dice)),
+      urlHash: dice.chance(0.5) ? null : urlHashOf({ url: anyUrl(dice) }),
       claimedFromMsAgo: dice.pick([0, 60_000, 3_600_000]),
       claimedToMsAgo: dice.pick([0, 0, 10_000]),
       waitsMs: dice.pick([1_000, 100_000]),
@@ -198,7 +200,17 @@ export class WildRelay {
       const range = dice.pick<RangeName>(['fresh', 'due'])
       const upTo = dice.chance(0.5) ? this.#anyPlace(range) : null
       const wide = upTo && range === 'due' ? { ...upTo, id: idEnd } : upTo
-      return { origin: originOf(anyUrl(dice)), range, after: this.#anyPlace(range), upTo: wide, room: dice.whole(1, 9) }
+      const url = anyUrl(dice)
+      const hash = urlHashOf({ url })
+      return {
+        origin: originOf(url),
+        range,
+        after: this.#anyPlace(range),
+        upTo: wide,
+        room: dice.whole(1, 9),
+        urlHash: dice.chance(0.3) ? hash : null,
+        otherUrls: dice.chance(0.3) ? [hash, urlHashOf({ url: anyUrl(dice) })] : [],
+      }
     })
     await this.#ask('pull', session => pull(session, this.#epoch, spans))
   }

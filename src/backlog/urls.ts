@@ -1,0 +1,168 @@
+import type { OriginSign } from '../model.ts'
+import { knownUrls } from '../policy/tuning.ts'
+import { Health, type HealthSettings } from './health.ts'
+import { Latest } from './latest.ts'
+
+/** With this share of bad answers, from two URLs at least, the origin is meant. */
+const MUCH = 1 / 2
+/** When so many URLs are bad a Retry-After is the whole origin's. */
+const MANY = 5
+
+/** One URL of an origin, without its query. */
+export interface Url {
+  readonly hash: number
+  /** Once it was well. */
+  isProven: boolean
+  /** Its newest answer, or the lack of one; undefined: there was none. */
+  isBad: boolean | undefined
+  /** A POST has waited a second, and none that began later was answered. */
+  isLost: boolean
+  /** The start of the newest POST that was answered. */
+  answeredFrom: number
+  /** Of its POSTs under way. */
+  taken: number
+  /** Those of them that began since the last answer came. */
+  unanswered: number
+  /** While it is in trouble. */
+  health: Health | undefined
+}
+
+/**
+ * The URLs of one origin: those with POSTs under way, and those that were answered last. It decides whose a failure is.
+ *
+ * - What the connection says is the origin's.
+ * - What an answer says, or the lack of one, is the URL's, which then has a window and a breaker of its own until it is well. It
+ *   is the origin's as well when all URLs that are known say so, or half of the latest answers from more than one URL. Of a URL
+ *   in trouble only its first bad answer counts for that: what it says next is nothing new.
+ * - A Retry-After is the URL's, and the origin's when many URLs are bad.
+ * - Where others are known, a URL is given no more POSTs without an answer than half of what the others leave: one that begins
+ *   to hang must not take the whole window before its POSTs turn slow.
+ */
+export class Urls {
+  readonly #known = new Map<number, Url>()
+  readonly #inTrouble = new Set<Url>()
+  readonly #latest = new Latest()
+  #settings: HealthSettings
+
+  constructor(settings: HealthSettings) {
+    this.#settings = settings
+  }
+
+  /** None is in trouble. */
+  get areWell(): boolean {
+    return this.#inTrouble.size === 0
+  }
+
+  get(hash: number): Url | undefined {
+    return this.#known.get(hash)
+  }
+
+  goBy(settings: HealthSettings): void {
+    this.#settings = settings
+    for (const { health } of this.#known.values()) health?.goBy(settings)
+  }
+
+  /** How many more of its POSTs may start in a window of the origin in which so many run. */
+  slots(url: Url, window: number, running: number): number {
+    const own = url.isLost ? 1 : (url.health?.window ?? Number.POSITIVE_INFINITY)
+    const left = window - (running - url.taken)
+    const unanswered = this.#known.size === 1 ? Number.POSITIVE_INFINITY : Math.max(1, left >> 1)
+    return Math.min(own - url.taken, unanswered - url.unanswered)
+  }
+
+  started(hash: number): Url {
+    const url = this.#known.get(hash) ?? {
+      hash,
+      isProven: false,
+      isBad: undefined,
+      isLost: false,
+      answeredFrom: Number.NEGATIVE_INFINITY,
+      taken: 0,
+      unanswered: 0,
+      health: undefined,
+    }
+    this.#known.set(hash, url)
+    url.taken += 1
+    url.unanswered += 1
+    return url
+  }
+
+  /** A POST of it is under way no more. */
+  left(url: Url): void {
+    url.taken -= 1
+    url.unanswered = Math.min(url.unanswered, url.taken)
+    this.#known.delete(url.hash)
+    this.#known.set(url.hash, url)
+    if (this.#known.size > knownUrls) this.#forgetOne()
+  }
+
+  /** A POST that began then has waited a second. */
+  turnedSlow(url: Url, sentAt: number): void {
+    if (sentAt >= url.answeredFrom) url.isLost = true
+    this.#note(url)
+  }
+
+  /**
+   * @returns what the origin is told of it, null: it is the URL's alone; and the start of the first attempt that failed of an
+   * outage of the URL that is over now, null: none is.
+   */
+  judge(
+    url: Url,
+    sign: OriginSign,
+    sentAt: number,
+  ): { readonly told: OriginSign | null; readonly healed: number | null } {
+    const { receiver } = sign
+    if (receiver === null || sign.isOfConnection) return { told: sign, healed: null }
+    if (receiver === 'silent') this.turnedSlow(url, sentAt)
+    else this.#answered(url, sentAt)
+    url.isBad = receiver !== 'alive'
+    if (!url.isBad || !url.health) this.#latest.add(url.isBad)
+    if (url.isBad) return { told: this.#fail(url, sign), healed: null }
+    url.isProven = true
+    const healed = url.health?.report(sign) ?? null
+    if (url.health?.isWell) url.health = undefined
+    this.#note(url)
+    return { told: sign, healed }
+  }
+
+  #answered(url: Url, sentAt: number): void {
+    url.unanswered = 0
+    url.isLost = false
+    url.answeredFrom = Math.max(url.answeredFrom, sentAt)
+  }
+
+  #fail(url: Url, sign: OriginSign): OriginSign | null {
+    if (this.#known.size > 1 || sign.restMs > 0) url.health ??= new Health(this.#settings, url.isProven)
+    url.health?.report(sign)
+    this.#note(url)
+    const answered = [...this.#known.values()].filter(({ isBad }) => isBad !== undefined)
+    const bad = answered.filter(({ isBad }) => isBad).length
+    const isOfOrigin = bad === answered.length || (bad > 1 && this.#latest.share >= MUCH)
+    return isOfOrigin ? { ...sign, restMs: bad >= MANY ? sign.restMs : 0 } : null
+  }
+
+  #note(url: Url): void {
+    if (isInTrouble(url)) this.#inTrouble.add(url)
+    else if (this.#inTrouble.size > 0) this.#inTrouble.delete(url)
+  }
+
+  /** The one used longest ago, without trouble if there is one. */
+  #forgetOne(): void {
+    let first: Url | undefined
+    for (const url of this.#known.values()) {
+      if (url.taken > 0) continue
+      first ??= url
+      if (url.health || url.isLost) continue
+      first = url
+      break
+    }
+    if (!first) return
+    this.#known.delete(first.hash)
+    this.#inTrouble.delete(first)
+  }
+}
+
+/** It has a window and a breaker of its own, or does not answer. */
+export function isInTrouble({ health, isLost }: Url): boolean {
+  return isLost || health !== undefined
+}
