@@ -437,6 +437,18 @@ export const flaws: readonly Flaw[] = [
     by: 'return',
   },
   {
+    rule: 'a URL that is set apart reads what its origin has still to read',
+    file: 'memory.ts',
+    text: 'url.fresh.startLike(all.fresh)',
+    by: '',
+  },
+  {
+    rule: 'when a URL is not set apart any more, its origin may be forgotten',
+    file: 'memory.ts',
+    text: 'all.apart.delete(origin.urlHash)',
+    by: '',
+  },
+  {
     rule: 'a row that rests takes up no room',
     file: 'origin-backlog.ts',
     text: 'return this.rows - this.resting',
