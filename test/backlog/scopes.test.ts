@@ -489,7 +489,7 @@ t.test(
     t.equal(take(), '')
     clock.now = 1_000
     t.equal(take(), 'a')
-    for (let n = 0; n < 12; n += 1) {
+    for (let n = 0; n < 8; n += 1) {
       endUrl(2)
       add(a, 10, 2)
       take()
