@@ -30,14 +30,14 @@ const flaws: readonly [keyof Flaws, Kind, number?, World?][] = [
   ['sendsTwice', 'unexplained'],
   ['forgetsSettling', 'unexplained'],
   ['deletesFailed', 'lost', 1, unkept],
-  ['logsBeforeDeleting', 'stray', 211, { ...unkept, acts: 30 }],
-  ['claimsCancelled', 'phantom', 271],
+  ['logsBeforeDeleting', 'stray', 482, { ...unkept, acts: 30 }],
+  ['claimsCancelled', 'phantom', 274],
   ['claimsHeld', 'stray', 73],
   ['claimsSuperseded', 'stray', 7],
   ['losesLateCommits', 'lost', 2],
   ['sendsNoHints', 'lost', 127],
   ['leavesSessions', 'lost', 45, severed],
-  ['ignoresLease', 'stray', 547],
+  ['ignoresLease', 'stray', 820],
 ]
 
 const sweepsWhenBuried = { file: 'relay/relay.ts', text: 'recovery.want()\n        this.#backlog.wantSweep()' }
@@ -54,7 +54,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       ],
     },
     'stray',
-    1305,
+    1599,
   ],
   [
     {
@@ -118,7 +118,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [{ file: 'relay/claimer.ts', text: 'ahead.takeLeaving(performance.now())', by: '[]' }],
     },
     'lost',
-    635,
+    765,
   ],
   [
     {
@@ -132,7 +132,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       ],
     },
     'stray',
-    165,
+    336,
     frozen,
   ],
   [
