@@ -354,9 +354,12 @@ export class Scopes {
     return count
   }
 
-  /** Their breakers have opened, and no probe was answered since. */
+  /** Origins and URLs whose breakers have opened, and no probe was answered since; by the names that `backlogName` gives. */
   get broken(): string[] {
-    return [...this.#scopes.values()].flatMap(({ origin, health }) => (health.isBroken ? origin : []))
+    return [...this.#scopes.values()].flatMap(({ origin, health, urls }) => {
+      const ofUrls = urls.broken.map(hash => backlogName(origin, hash))
+      return health.isBroken ? [origin, ...ofUrls] : ofUrls
+    })
   }
 
   /** Those that are to be asked again: their rest is over, or the relay has slots for them. */

@@ -53,6 +53,11 @@ export class Urls {
     return this.#inTrouble.size === 0
   }
 
+  /** Their breakers have opened, and no probe was answered since. */
+  get broken(): number[] {
+    return [...this.#inTrouble].flatMap(({ hash, health }) => (health?.isBroken ? hash : []))
+  }
+
   get(hash: number): Url | undefined {
     return this.#known.get(hash)
   }

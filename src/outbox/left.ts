@@ -1,11 +1,11 @@
 import type { Session, Statement } from './session.ts'
-import { isFirst, isFree, isSuperseded } from './sql.ts'
+import { isFirst, isFree, isSuperseded, urlHash } from './sql.ts'
 
 /** The callbacks that are not settled, and how many are dead. Each is counted once. */
 export interface Left {
   /** Could start now if their receiver allows, or are being sent. */
   readonly due: number
-  /** Of those, at the receivers that the reader has named. */
+  /** Of those, at the receivers and URLs that the reader has named. */
   readonly dueThere: number
   /** They have failed, and wait to be tried again. */
   readonly retrying: number
@@ -27,7 +27,7 @@ const leftStatement: Statement = {
   name: 'ringback_left',
   text: schema => `
     select count(*) filter (where stands = 'due')::float8 as due,
-           count(*) filter (where stands = 'due' and origin = any ($1::text[]))::float8 as "dueThere",
+           count(*) filter (where stands = 'due' and (origin = any ($1::text[]) or url = any ($1)))::float8 as "dueThere",
            count(*) filter (where stands = 'retrying')::float8 as retrying,
            count(*) filter (where stands = 'later')::float8 as later,
            count(*) filter (where stands = 'held')::float8 as held,
@@ -36,7 +36,7 @@ const leftStatement: Statement = {
            (select (extract(epoch from c.settled_at) * 1000000)::float8
               from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit 1) as "settledUs",
            (extract(epoch from statement_timestamp()) * 1000000)::float8 as "nowUs"
-      from (select c.origin,
+      from (select c.origin, c.origin || ' ' || ${urlHash} as url,
                    case when c.status = 'claimed' then 'due'
                         when not ${isFree(schema)} then 'held'
                         when not ${isFirst(schema)} then 'behind'
@@ -48,7 +48,7 @@ const leftStatement: Statement = {
 }
 
 /**
- * @param there origins, as the column has them.
+ * @param there origins, as the column has them, and URLs: an origin, a space, the hash of the URL.
  * @param sinceUs of the dead that are counted, in microseconds of Unix time by the database's clock; null: none are.
  */
 export async function readLeft(session: Session, there: readonly string[], sinceUs: number | null): Promise<Left> {

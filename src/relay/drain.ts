@@ -4,7 +4,7 @@ import type { Session } from '../outbox/session.ts'
 import { drainQuietMs, drainReadMs, sweepShare } from '../policy/tuning.ts'
 
 export interface DrainParts {
-  /** Receivers whose breakers are open: what is due there is not waited for. */
+  /** Receivers and URLs whose breakers are open: what is due there is not waited for. */
   readonly broken: () => readonly string[]
   /** So long it waits while nothing is settled, in milliseconds. */
   readonly patienceMs: number

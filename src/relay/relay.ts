@@ -304,8 +304,8 @@ export class Relay {
     return this.#tally.delivered
   }
 
-  /** Their breakers have opened, and no probe was answered since. */
-  get brokenOrigins(): string[] {
+  /** Origins and URLs whose breakers have opened, by the names that `readLeft` takes. */
+  get broken(): string[] {
     return this.#scopes.broken
   }
 

@@ -140,7 +140,10 @@ export const holds = atOnce(db => {
 
 export const left = atOnce((db, values) => {
   const [there, sinceUs] = values as [string[], number | null]
-  const stands = db.unsettled.map(row => ({ origin: row.origin, is: leftAs(db, row) }))
+  const stands = db.unsettled.map(row => ({
+    names: [row.origin, `${row.origin} ${urlHashOf(row)}`],
+    is: leftAs(db, row),
+  }))
   const count = (wanted: ReturnType<typeof leftAs>) => stands.filter(({ is }) => is === wanted).length
   const settled = [...db.rows.values()].flatMap(({ status, settledAt }) =>
     settledAt === null ? [] : { status, us: microseconds(settledAt) },
@@ -148,7 +151,7 @@ export const left = atOnce((db, values) => {
   return [
     {
       due: count('due'),
-      dueThere: stands.filter(({ is, origin }) => is === 'due' && there.includes(origin)).length,
+      dueThere: stands.filter(({ is, names }) => is === 'due' && names.some(name => there.includes(name))).length,
       retrying: count('retrying'),
       later: count('later'),
       held: count('held'),

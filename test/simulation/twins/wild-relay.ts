@@ -240,9 +240,10 @@ export class WildRelay {
   }
 
   async #countLeft(): Promise<void> {
-    const origin = originOf(anyUrl(this.#dice))
+    const [url, other] = [anyUrl(this.#dice), anyUrl(this.#dice)]
+    const there = [originOf(url), `${originOf(other)} ${urlHashOf({ url: other })}`]
     const sinceUs = this.#dice.pick([null, 0])
-    await this.#ask('left', session => readLeft(session, [origin], sinceUs))
+    await this.#ask('left', session => readLeft(session, there, sinceUs))
   }
 
   async #findOrphans(): Promise<void> {
