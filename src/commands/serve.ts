@@ -96,7 +96,8 @@ export async function serve(config: RunConfig, options: ServeOptions): Promise<S
 
 function newDrain({ leaseMs }: RunConfig, { read }: Sessions, relay: Relay): Drain {
   // What a dead relay has left is found after its lease.
-  return new Drain(read, { broken: () => relay.broken, patienceMs: Math.max(leastPatienceMs, 2 * leaseMs) })
+  const patienceMs = Math.max(leastPatienceMs, 2 * leaseMs)
+  return new Drain(read, { broken: () => relay.broken, delivered: () => relay.delivered, patienceMs })
 }
 
 async function drainThenStop(drain: Drain, options: ServeOptions, stopped: AbortSignal): Promise<Drained | null> {

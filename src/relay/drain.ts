@@ -6,6 +6,8 @@ import { drainQuietMs, drainReadMs, sweepShare } from '../policy/tuning.ts'
 export interface DrainParts {
   /** Receivers and URLs whose breakers are open: what is due there is not waited for. */
   readonly broken: () => readonly string[]
+  /** By this relay, so far: where what is delivered is not kept, the table does not tell. */
+  readonly delivered: () => number
   /** So long it waits while nothing is settled, in milliseconds. */
   readonly patienceMs: number
 }
@@ -27,12 +29,12 @@ export interface DrainEnd extends Left {
 export class Drain {
   readonly #parts: DrainParts
   #session: Session
-  #last: Left | null = null
+  #settledUs: number | null | undefined
+  #delivered = 0
   /** Of the first reading: what was dead by then is none of this relay's. */
   #sinceUs: number | null = null
   #quietFrom: number | null = null
   #progressAt = performance.now()
-  #failure: unknown
 
   constructor(session: Session, parts: DrainParts) {
     this.#session = session
@@ -48,7 +50,7 @@ export class Drain {
    * To be called before the relay begins.
    *
    * @returns null: it was stopped before.
-   * @throws what the database said last, where it could not be asked for so long.
+   * @throws what the database says, where it cannot be asked at the end of the patience.
    */
   async ended(stopped: AbortSignal): Promise<DrainEnd | null> {
     while (!stopped.aborted) {
@@ -57,7 +59,7 @@ export class Drain {
       const now = performance.now()
       if (left && this.#quietFrom !== null && startedAt - this.#quietFrom >= drainQuietMs)
         return { ...left, gaveUp: null }
-      if (now - this.#progressAt >= this.#parts.patienceMs) return this.#giveUp(left)
+      if (now - this.#progressAt >= this.#parts.patienceMs) return this.#giveUp()
       await sleep(Math.max(drainReadMs, (now - startedAt) / sweepShare), undefined, { signal: stopped }).catch(() => {})
     }
     return null
@@ -66,26 +68,26 @@ export class Drain {
   /** null: the database could not be asked. The relay itself sees that a connection is lost, and makes another. */
   async #read(now: number): Promise<Left | null> {
     try {
-      const left = await readLeft(this.#session, this.#parts.broken(), this.#sinceUs)
+      const left = await this.#ask(false)
       this.#sinceUs ??= left.nowUs
-      if (this.#last === null || left.settledUs !== this.#last.settledUs || unsettled(left) < unsettled(this.#last))
-        this.#progressAt = now
-      this.#quietFrom = left.due > left.dueThere ? null : (this.#quietFrom ?? now)
-      this.#last = left
+      const delivered = this.#parts.delivered()
+      if (left.settledUs !== this.#settledUs || delivered > this.#delivered) this.#progressAt = now
+      this.#settledUs = left.settledUs
+      this.#delivered = delivered
+      this.#quietFrom = left.isBusy ? null : (this.#quietFrom ?? now)
       return left
-    } catch (error) {
-      this.#failure = error
+    } catch {
       this.#quietFrom = null
       return null
     }
   }
 
-  #giveUp(left: Left | null): DrainEnd {
-    if (left === null) throw this.#failure
-    return { ...left, gaveUp: `nothing was settled for ${Math.round(this.#parts.patienceMs / 1_000)} s` }
+  async #giveUp(): Promise<DrainEnd> {
+    const gaveUp = `nothing was settled for ${Math.round(this.#parts.patienceMs / 1_000)} s`
+    return { ...(await this.#ask(true)), gaveUp }
   }
-}
 
-function unsettled({ due, retrying, later, held, behind }: Left): number {
-  return due + retrying + later + held + behind
+  #ask(counts: boolean): Promise<Left> {
+    return readLeft(this.#session, { except: this.#parts.broken(), sinceUs: this.#sinceUs, counts })
+  }
 }

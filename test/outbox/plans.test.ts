@@ -138,7 +138,7 @@ const statements = {
   },
   janitor: { run: s => deleteBatch(s, janitorRun, 1_000), indexes: ['callback_pkey', 'callback_settled'] },
   'what is left': {
-    run: s => readLeft(s, ['https://receiver.test'], 0),
+    run: s => readLeft(s, { except: ['https://receiver.test'], sinceUs: 0, counts: true }),
     indexes: ['callback_dead', 'callback_key', 'callback_settled', 'callback_supersede', 'callback_waiting'],
     isUnbounded: true,
   },

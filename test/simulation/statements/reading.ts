@@ -139,24 +139,25 @@ export const holds = atOnce(db => {
 })
 
 export const left = atOnce((db, values) => {
-  const [there, sinceUs] = values as [string[], number | null]
-  const stands = db.unsettled.map(row => ({
-    names: [row.origin, `${row.origin} ${urlHashOf(row)}`],
-    is: leftAs(db, row),
-  }))
-  const count = (wanted: ReturnType<typeof leftAs>) => stands.filter(({ is }) => is === wanted).length
+  const [except, sinceUs, counts] = values as [string[], number | null, boolean]
+  const isExcepted = (row: Row) => [row.origin, `${row.origin} ${urlHashOf(row)}`].some(name => except.includes(name))
+  const isBusy = db.unsettled.some(row => leftAs(db, row) === 'due' && !isExcepted(row))
+  const isCounted = counts || !isBusy
+  const stands = isCounted ? db.unsettled.map(row => leftAs(db, row)) : []
+  const count = (wanted: ReturnType<typeof leftAs>) => stands.filter(is => is === wanted).length
   const settled = [...db.rows.values()].flatMap(({ status, settledAt }) =>
     settledAt === null ? [] : { status, us: microseconds(settledAt) },
   )
+  const isDead = ({ status, us }: (typeof settled)[number]) => status === 'dead' && sinceUs !== null && us >= sinceUs
   return [
     {
+      isBusy,
       due: count('due'),
-      dueThere: stands.filter(({ is, names }) => is === 'due' && names.some(name => there.includes(name))).length,
       retrying: count('retrying'),
       later: count('later'),
       held: count('held'),
       behind: count('behind'),
-      dead: settled.filter(({ status, us }) => status === 'dead' && sinceUs !== null && us >= sinceUs).length,
+      dead: isCounted ? settled.filter(isDead).length : 0,
       settledUs: settled.length === 0 ? null : Math.max(...settled.map(({ us }) => us)),
       nowUs: microseconds(db.now),
     },

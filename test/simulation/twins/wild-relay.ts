@@ -240,10 +240,11 @@ export class WildRelay {
   }
 
   async #countLeft(): Promise<void> {
-    const [url, other] = [anyUrl(this.#dice), anyUrl(this.#dice)]
-    const there = [originOf(url), `${originOf(other)} ${urlHashOf({ url: other })}`]
-    const sinceUs = this.#dice.pick([null, 0])
-    await this.#ask('left', session => readLeft(session, there, sinceUs))
+    const dice = this.#dice
+    const [url, other] = [anyUrl(dice), anyUrl(dice)]
+    const except = [originOf(url), `${originOf(other)} ${urlHashOf({ url: other })}`]
+    const which = { except, sinceUs: dice.pick([null, 0]), counts: dice.chance(0.7) }
+    await this.#ask('left', session => readLeft(session, which))
   }
 
   async #findOrphans(): Promise<void> {
