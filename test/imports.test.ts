@@ -30,6 +30,7 @@ const rooms: Readonly<Record<string, string>> = {
   'pino-pretty': 'log',
   tinyqueue: 'backlog',
   'prom-client': 'operate',
+  '@opentelemetry/api': 'operate',
 }
 
 /** What decides: functions of their arguments, without I/O and without a clock of their own. */

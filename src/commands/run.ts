@@ -1,9 +1,11 @@
 import { setFlagsFromString } from 'node:v8'
 import type { RunConfig } from '../config/config.ts'
+import { post } from '../delivery/post.ts'
 import type { EventName } from '../log/events.ts'
 import { createLog, type Log } from '../log/log.ts'
 import type { HealthServer } from '../operate/health-server.ts'
 import type { Metrics } from '../operate/metrics.ts'
+import { traced } from '../operate/traces.ts'
 import { surveyMs } from '../policy/tuning.ts'
 import { Relay } from '../relay/relay.ts'
 import { reloadOnSignal } from '../relay/reload.ts'
@@ -29,7 +31,7 @@ export async function run(config: RunConfig): Promise<number> {
     process.exit(1)
   })
   const limited = { ...config, slowConcurrency: slowWithinOpenFiles(config, log) }
-  const relay = new Relay(limited, log, undefined, metrics)
+  const relay = new Relay(limited, log, traced(post), metrics)
   let server: HealthServer | undefined
   try {
     server = await listen(config, relay, { log, metrics })

@@ -1,6 +1,8 @@
 import { parse, type RunConfig } from '../config/config.ts'
 import { type Option, optionsOf } from '../config/options.ts'
+import { post } from '../delivery/post.ts'
 import { createLog, type Log } from '../log/log.ts'
+import { traced } from '../operate/traces.ts'
 import { Relay } from '../relay/relay.ts'
 import { slowWithinOpenFiles } from './open-files.ts'
 import { type Served, serve, stopOf } from './serve.ts'
@@ -36,7 +38,7 @@ export interface RunningRelay {
 export async function startRelay({ signal, log: told, ...settings }: RelayOptions): Promise<RunningRelay> {
   const { config } = parse('run', argumentsOf(settings), {})
   const log = createLog({ level: config.logLevel, format: 'json', out: { write: line => told && tell(told, line) } })
-  const relay = new Relay({ ...config, slowConcurrency: slowWithinOpenFiles(config, log) }, log)
+  const relay = new Relay({ ...config, slowConcurrency: slowWithinOpenFiles(config, log) }, log, traced(post))
   const stop = stopOf(relay)
   let works = () => {}
   const started = new Promise<void>(resolve => {
