@@ -1,5 +1,5 @@
 /**
- * Traces by OpenTelemetry: a span `deliver outbox` for each attempt, in it a span `POST`. The SDK is the user's; without one the
+ * Traces by OpenTelemetry: a span `deliver` for each attempt, in it a span `POST`. The SDK is the user's; without one the
  * relay sends as if this file were not there.
  */
 import {
@@ -24,13 +24,17 @@ import { version } from '../version.ts'
  */
 const untraced = ROOT_CONTEXT.setValue(createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING'), true)
 
-/** `send` with spans around it when an SDK is registered; else `send` itself. Asked once, when the relay starts. */
-export function traced(send: typeof post): typeof post {
+/**
+ * `send` with spans around it when an SDK is registered; else `send` itself. Asked once, when the relay starts.
+ *
+ * @param schema of the outbox, which is the queue's name in a trace.
+ */
+export function traced(send: typeof post, schema: string): typeof post {
   const provider = trace.getTracerProvider()
   if (provider instanceof ProxyTracerProvider && provider.getDelegateTracer('ringback') === undefined) return send
   const tracer = trace.getTracer('ringback', version)
   return async (claim, options) => {
-    const deliver = deliverSpan(tracer, claim)
+    const deliver = deliverSpan(tracer, claim, schema)
     const request = postSpan(tracer, claim, deliver)
     const sent = { ...claim, traceparent: headerOf(request.spanContext()) }
     const outcome = await context.with(untraced, () => send(sent, options))
@@ -41,11 +45,11 @@ export function traced(send: typeof post): typeof post {
 }
 
 /** By the semantic conventions for messaging: the table is the queue, a row is the message. */
-function deliverSpan(tracer: Tracer, { messageId, attempt, traceparent }: Claim): Span {
+function deliverSpan(tracer: Tracer, { messageId, attempt, traceparent }: Claim, schema: string): Span {
   const producer = traceparent === null ? null : contextOf(traceparent)
   const attributes = {
     'messaging.system': 'ringback',
-    'messaging.destination.name': 'outbox',
+    'messaging.destination.name': schema,
     'messaging.operation.name': 'deliver',
     'messaging.operation.type': 'process',
     'messaging.message.id': messageId,
@@ -53,7 +57,7 @@ function deliverSpan(tracer: Tracer, { messageId, attempt, traceparent }: Claim)
   }
   const links = producer === null ? [] : [{ context: producer }]
   const parent = producer === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, producer)
-  return tracer.startSpan('deliver outbox', { kind: SpanKind.CONSUMER, attributes, links }, parent)
+  return tracer.startSpan(`deliver ${schema}`, { kind: SpanKind.CONSUMER, attributes, links }, parent)
 }
 
 /** By the semantic conventions for HTTP. `url.full` has neither path nor query, which may hold secrets. */

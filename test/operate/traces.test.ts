@@ -21,7 +21,7 @@ function traceparentsOf(request: string | undefined): string[] {
 }
 
 t.test('without an SDK the relay sends as if there were no traces', async t => {
-  t.equal(traced(post), post)
+  t.equal(traced(post, 'outbox'), post)
 })
 
 t.test('with an SDK', async t => {
@@ -32,7 +32,7 @@ t.test('with an SDK', async t => {
     instrumentation.disable()
     await provider.shutdown()
   })
-  const send = traced(post)
+  const send = traced(post, 'outbox')
   t.beforeEach(() => exporter.reset())
 
   t.test('producer, deliver, POST and receiver are one trace', async t => {
