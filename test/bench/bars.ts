@@ -50,6 +50,7 @@ export const bars: readonly Bar[] = [
     atMost: 4,
   },
   ...['1 relay', '2 relays', '4 relays'].flatMap(limited),
+  ...[20, 100].flatMap(ms => ['1 origin', '100 origins'].map(origins => slow(ms, origins))),
   back('sockets', 1.05, ''),
   back('memory', 1.1, ' (first edition 1.78)'),
   {
@@ -133,6 +134,16 @@ function limited(contestant: string): Bar[] {
       atMost: 50,
     },
   ]
+}
+
+function slow(ms: number, origins: string): Bar {
+  const contestant = `${ms} ms, ${origins}`
+  return {
+    part: 'slow',
+    says: `of slots / latency, receivers of ${contestant}`,
+    of: { contestant, figure: 'share' },
+    atLeast: 0.9,
+  }
 }
 
 function back(what: string, atMost: number, first: string): Bar {

@@ -10,6 +10,7 @@ import { originsPart } from './parts/origins.ts'
 import { producerPart } from './parts/producer.ts'
 import { relaysPart } from './parts/relays.ts'
 import { retentionPart } from './parts/retention.ts'
+import { slowPart } from './parts/slow.ts'
 import type { Stage } from './stage.ts'
 
 /** What can be measured, in the order in which it is. */
@@ -21,6 +22,7 @@ export const parts: Readonly<Record<string, (stage: Stage) => Promise<void>>> = 
   relays: relaysPart,
   limits: limitsPart,
   origins: originsPart,
+  slow: slowPart,
   isolation: isolationPart,
   flat: flatPart,
   retention: retentionPart,
