@@ -53,6 +53,7 @@ const perCallback = {
 }
 
 function judgingOf(history: History, cases: readonly Case[], options: CheckOptions): rules.Judging {
+  const rows = new Map(history.callbacks.map(row => [row.id, row]))
   const heads = new Map<string, string>()
   for (const { row } of cases) {
     if (!row || row.key === null || row.deletedAt !== undefined || isSettled(row)) continue
@@ -70,6 +71,7 @@ function judgingOf(history: History, cases: readonly Case[], options: CheckOptio
     keepsDelivered: true,
     ...options,
     hasBook: history.written !== null,
+    rowOf: id => rows.get(id),
     isBehind: ({ row }) => row !== undefined && row.key !== null && heads.get(row.key) !== row.id,
   }
 }

@@ -45,11 +45,13 @@ export interface CallbackRow {
   readonly id: string
   readonly messageId: string
   readonly key: string | null
+  /** Not there: null, or not known. */
+  readonly supersedeKey?: string | null
   readonly status: CallbackStatus
   readonly attempts: number
   /** Attempts at the last replay; 0: it was not replayed. */
   readonly budgetFrom: number
-  /** The reason of a dead row. */
+  /** The reason of a dead row, and of one that a newer one has superseded. */
   readonly lastError: string | null
   readonly createdAt: number
   readonly claimedAt: number | null

@@ -1,5 +1,5 @@
 import { type Draft, history, withoutDelivered } from '../fixtures/history.ts'
-import type { CheckOptions, ViolationKind } from './history.ts'
+import type { CallbackRow, CheckOptions, ViolationKind } from './history.ts'
 
 /** One planted fault, and the only verdict that it may have. */
 export interface Mutant {
@@ -51,6 +51,25 @@ export const mutants: readonly Mutant[] = [
       row.lastError = null
       return row.messageId
     },
+  },
+  {
+    name: 'a row is superseded by none',
+    kind: 'lost',
+    plant: draft => superseded(draft, () => '9999'),
+  },
+  {
+    name: 'a row is superseded by an older one',
+    kind: 'lost',
+    plant: draft => superseded(draft, ({ id }) => pick(draft.callbacks, each => Number(each.id) < Number(id)).id),
+  },
+  {
+    name: 'a row is superseded by one of another key',
+    kind: 'lost',
+    plant: draft =>
+      superseded(
+        draft,
+        ({ id, key }) => pick(draft.callbacks, each => Number(each.id) > Number(id) && each.key !== key).id,
+      ),
   },
   {
     name: 'a row is deleted while it waits',
@@ -350,6 +369,14 @@ export function cleanHistory(seed: number): Draft {
 /** The same of a relay that keeps nothing of what it has delivered. */
 export function unkeptHistory(seed: number): Draft {
   return withoutDelivered(cleanHistory(seed))
+}
+
+/** A cancelled row was not cancelled by an operator, but superseded. @param by the id of the row that has come in its place. */
+export function superseded(draft: Draft, by: (row: CallbackRow) => string): string {
+  const row = pick(draft.callbacks, ({ id, key, status }) => status === 'cancelled' && key !== null && Number(id) > 20)
+  take(draft.acts, ({ messageId }) => messageId === row.messageId)
+  row.lastError = `superseded by ${by(row)}`
+  return row.messageId
 }
 
 /** Without a key, sent once, taken, and gone. */

@@ -1,3 +1,4 @@
+import { compareIds } from '../../src/ids.ts'
 import { type Case, isSettled, isSuccess, recordsOf, wasReplayedAfter } from './cases.ts'
 import type { Arrival, CallbackRow, CheckOptions } from './history.ts'
 
@@ -5,6 +6,7 @@ import type { Arrival, CallbackRow, CheckOptions } from './history.ts'
 export interface Judging extends Required<CheckOptions> {
   /** Producers kept a book. */
   readonly hasBook: boolean
+  readonly rowOf: (id: string) => CallbackRow | undefined
   /** Earlier, not settled, of the same key: the row is not the first of its key. */
   readonly isBehind: (each: Case) => boolean
 }
@@ -28,8 +30,19 @@ export const lost: Rule = (each, judging) => {
   }
   if (row.deletedAt !== undefined) return deletedTooSoon(row, judging)
   if (row.status === 'dead' && !row.lastError) return ['is dead without a reason']
+  const [, newer] = row.status === 'cancelled' ? (/^superseded by (\d+)$/.exec(row.lastError ?? '') ?? []) : []
+  if (newer !== undefined) return wronglySuperseded(row, newer, judging)
   if (!judging.drained || isSettled(row)) return []
   return [`is still ${row.status} after ${attempts.length} attempts`]
+}
+
+/** Nothing is sent in its place. */
+function wronglySuperseded(row: CallbackRow, by: string, { rowOf, keepsDelivered }: Judging): string[] {
+  const newer = rowOf(by)
+  if (newer === undefined) return keepsDelivered ? [`was superseded by ${by}, which is not in the table`] : []
+  if (compareIds(by, row.id) <= 0) return [`was superseded by ${by}, which is not newer`]
+  const isSame = newer.key === row.key && (newer.supersedeKey ?? null) === (row.supersedeKey ?? null)
+  return isSame ? [] : [`was superseded by ${by}, which has other keys`]
 }
 
 function deletedTooSoon(

@@ -32,7 +32,7 @@ const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`
 
 /** @param deletedAt an expression; null: of rows that are there. */
 const callbacksIn = (schema: string, deletedAt: string | null) => `
-  select id::text, message_id as "messageId", ordering_key as key, status, attempts, budget_from as "budgetFrom", last_error as "lastError",
+  select id::text, message_id as "messageId", ordering_key as key, supersede_key as "supersedeKey", status, attempts, budget_from as "budgetFrom", last_error as "lastError",
          ${ms('created_at')} as "createdAt", ${ms('claimed_at')} as "claimedAt", ${ms('settled_at')} as "settledAt", ${ms('due_at')} as "dueAt"
          ${deletedAt === null ? '' : `, ${ms(deletedAt)} as "deletedAt"`}
     from ${schema}.callback order by ${schema}.callback.id`

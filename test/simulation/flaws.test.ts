@@ -34,6 +34,7 @@ const flaws: readonly [keyof Flaws, Kind, number?, World?][] = [
   ['claimsCancelled', 'phantom', 274],
   ['claimsHeld', 'stray', 73],
   ['claimsSuperseded', 'stray', 7],
+  ['supersedesTheNewest', 'lost', 1],
   ['losesLateCommits', 'lost', 2],
   ['sendsNoHints', 'lost', 127],
   ['leavesSessions', 'lost', 45, severed],

@@ -28,6 +28,8 @@ export interface Flaws {
   readonly claimsHeld?: boolean
   /** Rows in the place of which a newer one has come are claimed. */
   readonly claimsSuperseded?: boolean
+  /** A row is superseded though no newer one waits. */
+  readonly supersedesTheNewest?: boolean
   /** A row that is committed after a younger one was read is not read any more. */
   readonly losesLateCommits?: boolean
   /** Hints are not sent, by relays or by operators. */

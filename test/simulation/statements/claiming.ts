@@ -211,7 +211,8 @@ export function* supersede(db: Database, values: readonly unknown[]): Answer {
   const reasons = new Map<Row, string>()
   for (const key of keys)
     for (const row of db.unsettled.filter(each => each.key === key).slice(0, limit)) {
-      const newest = db.supersederOf(row)
+      const newest =
+        db.supersederOf(row) ?? (db.flaws.supersedesTheNewest && row.supersedeKey !== null ? row : undefined)
       if (row.status !== 'pending' || !newest) break
       reasons.set(row, `superseded by ${newest.id}`)
     }
