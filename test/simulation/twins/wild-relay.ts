@@ -58,6 +58,7 @@ export class WildRelay {
     claim: () => this.#claim(),
     'claim again': () => this.#claim(),
     release: () => this.#release(),
+    'release again': () => this.#release(),
     record: () => this.#record(),
     'record again': () => this.#record(),
     expire: () => this.#expire(),
@@ -112,7 +113,7 @@ export class WildRelay {
   async #release(): Promise<void> {
     const claims = this.#someClaims()
     const epoch = claims[0]?.epoch ?? this.#epoch
-    const given = claims.map(({ id, rev }) => ({ id, rev: this.#dice.chance(0.9) ? rev : rev + 1 }))
+    const given = claims.map(({ id, rev }) => ({ id, rev: this.#dice.chance(0.6) ? rev : rev + 1 }))
     await this.#ask('release', async session => [...(await release(session, epoch, given))].sort())
   }
 
