@@ -4,6 +4,7 @@ import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
 import type { OriginSign } from '../../src/model.ts'
 import { hastenRows, probesOfRow } from '../../src/policy/tuning.ts'
 import { Healer } from '../../src/relay/healer.ts'
+import { hashtext } from '../fixtures/hashtext.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 const origin = 'https://receiver.test'
@@ -35,11 +36,11 @@ async function healing(t: Test, pauseMs = settings.breaker.pauseMs) {
       rings += 1
     },
   })
-  /** An attempt there ends so, `agoMs` ago. */
-  const report = (receiver: OriginSign['receiver'], agoMs: number) => {
+  /** An attempt there ends so, `agoMs` ago. @param path undefined: the connection says so. */
+  const report = (receiver: OriginSign['receiver'], agoMs: number, path?: string) => {
     const at = clock.now - agoMs
-    const sign = { receiver, isOfConnection: true, restMs: 0, startedAtMs: at, finishedAtMs: at }
-    scopes.started({ id: 'sent', origin, urlHash: 0 }, at)
+    const sign = { receiver, isOfConnection: path === undefined, restMs: 0, startedAtMs: at, finishedAtMs: at }
+    scopes.started({ id: 'sent', origin, urlHash: path === undefined ? 0 : hashtext(origin + path) }, at)
     scopes.ended('sent', sign, at)
   }
   /** So many rows failed so long ago, and wait for an hour. */
@@ -146,5 +147,31 @@ t.test('an operator who retries a row ends the rest of its origin', async t => {
   healer.retry('1000000')
   await work()
   t.equal(scopes.slots(origin, clock.now), 1, 'one probe')
+  t.equal(rings(), 1)
+})
+
+t.test('when one URL is well again, what failed of it is due, and nothing of the others', async t => {
+  const { report, failed, due, work } = await healing(t, 1_000)
+  const [ofIt = ''] = await failed(30, 2)
+  report('alive', 41_000, '/2')
+  for (const agoMs of [40_000, 39_000]) report('failing', agoMs, '/1')
+  report('alive', 5_000, '/1')
+  await work()
+  t.same(await due(), [ofIt])
+})
+
+t.test('an operator who retries a row ends the rest of its URL', async t => {
+  const { clock, stage, scopes, healer, report, work, rings } = await healing(t)
+  const slots = () => scopes.slots(origin, clock.now, hashtext(`${origin}/1`))
+  report('alive', 5_000, '/2')
+  for (const agoMs of [4_000, 3_000]) report('failing', agoMs, '/1')
+  t.equal(slots(), 0)
+  t.notOk(scopes.isResting(origin, clock.now), 'the others go on')
+  healer.retry(await stage.insert({ url: `${origin}/2` }))
+  await work()
+  t.equal(slots(), 0, 'it is another URL')
+  healer.retry(await stage.insert({ url: `${origin}/1?again` }))
+  await work()
+  t.equal(slots(), 1, 'one probe')
   t.equal(rings(), 1)
 })
