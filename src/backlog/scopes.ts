@@ -321,7 +321,8 @@ export class Scopes {
 
   /** @param failedFrom of the outage that is over now; null: none is. @param url null: the whole origin. */
   #noteHealth(scope: Scope, url: Url | null, failedFrom: number | null, now: number): void {
-    const [{ origin }, urlHash] = [scope, url?.hash ?? null]
+    const { origin } = scope
+    const urlHash = url?.hash ?? null
     if (failedFrom !== null) this.#outages.push({ origin, urlHash, failedFrom, endedAt: now })
     const health = url === null ? scope.health : url.health
     if (health?.isBroken) this.#broken.set(backlogName(origin, urlHash), { origin, urlHash })

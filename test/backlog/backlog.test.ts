@@ -1,28 +1,14 @@
 import t from 'tap'
 import { Backlog, type BacklogOptions } from '../../src/backlog/backlog.ts'
 import type { ShownRow } from '../../src/model.ts'
+import { shownRow } from '../fixtures/shown-row.ts'
 
 function backlog(options: Partial<BacklogOptions> = {}): Backlog {
   return new Backlog({ memoryRows: 100, room: () => 10, slots: () => 10, isMine: () => true, ...options })
 }
 
-function row(id: number, fields: Partial<ShownRow> = {}): ShownRow {
-  return {
-    id: String(id),
-    orderingKey: null,
-    origin: 'http://a',
-    dueUs: null,
-    urlHash: 0,
-    standing: 'due',
-    rev: 0,
-    tried: 0,
-    maxAttempts: null,
-    ...fields,
-  }
-}
-
 function rows(from: number, to: number, fields: Partial<ShownRow> = {}): ShownRow[] {
-  return Array.from({ length: to - from + 1 }, (_, index) => row(from + index, fields))
+  return Array.from({ length: to - from + 1 }, (_, index) => shownRow(from + index, fields))
 }
 
 function shown(to: Backlog, shownRows: readonly ShownRow[]): void {
@@ -35,7 +21,7 @@ function taken(from: Backlog, count: number, now = 0): string[] {
 
 t.test('origins take turns, however many rows each has', async t => {
   const it = backlog()
-  shown(it, [...rows(1, 5), row(6, { origin: 'http://b' }), row(7, { origin: 'http://c' })])
+  shown(it, [...rows(1, 5), shownRow(6, { origin: 'http://b' }), shownRow(7, { origin: 'http://c' })])
   t.same(taken(it, 4), ['1', '6', '7', '2'])
   t.same(taken(it, 9), ['3', '4', '5'])
 })
@@ -90,13 +76,13 @@ t.test('rows of one key go one at a time, and the next is the one that the recor
   const it = backlog()
   shown(it, rows(1, 3, { orderingKey: 'k' }))
   t.same(taken(it, 9), ['1'])
-  it.ended('1', 'settled', row(3, { orderingKey: 'k' }))
+  it.ended('1', 'settled', shownRow(3, { orderingKey: 'k' }))
   t.same(taken(it, 9), ['3'])
 })
 
 t.test('a row that somebody else has is tried again when its rest is over', async t => {
   const it = backlog({ restMs: 250 })
-  shown(it, [row(1)])
+  shown(it, [shownRow(1)])
   t.same(taken(it, 1, 1_000), ['1'])
   it.refused('1', { why: 'occupied' }, 1_000)
   t.equal(it.nextAt, 1_250)
@@ -122,7 +108,7 @@ t.test('rows that others have locked do not shut their origin: it reads on while
 t.test('origins are counted that have rows in memory, or more in the table', async t => {
   const it = backlog({ room: () => 1 })
   t.equal(it.origins, 0)
-  shown(it, [...rows(1, 2), row(3, { origin: 'http://b' })])
+  shown(it, [...rows(1, 2), shownRow(3, { origin: 'http://b' })])
   it.rewind('http://c')
   t.equal(it.origins, 3)
   taken(it, 9)
@@ -133,7 +119,7 @@ t.test('origins are counted that have rows in memory, or more in the table', asy
 t.test('when all are freed each origin is asked again', async t => {
   let free = 0
   const it = backlog({ slots: () => free })
-  shown(it, [row(1), row(2, { origin: 'http://b' })])
+  shown(it, [shownRow(1), shownRow(2, { origin: 'http://b' })])
   t.same(taken(it, 9), [])
   free = 1
   t.same(taken(it, 9), [])
@@ -155,7 +141,7 @@ t.test(
   'beyond its room an origin is behind: its rows are pulled when half of the room is free, others come from the tip',
   async t => {
     const it = backlog({ room: () => 4 })
-    shown(it, [...rows(1, 6), row(7, { origin: 'http://b' })])
+    shown(it, [...rows(1, 6), shownRow(7, { origin: 'http://b' })])
     t.equal(it.behind, 1)
     t.same(taken(it, 9), ['1', '7', '2', '3', '4'])
     it.ended('1', 'settled', null)
@@ -203,7 +189,7 @@ t.test('while memory is full of what cannot go, those are pulled that can start 
   t.same([...new Set(read.pulls.map(({ origin }) => origin))], ['http://well'])
   const [pull] = read.pulls
   if (!pull) throw new Error('There is no pull')
-  it.pulled(pull, [row(9, { origin: 'http://well' })], { dueUs: null, id: '9' }, true, read)
+  it.pulled(pull, [shownRow(9, { origin: 'http://well' })], { dueUs: null, id: '9' }, true, read)
   t.equal(it.size, 3)
   t.same(taken(it, 1), ['9'])
   t.notOk(it.wantsPulls, 'the wire got all that it asked for')
@@ -211,12 +197,12 @@ t.test('while memory is full of what cannot go, those are pulled that can start 
 
 t.test('a row that is settled while a read is out is not taken from it, unless it was replayed', async t => {
   const it = backlog()
-  shown(it, [row(1), row(2)])
+  shown(it, [shownRow(1), shownRow(2)])
   taken(it, 9)
   const read = it.beginRead()
   it.ended('1', 'settled', null)
   it.ended('2', 'settled', null)
-  it.offer([row(1), row(2, { dueUs: 5 })], read)
+  it.offer([shownRow(1), shownRow(2, { dueUs: 5 })], read)
   t.same(taken(it, 9), ['2'])
 })
 
@@ -225,15 +211,15 @@ t.test('a row that the tip shows waits behind those of its range that wait in th
   shown(it, rows(1, 3))
   taken(it, 9)
   it.ended('1', 'settled', null)
-  shown(it, [row(4)])
+  shown(it, [shownRow(4)])
   t.same(taken(it, 9), [])
-  shown(it, [row(5, { dueUs: 5 })])
+  shown(it, [shownRow(5, { dueUs: 5 })])
   t.same(taken(it, 9), ['5'], 'the other range is dry')
 })
 
 t.test('a key is asked again when the row that is named was settled meanwhile', async t => {
   const it = backlog()
-  shown(it, [row(1, { orderingKey: 'k' })])
+  shown(it, [shownRow(1, { orderingKey: 'k' })])
   taken(it, 1)
   it.hinted('1')
   const read = it.beginRead({ questions: 9 })
@@ -241,18 +227,18 @@ t.test('a key is asked again when the row that is named was settled meanwhile', 
   if (!question) throw new Error('There is no question')
   it.ended('1', 'settled', null)
   t.notOk(it.wantsAnswers)
-  it.answered(question, 'k', row(1, { orderingKey: 'k' }), read)
+  it.answered(question, 'k', shownRow(1, { orderingKey: 'k' }), read)
   t.equal(it.size, 0)
   t.ok(it.wantsAnswers)
 })
 
 t.test('a claim whose reply was lost is given back, and its row then comes with its new due time', async t => {
   const it = backlog()
-  shown(it, [row(1)])
+  shown(it, [shownRow(1)])
   taken(it, 1)
-  it.refused('1', { why: 'claimed here', row: row(1, { standing: 'claimed here', rev: 7 }) }, 0)
+  it.refused('1', { why: 'claimed here', row: shownRow(1, { standing: 'claimed here', rev: 7 }) }, 0)
   t.same(it.takeReleases(), [{ id: '1', rev: 7 }])
-  shown(it, [row(1, { dueUs: 5, rev: 8 })])
+  shown(it, [shownRow(1, { dueUs: 5, rev: 8 })])
   t.same(taken(it, 9), [], 'the release is not answered yet')
   it.ended('1', 'back', null)
   t.same(taken(it, 9), ['1'])
@@ -265,11 +251,11 @@ t.test('the first row of a key is told to the relay that owns its origin', async
     rows(1, 3).map((each, index) => ({ ...each, orderingKey: `k${index}` })),
   )
   taken(it, 9)
-  it.ended('1', 'settled', row(4, { orderingKey: 'k0', origin: 'http://b' }))
+  it.ended('1', 'settled', shownRow(4, { orderingKey: 'k0', origin: 'http://b' }))
   t.same(it.takeHints(), { ids: ['4'], isSweep: false })
   t.same(it.takeHints(), { ids: [], isSweep: false })
-  it.ended('2', 'settled', row(5, { orderingKey: 'k1', origin: 'http://b' }))
-  it.ended('3', 'settled', row(6, { orderingKey: 'k2', origin: 'http://b' }))
+  it.ended('2', 'settled', shownRow(5, { orderingKey: 'k1', origin: 'http://b' }))
+  it.ended('3', 'settled', shownRow(6, { orderingKey: 'k2', origin: 'http://b' }))
   t.same(it.takeHints(), { ids: ['5'], isSweep: true })
 })
 
@@ -282,6 +268,6 @@ t.test('rows of an origin that goes are forgotten, but for those under way', asy
   t.equal(it.size, 1)
   t.ok(it.isUnderWay('1'))
   t.ok(it.wantsSweep)
-  it.refused('1', { why: 'free', row: row(1) }, 0)
+  it.refused('1', { why: 'free', row: shownRow(1) }, 0)
   t.equal(it.size, 0)
 })

@@ -4,6 +4,7 @@ import { Backlog } from '../../src/backlog/backlog.ts'
 import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
 import type { OriginSign, ShownRow } from '../../src/model.ts'
 import { idleOrigins, mostAhead, mostRoom, refillMs } from '../../src/policy/tuning.ts'
+import { shownRow } from '../fixtures/shown-row.ts'
 
 const a = 'http://a'
 const b = 'http://b'
@@ -50,17 +51,7 @@ function staged(
   const add = (origin: string, count: number, urlHash = 0) => {
     const shown = Array.from({ length: count }, (): ShownRow => {
       rows += 1
-      return {
-        id: String(rows),
-        orderingKey: null,
-        origin,
-        urlHash,
-        dueUs: null,
-        standing: 'due',
-        rev: 0,
-        tried: 0,
-        maxAttempts: null,
-      }
+      return shownRow(rows, { origin, urlHash })
     })
     backlog.offer(shown, backlog.beginRead())
   }

@@ -135,6 +135,12 @@ export class Cast {
     return relay
   }
 
+  /** Writers of many short transactions, of which none is rolled back: each row has one of 5,000 keys with this prefix. */
+  steadyWriters(options: Required<Pick<WritersOptions, 'urls' | 'keyPrefix' | 'rate'>>): Promise<Writers> {
+    const kinds = { keys: 5_000, keyless: 0, unlocked: 0, rolledBack: 0 }
+    return this.writers({ ...options, ...kinds, processes: 1, connections: 4, openMs: 5 })
+  }
+
   /** Starts writers; they write from now on. */
   async writers(options: WritersOptions): Promise<Writers> {
     const { processes = 2, databaseUrl = this.databaseUrl, ...given } = options

@@ -12,6 +12,7 @@ import { Claimer } from '../../src/relay/claimer.ts'
 import { Refusals } from '../../src/relay/refusals.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { hashtext } from '../fixtures/hashtext.ts'
+import { shownRow } from '../fixtures/shown-row.ts'
 import { type Columns, Stage } from '../fixtures/stage.ts'
 
 const stage = await Stage.withSession(t)
@@ -238,22 +239,7 @@ t.test('it accounts for every row that it asked for and did not get', async t =>
   await offer(...rows, second)
   await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [settled])
   const gone = '999999'
-  backlog.offer(
-    [
-      {
-        id: gone,
-        orderingKey: null,
-        origin,
-        urlHash: 0,
-        dueUs: null,
-        standing: 'due',
-        rev: 0,
-        tried: 0,
-        maxAttempts: null,
-      },
-    ],
-    backlog.beginRead(),
-  )
+  backlog.offer([shownRow(gone, { origin })], backlog.beginRead())
   await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://receiver-1.test/', 'test')`)
   await stage.query(`update outbox.callback set due_at = now() + interval '1 hour' where id = $1`, [later])
   await stage.force(elsewhere, `status = 'claimed', claimed_epoch = 77, claimed_at = now(), attempts = 1`)

@@ -6,6 +6,7 @@ import type { Session } from '../../src/outbox/session.ts'
 import { pullIds, pullUs } from '../../src/policy/tuning.ts'
 import { Puller } from '../../src/relay/puller.ts'
 import { mockClock } from '../fixtures/mock-clock.ts'
+import { shownRow } from '../fixtures/shown-row.ts'
 
 const origin = 'http://a'
 
@@ -42,17 +43,7 @@ function staged(t: Test, reached: Partial<Record<RangeName, IndexPlace>> = {}) {
 }
 
 function row(id: number, dueUs: number | null = null): ShownRow {
-  return {
-    id: String(id),
-    orderingKey: null,
-    origin,
-    urlHash: 0,
-    dueUs,
-    standing: 'due',
-    rev: 0,
-    tried: 0,
-    maxAttempts: null,
-  }
+  return shownRow(id, { origin, dueUs })
 }
 
 /** A row passed over: the origin is behind in the range of the row alone. */

@@ -11,6 +11,7 @@ import { Reader } from '../../src/relay/reader.ts'
 import { Recorder } from '../../src/relay/recorder.ts'
 import { Recovery } from '../../src/relay/recovery.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { shownRow } from '../fixtures/shown-row.ts'
 import { silentLog } from '../fixtures/silent-log.ts'
 import { Stage } from '../fixtures/stage.ts'
 
@@ -331,17 +332,7 @@ t.test('the owner of the next row of a key is told its id', async t => {
     backlog.take(9, 0).map(({ id }) => id),
     [first],
   )
-  const shown = {
-    id: next,
-    orderingKey: 'k',
-    origin: 'https://theirs.test',
-    urlHash: 0,
-    dueUs: null,
-    standing: 'due',
-    rev: 0,
-    tried: 0,
-    maxAttempts: null,
-  } as const
+  const shown = shownRow(next, { orderingKey: 'k', origin: 'https://theirs.test' })
   backlog.ended(first, 'settled', shown)
   await look()
   await eventually(() => assert.ok(heard.includes(next), heard.join()))

@@ -3,10 +3,11 @@ import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { Log } from '../../src/log/log.ts'
-import type { Attempt, Decision, ShownRow } from '../../src/model.ts'
+import type { Attempt, Decision } from '../../src/model.ts'
 import { Recorder } from '../../src/relay/recorder.ts'
 import { mockClock } from '../fixtures/mock-clock.ts'
 import { RecordingSession } from '../fixtures/recording-session.ts'
+import { shownRow } from '../fixtures/shown-row.ts'
 
 const delivered: Decision = { status: 'delivered' }
 const retry: Decision = { status: 'pending', retryInMs: 500, reason: 'HTTP 500' }
@@ -321,17 +322,7 @@ t.test('whatever fails and whenever, each outcome is told once and none is lost'
 
 t.test('the record names the first row of the key, when the one before it is settled', async t => {
   const { stand, recorder, named } = staged(0)
-  const next: ShownRow = {
-    id: '8',
-    orderingKey: 'k',
-    origin: 'http://a',
-    dueUs: null,
-    urlHash: 0,
-    standing: 'due',
-    rev: 0,
-    tried: 0,
-    maxAttempts: null,
-  }
+  const next = shownRow(8, { orderingKey: 'k' })
   for (const id of ['1', '2']) stand.rows.set(id, { status: 'claimed', attempts: 1, claimedEpoch: '9', next })
   recorder.add(attemptOf('1', retry))
   await recorder.flush(stand.session)

@@ -3,19 +3,10 @@ import t from 'tap'
 import type { IndexPlace, RangeName, ShownRow } from '../../src/model.ts'
 import { longLookBack, longLookPauseMs, pageRows, shortLookBack } from '../../src/policy/tuning.ts'
 import { Tip } from '../../src/relay/tip.ts'
+import { shownRow } from '../fixtures/shown-row.ts'
 
 function row(id: number, dueUs: number | null = null): ShownRow {
-  return {
-    id: String(id),
-    orderingKey: null,
-    origin: 'http://a',
-    urlHash: 0,
-    dueUs,
-    standing: 'due',
-    rev: 0,
-    tried: 0,
-    maxAttempts: null,
-  }
+  return shownRow(id, { dueUs })
 }
 
 /** A tip over entries that a test commits; ids only, in the fresh range. */

@@ -23,17 +23,10 @@ export const scenario: Scenario = {
     const healthy = urls(receiver.port, 0, ORIGINS - HANGING)
     const ill = urls(hanging.port, 0, HANGING)
     const write = (keyPrefix: string, to: readonly string[], rate: number): Promise<Writers> =>
-      stage.writers({
+      stage.steadyWriters({
         urls: to,
         keyPrefix,
         rate,
-        keys: 5_000,
-        keyless: 0,
-        unlocked: 0,
-        processes: 1,
-        connections: 4,
-        openMs: 5,
-        rolledBack: 0,
       })
 
     const writers = [await write(HEALTHY, healthy, RATE * 0.7), await write(ILL, ill, RATE * 0.3)]

@@ -16,17 +16,10 @@ export const scenario: Scenario = {
     const receiver = await stage.receiver()
     await stage.relay('a', { options: { 'retry-base': '1s' } })
     const write = (keyPrefix: string, paths: readonly string[], rate: number) =>
-      stage.writers({
+      stage.steadyWriters({
         urls: paths.map(path => receiver.url(path, '127.0.0.1')),
         keyPrefix,
         rate,
-        keys: 5_000,
-        keyless: 0,
-        unlocked: 0,
-        processes: 1,
-        connections: 4,
-        openMs: 5,
-        rolledBack: 0,
       })
     const writers = [await write(HEALTHY, WELL, RATE), await write('ill', ILL, ILL.length * RATE_OF_ILL)]
     await stage.sleep(stage.seconds(5, 2) * 1_000)
