@@ -110,7 +110,7 @@ export class Health {
   }
 
   /** Other settings from now on. A rest that has begun ends as it would have. */
-  goBy(settings: HealthSettings): void {
+  reconfigure(settings: HealthSettings): void {
     const isWhole = this.#window === this.#settings.concurrency
     this.#settings = settings
     this.#window = isWhole ? settings.concurrency : Math.min(settings.concurrency, this.#window)

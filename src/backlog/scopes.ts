@@ -5,7 +5,7 @@ import { Fifo, type Seat } from './fifo.ts'
 import { Health } from './health.ts'
 import { byNumber, type Entry, Heap } from './heap.ts'
 import { backlogName } from './origin-backlog.ts'
-import { Pace } from './pace.ts'
+import { RateLimit } from './rate-limit.ts'
 import { Slots } from './slots.ts'
 import { isInTrouble, type Url, Urls } from './urls.ts'
 
@@ -27,7 +27,7 @@ type Proof = 'none' | 'given' | 'lost'
 interface Scope {
   readonly origin: string
   readonly health: Health
-  pace: Pace
+  rateLimit: RateLimit
   ratePerSecond: number | null
   readonly urls: Urls
   /** All that runs; unproven are those of URLs that are given one at a time. */
@@ -133,7 +133,7 @@ export class Scopes {
     const scope = this.#scopes.get(origin)
     const url = urlHash === null ? undefined : scope?.urls.get(urlHash)
     if (scope) {
-      const opensAt = Math.max(scope.health.opensAt, scope.pace.opensAt, url?.health?.opensAt ?? 0)
+      const opensAt = Math.max(scope.health.opensAt, scope.rateLimit.opensAt, url?.health?.opensAt ?? 0)
       if (opensAt > now) {
         this.rest(name, opensAt)
         return 0
@@ -256,7 +256,7 @@ export class Scopes {
     this.#posts.set(id, post)
     this.#fast.take(post.isProven)
     scope.slots.take(isUrlProven)
-    scope.pace.started(now)
+    scope.rateLimit.started(now)
   }
 
   /** Its POST begins: it may become slow from now on. */
@@ -388,11 +388,11 @@ export class Scopes {
   reconfigure(): string[] {
     for (const [origin, scope] of this.#scopes) {
       const settings = this.#options.settingsOf(origin)
-      scope.health.goBy(settings)
-      scope.urls.goBy(settings)
+      scope.health.reconfigure(settings)
+      scope.urls.reconfigure(settings)
       if (settings.ratePerSecond === scope.ratePerSecond) continue
       scope.ratePerSecond = settings.ratePerSecond
-      scope.pace = new Pace(settings.ratePerSecond)
+      scope.rateLimit = new RateLimit(settings.ratePerSecond)
     }
     return [...this.#scopes.keys()]
   }
@@ -440,7 +440,7 @@ export class Scopes {
     const scope: Scope = {
       origin,
       health: new Health(settings),
-      pace: new Pace(ratePerSecond),
+      rateLimit: new RateLimit(ratePerSecond),
       ratePerSecond,
       urls: new Urls(settings),
       slots: new Slots(),
@@ -491,7 +491,7 @@ export class Scopes {
 
 /** How many more POSTs may start, of it or of one URL of it, were the relay free; where nothing is known, one. */
 function startable(scope: Scope | undefined, url: Url | undefined, now: number): number {
-  return scope ? Math.min(slotsOf(scope, url), scope.pace.startable(now)) : 1
+  return scope ? Math.min(slotsOf(scope, url), scope.rateLimit.startable(now)) : 1
 }
 
 function slotsOf(scope: Scope, url: Url | undefined): number {

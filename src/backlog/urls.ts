@@ -62,9 +62,9 @@ export class Urls {
     return this.#known.get(hash)
   }
 
-  goBy(settings: HealthSettings): void {
+  reconfigure(settings: HealthSettings): void {
     this.#settings = settings
-    for (const { health } of this.#known.values()) health?.goBy(settings)
+    for (const { health } of this.#known.values()) health?.reconfigure(settings)
   }
 
   /** How many more of its POSTs may start in a window of the origin in which so many run. */

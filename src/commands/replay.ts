@@ -1,15 +1,7 @@
 import type { ReplayConfig } from '../config/config.ts'
 import type { CallbackStatus } from '../model.ts'
 import type { Database } from '../outbox/database.ts'
-import {
-  countDead,
-  countRetries,
-  hastenIds,
-  hastenRetries,
-  replayDead,
-  replayIds,
-  standingOf,
-} from '../outbox/replay.ts'
+import { countDead, countRetries, replayDead, replayIds, retryIdsNow, retryNow, standingOf } from '../outbox/replay.ts'
 import { printableJson } from '../printable.ts'
 import { inDatabase } from './in-database.ts'
 
@@ -42,8 +34,8 @@ export async function replay(config: ReplayConfig): Promise<number> {
 async function perform(db: Database, config: ReplayConfig): Promise<Replayed> {
   const { dead, now, url, since, dryRun } = config
   if (dead) return { count: await (dryRun ? countDead : replayDead)(db, { url, since }), left: [] }
-  if (now && url !== null) return { count: await (dryRun ? countRetries : hastenRetries)(db, url), left: [] }
-  return performNamed(db, config, now ? hastening : replaying)
+  if (now && url !== null) return { count: await (dryRun ? countRetries : retryNow)(db, url), left: [] }
+  return performNamed(db, config, now ? retryingNow : replaying)
 }
 
 async function performNamed(db: Database, { ids, dryRun }: ReplayConfig, act: Act): Promise<Replayed> {
@@ -61,9 +53,9 @@ const replaying: Act = {
     reasonOf(status, `is ${status} and goes out anyway; it was left alone (--now ends its wait for the next attempt)`),
 }
 
-const hastening: Act = {
+const retryingNow: Act = {
   fits: status => status === 'pending',
-  run: hastenIds,
+  run: retryIdsNow,
   reason: status =>
     reasonOf(status, `is ${status} and does not wait; it was left alone (without --now it goes out again)`),
 }

@@ -37,7 +37,7 @@ export async function run(config: RunConfig): Promise<number> {
     server = await listen(config, relay, { log, metrics })
     const stop = stopOf(relay)
     stopOnSignal(stop, log)
-    reloadOnSignal(config, log, destinations => relay.goBy(destinations))
+    reloadOnSignal(config, log, destinations => relay.adopt(destinations))
     const served = await serve(config, { log, metrics, relay, stop, mustConnect: config.drain })
     return exitCodeOf(config, served)
   } catch (error) {

@@ -83,7 +83,7 @@ export async function serve(config: RunConfig, options: ServeOptions): Promise<S
   const drained = drain && drainThenStop(drain, options, AbortSignal.any([stop.asked, ends.signal]))
   drained?.catch(() => {})
   try {
-    await serveTerms(config, { ...options, outage, listener, drain }, sessions)
+    await serveLinks(config, { ...options, outage, listener, drain }, sessions)
     const unrecorded = await stop.unrecorded
     const end = { unrecorded, drained: await drained }
     log.info('stopped')
@@ -132,15 +132,15 @@ async function inspect(sessions: Sessions, { schema }: RunConfig): Promise<boole
   }
 }
 
-interface Terms extends ServeOptions {
+interface Serving extends ServeOptions {
   readonly outage: Outage
   readonly listener: Listener | null
   readonly drain: Drain | null
 }
 
-/** Term after term: the connections fail, are made anew, and the relay goes on. */
-async function serveTerms(config: RunConfig, terms: Terms, first: Sessions): Promise<void> {
-  const { relay, outage, listener, stop, drain, works } = terms
+/** Link after link: the connections fail, are made anew, and the relay goes on. */
+async function serveLinks(config: RunConfig, serving: Serving, first: Sessions): Promise<void> {
+  const { relay, outage, listener, stop, drain, works } = serving
   let failure: unknown
   for (let sessions: Sessions | undefined = first; sessions; ) {
     try {
@@ -158,12 +158,12 @@ async function serveTerms(config: RunConfig, terms: Terms, first: Sessions): Pro
       failure = error
       await outage.wait(error, stop.asked.aborted ? stop.over : stop.asked)
     }
-    sessions = await connect(config, { ...terms, former: sessions.backends }, isLasting)
+    sessions = await connect(config, { ...serving, former: sessions.backends }, isLasting)
   }
 }
 
-interface Connecting extends Omit<Terms, 'listener' | 'drain'> {
-  /** What the sessions of the former term were on the server. */
+interface Connecting extends Omit<Serving, 'listener' | 'drain'> {
+  /** What the sessions of the former link were on the server. */
   readonly former: readonly Backend[]
 }
 

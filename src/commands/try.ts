@@ -60,7 +60,7 @@ async function send(config: TryConfig, claim: Claim) {
   try {
     return { outcome: await post(claim, options), sent }
   } finally {
-    await options.origins.close()
+    await options.pool.close()
   }
 }
 

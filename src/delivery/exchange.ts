@@ -5,14 +5,14 @@ import { judge, type SuccessRule } from '../policy/success.ts'
 import { answerBodyMs, maxAnswerBytes } from '../policy/tuning.ts'
 import type { Endpoint } from './address-policy.ts'
 import type { Connection } from './connection.ts'
+import type { ConnectionPool, ConnectionUser } from './connection-pool.ts'
 import { Excerpt } from './excerpt.ts'
-import type { Borrower, Origins } from './origins.ts'
 import { Aborted, AddressRefused, Late, Stopped, whyCut, whyNotSent, whyStatus, whyUnknown } from './reason.ts'
 import { retryAfterMs } from './retry-after.ts'
 
 export interface ExchangeOptions {
   /** Where connections come from; `origins.abort()` and `origins.close()` end what is under way. */
-  readonly origins: Origins
+  readonly pool: ConnectionPool
   /** Asked right before the first byte is written, for instance whether the lease still holds; false: `not_sent`. */
   readonly mayStart: (claim: Claim) => boolean
   /** Bytes of the answer's body to keep; 0 keeps none. Default 1,024. */
@@ -43,14 +43,14 @@ export interface Request {
  *
  * Whatever happens first decides (`#finish`); what undici reports after that is the echo of our own drop.
  */
-export class Exchange implements Borrower, Dispatcher.DispatchHandler {
+export class Exchange implements ConnectionUser, Dispatcher.DispatchHandler {
   /** Never rejects. */
   readonly outcome: Promise<Outcome>
   connection: Connection | null = null
   over = false
   readonly #claim: Claim
   readonly #request: Request
-  readonly #origins: Origins
+  readonly #pool: ConnectionPool
   readonly #mayStart: (claim: Claim) => boolean
   readonly #startedAtMs: number
   readonly #whyUnkept: ExchangeOptions['whyUnkept']
@@ -73,7 +73,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
     this.#claim = claim
     this.#request = request
     this.#startedAtMs = startedAtMs
-    this.#origins = options.origins
+    this.#pool = options.pool
     this.#mayStart = options.mayStart
     this.#whyUnkept = options.whyUnkept
     this.#excerpt = new Excerpt(options.excerptBytes ?? 1_024)
@@ -92,7 +92,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
         path: url.pathname + url.search,
         headers,
         body: Buffer.from(body),
-        reset: !this.#origins.reusable(connection.origin),
+        reset: !this.#pool.reusable(connection.origin),
       },
       this,
     )
@@ -148,7 +148,7 @@ export class Exchange implements Borrower, Dispatcher.DispatchHandler {
 
   onResponseError(_: Dispatcher.DispatchController | undefined, failure: Error): void {
     if (this.over) return
-    if (this.#started && !this.#heard && this.connection?.reused) this.#origins.loseReuse(this.connection.origin)
+    if (this.#started && !this.#heard && this.connection?.reused) this.#pool.loseReuse(this.connection.origin)
     this.#finish(failure)
   }
 

@@ -39,9 +39,9 @@ export async function post(claim: Claim, options: PostOptions): Promise<Outcome>
   const { deadlineMs, retry, success } = settings
   const request: Request = { url, body, headers, deadlineMs, retry, success }
   const exchange = new Exchange(claim, request, startedAtMs, options)
-  options.origins.lend(claim.origin, exchange)
+  options.pool.acquire(claim.origin, exchange)
   const outcome = await exchange.outcome
-  if (exchange.connection !== null) options.origins.giveBack(exchange.connection)
+  if (exchange.connection !== null) options.pool.release(exchange.connection)
   return outcome
 }
 

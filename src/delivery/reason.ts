@@ -114,8 +114,8 @@ export function whyUnknown(failure: Error, afterMs: number): string {
 /** A 2xx came whose body had to be read, and was not read to its end. */
 export function whyCut(failure: Error): string {
   if (failure instanceof Late) return 'the body has not ended within the deadline'
-  const isOurs = failure instanceof Stopped && !(failure instanceof Aborted)
-  return isOurs ? failure.whenStarted : `the body broke off (${codeOf(failure)})`
+  const isOwn = failure instanceof Stopped && !(failure instanceof Aborted)
+  return isOwn ? failure.whenStarted : `the body broke off (${codeOf(failure)})`
 }
 
 /** An answer came and was not a 2xx. @param location of a redirect; only its origin is named, a path may hold secrets. */

@@ -174,6 +174,6 @@ export async function endStuckClaims(session: Session, epoch: string): Promise<v
 }
 
 /** A session that claims bears its registration in its name, which PostgreSQL cuts at 63 bytes: so the relay's own comes last. */
-export async function bearEpoch(session: Session, purpose: string, epoch: string, relay: string): Promise<void> {
+export async function labelSession(session: Session, purpose: string, epoch: string, relay: string): Promise<void> {
   await session.rows(nameStatement, [`ringback ${purpose} ${epoch} ${relay}`])
 }

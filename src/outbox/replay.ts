@@ -59,7 +59,7 @@ export function countDead(db: Database, filter: DeadFilter): Promise<bigint> {
  *
  * @returns the ids that are due now.
  */
-export async function hastenIds(db: Database, ids: readonly string[]): Promise<string[]> {
+export async function retryIdsNow(db: Database, ids: readonly string[]): Promise<string[]> {
   const rows = await db
     .updateTable('callback')
     .set({ due_at: sql<string>`clock_timestamp()` })
@@ -71,7 +71,7 @@ export async function hastenIds(db: Database, ids: readonly string[]): Promise<s
 }
 
 /** The same of what failed there and waits to be tried again. What a producer has put off is left for its time. */
-export async function hastenRetries(db: Database, url: string): Promise<bigint> {
+export async function retryNow(db: Database, url: string): Promise<bigint> {
   const result = await db
     .updateTable('callback')
     .set({ due_at: sql<string>`clock_timestamp()` })
@@ -80,7 +80,7 @@ export async function hastenRetries(db: Database, url: string): Promise<bigint> 
   return result.numUpdatedRows
 }
 
-/** @returns how many `hastenRetries` would make due. */
+/** @returns how many `retryNow` would make due. */
 export function countRetries(db: Database, url: string): Promise<bigint> {
   return count(db, isRetry(url))
 }

@@ -9,7 +9,7 @@ export interface SessionsOptions
   /** The relay's name. */
   readonly relay: string
   readonly leaseMs: number
-  /** The sessions of the former term: they are gone before new ones are opened, so that there are never more than five. */
+  /** The sessions of the former link: they are gone before new ones are opened, so that there are never more than five. */
   readonly former: readonly Backend[]
   /** A commit waits for a synchronous standby, one of these; called again and again while it does. */
   readonly standbyAwaited: (standbys: string) => void
@@ -42,7 +42,7 @@ export class Sessions {
   }
 
   /**
-   * Opens all four, or none. First one, which sees to it that those of the former term are gone. Nothing is set in any of
+   * Opens all four, or none. First one, which sees to it that those of the former link are gone. Nothing is set in any of
    * them before it is known that they are our own, and not handed around by a pooler.
    *
    * @throws PoolerError; StandbyError; whatever pg throws when it cannot connect, saying so when fewer than four can.
@@ -71,7 +71,7 @@ export class Sessions {
     return this.#all.map(({ pid }) => pid)
   }
 
-  /** For the next term: the server's side of these. */
+  /** For the next link: the server's side of these. */
   get backends(): Backend[] {
     return this.#all.map(({ backend }) => backend)
   }

@@ -79,9 +79,9 @@ export const slowMs = 1_000
 export const idleOrigins = 5_000
 
 /** Rows that are made due in one statement once an outage is over, and index entries that it looks at. */
-export const hastenRows = 500
+export const forwardRows = 500
 /** The part of the time that such statements may take. */
-export const hastenShare = 1 / 5
+export const forwardShare = 1 / 5
 /** So often a row that waits is made due as the probe of its origin during one outage: then another row is. */
 export const probesOfRow = 3
 /** Operators' wishes to retry a row now that are kept until they are looked at. */

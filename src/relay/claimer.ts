@@ -10,7 +10,7 @@ import type { Session } from '../outbox/session.ts'
 import { giveUp, supersede } from '../outbox/settle.ts'
 import { lockedPauseMs, loopIdleMs, supersedeRows } from '../policy/tuning.ts'
 import type { Ahead } from './ahead.ts'
-import type { Bell } from './bell.ts'
+import type { AutoResetEvent } from './auto-reset-event.ts'
 import { asciiReason, type Refusals } from './refusals.ts'
 
 export interface ClaimerParts {
@@ -18,7 +18,7 @@ export interface ClaimerParts {
   readonly scopes: Scopes
   readonly refusals: Refusals
   /** Rung when a slot or a row may have come free. */
-  readonly bell: Bell
+  readonly claimable: AutoResetEvent
   /** Of the present registration. */
   readonly epoch: () => string
   readonly ahead: Ahead
@@ -68,14 +68,14 @@ export class Claimer {
 
   /** Claims until `open` says no, and releases then what is to be released. Throws when the session fails. */
   async run(session: Session, open: () => boolean): Promise<void> {
-    const { bell } = this.#parts
+    const { claimable } = this.#parts
     while (open()) {
       await this.#giveBack(session)
       await this.#release(session)
       if (this.#inDoubt.size > 0) await this.#account(session)
       const ready = this.#take(performance.now())
       if (ready.length > 0) await this.#claimAll(session, ready)
-      else await bell.wait(this.#inDoubt.size > 0 ? lockedPauseMs : this.#pauseMs)
+      else await claimable.wait(this.#inDoubt.size > 0 ? lockedPauseMs : this.#pauseMs)
     }
     await this.#release(session)
   }

@@ -2,11 +2,11 @@ import type { Backlog } from '../backlog/backlog.ts'
 import { backlogName } from '../backlog/origin-backlog.ts'
 import type { Downtime, Scopes } from '../backlog/scopes.ts'
 import type { IndexPlace } from '../model.ts'
-import { type Hastening, hasten } from '../outbox/hasten.ts'
+import { bringForward, type Forwarding } from '../outbox/bring-forward.ts'
 import { look } from '../outbox/look.ts'
 import type { Session } from '../outbox/session.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
-import { hastenRows, hastenShare, mostRetries, probesOfRow } from '../policy/tuning.ts'
+import { forwardRows, forwardShare, mostRetries, probesOfRow } from '../policy/tuning.ts'
 
 export interface HealerParts {
   readonly backlog: Backlog
@@ -18,8 +18,8 @@ export interface HealerParts {
   readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'maxAttempts'>
   /** No back-off is longer, in milliseconds. */
   readonly retryCapMs: number
-  /** Rung when an origin may have come free. */
-  readonly ring: () => void
+  /** Called when an origin may have come free. */
+  readonly freed: () => void
 }
 
 /** From a claim to its POST, or to its record, in milliseconds; it counts only where nothing exact is known. */
@@ -70,22 +70,22 @@ export class Healer {
       this.#over.set(name, { outage, after: start })
     }
     if (this.#retries.size > 0) await this.#endRests(session, now)
-    return this.#over.size > 0 && now >= this.#batchAt && (await this.#hastenBatch(session, now))
+    return this.#over.size > 0 && now >= this.#batchAt && (await this.#forwardBatch(session, now))
   }
 
   /** The origins take turns. */
-  async #hastenBatch(session: Session, now: number): Promise<boolean> {
+  async #forwardBatch(session: Session, now: number): Promise<boolean> {
     const [[name, { outage, after }] = ['', { outage: null, after: start }]] = this.#over
     this.#over.delete(name)
     if (outage === null || !this.#parts.isMine(outage.origin)) return false
     const startedAt = performance.now()
-    const batch = { now, entries: hastenRows, rows: hastenRows, except: [], sparesLastOf: null, after }
+    const batch = { now, entries: forwardRows, rows: forwardRows, except: [], sparesLastOf: null, after }
     try {
-      const { ids, reached } = await this.#hasten(session, outage, batch)
+      const { ids, reached } = await this.#bringForward(session, outage, batch)
       // It may have had another one meanwhile.
       if (reached && !this.#over.has(name)) this.#over.set(name, { outage, after: reached })
       const endedAt = performance.now()
-      this.#batchAt = endedAt + (endedAt - startedAt) * (1 / hastenShare - 1)
+      this.#batchAt = endedAt + (endedAt - startedAt) * (1 / forwardShare - 1)
       return ids.length > 0
     } catch (error) {
       this.#over.set(name, { outage, after })
@@ -106,24 +106,24 @@ export class Healer {
       const probes = this.#probes.get(name) ?? new Map<string, number>()
       const except = [...probes].flatMap(([id, times]) => (times >= probesOfRow ? id : []))
       const sparesLastOf = settingsOf(origin).maxAttempts
-      const one = { now, entries: hastenRows, rows: 1, except, sparesLastOf, after: start }
-      const { ids } = await this.#hasten(session, outage, one)
+      const one = { now, entries: forwardRows, rows: 1, except, sparesLastOf, after: start }
+      const { ids } = await this.#bringForward(session, outage, one)
       for (const id of ids) this.#probes.set(name, probes.set(id, (probes.get(id) ?? 0) + 1))
       isAny ||= ids.length > 0
     }
     return isAny
   }
 
-  #hasten(
+  #bringForward(
     session: Session,
     { origin, urlHash, failedFrom, endedAt }: Downtime,
     {
       now,
       ...how
-    }: Pick<Hastening, 'entries' | 'rows' | 'except' | 'sparesLastOf' | 'after'> & { readonly now: number },
-  ): ReturnType<typeof hasten> {
+    }: Pick<Forwarding, 'entries' | 'rows' | 'except' | 'sparesLastOf' | 'after'> & { readonly now: number },
+  ): ReturnType<typeof bringForward> {
     const { epoch, settingsOf, retryCapMs } = this.#parts
-    return hasten(session, epoch(), {
+    return bringForward(session, epoch(), {
       origin,
       urlHash,
       claimedFromMsAgo: now - failedFrom + claimMs,
@@ -135,13 +135,13 @@ export class Healer {
 
   /** What was said is a hint: only a row that is due now counts. */
   async #endRests(session: Session, now: number): Promise<void> {
-    const { scopes, backlog, epoch, ring } = this.#parts
+    const { scopes, backlog, epoch, freed } = this.#parts
     const ids = [...this.#retries]
     this.#retries.clear()
     for (const { status, row } of await look(session, epoch(), ids)) {
       if (status !== 'pending' || row.standing !== 'due' || !scopes.endRest(row, now)) continue
       backlog.freed(row.origin)
-      ring()
+      freed()
     }
   }
 }

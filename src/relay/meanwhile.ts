@@ -1,4 +1,4 @@
-import { Bell } from './bell.ts'
+import { AutoResetEvent } from './auto-reset-event.ts'
 
 /** Something that is done now and then, in short steps. */
 export interface Chore {
@@ -14,16 +14,16 @@ export interface Chore {
  * @returns what `waiting` resolves with, at most one step later.
  */
 export async function meanwhile<T>(waiting: Promise<T>, chores: readonly [Chore, ...Chore[]]): Promise<T> {
-  const bell = new Bell()
+  const settled = new AutoResetEvent()
   let isOver = false
   const over = () => {
     isOver = true
-    bell.ring()
+    settled.set()
   }
   waiting.then(over, over)
   do {
     const next = chores.reduce((first, each) => (each.nextAt < first.nextAt ? each : first))
-    await bell.wait(next.nextAt - performance.now())
+    await settled.wait(next.nextAt - performance.now())
     if (performance.now() >= next.nextAt) await next.step()
   } while (!isOver)
   return waiting

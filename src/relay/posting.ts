@@ -1,7 +1,7 @@
 import type { RunConfig } from '../config/config.ts'
 import { AddressPolicy } from '../delivery/address-policy.ts'
 import type { Connect } from '../delivery/connection.ts'
-import { Origins } from '../delivery/origins.ts'
+import { ConnectionPool } from '../delivery/connection-pool.ts'
 import type { PostOptions } from '../delivery/post.ts'
 import { proxiedConnect } from '../delivery/proxied-connect.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
@@ -21,13 +21,13 @@ export function posting(
     readonly database: () => { readonly address: string; readonly port: number } | null
   },
   watched: (connect: Connect) => Connect = connect => connect,
-): PostOptions & { readonly origins: Origins } {
+): PostOptions & { readonly pool: ConnectionPool } {
   const { settingsOf, mayStart, database } = relay
   const policy = new AddressPolicy({ ...config, database })
-  const origins = new Origins({
+  const pool = new ConnectionPool({
     connectionsOf: origin => settingsOf(origin).concurrency,
     connect: watched(proxiedConnect(policy, settingsOf, config.connectTimeoutMs)),
   })
   const whyUnkept: PostOptions['whyUnkept'] = (hostname, { address, port }) => policy.whyUnkept(hostname, address, port)
-  return { origins, settingsOf, excerptBytes: config.excerptBytes, whyUnkept, version, mayStart }
+  return { pool, settingsOf, excerptBytes: config.excerptBytes, whyUnkept, version, mayStart }
 }

@@ -18,7 +18,7 @@ import {
   pullingMs,
 } from '../policy/tuning.ts'
 import type { Ahead } from './ahead.ts'
-import type { Bell } from './bell.ts'
+import type { AutoResetEvent } from './auto-reset-event.ts'
 import type { Healer } from './healer.ts'
 import type { Holds } from './holds.ts'
 import { Puller } from './puller.ts'
@@ -38,7 +38,7 @@ export interface ReaderParts {
   /** Of the present registration. */
   readonly epoch: () => string
   /** Rung when rows may have come in that can start. */
-  readonly bell: Bell
+  readonly claimable: AutoResetEvent
   /** Callbacks are dead, since they have expired. */
   readonly expired: (ids: readonly string[]) => void
 }
@@ -140,7 +140,7 @@ export class Reader {
   }
 
   async #readFresh(): Promise<{ readonly rows: number; readonly more: boolean }> {
-    const { session, epoch, backlog, bell } = this.#parts
+    const { session, epoch, backlog, claimable } = this.#parts
     const now = performance.now()
     const next = this.#fresh.read(now)
     const read = backlog.beginRead()
@@ -148,7 +148,7 @@ export class Reader {
     const shown = this.#fresh.show(rows, next, performance.now())
     backlog.offer(shown.filter(isOffered), read)
     backlog.endRead()
-    if (shown.length > 0) bell.ring()
+    if (shown.length > 0) claimable.set()
     if (isFull && BigInt(lastId) - BigInt(this.#fresh.reached.id) > BigInt(jumpIds)) {
       this.#fresh.restart(placeBefore(lastId, jumpBackIds), now)
       backlog.wantSweep()
@@ -157,7 +157,7 @@ export class Reader {
   }
 
   async #readDue(): Promise<{ readonly rows: number; readonly more: boolean }> {
-    const { session, epoch, backlog, bell } = this.#parts
+    const { session, epoch, backlog, claimable } = this.#parts
     const now = performance.now()
     this.#duePauseUntil = now + duePauseMs
     const next = this.#due.read(now)
@@ -168,7 +168,7 @@ export class Reader {
     const shown = this.#due.show(rows, next, performance.now())
     backlog.offer(shown.filter(isOffered), read)
     backlog.endRead()
-    if (shown.length > 0) bell.ring()
+    if (shown.length > 0) claimable.set()
     if (nextInMs !== null) this.dueAt(now + Math.max(1, nextInMs))
     this.#fullDuePages = isFull ? this.#fullDuePages + 1 : 0
     if (this.#fullDuePages >= jumpPages) {
@@ -180,12 +180,12 @@ export class Reader {
 
   /** What the backlog asks for, for a short while: then new rows come first again. True: it asks for more. */
   async #readWanted(): Promise<boolean> {
-    const { backlog, bell } = this.#parts
+    const { backlog, claimable } = this.#parts
     for (const end = performance.now() + pullingMs; backlog.wantsAnswers || this.#mayPull; ) {
       if (performance.now() >= end) return true
       if (backlog.wantsAnswers) await this.#readKeys()
       if (this.#mayPull && !(await this.#puller.pull())) return backlog.wantsAnswers
-      bell.ring()
+      claimable.set()
     }
     return false
   }
@@ -221,7 +221,7 @@ export class Reader {
 
   /** An origin with a hold less, or another: what was passed over there may go. True: holds have changed. */
   async #readHolds(): Promise<boolean> {
-    const { session, backlog, holds, ahead, scopes, bell } = this.#parts
+    const { session, backlog, holds, ahead, scopes, claimable } = this.#parts
     this.#holdsWanted = false
     const changed = await holds.read(session)
     ahead.giveUp(origin => changed.some(each => each === origin || (each.endsWith(':') && origin.startsWith(each))))
@@ -234,7 +234,7 @@ export class Reader {
     }
     if (changed.length === 0) return false
     backlog.freedAll()
-    bell.ring()
+    claimable.set()
     return true
   }
 

@@ -6,7 +6,7 @@ import { look } from '../outbox/look.ts'
 import { type Recorded, record } from '../outbox/record.ts'
 import type { Session } from '../outbox/session.ts'
 import { gatherMs, gatherRows, lockedPauseMs, loopIdleMs, recordRows } from '../policy/tuning.ts'
-import { Bell } from './bell.ts'
+import { AutoResetEvent } from './auto-reset-event.ts'
 import { ascii, asciiReason, Refusals } from './refusals.ts'
 
 /** What becomes of an attempt once it is written down. */
@@ -46,7 +46,7 @@ export class Recorder {
   readonly #events: RecorderEvents
   readonly #log: Log
   readonly #refusals: Refusals
-  readonly #bell = new Bell()
+  readonly #added = new AutoResetEvent()
   /** The epochs under which the attempts were claimed that are here. */
   readonly #ids = new Map<string, string>()
   #waiting: Attempt[] = []
@@ -73,7 +73,7 @@ export class Recorder {
     const isEnough = this.#waiting.length >= gatherRows || this.#isUrgent(attempt)
     if (isFirst) this.#gatherUntil = performance.now() + gatherMs
     if (isEnough) this.#gatherUntil = 0
-    if (isFirst || isEnough) this.#bell.ring()
+    if (isFirst || isEnough) this.#added.set()
   }
 
   /** True while an attempt of the callback is not committed. */
@@ -101,14 +101,14 @@ export class Recorder {
   async run(session: Session, open: () => boolean): Promise<void> {
     while (open()) {
       const waitMs = this.#waiting.length === 0 ? loopIdleMs : this.#gatherUntil - performance.now()
-      if (waitMs > 0) await this.#bell.wait(waitMs)
+      if (waitMs > 0) await this.#added.wait(waitMs)
       else await this.flush(session)
     }
   }
 
   /** Ends a `run` that waits. */
   nudge(): void {
-    this.#bell.ring()
+    this.#added.set()
   }
 
   /** Records one batch. */

@@ -1,7 +1,7 @@
 import { Backlog } from '../backlog/backlog.ts'
 import { Scopes } from '../backlog/scopes.ts'
 import type { RunConfig } from '../config/config.ts'
-import type { Origins } from '../delivery/origins.ts'
+import type { ConnectionPool } from '../delivery/connection-pool.ts'
 import { post } from '../delivery/post.ts'
 import { DefectError } from '../errors.ts'
 import { isId } from '../ids.ts'
@@ -14,15 +14,16 @@ import { renewalIntervalMs } from '../membership/watch.ts'
 import type { Attempt, Claim, ShownRow } from '../model.ts'
 import { readSalt } from '../outbox/installed.ts'
 import type { Recorded } from '../outbox/record.ts'
-import { bearEpoch } from '../outbox/registration.ts'
+import { labelSession } from '../outbox/registration.ts'
 import type { Sessions } from '../outbox/sessions.ts'
 import { decide, originSign, type RetryPolicy } from '../policy/decision.ts'
 import type { Destinations } from '../policy/destinations.ts'
 import { leaseCheckMs, maxUnrecorded, stuckClaimMs, summaryMs, surveyMs } from '../policy/tuning.ts'
 import { Ahead } from './ahead.ts'
-import { Bell } from './bell.ts'
+import { AutoResetEvent } from './auto-reset-event.ts'
 import { Claimer } from './claimer.ts'
 import { ClockWatch } from './clock-watch.ts'
+import { DatabaseLink, type Listening } from './database-link.ts'
 import { Healer } from './healer.ts'
 import { Holds } from './holds.ts'
 import { Janitor } from './janitor.ts'
@@ -37,14 +38,13 @@ import { Refusals } from './refusals.ts'
 import { sharedSettings } from './settings.ts'
 import { finish, handOver } from './shutdown.ts'
 import { Surveyor, Tally } from './surveyor.ts'
-import { type Listening, Term } from './term.ts'
 import type { WakeReason } from './wake.ts'
 import { warmUp } from './warm-up.ts'
 
 /**
  * The relay: reads rows, puts them in order, claims, delivers, records.
  *
- * What is under way (attempts, outcomes, registration, lease) and what waits in memory outlive the connections; a `term` is the
+ * What is under way (attempts, outcomes, registration, lease) and what waits in memory outlive the connections; a link is the
  * time from connecting until the first connection fails. All connections are replaced together then, and reading begins anew.
  */
 export class Relay {
@@ -55,7 +55,7 @@ export class Relay {
   /** Of the database; null: it is not known yet. */
   #salt: string | null = null
   readonly #log: Log
-  readonly #origins: Origins
+  readonly #pool: ConnectionPool
   readonly #backlog: Backlog
   readonly #scopes: Scopes
   readonly #holds = new Holds()
@@ -70,9 +70,9 @@ export class Relay {
   readonly #ahead: Ahead
   readonly #claimer: Claimer
   readonly #recorder: Recorder
-  /** Rung when a slot or a row may have come free. */
-  readonly #bell = new Bell()
-  #term: Term | undefined
+  /** Set when a slot or a row may have come free. */
+  readonly #claimable = new AutoResetEvent()
+  #link: DatabaseLink | undefined
   #reader: Reader | undefined
   readonly #policy: RetryPolicy
   readonly #postOptions: ReturnType<typeof posting>
@@ -139,7 +139,7 @@ export class Relay {
       isHeld: origin => this.#holds.isHeld(origin),
       settingsOf,
       retryCapMs: config.retryCapMs,
-      ring: () => this.#bell.ring(),
+      freed: () => this.#claimable.set(),
     })
     const deliver = (claim: Claim) => {
       this.#deliver(claim).catch((error: unknown) =>
@@ -155,20 +155,20 @@ export class Relay {
         this.#scopes.started(claim, performance.now())
         deliver(claim)
       },
-      leaves: () => this.#bell.ring(),
+      leaves: () => this.#claimable.set(),
     })
     this.#claimer = new Claimer({
       backlog: this.#backlog,
       scopes: this.#scopes,
       refusals: new Refusals(log, 'callback_refused'),
-      bell: this.#bell,
+      claimable: this.#claimable,
       epoch: () => this.#membership.epoch,
       ahead: this.#ahead,
       slots: () => this.#slots(),
       isSent: id => this.#isSent(id),
       deliver,
       released: () => {
-        if (this.#reader?.dueAt(performance.now())) this.#term?.wake.hint()
+        if (this.#reader?.dueAt(performance.now())) this.#link?.wake.hint()
       },
       accounted: () => this.#readWanted(),
     })
@@ -185,13 +185,13 @@ export class Relay {
     this.#postOptions = posting(config, {
       settingsOf,
       mayStart,
-      database: () => this.#term?.sessions.read.peer ?? null,
+      database: () => this.#link?.sessions.read.peer ?? null,
     })
-    this.#origins = this.#postOptions.origins
+    this.#pool = this.#postOptions.pool
   }
 
   /**
-   * One term: works until `stop` has ended, or until a session fails; rejects with why then. While the relay stops, a term is
+   * One link to the database: works until `stop` has ended, or until a session fails; rejects with why then. While the relay stops, a link is
    * for recording alone.
    *
    * @param listening how inserts reach us; null: they do not notify (`migrate --wake poll`).
@@ -199,34 +199,34 @@ export class Relay {
    */
   async serve(sessions: Sessions, listening: Listening | null, works: () => void = () => {}): Promise<void> {
     if (this.#hasStopped || (this.#isStopping && this.unsettled === 0)) return sessions.destroy()
-    const term = new Term(sessions, listening, this.#config)
-    this.#term = term
-    if (this.#isStopping) term.stopWork()
+    const link = new DatabaseLink(sessions, listening, this.#config)
+    this.#link = link
+    if (this.#isStopping) link.stopWork()
     let loops: Promise<void>[] = []
     try {
-      const recovery = this.#recovery(term)
+      const recovery = this.#recovery(link)
       const events = this.#events(recovery, works)
       const salt = await readSalt(sessions.keep)
       // Said once: to say the same again with each connection would renew the connections of all receivers.
       if (salt !== this.#salt) {
         this.#salt = salt
-        this.#say()
+        this.#announceSettings()
       }
       // Before it takes an origin, whose callbacks would wait for this.
       await warmUp(sessions, this.#config.keepDeliveredMs === 0)
       await this.#membership.join(sessions.keep, events)
-      await this.#bearEpoch(term)
+      await this.#bearEpoch(link)
       loops = [
-        this.#keep(term, events),
-        this.#claim(term),
-        this.#read(term, this.#newReader(term, recovery)),
-        this.#record(term),
+        this.#keep(link, events),
+        this.#claim(link),
+        this.#read(link, this.#newReader(link, recovery)),
+        this.#record(link),
       ]
       await Promise.race([sessions.failure(), this.#broken, Promise.all(loops)])
     } finally {
-      term.end()
+      link.end()
       this.#reader = undefined
-      this.#bell.ring()
+      this.#claimable.set()
       this.#recorder.nudge()
       sessions.destroy()
       await Promise.allSettled(loops)
@@ -239,41 +239,41 @@ export class Relay {
    * announce that to the others) is no reason to look.
    */
   hint(from: number | null, payload = ''): void {
-    const [term, reader] = [this.#term, this.#reader]
-    if (!term || !reader) return
-    const isOurs = from !== null && term.sessions.pids.includes(from)
-    if (from !== null && !isOurs) term.doubt.heard()
+    const [link, reader] = [this.#link, this.#reader]
+    if (!link || !reader) return
+    const isOwn = from !== null && link.sessions.pids.includes(from)
+    if (from !== null && !isOwn) link.doubt.heard()
     const [, retried = ''] = /^retry (.*)$/.exec(payload) ?? []
     if (payload === 'hold') reader.holdsChanged()
     else if (isId(retried)) this.#healer.retry(retried)
-    else if (isOurs) return
+    else if (isOwn) return
     else if (payload === 'sweep') this.#backlog.wantSweep()
     else if (isId(payload)) this.#backlog.hinted(payload)
     reader.hinted()
-    term.wake.hint()
+    link.wake.hint()
   }
 
   /**
    * Other settings were read. It goes by them once most of the relays want them, alone at once: what starts then; what is being
    * sent ends as it began.
    */
-  goBy(destinations: Destinations): void {
+  adopt(destinations: Destinations): void {
     this.#wanted = destinations
     // Nobody has heard yet which settings it goes by.
     if (this.#salt === null) this.#destinations = destinations
-    this.#say()
-    this.#term?.keepBell.ring()
+    this.#announceSettings()
+    this.#link?.renewSoon.set()
   }
 
-  #say(): void {
+  #announceSettings(): void {
     if (this.#salt !== null) this.#membership.wants(sharedSettings(this.#config, this.#wanted, this.#salt))
   }
 
   #change(): void {
     this.#destinations = this.#wanted
-    this.#origins.renew()
+    this.#pool.renew()
     for (const origin of this.#scopes.reconfigure()) this.#backlog.freed(origin)
-    this.#bell.ring()
+    this.#claimable.set()
   }
 
   /** Claims, POSTs and outcomes that are not written down yet; while there are any, a relay that stops still needs the database. */
@@ -290,8 +290,8 @@ export class Relay {
       origins: this.#backlog.origins,
       failingOrigins: this.#watch.failing.length,
       restingOrigins: this.#scopes.restingCount(performance.now()),
-      connections: this.#origins.connections,
-      isConnected: this.#term?.isOpen === true,
+      connections: this.#pool.connections,
+      isConnected: this.#link?.isOpen === true,
       isRegistered: this.#membership.epoch !== '' && this.#lease.isHeld,
       isStopping: this.#isStopping,
       leaseRemainingMs: this.#lease.remainingMs,
@@ -327,19 +327,19 @@ export class Relay {
     this.#log.info('stopping', { in_flight: this.#inFlight.size, grace_ms: this.#config.graceMs })
     this.#membership.stop()
     this.#ahead.giveUp(() => true)
-    this.#term?.stopWork()
-    this.#bell.ring()
+    this.#link?.stopWork()
+    this.#claimable.set()
     const work = () => ({
       inFlight: this.#inFlight.size,
       isClaiming: this.#claimer.claimingSince !== null,
       unrecorded: this.#ahead.size + this.#recorder.backlog,
     })
-    await finish(work, this.#origins, this.#config.graceMs)
+    await finish(work, this.#pool, this.#config.graceMs)
     this.#hasStopped = true
     const attempts = this.#recorder.backlog
     if (attempts > 0) this.#log.error('stopped_unrecorded', { attempts })
-    await handOver(this.#term, this.#membership, this.#log)
-    await this.#origins.close()
+    await handOver(this.#link, this.#membership, this.#log)
+    await this.#pool.close()
     clearInterval(this.#watchdog)
     this.#recorder.nudge()
     return attempts
@@ -347,12 +347,12 @@ export class Relay {
 
   /** Ends without any order: what is in flight is cut off, and is found as after a crash. */
   async abandon(): Promise<void> {
-    this.#origins.abort('the relay has failed')
-    await this.#origins.close()
+    this.#pool.abort('the relay has failed')
+    await this.#pool.close()
     clearInterval(this.#watchdog)
   }
 
-  #recovery({ sessions }: Term): Recovery {
+  #recovery({ sessions }: DatabaseLink): Recovery {
     return new Recovery({
       session: sessions.read,
       recorder: this.#recorder,
@@ -362,9 +362,15 @@ export class Relay {
     })
   }
 
-  #newReader({ sessions }: Term, recovery: Recovery): Reader {
+  #newReader({ sessions }: DatabaseLink, recovery: Recovery): Reader {
     const epoch = () => this.#membership.epoch
-    const [backlog, scopes, holds, ahead, bell] = [this.#backlog, this.#scopes, this.#holds, this.#ahead, this.#bell]
+    const [backlog, scopes, holds, ahead, claimable] = [
+      this.#backlog,
+      this.#scopes,
+      this.#holds,
+      this.#ahead,
+      this.#claimable,
+    ]
     this.#reader = new Reader({
       session: sessions.read,
       backlog,
@@ -374,7 +380,7 @@ export class Relay {
       ahead,
       recovery,
       epoch,
-      bell,
+      claimable,
       expired: this.#expired,
     })
     return this.#reader
@@ -404,42 +410,45 @@ export class Relay {
   }
 
   /** Whoever buries this relay must find the sessions that claim under its registration. */
-  async #bearEpoch({ sessions }: Term): Promise<void> {
+  async #bearEpoch({ sessions }: DatabaseLink): Promise<void> {
     const [{ epoch }, { name }] = [this.#membership, this.#config]
-    await Promise.all([bearEpoch(sessions.claim, 'claim', epoch, name), bearEpoch(sessions.read, 'read', epoch, name)])
+    await Promise.all([
+      labelSession(sessions.claim, 'claim', epoch, name),
+      labelSession(sessions.read, 'read', epoch, name),
+    ])
   }
 
-  async #keep(term: Term, events: MembershipEvents): Promise<void> {
+  async #keep(link: DatabaseLink, events: MembershipEvents): Promise<void> {
     const everyMs = renewalIntervalMs(this.#config.leaseMs)
     let nextAt = performance.now() + everyMs
-    while (term.isOpen && !this.#hasStopped) {
-      await term.keepBell.wait(Math.max(1, nextAt - performance.now()))
-      if (!term.isOpen || this.#hasStopped) return
+    while (link.isOpen && !this.#hasStopped) {
+      await link.renewSoon.wait(Math.max(1, nextAt - performance.now()))
+      if (!link.isOpen || this.#hasStopped) return
       nextAt = performance.now() + everyMs
       const { epoch } = this.#membership
-      await this.#membership.keep(term.sessions.keep, events)
-      if (this.#membership.epoch !== epoch) await this.#bearEpoch(term)
-      this.#bell.ring()
+      await this.#membership.keep(link.sessions.keep, events)
+      if (this.#membership.epoch !== epoch) await this.#bearEpoch(link)
+      this.#claimable.set()
     }
   }
 
-  async #read(term: Term, reader: Reader): Promise<void> {
-    const janitor = new Janitor(term.sessions.read, this.#config, { relay: () => this.#config.name, log: this.#log })
-    const chores = [janitor, this.#newSurveyor(term)] as const
+  async #read(link: DatabaseLink, reader: Reader): Promise<void> {
+    const janitor = new Janitor(link.sessions.read, this.#config, { relay: () => this.#config.name, log: this.#log })
+    const chores = [janitor, this.#newSurveyor(link)] as const
     let why: WakeReason = 'checked'
-    while (term.isWorking) {
+    while (link.isWorking) {
       if (why !== 'hint' && why !== 'alarm') reader.hinted()
-      const isAnnounced = why === 'hint' || why === 'checked' || !term.wake.expectsHints
+      const isAnnounced = why === 'hint' || why === 'checked' || !link.wake.expectsHints
       const look = await reader.look(why === 'linger')
-      if (!isAnnounced && look.fresh > 0 && term.doubt.found()) term.listening?.distrust()
+      if (!isAnnounced && look.fresh > 0 && link.doubt.found()) link.listening?.distrust()
       why = await meanwhile(
-        term.wake.next(look, () => performance.now()),
+        link.wake.next(look, () => performance.now()),
         chores,
       )
     }
   }
 
-  #newSurveyor({ sessions }: Term): Surveyor {
+  #newSurveyor({ sessions }: DatabaseLink): Surveyor {
     return new Surveyor({
       session: sessions.read,
       epoch: () => this.#membership.epoch,
@@ -452,12 +461,12 @@ export class Relay {
     })
   }
 
-  #claim(term: Term): Promise<void> {
-    return this.#claimer.run(term.sessions.claim, () => term.isWorking)
+  #claim(link: DatabaseLink): Promise<void> {
+    return this.#claimer.run(link.sessions.claim, () => link.isWorking)
   }
 
-  #record(term: Term): Promise<void> {
-    return this.#recorder.run(term.sessions.record, () => term.isOpen)
+  #record(link: DatabaseLink): Promise<void> {
+    return this.#recorder.run(link.sessions.record, () => link.isOpen)
   }
 
   #slots(): { readonly free: number; readonly ahead: number } {
@@ -487,14 +496,14 @@ export class Relay {
     const sign = originSign(outcome, this.#policy)
     const now = performance.now()
     this.#scopes.ended(claim.id, sign, now)
-    if (this.#scopes.hasOutages) this.#term?.wake.hint()
+    if (this.#scopes.hasOutages) this.#link?.wake.hint()
     if (!this.#scopes.isWell(claim.origin, now)) this.#ahead.giveUp(origin => origin === claim.origin)
     this.#ahead.freed(claim.origin, now)
     this.#backlog.freed(claim.origin)
     const decision = decide(claim, outcome, this.#policy, Math.random)
     const { id, messageId, attempt, epoch, rev } = claim
     this.#recorder.add({ id, messageId, attempt, epoch, rev, writtenEpoch: epoch, outcome, decision })
-    this.#bell.ring()
+    this.#claimable.set()
     this.#watch.see(claim.origin, sign, outcome, Date.now())
     this.#tally.attempted(outcome, decision)
     this.#observer?.attempted(claim, outcome, decision)
@@ -510,9 +519,9 @@ export class Relay {
   readonly #recorded = ({ id, decision }: Attempt, { orderingKey, next }: Recorded): void => {
     if (decision.status === 'pending') {
       this.#backlog.ended(id, 'back', null)
-      if (this.#reader?.dueAt(performance.now() + decision.retryInMs)) this.#term?.wake.hint()
+      if (this.#reader?.dueAt(performance.now() + decision.retryInMs)) this.#link?.wake.hint()
     } else this.#backlog.settled(id, orderingKey, next)
-    this.#bell.ring()
+    this.#claimable.set()
     this.#readWanted()
   }
 
@@ -520,7 +529,7 @@ export class Relay {
   readonly #repeated = ({ id }: Attempt): void => {
     this.#backlog.ended(id, 'unknown', null)
     this.#readWanted()
-    this.#bell.ring()
+    this.#claimable.set()
   }
 
   readonly #overtaken = (attempt: Attempt): void => this.#readAnew('warn', 'attempt_overtaken', attempt)
@@ -536,13 +545,13 @@ export class Relay {
   /** Something new may be there. */
   #lookSoon(): void {
     this.#reader?.hinted()
-    this.#term?.wake.hint()
-    this.#bell.ring()
+    this.#link?.wake.hint()
+    this.#claimable.set()
   }
 
   /** Memory has room for what is known to be in the table, or wants to know who is first of a key. */
   #readWanted(): void {
-    if (this.#backlog.wantsPulls || this.#backlog.wantsAnswers) this.#term?.wake.hint()
+    if (this.#backlog.wantsPulls || this.#backlog.wantsAnswers) this.#link?.wake.hint()
   }
 
   /** Renewals are answered, and a claim is not: by itself that tells a locked row from a database that stands still. */
@@ -570,7 +579,7 @@ export class Relay {
 
   #abortWithoutLease(): void {
     if (!this.#lease.isHeld) this.#ahead.giveUp(() => true)
-    if (this.#inFlight.size > 0 && this.#lease.remainingMs <= 0) this.#origins.abort('lease lost')
+    if (this.#inFlight.size > 0 && this.#lease.remainingMs <= 0) this.#pool.abort('lease lost')
   }
 
   #report(claim: Claim, { outcome, decision }: Pick<Attempt, 'outcome' | 'decision'>): void {

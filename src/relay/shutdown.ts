@@ -1,9 +1,9 @@
-import type { Origins } from '../delivery/origins.ts'
+import type { ConnectionPool } from '../delivery/connection-pool.ts'
 import type { Log } from '../log/log.ts'
 import type { Membership } from '../membership/membership.ts'
 import { pause } from '../pause.ts'
 import { abortMs, lastRecordMs } from '../policy/tuning.ts'
-import type { Term } from './term.ts'
+import type { DatabaseLink } from './database-link.ts'
 
 /** What must end before a relay may. */
 export interface Work {
@@ -19,25 +19,25 @@ export interface Work {
  * Nothing new starts any more. What is in flight may finish within the grace, and is aborted then; outcomes are recorded, for
  * which the database may come back within the grace, or in the seconds after it.
  */
-export async function finish(work: () => Work, origins: Pick<Origins, 'abort'>, graceMs: number): Promise<void> {
+export async function finish(work: () => Work, pool: Pick<ConnectionPool, 'abort'>, graceMs: number): Promise<void> {
   const graceEnd = performance.now() + graceMs
   await quiet(graceEnd, () => work().inFlight === 0 && !work().isClaiming)
-  origins.abort('shut down')
+  pool.abort('shut down')
   await quiet(performance.now() + abortMs, () => work().inFlight === 0)
   await quiet(Math.max(graceEnd, performance.now() + lastRecordMs), () => work().unrecorded === 0)
 }
 
 /** Takes the registration back, so that nobody waits for the lease to run out. */
-export async function handOver(term: Term | undefined, membership: Membership, log: Log): Promise<void> {
-  if (!term?.isOpen) return
+export async function handOver(link: DatabaseLink | undefined, membership: Membership, log: Log): Promise<void> {
+  if (!link?.isOpen) return
   try {
-    await term.wake.stop()
-    await membership.leave(term.sessions.keep)
+    await link.wake.stop()
+    await membership.leave(link.sessions.keep)
   } catch (error) {
     log.warn('handover_failed', { err: error as Error })
   }
-  await term.sessions.close()
-  term.end()
+  await link.sessions.close()
+  link.end()
 }
 
 async function quiet(end: number, isQuiet: () => boolean): Promise<void> {

@@ -1,5 +1,5 @@
 import { calmBelow, streamAbove, streamPauseMs, writerPauseMs } from '../policy/tuning.ts'
-import { Bell } from './bell.ts'
+import { AutoResetEvent } from './auto-reset-event.ts'
 
 /** Why it is time to look: a notification; a short pause while awake; the lock was got, look once more; the slow poll; something is to be done at this time. */
 export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll' | 'alarm'
@@ -25,11 +25,11 @@ export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll' | 'alarm'
 export class Wake {
   readonly #lock: SleepLock
   readonly #options: WakeOptions
-  readonly #bell = new Bell()
+  readonly #hinted = new AutoResetEvent()
   #asleep = false
   #locked = false
   readonly #rate: Rate
-  #gapMs = 0
+  #pauseMs = 0
 
   constructor(lock: SleepLock, options: WakeOptions) {
     this.#lock = lock
@@ -44,7 +44,7 @@ export class Wake {
 
   /** A notification came, or something else says "look". */
   hint(): void {
-    this.#bell.ring()
+    this.#hinted.set()
   }
 
   /**
@@ -55,7 +55,7 @@ export class Wake {
    */
   async next({ found, more, alarmAt, readAt }: LookedFor, now: () => number): Promise<WakeReason> {
     const perSecond = this.#rate.add(found, now())
-    if (found > 0) this.#gapMs = 0
+    if (found > 0) this.#pauseMs = 0
     if (this.#asleep && perSecond > streamAbove) await this.#rise()
     else if (this.#asleep && !more) return this.#sleep(readAt + this.#options.pollMs, alarmAt, now)
     if (more) return found > 0 ? 'linger' : this.#pause(writerPauseMs)
@@ -71,7 +71,7 @@ export class Wake {
 
   /** It keeps the lock while it looks, so a hint without a row costs a look and no more: nothing to let go, nor to announce. */
   async #sleep(pollAt: number, alarmAt: number, now: () => number): Promise<'hint' | 'poll' | 'alarm'> {
-    const isHinted = await this.#bell.wait(Math.max(1, Math.min(pollAt, alarmAt) - now()))
+    const isHinted = await this.#hinted.wait(Math.max(1, Math.min(pollAt, alarmAt) - now()))
     // Whoever had the lock may have let it go, which is announced, or died, which is not: this one tries again.
     if (!this.#locked) this.#asleep = false
     if (isHinted) return 'hint'
@@ -79,8 +79,8 @@ export class Wake {
   }
 
   async #pause(longestMs: number): Promise<'hint' | 'linger'> {
-    this.#gapMs = Math.min(longestMs, Math.max(2, this.#gapMs * 2))
-    return (await this.#bell.wait(this.#gapMs)) ? 'hint' : 'linger'
+    this.#pauseMs = Math.min(longestMs, Math.max(2, this.#pauseMs * 2))
+    return (await this.#hinted.wait(this.#pauseMs)) ? 'hint' : 'linger'
   }
 
   async #tryToSleep(): Promise<'hint' | 'linger' | 'checked'> {

@@ -163,20 +163,20 @@ t.test('the window stays between one and what was configured, and is whole after
 
 t.test('other settings hold at once: a whole window is the new whole, a small one grows or shrinks to it', async t => {
   const health = proven()
-  health.goBy({ ...settings, concurrency: 32 })
+  health.reconfigure({ ...settings, concurrency: 32 })
   t.equal(health.window, 32)
   health.report(sign('silent', 0))
   t.equal(health.window, 16)
-  health.goBy({ ...settings, concurrency: 20 })
+  health.reconfigure({ ...settings, concurrency: 20 })
   t.equal(health.window, 16, 'it was halved, and no reload makes it whole')
-  health.goBy({ ...settings, concurrency: 4 })
+  health.reconfigure({ ...settings, concurrency: 4 })
   t.equal(health.window, 4)
 })
 
 t.test('a rest that has begun ends as it would have; the next is as the other settings say', async t => {
   const health = proven()
   for (const at of [1, 2, 3]) health.report(sign('failing', at))
-  health.goBy({ ...settings, breaker: { failures: 1, pauseMs: 5_000 } })
+  health.reconfigure({ ...settings, breaker: { failures: 1, pauseMs: 5_000 } })
   t.equal(health.opensAt, 1_003)
   t.equal(health.window, 1)
   health.report(sign('failing', 1_010))

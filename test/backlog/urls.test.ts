@@ -127,6 +127,6 @@ t.test('other settings hold for URLs in trouble as well', async t => {
   post(well, 'alive')
   for (let n = 0; n < 20; n += 1) post(ill, 'alive')
   post(ill, 'failing')
-  urls.goBy({ ...settings, concurrency: 4 })
+  urls.reconfigure({ ...settings, concurrency: 4 })
   t.equal(urls.get(ill)?.health?.window, 4)
 })

@@ -6,8 +6,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { AddressPolicy } from '../../src/delivery/address-policy.ts'
 import { directConnect } from '../../src/delivery/connection.ts'
+import { ConnectionPool } from '../../src/delivery/connection-pool.ts'
 import { guardedConnect } from '../../src/delivery/guarded-connect.ts'
-import { Origins } from '../../src/delivery/origins.ts'
 import { post } from '../../src/delivery/post.ts'
 import { refused, urlOf } from './refused-hosts.ts'
 import { claimOf } from './stage.ts'
@@ -42,7 +42,7 @@ await once(server, 'listening')
 
 const policy = new AddressPolicy({ allow, deny: [], database: () => null })
 const direct = directConnect(TIMEOUT_MS)
-const origins = new Origins({
+const pool = new ConnectionPool({
   connect: guarded ? guardedConnect(policy, direct, { timeoutMs: TIMEOUT_MS }) : direct,
 })
 const settings = {
@@ -59,14 +59,14 @@ const meant: string[] = []
 for (const { address, hosts } of refused) {
   for (const host of hosts) {
     const before = arrivals
-    const options = { origins, settingsOf: () => settings, mayStart: () => true, version: '0.0.0-test' }
+    const options = { pool, settingsOf: () => settings, mayStart: () => true, version: '0.0.0-test' }
     const { kind } = await post(claimOf(urlOf(host)), options)
     if (arrivals > before) hits.push(host)
     if (kind === 'rejected') rejected.push(host)
     if (URL.canParse(urlOf(host)) && address.every(each => allow.includes(each))) meant.push(host)
   }
 }
-await origins.close()
+await pool.close()
 server.closeAllConnections()
 server.close()
 process.stdout.write(JSON.stringify({ hits, rejected, meant } satisfies HoneypotReport))

@@ -40,7 +40,7 @@ t.test('who waits for a connection beyond the deadline is not sent, and those be
   const gate = signal()
   const server = await rawServer(t, line => answerAll(line, gate.given))
   const patient = stage(t, {}, { connectionsOf: () => 1 })
-  const hasty = stage(t, { origins: patient.origins, deadlineMs: 50 })
+  const hasty = stage(t, { pool: patient.origins, deadlineMs: 50 })
   const first = patient.post(server.url)
   const second = hasty.post(server.url)
   const third = patient.post(server.url)

@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { Origins, type OriginsOptions } from '../../src/delivery/origins.ts'
+import { ConnectionPool, type ConnectionPoolOptions } from '../../src/delivery/connection-pool.ts'
 import { type PostOptions, post } from '../../src/delivery/post.ts'
 import type { Claim, Outcome } from '../../src/model.ts'
 import { type Line, RawServer } from './raw-server.ts'
@@ -26,7 +26,7 @@ export function claimOf(url: string, over: Partial<Claim> = {}): Claim {
 }
 
 export interface Stage {
-  readonly origins: Origins
+  readonly origins: ConnectionPool
   /** POSTs a sample claim. */
   post(url: string, claim?: Partial<Claim>): Promise<Outcome>
 }
@@ -46,13 +46,13 @@ export function stage(
     signingKeys = [],
     ...rest
   }: StageOptions = {},
-  origins_: OriginsOptions = {},
+  origins_: ConnectionPoolOptions = {},
 ): Stage {
-  const origins = new Origins(origins_)
+  const origins = new ConnectionPool(origins_)
   t.teardown(() => origins.close())
   const settings = { deadlineMs, body, headers, retry, success, signingKeys }
   const options: PostOptions = {
-    origins,
+    pool: origins,
     settingsOf: () => settings,
     mayStart: () => true,
     version: '0.0.0-test',

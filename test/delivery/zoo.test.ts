@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Origins } from '../../src/delivery/origins.ts'
+import { ConnectionPool } from '../../src/delivery/connection-pool.ts'
 import { post } from '../../src/delivery/post.ts'
 import type { OutcomeKind } from '../../src/model.ts'
 import { type Line, RawServer } from './raw-server.ts'
@@ -62,7 +62,7 @@ t.test('whatever receivers do, each attempt arrives once at most and its outcome
       fc.integer({ min: 1, max: 6 }),
       async (plan, lanes) => {
         const server = await RawServer.listen(behave)
-        const origins = new Origins({ connectionsOf: () => lanes, reuseLostForMs: 1 })
+        const origins = new ConnectionPool({ connectionsOf: () => lanes, reuseLostForMs: 1 })
         try {
           const kinds = await postAll(server, origins, plan, lanes)
           return isHonest(plan, kinds, server.requests)
@@ -92,14 +92,19 @@ const settingsOf = () => ({
   body: 'form' as const,
 })
 
-async function postAll(server: RawServer, origins: Origins, plan: Behaviour[], lanes: number): Promise<OutcomeKind[]> {
+async function postAll(
+  server: RawServer,
+  origins: ConnectionPool,
+  plan: Behaviour[],
+  lanes: number,
+): Promise<OutcomeKind[]> {
   const kinds: OutcomeKind[] = []
   let next = 0
   const lane = async (): Promise<void> => {
     while (next < plan.length) {
       const attempt = next++
       const claim = claimOf(`http://${server.host}/?do=${plan[attempt]}`, { attempt })
-      const outcome = await post(claim, { origins, settingsOf, mayStart: () => true, version: '0' })
+      const outcome = await post(claim, { pool: origins, settingsOf, mayStart: () => true, version: '0' })
       kinds[attempt] = outcome.kind
     }
   }

@@ -44,7 +44,7 @@ function pass(point) {
 /** Which of a statement's values says how long delivered rows are kept. */
 const KEPT_AT = { ringback_janitor_newest: 0, ringback_janitor_begin: 1 }
 
-function hastened(name, result) {
+function hurry(name, result) {
   for (const row of name === 'ringback_janitor_newest' ? result.rows : [])
     if (row.endedMsAgo !== null)
       Object.assign(row, { endedMsAgo: row.endedMsAgo + JANITOR_PAUSE_MS - hasty.pauseMs, busyMs: 0 })
@@ -58,7 +58,7 @@ pg.Client.prototype.query = function (...given) {
   const answer = query.apply(this, given)
   if (typeof name !== 'string' || typeof answer?.then !== 'function') return answer
   return answer.then(result => {
-    if (hasty !== null) hastened(name, result)
+    if (hasty !== null) hurry(name, result)
     if (FETCH.test(name) && result.rows.some(row => row.id !== null)) pass('after fetch')
     if (name === 'ringback_claim' && result.rows.length > 0) pass('after claim')
     if (name === 'ringback_record') pass('after record')

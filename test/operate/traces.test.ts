@@ -2,7 +2,7 @@ import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/ap
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici'
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node'
 import t from 'tap'
-import { Origins } from '../../src/delivery/origins.ts'
+import { ConnectionPool } from '../../src/delivery/connection-pool.ts'
 import { type PostOptions, post } from '../../src/delivery/post.ts'
 import { traced } from '../../src/operate/traces.ts'
 import { claimOf, rawServer } from '../delivery/stage.ts'
@@ -12,9 +12,9 @@ const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcess
 
 const settings = { deadlineMs: 20_000, body: 'form', headers: [], retry: [], success: null, signingKeys: [] } as const
 // One connection, so that later callbacks wait for it and go out when it comes free.
-const origins = new Origins({ connectionsOf: () => 1 })
+const origins = new ConnectionPool({ connectionsOf: () => 1 })
 t.teardown(() => origins.close())
-const options: PostOptions = { origins, settingsOf: () => settings, mayStart: () => true, version: '0.0.0-test' }
+const options: PostOptions = { pool: origins, settingsOf: () => settings, mayStart: () => true, version: '0.0.0-test' }
 
 function traceparentsOf(request: string | undefined): string[] {
   return [...(request ?? '').matchAll(/^traceparent: (.+)\r$/gm)].map(([, value]) => value ?? '')

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import type { Attempt, IndexPlace, RangeName } from '../../src/model.ts'
+import { bringForward } from '../../src/outbox/bring-forward.ts'
 import { claim } from '../../src/outbox/claim.ts'
-import { hasten } from '../../src/outbox/hasten.ts'
 import { deleteBatch } from '../../src/outbox/janitor.ts'
 import { readKeyHeads } from '../../src/outbox/key-heads.ts'
 import { readLeft } from '../../src/outbox/left.ts'
@@ -92,9 +92,9 @@ const statements = {
     indexes: ['callback_expires', 'callback_key', 'callback_pkey', 'callback_supersede'],
   },
   'next expiry': { run: s => nextExpiry(s), indexes: ['callback_expires'], isUnbounded: true },
-  hasten: {
+  bringForward: {
     run: s =>
-      hasten(s, epoch, {
+      bringForward(s, epoch, {
         origin: 'https://origin1.test',
         urlHash: null,
         claimedFromMsAgo: 60_000,

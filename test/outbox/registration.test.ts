@@ -167,8 +167,8 @@ t.test(
     ]
     const epoch = '9223372036854775807'
     await register(epoch)
-    await db.bearEpoch(stuck, 'claim', epoch, 'old'.repeat(30))
-    await db.bearEpoch(bystander, 'claim', '922337203685477580', 'old')
+    await db.labelSession(stuck, 'claim', epoch, 'old'.repeat(30))
+    await db.labelSession(bystander, 'claim', '922337203685477580', 'old')
     await stuck.run(`begin; select from outbox.relay where epoch = ${epoch} for key share`)
     await heir.run(`set lock_timeout = '2s'`)
     const waiting = db.bury(heir, epoch, '0')
@@ -194,7 +194,7 @@ t.test('a claim that this login may not end is no error, and the others are ende
     return stage.another({ connection: { connectionString: url.href } })
   }
   const [foreign, own, heir] = [await as(logins[0]), await as(logins[1]), await as(logins[1])]
-  for (const each of [foreign, own]) await db.bearEpoch(each, 'claim', '5', 'old')
+  for (const each of [foreign, own]) await db.labelSession(each, 'claim', '5', 'old')
   await db.endStuckClaims(heir, '5')
   t.match(await own.lost, /terminating connection/)
   t.same(await foreign.rows({ name: 'alive', text: 'select 1 as alive' }), [{ alive: 1 }])

@@ -18,7 +18,7 @@ function staged() {
     epoch: '7',
     begun: [] as string[],
     left: [] as string[],
-    rung: 0,
+    wakes: 0,
   }
   const ahead = new Ahead({
     scopes: {
@@ -35,7 +35,7 @@ function staged() {
       state.free -= 1
     },
     leaves: () => {
-      state.rung += 1
+      state.wakes += 1
     },
   })
   const add = (id: string, origin: string, over: Parameters<typeof claimOf>[1] = {}) =>
@@ -147,7 +147,7 @@ t.test('an origin that is given up says so once, and others stay', async t => {
   add('2', a)
   add('3', b)
   ahead.giveUp(origin => origin === a)
-  t.equal(state.rung, 1)
+  t.equal(state.wakes, 1)
   t.same(release(), ['1', '2'])
   t.ok(ahead.has('3'))
   t.ok(ahead.holdsEpoch('7'))

@@ -7,7 +7,7 @@ import type { Claim, ShownRow } from '../../src/model.ts'
 import { look } from '../../src/outbox/look.ts'
 import type { Session, Statement } from '../../src/outbox/session.ts'
 import { Ahead } from '../../src/relay/ahead.ts'
-import { Bell } from '../../src/relay/bell.ts'
+import { AutoResetEvent } from '../../src/relay/auto-reset-event.ts'
 import { Claimer } from '../../src/relay/claimer.ts'
 import { Refusals } from '../../src/relay/refusals.ts'
 import { eventually } from '../fixtures/eventually.ts'
@@ -69,7 +69,7 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0 } = {}) {
       return reply
     },
   } as unknown as Session
-  const bell = new Bell()
+  const claimable = new AutoResetEvent()
   const ahead = new Ahead({
     scopes,
     isPaused: () => false,
@@ -78,13 +78,13 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0 } = {}) {
       scopes.started(claim, performance.now())
       claims.push(claim)
     },
-    leaves: () => bell.ring(),
+    leaves: () => claimable.set(),
   })
   const claimer = new Claimer({
     backlog,
     scopes,
     refusals: new Refusals(log, 'callback_refused'),
-    bell,
+    claimable,
     epoch: () => state.epoch,
     ahead,
     slots: () => ({ free: state.slots - claims.length, ahead: mostAhead }),
@@ -102,13 +102,13 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0 } = {}) {
   }
   t.teardown(async () => {
     isOpen = false
-    bell.ring()
+    claimable.set()
     await running.catch(() => {})
   })
   /** What a tip shows. */
   const offer = async (...ids: readonly string[]) => {
     backlog.offer(await shown(ids), backlog.beginRead())
-    bell.ring()
+    claimable.set()
   }
   const knows = (id: string) => backlog.inspect().rows.find(row => row.id === id)?.state
   const claimed = (...ids: readonly string[]) =>
@@ -116,7 +116,7 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0 } = {}) {
       const missing = ids.filter(id => !claims.some(claim => claim.id === id))
       assert.deepEqual(missing, [], `claimed were ${claims.map(({ id }) => id)}`)
     })
-  return { state, statements, claims, lines, scopes, backlog, ahead, bell, claimer, run, offer, knows, claimed }
+  return { state, statements, claims, lines, scopes, backlog, ahead, claimable, claimer, run, offer, knows, claimed }
 }
 
 /** So many POSTs of the origin end well, one a millisecond until now: it is well, and that is its pace. */
@@ -148,7 +148,7 @@ async function inserted(count: number, columns: Columns = {}): Promise<[string, 
 }
 
 t.test('what is ready is claimed and sent, as many as can be sent at once', async t => {
-  const { state, claims, backlog, bell, run, offer, claimed } = await claiming(t, { slots: 2 })
+  const { state, claims, backlog, claimable, run, offer, claimed } = await claiming(t, { slots: 2 })
   const ids = await inserted(3)
   await offer(...ids)
   void run()
@@ -163,7 +163,7 @@ t.test('what is ready is claimed and sent, as many as can be sent at once', asyn
   })
   t.ok(backlog.isUnderWay(ids[0]))
   state.slots = 3
-  bell.ring()
+  claimable.set()
   await claimed(...ids)
 })
 
@@ -194,7 +194,7 @@ t.test('rows are claimed ahead of their slots; what is given up is pending again
 })
 
 t.test('what is ahead and whose release had no answer is looked at and released over the next session', async t => {
-  const { state, claims, scopes, ahead, bell, run, offer, claimer } = await claiming(t, { ahead: 256 })
+  const { state, claims, scopes, ahead, claimable, run, offer, claimer } = await claiming(t, { ahead: 256 })
   proven(scopes, 300)
   const ids = await inserted(17, { url: `${origin}/a` })
   await offer(...ids)
@@ -206,13 +206,13 @@ t.test('what is ahead and whose release had no answer is looked at and released 
   await t.rejects(first, /ended/)
   t.ok(claimer.isInDoubtOf(last, state.epoch))
   void run()
-  bell.ring()
+  claimable.set()
   await eventually(async () => assert.equal((await stage.row(last)).status, 'pending'))
   t.equal(claims.length, 16)
 })
 
 t.test('each origin is started as often as it can take', async t => {
-  const { claims, scopes, backlog, bell, run, offer, claimed } = await claiming(t)
+  const { claims, scopes, backlog, claimable, run, offer, claimed } = await claiming(t)
   const ids = await inserted(3, { url: `${origin}/a` })
   await offer(...ids)
   void run()
@@ -225,7 +225,7 @@ t.test('each origin is started as often as it can take', async t => {
     now,
   )
   backlog.freed(origin)
-  bell.ring()
+  claimable.set()
   await claimed(...ids)
 })
 
@@ -423,7 +423,7 @@ t.test('a statement that is refused without any row is thrown: no row is at faul
 })
 
 t.test('a claim that a read has shown, and that nobody here knows of, is given back; what is sent is not', async t => {
-  const { state, claims, backlog, bell, run, offer, claimed } = await claiming(t)
+  const { state, claims, backlog, claimable, run, offer, claimed } = await claiming(t)
   const [known, unknown = ''] = await inserted(2)
   await offer(known)
   void run()
@@ -432,7 +432,7 @@ t.test('a claim that a read has shown, and that nobody here knows of, is given b
   await stage.force(unknown, `status = 'claimed', claimed_epoch = ${state.epoch}, claimed_at = now(), attempts = 1`)
   const rows = (await shown([known, unknown])).map(row => ({ ...row, standing: 'claimed here' as const }))
   backlog.offer(rows, backlog.beginRead())
-  bell.ring()
+  claimable.set()
   await eventually(async () => assert.equal((await stage.row(unknown)).status, 'pending'))
   t.match(await stage.row(unknown), { attempts: 0 })
   t.match(await stage.row(known), { status: 'claimed', attempts: 1 })

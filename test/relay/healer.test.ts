@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { Backlog } from '../../src/backlog/backlog.ts'
 import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
 import type { OriginSign } from '../../src/model.ts'
-import { hastenRows, probesOfRow } from '../../src/policy/tuning.ts'
+import { forwardRows, probesOfRow } from '../../src/policy/tuning.ts'
 import { Healer } from '../../src/relay/healer.ts'
 import { hashtext } from '../fixtures/hashtext.ts'
 import { Stage } from '../fixtures/stage.ts'
@@ -32,7 +32,7 @@ async function healing(t: Test, pauseMs = settings.breaker.pauseMs) {
     isHeld: () => false,
     settingsOf: () => ({ deadlineMs: 1_000, maxAttempts: 10 }),
     retryCapMs: 3_600_000,
-    ring: () => {
+    freed: () => {
       rings += 1
     },
   })
@@ -105,11 +105,11 @@ t.test('failures among successes bring nothing forward', async t => {
 
 t.test('many rows come a batch at a time, and all of them', async t => {
   const { clock, stage, healer, report, failed, due, work } = await healing(t, 1_000)
-  const ids = await failed(30, 2 * hastenRows + 10)
+  const ids = await failed(30, 2 * forwardRows + 10)
   for (const agoMs of [40_000, 39_000]) report('failing', agoMs)
   report('alive', 5_000)
   await healer.work(stage.session, clock.now)
-  t.equal((await due()).length, hastenRows)
+  t.equal((await due()).length, forwardRows)
   await work()
   t.equal((await due()).length, ids.length)
 })

@@ -4,7 +4,7 @@ import { Backlog } from '../../src/backlog/backlog.ts'
 import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
 import type { RetryPolicy } from '../../src/policy/decision.ts'
 import { choresMs, jumpIds } from '../../src/policy/tuning.ts'
-import { Bell } from '../../src/relay/bell.ts'
+import { AutoResetEvent } from '../../src/relay/auto-reset-event.ts'
 import { Healer } from '../../src/relay/healer.ts'
 import { Holds } from '../../src/relay/holds.ts'
 import { Reader } from '../../src/relay/reader.ts'
@@ -53,7 +53,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
     isHeld: origin => holds.isHeld(origin),
     settingsOf: () => ({ deadlineMs: 1_000, maxAttempts: 5 }),
     retryCapMs: policy.capMs,
-    ring: nothing,
+    freed: nothing,
   })
   /** What was ahead of these origins may not begin any more. */
   const givenUp: string[] = []
@@ -70,7 +70,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
     holds,
     healer,
     recovery,
-    bell: new Bell(),
+    claimable: new AutoResetEvent(),
     expired: ids => expired.push(...ids),
   })
   /** As often as the relay would at once. */

@@ -10,7 +10,7 @@ export interface Flaws {
   readonly recordsAnyRev?: boolean
   /** A release counts whatever its rev. */
   readonly releasesAnyRev?: boolean
-  /** The sessions of the former term are not ended before new ones are opened: what was sent over them may arrive late. */
+  /** The sessions of the former link are not ended before new ones are opened: what was sent over them may arrive late. */
   readonly leavesSessions?: boolean
   /** Where nothing delivered is kept, what has failed is deleted, too. */
   readonly deletesFailed?: boolean

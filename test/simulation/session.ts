@@ -118,7 +118,7 @@ export class ModelSession implements SessionPart {
     this.#stalledUntil = this.#server.timeline.now + ms
   }
 
-  /** pg_terminate_backend, of a session of the former term. */
+  /** pg_terminate_backend, of a session of the former link. */
   terminate(): void {
     this.#isCut = true
     this.#running?.cancel()

@@ -1,5 +1,5 @@
+import type { ConnectionPool } from '../../src/delivery/connection-pool.ts'
 import { encodeForm } from '../../src/delivery/form.ts'
-import type { Origins } from '../../src/delivery/origins.ts'
 import type { PostOptions, post } from '../../src/delivery/post.ts'
 import type { Claim, Outcome, OutcomeKind } from '../../src/model.ts'
 import type { Fate, Receivers } from './receivers.ts'
@@ -31,7 +31,7 @@ export class Wire {
   readonly #owner: Owner
   readonly #running = new Set<Exchange>()
   readonly #begun = new Set<string>()
-  #origins: Origins | undefined
+  #pool: ConnectionPool | undefined
 
   constructor(receivers: Receivers, owner: Owner) {
     this.#receivers = receivers
@@ -48,15 +48,15 @@ export class Wire {
   }
 
   readonly post: typeof post = (claim, options) => {
-    this.#heedAborts(options.origins)
+    this.#heedAborts(options.pool)
     return new Promise(resolve => this.#begin(claim, options, resolve))
   }
 
   /** The relay aborts by its pool of connections, of which there are none here. */
-  #heedAborts(origins: Origins): void {
-    if (this.#origins === origins) return
-    this.#origins = origins
-    origins.abort = reason => {
+  #heedAborts(pool: ConnectionPool): void {
+    if (this.#pool === pool) return
+    this.#pool = pool
+    pool.abort = reason => {
       for (const each of [...this.#running])
         this.#finish(each, each.hasStarted ? 'unknown' : 'not_sent', { reason, isAborted: true })
     }

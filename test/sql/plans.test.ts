@@ -6,10 +6,10 @@ import { readHistory } from '../../src/outbox/history.ts'
 import {
   countDead,
   countRetries,
-  hastenIds,
-  hastenRetries,
   replayDead,
   replayIds,
+  retryIdsNow,
+  retryNow,
   standingOf,
 } from '../../src/outbox/replay.ts'
 import { type Session, type Statement, textIn } from '../../src/outbox/session.ts'
@@ -135,8 +135,8 @@ const commands: Readonly<Record<string, [run: Parameters<typeof walksOf>[0], sta
   'replay --dead': [db => replayDead(db, { url: null, since: null }), 1],
   'replay --dead --url --since': [db => replayDead(db, dead), 1],
   'replay --dead --dry-run': [db => countDead(db, dead).catch(nothing), 1],
-  'replay --now --id': [db => hastenIds(db, ['7', '60001']), 1],
-  'replay --now --url': [db => hastenRetries(db, dead.url), 1],
+  'replay --now --id': [db => retryIdsNow(db, ['7', '60001']), 1],
+  'replay --now --url': [db => retryNow(db, dead.url), 1],
   'replay --now --url --dry-run': [db => countRetries(db, dead.url).catch(nothing), 1],
   attempts: [db => readHistory(db, '7'), 2],
   status: [db => readStatus(db), 5],

@@ -2,7 +2,7 @@ import { isId } from '../../ids.ts'
 import { cancelWaiting } from '../../outbox/cancel.ts'
 import { type Database, databaseOf } from '../../outbox/database.ts'
 import { holdUrl, releaseHold } from '../../outbox/hold.ts'
-import { hastenIds, hastenRetries, replayDead, replayIds } from '../../outbox/replay.ts'
+import { replayDead, replayIds, retryIdsNow, retryNow } from '../../outbox/replay.ts'
 import { cancelSql, holdSql, releaseSql, replayDeadSql, replaySql, retrySql } from '../../outbox/same-in-sql.ts'
 import { countMatching, type HoldEntry, listHoldEntries, sample } from '../../outbox/screens.ts'
 import type { Session } from '../../outbox/session.ts'
@@ -55,13 +55,13 @@ export async function perform(session: Session, act: PageAct): Promise<Done> {
     case 'replay':
       return named(db, act.kind, act.ids, replayIds)
     case 'retry':
-      return named(db, act.kind, act.ids, hastenIds)
+      return named(db, act.kind, act.ids, retryIdsNow)
     case 'cancel':
       return named(db, act.kind, act.ids, (_, ids) => cancelWaiting(session, { ids }))
     case 'replay-dead':
       return { did: 'replay', count: Number(await replayDead(db, act)), left: 0 }
     case 'retry-url':
-      return { did: 'retry', count: Number(await hastenRetries(db, act.url)), left: 0 }
+      return { did: 'retry', count: Number(await retryNow(db, act.url)), left: 0 }
     case 'hold':
       await holdUrl(session, act.url, act.reason, false)
       return { did: 'hold', count: 1, left: 0 }

@@ -151,13 +151,13 @@ async function lookUp(stage: Stage, until: number): Promise<{ lookedUp: number; 
 }
 
 function without(books: Books, gone: ReadonlySet<string>): Books {
-  const isOurs = ({ messageId }: { messageId: string }) => !gone.has(messageId)
+  const isOwn = ({ messageId }: { messageId: string }) => !gone.has(messageId)
   const { written, arrivals, callbacks, attempts } = books
   return {
     ...books,
-    written: written.filter(isOurs),
-    arrivals: arrivals.filter(isOurs),
-    callbacks: callbacks.filter(isOurs),
-    attempts: attempts.filter(isOurs),
+    written: written.filter(isOwn),
+    arrivals: arrivals.filter(isOwn),
+    callbacks: callbacks.filter(isOwn),
+    attempts: attempts.filter(isOwn),
   }
 }

@@ -138,7 +138,7 @@ export function* expire(db: Database, values: readonly unknown[]): Answer {
   })
 }
 
-export function* hasten(db: Database, values: readonly unknown[]): Answer {
+export function* bringForward(db: Database, values: readonly unknown[]): Answer {
   const [epoch, origin, fromMsAgo, waitsMs, afterUs, afterId, entries, limit, except, sparesLastOf, toMsAgo, urlHash] =
     values as [
       string,

@@ -1,6 +1,6 @@
 import type { Attempt, Claim, Decision, IndexPlace, OutcomeKind, RangeName } from '../../../src/model.ts'
+import { bringForward } from '../../../src/outbox/bring-forward.ts'
 import { claim } from '../../../src/outbox/claim.ts'
-import { hasten } from '../../../src/outbox/hasten.ts'
 import { readKeyHeads, sendHints } from '../../../src/outbox/key-heads.ts'
 import { readLeft } from '../../../src/outbox/left.ts'
 import { look } from '../../../src/outbox/look.ts'
@@ -62,7 +62,7 @@ export class WildRelay {
     record: () => this.#record(),
     'record again': () => this.#record(),
     expire: () => this.#expire(),
-    hasten: () => this.#hasten(),
+    bringForward: () => this.#bringForward(),
     'give up': () => this.#giveUp(),
     supersede: () => this.#supersede(),
     look: () => this.#look(),
@@ -148,7 +148,7 @@ export class WildRelay {
     await this.#ask('expire', session => expire(session, epoch, limit))
   }
 
-  async #hasten(): Promise<void> {
+  async #bringForward(): Promise<void> {
     const dice = this.#dice
     const which = {
       origin: originOf(anyUrl(dice)),
@@ -163,7 +163,7 @@ export class WildRelay {
       sparesLastOf: dice.pick([null, 2, 10]),
     }
     const epoch = this.#anyEpoch()
-    await this.#ask('hasten', session => hasten(session, epoch, which))
+    await this.#ask('bringForward', session => bringForward(session, epoch, which))
   }
 
   async #giveUp(): Promise<void> {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Hastening, hasten } from '../../src/outbox/hasten.ts'
+import { bringForward, type Forwarding } from '../../src/outbox/bring-forward.ts'
 import type { Columns } from '../fixtures/stage.ts'
 import { Stage } from '../fixtures/stage.ts'
 import { claimNew } from './attempts.ts'
@@ -11,7 +11,7 @@ t.beforeEach(async () => {
 })
 
 const start = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
-const all: Hastening = {
+const all: Forwarding = {
   origin: 'https://receiver.test',
   urlHash: null,
   claimedFromMsAgo: 600_000,
@@ -36,13 +36,13 @@ async function failed(columns: Columns = {}, waits = '30 min', agoS = 10): Promi
 
 t.test('what failed of late and waits is due now, at one time, in the order in which it was written', async t => {
   const ids = [await failed({}, '20 min'), await failed({}, '10 min'), await failed()]
-  t.same(await hasten(stage.session, epoch, all), { ids, reached: null })
+  t.same(await bringForward(stage.session, epoch, all), { ids, reached: null })
   const rows = await stage.query<{ due: boolean; rev: string }>(
     'select due_at <= clock_timestamp() as due, rev from outbox.callback',
   )
   t.same(rows, Array(3).fill({ due: true, rev: '2' }))
   t.match(await stage.query('select count(distinct due_at)::integer as times from outbox.callback'), [{ times: 1 }])
-  t.same((await hasten(stage.session, epoch, all)).ids, [], 'once')
+  t.same((await bringForward(stage.session, epoch, all)).ids, [], 'once')
 })
 
 t.test(
@@ -55,21 +55,21 @@ t.test(
     await stage.force(replayed, 'budget_from = attempts')
     await claimNew(stage, epoch)
     await failed({ url: 'https://other.test/' })
-    t.same(await hasten(stage.session, epoch, all), { ids: [], reached: null })
+    t.same(await bringForward(stage.session, epoch, all), { ids: [], reached: null })
   },
 )
 
 t.test('what waits for longer than a failure makes it, as an operator wished, goes on waiting', async t => {
   await failed({}, '2 hours')
-  t.same((await hasten(stage.session, epoch, all)).ids, [])
+  t.same((await bringForward(stage.session, epoch, all)).ids, [])
 })
 
 t.test('a row whose last attempt would be next is spared, as are those that are named', async t => {
   await failed({ max_attempts: 4 })
   const named = await failed()
   const other = await failed({ max_attempts: 5 })
-  t.same((await hasten(stage.session, epoch, { ...all, sparesLastOf: 10, except: [named] })).ids, [other])
-  t.same((await hasten(stage.session, epoch, { ...all, sparesLastOf: 4 })).ids, [])
+  t.same((await bringForward(stage.session, epoch, { ...all, sparesLastOf: 10, except: [named] })).ids, [other])
+  t.same((await bringForward(stage.session, epoch, { ...all, sparesLastOf: 4 })).ids, [])
 })
 
 t.test('entries and rows are limited, and the next goes on behind the last entry', async t => {
@@ -77,20 +77,20 @@ t.test('entries and rows are limited, and the next goes on behind the last entry
     `insert into outbox.callback (url, due_at) select 'https://receiver.test/', now() + interval '1 min' from generate_series(1, 5)`,
   )
   const [first, second] = [await failed({}, '2 min'), await failed({}, '3 min')]
-  const { ids, reached } = await hasten(stage.session, epoch, { ...all, entries: 5 })
+  const { ids, reached } = await bringForward(stage.session, epoch, { ...all, entries: 5 })
   t.same(ids, [])
   t.ok(reached)
-  t.same((await hasten(stage.session, epoch, { ...all, after: reached ?? start, rows: 1 })).ids, [first])
-  t.same((await hasten(stage.session, epoch, { ...all, after: reached ?? start })).ids, [second])
+  t.same((await bringForward(stage.session, epoch, { ...all, after: reached ?? start, rows: 1 })).ids, [first])
+  t.same((await bringForward(stage.session, epoch, { ...all, after: reached ?? start })).ids, [second])
 })
 
 t.test('a relay without a registration changes nothing, and nobody waits for a locked row', async t => {
   const id = await failed()
-  t.same((await hasten(stage.session, '2', all)).ids, [])
+  t.same((await bringForward(stage.session, '2', all)).ids, [])
   const operator = await stage.database.connect()
   await operator.query('begin')
   await operator.query('select from outbox.callback where id = $1 for update', [id])
-  t.same((await hasten(stage.session, epoch, all)).ids, [])
+  t.same((await bringForward(stage.session, epoch, all)).ids, [])
   await operator.query('rollback')
-  t.same((await hasten(stage.session, epoch, all)).ids, [id])
+  t.same((await bringForward(stage.session, epoch, all)).ids, [id])
 })

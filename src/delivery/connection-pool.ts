@@ -2,7 +2,7 @@ import { connectionLifetimeMs, keepAliveMs, maxIdleConnections, reuseLostMs } fr
 import { type Connect, Connection, type ConnectionOptions, directConnect } from './connection.ts'
 import { Reuse } from './reuse.ts'
 
-export interface OriginsOptions {
+export interface ConnectionPoolOptions {
   /** Connections to this origin at the same time; who finds them all taken waits, within the attempt's deadline. Default 16. */
   readonly connectionsOf?: (origin: string) => number
   /** Idle connections kept over all origins; beyond that the least recently used is closed. Default 512. */
@@ -24,7 +24,7 @@ export interface OriginsOptions {
 }
 
 /** Who wants a connection: one attempt. */
-export interface Borrower {
+export interface ConnectionUser {
   /** Gave up waiting; a connection would come too late. */
   readonly over: boolean
   /** Here is yours, until `giveBack`. */
@@ -35,17 +35,17 @@ export interface Borrower {
 /** What is open to one origin. */
 interface Origin {
   /** Each with who has it now; null while idle. */
-  readonly open: Map<Connection, Borrower | null>
+  readonly open: Map<Connection, ConnectionUser | null>
   /** The most recently used last. */
   readonly idle: Connection[]
-  readonly waiting: Borrower[]
+  readonly waiting: ConnectionUser[]
 }
 
 /**
  * The connections to all origins: lent for one request each, kept for a few seconds in between. An origin without any is
  * forgotten, so that idle receivers cost nothing, however many there were.
  */
-export class Origins {
+export class ConnectionPool {
   readonly #connectionsOf: (origin: string) => number
   readonly #maxIdle: number
   readonly #lifetimeMs: number
@@ -58,7 +58,7 @@ export class Origins {
   #idle = 0
   #closed = false
 
-  constructor(options: OriginsOptions = {}) {
+  constructor(options: ConnectionPoolOptions = {}) {
     this.#connectionsOf = options.connectionsOf ?? (() => 16)
     this.#maxIdle = options.maxIdle ?? maxIdleConnections
     this.#lifetimeMs = options.lifetimeMs ?? connectionLifetimeMs
@@ -77,10 +77,10 @@ export class Origins {
     return { open, idle: this.#idle }
   }
 
-  /** Lends a connection to `borrower`, at once or when one comes free. */
-  lend(name: string, borrower: Borrower): void {
+  /** Gives `user` a connection, at once or when one comes free. */
+  acquire(name: string, user: ConnectionUser): void {
     if (this.#closed) {
-      borrower.abort('shut down')
+      user.abort('shut down')
       return
     }
     this.#discardRetired(name)
@@ -88,11 +88,11 @@ export class Origins {
     const connection = origin.idle.pop()
     if (connection !== undefined) {
       this.#idle--
-      begin(borrower, connection, origin)
+      begin(user, connection, origin)
     } else if (origin.open.size < this.#connectionsOf(name)) {
-      begin(borrower, this.#connect(name), origin)
+      begin(user, this.#connect(name), origin)
     } else {
-      origin.waiting.push(borrower)
+      origin.waiting.push(user)
     }
   }
 
@@ -100,7 +100,7 @@ export class Origins {
    * Ends a loan. Not to be called from within undici's callbacks, where the socket of an answer with `connection: close`
    * still looks open.
    */
-  giveBack(connection: Connection): void {
+  release(connection: Connection): void {
     const origin = this.#origin(connection.origin)
     const next = nextOf(origin.waiting)
     if (connection.open && this.#mayServeAgain(connection)) {
@@ -147,7 +147,7 @@ export class Origins {
   /** Ends every attempt that is under way, as `unknown` when its request has been started, else as `not_sent`. */
   abort(reason: string): void {
     for (const { open, waiting } of [...this.#origins.values()])
-      for (const borrower of [...open.values(), ...waiting]) borrower?.abort(reason)
+      for (const user of [...open.values(), ...waiting]) user?.abort(reason)
   }
 
   /** Aborts what runs, refuses what comes, and resolves when every socket is closed. */
@@ -212,7 +212,7 @@ function isRetired({ retiresAtMs }: Connection): boolean {
   return performance.now() >= retiresAtMs
 }
 
-function nextOf(waiting: Borrower[]): Borrower | undefined {
+function nextOf(waiting: ConnectionUser[]): ConnectionUser | undefined {
   let next = waiting.shift()
   while (next?.over) next = waiting.shift()
   return next
@@ -223,7 +223,7 @@ function isUnaskedAnswer(reason: Error): boolean {
   return reason.message === 'bad response'
 }
 
-function begin(borrower: Borrower, connection: Connection, origin: Origin): void {
-  origin.open.set(connection, borrower)
-  borrower.begin(connection)
+function begin(user: ConnectionUser, connection: Connection, origin: Origin): void {
+  origin.open.set(connection, user)
+  user.begin(connection)
 }

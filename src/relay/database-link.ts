@@ -1,7 +1,7 @@
 import type { RunConfig } from '../config/config.ts'
 import type { Sessions } from '../outbox/sessions.ts'
 import { WakeLock } from '../outbox/wake-lock.ts'
-import { Bell } from './bell.ts'
+import { AutoResetEvent } from './auto-reset-event.ts'
 import { Doubt } from './doubt.ts'
 import { noSleepLock, Wake } from './wake.ts'
 
@@ -12,12 +12,12 @@ export interface Listening {
 }
 
 /** What lives from connecting until the first connection fails. */
-export class Term {
+export class DatabaseLink {
   readonly sessions: Sessions
   readonly wake: Wake
   readonly listening: Listening | null
   readonly doubt = new Doubt()
-  readonly keepBell = new Bell()
+  readonly renewSoon = new AutoResetEvent()
   #open = true
   #working = true
 
@@ -39,7 +39,7 @@ export class Term {
   stopWork(): void {
     this.#working = false
     this.wake.hint()
-    this.keepBell.ring()
+    this.renewSoon.set()
   }
 
   end(): void {

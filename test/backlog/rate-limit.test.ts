@@ -1,17 +1,17 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Pace } from '../../src/backlog/pace.ts'
+import { RateLimit } from '../../src/backlog/rate-limit.ts'
 
 t.test('whenever it is asked, no more start in a second than the rate and one tolerance allow', async () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 500 }), fc.array(fc.nat({ max: 40 }), { maxLength: 300 }), (rate, waits) => {
-      const pace = new Pace(rate)
+      const limit = new RateLimit(rate)
       const starts: number[] = []
       let now = 0
       for (const ms of waits) {
         now += ms
-        while (pace.opensAt <= now) {
-          pace.started(now)
+        while (limit.opensAt <= now) {
+          limit.started(now)
           starts.push(now)
         }
       }
@@ -23,17 +23,17 @@ t.test('whenever it is asked, no more start in a second than the rate and one to
 
 t.test('a steady demand gets the whole rate', async t => {
   for (const rate of [1, 10, 300]) {
-    const pace = new Pace(rate)
+    const limit = new RateLimit(rate)
     let starts = 0
     for (let now = 0; now < 10_000; now += 5) {
-      for (; pace.opensAt <= now; starts++) pace.started(now)
+      for (; limit.opensAt <= now; starts++) limit.started(now)
     }
     t.ok(Math.abs(starts - rate * 10) <= Math.ceil(rate * 0.05) + 1, `${starts} in ten seconds at ${rate}/s`)
   }
 })
 
 t.test('without a rate everything may start', async t => {
-  const pace = new Pace(null)
-  for (let n = 0; n < 1_000; n++) pace.started(0)
-  t.ok(pace.opensAt <= 0)
+  const limit = new RateLimit(null)
+  for (let n = 0; n < 1_000; n++) limit.started(0)
+  t.ok(limit.opensAt <= 0)
 })

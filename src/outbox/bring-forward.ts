@@ -3,7 +3,7 @@ import type { Session, Statement } from './session.ts'
 import { urlHash as hashOfUrl, isRow, me, originHash, rangePlace, timeOf } from './sql.ts'
 
 /** Which of the rows that wait for their next attempt at an origin are due now. */
-export interface Hastening {
+export interface Forwarding {
   readonly origin: string
   /** Of this URL alone; null: of all. */
   readonly urlHash: number | null
@@ -25,7 +25,7 @@ export interface Hastening {
   readonly sparesLastOf: number | null
 }
 
-export interface Hastened {
+export interface Forwarded {
   readonly ids: readonly string[]
   /** The last entry looked at, where more may follow; null: all were. */
   readonly reached: IndexPlace | null
@@ -35,8 +35,8 @@ export interface Hastened {
  * A part of the index on what waits for an origin, from now on: what producers have delayed stands there as well, so entries are
  * limited, not only rows. All of a batch are due at the same time: the tip reads them by id, in the order in which they were written.
  */
-const hastenStatement: Statement = {
-  name: 'ringback_hasten',
+const forwardStatement: Statement = {
+  name: 'ringback_bring_forward',
   text: schema => `
     with ${me(schema, '$1::bigint')}, entry as materialized (
       select c.id, (extract(epoch from ${rangePlace}) * 1000000)::float8 as "dueUs", row_number() over () as place
@@ -58,23 +58,23 @@ const hastenStatement: Statement = {
        order by entry.place
        limit $8
          for no key update of c skip locked
-    ), hastened as (
+    ), forwarded as (
       update ${schema}.callback c set due_at = statement_timestamp(), rev = c.rev + 1
         from free
        where ${isRow('free.id')}
       returning c.id
     )
-    select array(select h.id::text from hastened h order by h.id) as ids,
+    select array(select h.id::text from forwarded h order by h.id) as ids,
            last.id, last."dueUs"
       from (values (1)) as always (one)
       left join lateral (select e.id::text, e."dueUs" from entry e where e.place = $7) last on true`,
 }
 
 /** Makes them due now. The limits of their receiver and the order of their keys hold as ever. */
-export async function hasten(session: Session, epoch: string, which: Hastening): Promise<Hastened> {
+export async function bringForward(session: Session, epoch: string, which: Forwarding): Promise<Forwarded> {
   const { origin, urlHash, claimedFromMsAgo, claimedToMsAgo, waitsMs, after, entries, rows, except, sparesLastOf } =
     which
-  const [found] = await session.rows<{ ids: string[]; id: string | null; dueUs: number | null }>(hastenStatement, [
+  const [found] = await session.rows<{ ids: string[]; id: string | null; dueUs: number | null }>(forwardStatement, [
     epoch,
     origin,
     claimedFromMsAgo,
