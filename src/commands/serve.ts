@@ -78,7 +78,7 @@ export async function serve(config: RunConfig, options: ServeOptions): Promise<S
   if (!sessions) return { unrecorded: await stop.unrecorded, drained: null }
   const notified = await inspect(sessions, config)
   const drain = config.drain ? newDrain(config, sessions, relay) : null
-  const listener = notified ? startListener(config, options) : null
+  const listener = notified ? startListener(config, options, sessions) : null
   const ends = new AbortController()
   const drained = drain && drainThenStop(drain, options, AbortSignal.any([stop.asked, ends.signal]))
   drained?.catch(() => {})
@@ -147,6 +147,7 @@ async function serveLinks(config: RunConfig, serving: Serving, first: Sessions):
       // A schema that somebody has dropped is named, with what to run.
       if (isUndefined(failure)) await inspect(sessions, config)
       drain?.goOn(sessions.read)
+      listener?.follow(sessions.keep)
       await relay.serve(sessions, listener, () => {
         outage.over()
         works?.()
@@ -219,7 +220,7 @@ function standbyWatch(log: Log): (standbys: string) => void {
 /** A listener that is lost so often in a row has a reason that stays: a proxy between, a channel that somebody else fills. */
 const deafAfter = 5
 
-function startListener(config: RunConfig, { relay, log, metrics }: ServeOptions): Listener {
+function startListener(config: RunConfig, { relay, log, metrics }: ServeOptions, { keep }: Sessions): Listener {
   const listener = new Listener(
     {
       connection: () => connectionOf(config),
@@ -239,6 +240,7 @@ function startListener(config: RunConfig, { relay, log, metrics }: ServeOptions)
       },
     },
   )
+  listener.follow(keep)
   listener.start()
   return listener
 }

@@ -8,6 +8,7 @@ import type * as v from 'valibot'
 import { addressRule, addressRuleForms } from '../delivery/address-rule.ts'
 import { encodeForm } from '../delivery/form.ts'
 import { isId } from '../ids.ts'
+import { isDatabaseUrl } from '../outbox/hosts.ts'
 import { isSchemaName } from '../outbox/sql-files.ts'
 import type { Destinations } from '../policy/destinations.ts'
 import { durationText } from './duration.ts'
@@ -128,11 +129,11 @@ export const options = {
       otherwise: "DATABASE_URL, or else libpq's PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE",
       accepts: isDatabaseUrl,
       expected:
-        'a URL like postgres://user@host:5432/database, with special characters in the password percent-encoded',
+        'a URL like postgres://user@host:5432/database, with special characters in the password percent-encoded; several hosts are separated by commas, and target_session_attrs is any, read-write or primary',
       show: () => 'a value that is not shown',
       alsoVariable: 'DATABASE_URL',
     }).help(
-      'The PostgreSQL that holds the outbox. Prefer a variable or --database-url-file: other users of the machine can read the arguments of a process.',
+      'The PostgreSQL that holds the outbox. Of several hosts (postgres://user@a:5432,b:5432/database) the first one that is no standby is taken. Prefer a variable or --database-url-file: other users of the machine can read the arguments of a process.',
     ),
     databaseUrlFile: text('database-url-file', 'FILE', {
       ...file,
@@ -404,11 +405,6 @@ function isForm(text: string): boolean {
   } catch {
     return false
   }
-}
-
-/** libpq's form with an empty host (`user@/database`) is fine too, though not to a URL parser. */
-function isDatabaseUrl(text: string): boolean {
-  return /^postgres(ql)?:\/\/./.test(text) && URL.canParse(text.replace('@/', '@localhost/'))
 }
 
 /** Options that these commands take. */

@@ -5,7 +5,10 @@
 export const events = {
   // A relay's life.
   starting: { level: 'info', meaning: 'the process has begun, with these settings of its own' },
-  registered: { level: 'info', meaning: 'it has its registration, and shares the work from now on' },
+  registered: {
+    level: 'info',
+    meaning: 'it has its registration at the server `database`, and shares the work from now on',
+  },
   origins_divided: { level: 'info', meaning: 'the relays share the origins in another way, `among` so many' },
   summary: {
     level: 'info',

@@ -19,6 +19,7 @@ export const logFields = [
   'becomes',
   'behind',
   'callbacks',
+  'database',
   'dead',
   'deleted',
   'delivered',

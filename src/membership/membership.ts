@@ -184,7 +184,7 @@ export class Membership {
     await db.register(session, me, this.#pulse)
     this.#epoch = epoch
     this.#server = session.server
-    log.info('registered', { relay: name, epoch, version, lease_ms: leaseMs })
+    log.info('registered', { relay: name, epoch, version, lease_ms: leaseMs, database: session.place })
     if (!(await this.#renew(session, events))) throw new Error('the registration is gone as soon as it was made')
   }
 

@@ -25,7 +25,8 @@ export function explainConnecting(error: unknown, target: Aim): unknown {
   return Object.assign(new Error(`${unset(target)}${fact}`, { cause: error }), code === undefined ? {} : { code })
 }
 
-function placeOf({ host, port }: Aim): string {
+/** Where it is, for people. */
+export function placeOf({ host, port }: Pick<Aim, 'host' | 'port'>): string {
   return host.startsWith('/') ? `the socket of port ${port} in ${host}` : `${host}:${port}`
 }
 

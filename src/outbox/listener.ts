@@ -7,6 +7,8 @@ import { messageOf } from '../errors.ts'
 import { retryDelayMs } from '../policy/decision.ts'
 import { connectMs, listenerPause, listenerSteadyMs } from '../policy/tuning.ts'
 import { isLockTimeout } from './database-errors.ts'
+import { hostsOf, sameHost } from './hosts.ts'
+import type { Session } from './session.ts'
 import { listenOptions } from './settings.ts'
 
 export interface ListenerOptions {
@@ -54,6 +56,8 @@ export class Listener {
   /** A pooler between does not carry options in the startup packet. */
   #isBare = false
   #rebuild = new AbortController()
+  #host = ''
+  #server = ''
   #running: Promise<void> = Promise.resolve()
 
   constructor(options: ListenerOptions, events: ListenerEvents) {
@@ -63,6 +67,13 @@ export class Listener {
 
   start(): void {
     this.#running = this.#run()
+  }
+
+  /** From now on it listens to the server of this session: no other one hears its notifications. */
+  follow({ connection, server }: Pick<Session, 'connection' | 'server'>): void {
+    this.#host = hostsOf(connection)[0]?.name ?? ''
+    if (this.#server !== '' && server !== this.#server) this.#rebuild.abort(new Error('the server is another one'))
+    this.#server = server
   }
 
   /** Somebody has reason to think that this listener is deaf. */
@@ -110,7 +121,7 @@ export class Listener {
 
   #subscriber(socket: Socket): Subscriber {
     const { applicationName, echoMs } = this.#options
-    const connection = this.#options.connection()
+    const connection = sameHost(this.#host, this.#options.connection())
     const config: pg.ClientConfig & { stream: () => Socket } = {
       ...(this.#isBare ? connection : withOptions(connection, listenOptions(echoMs))),
       application_name: applicationName,

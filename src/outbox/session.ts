@@ -2,8 +2,9 @@ import { Socket } from 'node:net'
 import pg from 'pg'
 import { StandbyError } from '../errors.ts'
 import { askAfterMs, closeMs, connectMs } from '../policy/tuning.ts'
-import { type Aim, explainConnecting } from './connect-error.ts'
+import { type Aim, explainConnecting, placeOf } from './connect-error.ts'
 import { endsSession } from './database-errors.ts'
+import { firstToOpen, hostsOf, targetOf } from './hosts.ts'
 
 /** What a relay's session is for. */
 export type Purpose = 'claim' | 'record' | 'read' | 'keep' | 'listen'
@@ -26,6 +27,7 @@ export function textIn({ text }: Statement, schema: string): string {
 }
 
 export interface SessionOptions {
+  /** Its URL may name several hosts. */
   readonly connection: pg.ClientConfig
   readonly schema: string
   /** Shown in pg_stat_activity, cut at 63 bytes; see `sessionName`. */
@@ -34,7 +36,7 @@ export interface SessionOptions {
   readonly timeoutMs: number
   /** false where something in between does not carry prepared statements. */
   readonly prepared: boolean
-  /** What to do when the server is in recovery; default `refuse`. `read` is for those who only want to look. */
+  /** What to do when the server is in recovery; default `refuse`, and always where there are other hosts. `read` is for those who only want to look. */
   readonly onStandby?: 'refuse' | 'read'
   /** Told of each answer, to a statement with a name, and of how long it took in milliseconds. */
   readonly answered?: ((statement: string, ms: number) => void) | undefined
@@ -90,6 +92,12 @@ export class Session {
    * @throws StandbyError when the server is in recovery, unless `onStandby` is `read`; MissingPasswordError; or what says why it cannot connect.
    */
   static async open(options: SessionOptions): Promise<Session> {
+    const hosts = hostsOf(options.connection)
+    if (hosts.length === 1) return Session.#openOne(options)
+    return firstToOpen(hosts, connection => Session.#openOne({ ...options, connection, onStandby: 'refuse' }))
+  }
+
+  static async #openOne(options: SessionOptions): Promise<Session> {
     const socket = new Socket()
     const config: pg.ClientConfig & { stream: () => Socket } = {
       connectionTimeoutMillis: connectMs,
@@ -118,6 +126,16 @@ export class Session {
     return { host, port, user, hasPassword: Boolean(password), isNamed }
   }
 
+  /** What leads to the same server again. */
+  get connection(): pg.ClientConfig {
+    return this.#options.connection
+  }
+
+  /** Where the server is, as people are told. */
+  get place(): string {
+    return placeOf(this.#target)
+  }
+
   /** Whose session it is: the role that has logged in. */
   get login(): string {
     return this.#client.user ?? 'the login'
@@ -125,10 +143,14 @@ export class Session {
 
   async #meet(): Promise<void> {
     const { rows } = await this.query({ text: meeting }, Math.min(this.#options.timeoutMs, connectMs))
-    const [met] = rows as ({ standby: boolean; server: string } & Backend)[]
+    const [met] = rows as ({ standby: boolean; readOnly: boolean; server: string } & Backend)[]
     if (!met) throw new Error('a statement without a table must return a row')
     if (met.standby && this.#options.onStandby !== 'read')
       throw new StandbyError('the database is a standby (in recovery); name the primary')
+    if (met.readOnly && targetOf(this.#options.connection) === 'read-write')
+      throw new StandbyError(
+        'the server is read-only (default_transaction_read_only), and target_session_attrs wants read-write',
+      )
     this.#server = met.server
     this.#backend = { pid: met.pid, since: met.since }
   }
@@ -273,6 +295,7 @@ export class Session {
 
 const meeting = `
   select pg_catalog.pg_is_in_recovery() as standby, pg_catalog.pg_backend_pid() as pid,
+         pg_catalog.current_setting('default_transaction_read_only')::pg_catalog.bool as "readOnly",
          extract(epoch from pg_catalog.pg_postmaster_start_time())::pg_catalog.text as server,
          (select extract(epoch from backend_start)::pg_catalog.text
             from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())) as since`

@@ -129,8 +129,10 @@ async function openOthers(keep: Session, options: SessionsOptions): Promise<[Ses
     if (standbys !== null) options.standbyAwaited(standbys)
     return standbys !== null
   }
+  // Where several hosts are named, all of them go to the one that was found.
+  const at = { ...options, connection: keep.connection }
   const opened = await Promise.allSettled(
-    (['claim', 'record', 'read'] as const).map(purpose => open(purpose, options, isWaiting)),
+    (['claim', 'record', 'read'] as const).map(purpose => open(purpose, at, isWaiting)),
   )
   const sessions = opened.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const failed = opened.find(result => result.status === 'rejected')

@@ -184,6 +184,8 @@ export const watchedOrigins = 5_000
 
 /** To connect, and then for the first answer, in milliseconds. */
 export const connectMs = 5_000
+/** Where DATABASE_URL names several hosts, the next one is tried after this, in milliseconds. */
+export const hostHeadStartMs = 500
 /** An answer that takes longer than this, in milliseconds, is asked about over another session. */
 export const askAfterMs = 5_000
 /** A session on which nothing has passed for so long is asked something, in milliseconds. Proxies end idle ones after 50 s perhaps. */

@@ -1,0 +1,87 @@
+/**
+ * A URL of the database that names several hosts, as libpq's may: `postgres://u@h1:5432,h2:5433/db?target_session_attrs=read-write`.
+ * pg (8.x) takes one host, so each gets a URL of its own, with all the rest of the one that names them.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { messageOf, RingbackError, StandbyError } from '../errors.ts'
+import { hostHeadStartMs } from '../policy/tuning.ts'
+import { isTransient } from './database-errors.ts'
+
+export interface Host {
+  /** As the URL names it, such as `h2:5433`; empty: it names none. */
+  readonly name: string
+  /** What pg is given. */
+  readonly connection: pg.ClientConfig
+}
+
+/** The hosts that a connection names, in that order; always at least one. */
+export function hostsOf(connection: pg.ClientConfig): Host[] {
+  const [, start = '', names = '', end = ''] =
+    /^(\w+:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/s.exec(connection.connectionString ?? '') ?? []
+  return names.split(',').map((name, _, { length }) => ({
+    name,
+    connection: length === 1 ? connection : { ...connection, connectionString: `${start}${name}${end}` },
+  }))
+}
+
+/** The host of this name, or else the first one. */
+export function sameHost(name: string, connection: pg.ClientConfig): pg.ClientConfig {
+  const hosts = hostsOf(connection)
+  return (hosts.find(host => host.name === name) ?? hosts[0])?.connection ?? connection
+}
+
+/** Of libpq's values those under which a relay can work; without one it is `any`. */
+const targets = ['any', 'read-write', 'primary']
+
+/** A URL of PostgreSQL, with one host or several. libpq's form with an empty host (`user@/database`) is none to a URL parser. */
+export function isDatabaseUrl(text: string): boolean {
+  const isUrl = ({ connection: { connectionString = '' } }: Host) =>
+    /^postgres(ql)?:\/\/./.test(connectionString) && URL.canParse(connectionString.replace('@/', '@localhost/'))
+  return targets.includes(targetOf({ connectionString: text })) && hostsOf({ connectionString: text }).every(isUrl)
+}
+
+/** The URL's `target_session_attrs`. */
+export function targetOf({ connectionString = '' }: pg.ClientConfig): string {
+  return /[?&]target_session_attrs=([^&#]*)/.exec(connectionString)?.[1] ?? 'any'
+}
+
+/**
+ * Tries the hosts in their order, and takes the one that opens first. The next one is tried when the one before has failed or has
+ * not answered for a moment: a machine that is gone refuses nothing, and would hold up the rest until the connect's timeout.
+ *
+ * @throws of the failures the one that may pass by itself, if any, with what was wrong with each host.
+ */
+export async function firstToOpen<T extends { close(): Promise<void> }>(
+  hosts: readonly Host[],
+  open: (connection: pg.ClientConfig) => Promise<T>,
+): Promise<T> {
+  const tries: Promise<T>[] = []
+  for (const { connection } of hosts) {
+    const tried = open(connection)
+    tries.push(tried)
+    const isOpen = tried.then(
+      () => true,
+      () => false,
+    )
+    if (await Promise.race([isOpen, sleep(hostHeadStartMs, false, { ref: false })])) break
+  }
+  try {
+    const first = await Promise.any(tries)
+    for (const tried of tries) tried.then(late => (late === first ? undefined : late.close())).catch(() => {})
+    return first
+  } catch (error) {
+    throw joined(hosts, (error as AggregateError).errors)
+  }
+}
+
+function joined(hosts: readonly Host[], errors: readonly unknown[]): unknown {
+  const told = hosts.map(({ name }, at) => {
+    const message = messageOf(errors[at])
+    return message.includes(name) ? message : `${name}: ${message}`
+  })
+  const passing = errors.find(error => !(error instanceof RingbackError) && isTransient(error))
+  const telling = passing ?? errors.find(error => error instanceof StandbyError) ?? errors[0]
+  const message = `none of the ${hosts.length} hosts of DATABASE_URL can be used: ${told.join('; ')}`
+  return Object.assign(telling as Error, { message })
+}
