@@ -5,9 +5,14 @@ export class AutoResetEvent {
   #isSet = false
   #wake: (() => void) | undefined
 
-  set(): void {
+  readonly set = (): void => {
     this.#isSet = true
     this.#wake?.()
+  }
+
+  /** Whoever waits looks at the signal when it is aborted. */
+  setBy(signal: AbortSignal): void {
+    signal.addEventListener('abort', this.set, { once: true })
   }
 
   /** Resolves when it is set, or after `ms` milliseconds. True when it was set; it is not any more then. */

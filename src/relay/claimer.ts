@@ -1,6 +1,6 @@
 import type { Backlog, Refusal } from '../backlog/backlog.ts'
 import type { Scopes } from '../backlog/scopes.ts'
-import type { Claim, ShownRow } from '../model.ts'
+import type { ShownRow } from '../model.ts'
 import { claim } from '../outbox/claim.ts'
 import { isLastingDataError } from '../outbox/database-errors.ts'
 import { isolate, type Refused } from '../outbox/isolate.ts'
@@ -9,7 +9,8 @@ import { release } from '../outbox/release.ts'
 import type { Session } from '../outbox/session.ts'
 import { giveUp, supersede } from '../outbox/settle.ts'
 import { lockedPauseMs, loopIdleMs, supersedeRows } from '../policy/tuning.ts'
-import type { Ahead } from './ahead.ts'
+import type { Agenda } from './agenda.ts'
+import type { Attempts } from './attempts.ts'
 import type { AutoResetEvent } from './auto-reset-event.ts'
 import { asciiReason, type Refusals } from './refusals.ts'
 
@@ -17,20 +18,16 @@ export interface ClaimerParts {
   readonly backlog: Backlog
   readonly scopes: Scopes
   readonly refusals: Refusals
-  /** Rung when a slot or a row may have come free. */
+  /** Set when a slot or a row may have come free. */
   readonly claimable: AutoResetEvent
   /** Of the present registration. */
   readonly epoch: () => string
-  readonly ahead: Ahead
+  readonly attempts: Pick<Attempts, 'ahead' | 'start' | 'has'>
+  readonly agenda: Agenda
   /** How many POSTs may start now, and how many rows may be claimed beside and ahead of them; both 0 while the lease is not held. */
   readonly slots: () => { readonly free: number; readonly ahead: number }
-  readonly deliver: (claim: Claim) => void
-  /** Rows are pending again, and due. */
-  readonly released: () => void
-  /** A claim of the row is being sent, or its outcome is on its way into the record. */
-  readonly isSent: (id: string) => boolean
-  /** The backlog may want to read. */
-  readonly accounted: () => void
+  /** Set when a claim has been answered. */
+  readonly progress: AutoResetEvent
 }
 
 /**
@@ -66,10 +63,11 @@ export class Claimer {
     return this.#inDoubt.get(id) === epoch
   }
 
-  /** Claims until `open` says no, and releases then what is to be released. Throws when the session fails. */
-  async run(session: Session, open: () => boolean): Promise<void> {
+  /** Claims until the signal is aborted, and releases then what is to be released. Throws when the session fails. */
+  async run(session: Session, signal: AbortSignal): Promise<void> {
     const { claimable } = this.#parts
-    while (open()) {
+    claimable.setBy(signal)
+    while (!signal.aborted) {
       await this.#giveBack(session)
       await this.#release(session)
       if (this.#inDoubt.size > 0) await this.#account(session)
@@ -81,23 +79,23 @@ export class Claimer {
   }
 
   #take(now: number): readonly ShownRow[] {
-    const { backlog, scopes, slots, ahead } = this.#parts
+    const { backlog, scopes, slots, attempts } = this.#parts
     for (const origin of scopes.opened(now)) backlog.freed(origin)
     const { free, ahead: more } = slots()
     const ready = free + more > 0 ? backlog.take(free + more, now, free) : []
-    ahead.unblock(now)
+    attempts.ahead.unblock(now)
     return ready
   }
 
   get #pauseMs(): number {
-    const { backlog, scopes, ahead } = this.#parts
-    const times = [backlog.nextAt, scopes.nextAt, ahead.nextAt]
+    const { backlog, scopes, attempts } = this.#parts
+    const times = [backlog.nextAt, scopes.nextAt, attempts.ahead.nextAt]
     const nextAt = Math.min(...times.map(at => at ?? Number.POSITIVE_INFINITY))
     return Math.min(loopIdleMs, Math.max(1, nextAt - performance.now()))
   }
 
   async #claimAll(session: Session, ready: readonly ShownRow[]): Promise<void> {
-    const { backlog, scopes, refusals, ahead, epoch, deliver } = this.#parts
+    const { backlog, scopes, refusals, attempts, epoch } = this.#parts
     const now = performance.now()
     const able: ShownRow[] = []
     for (const row of ready) {
@@ -138,8 +136,8 @@ export class Claimer {
             tried,
             maxAttempts,
           })
-          if (scopes.isAhead(each.id)) ahead.add(each, now, performance.now())
-          else deliver(each)
+          if (scopes.isAhead(each.id)) attempts.ahead.add(each, now, performance.now())
+          else attempts.start(each)
         }
       }),
     ).finally(() => {
@@ -155,6 +153,7 @@ export class Claimer {
       return await claims()
     } finally {
       this.#claimingSince = null
+      this.#parts.progress.set()
     }
   }
 
@@ -186,7 +185,7 @@ export class Claimer {
 
   /** Why were these not claimed? Or they were, and the reply was lost. */
   async #account(session: Session): Promise<void> {
-    const { backlog, epoch, accounted } = this.#parts
+    const { backlog, epoch, agenda } = this.#parts
     const doubts = [...this.#inDoubt].slice(0, 1_000)
     const found = await look(
       session,
@@ -211,7 +210,7 @@ export class Claimer {
         backlog.refused(id, refusal.why === 'free' && this.#gotNothing ? { why: 'occupied' } : refusal, now)
       }
     }
-    accounted()
+    if (backlog.wantsPulls || backlog.wantsAnswers) agenda.event.set()
   }
 
   /** Newer ones have come in the place of these. Those of a key that stand behind them are cancelled at once. */
@@ -236,7 +235,8 @@ export class Claimer {
 
   /** What was claimed ahead and may not begin any more. What is not released by that is in doubt: it is looked at. */
   async #release(session: Session): Promise<void> {
-    const { backlog, scopes, ahead, released } = this.#parts
+    const { backlog, scopes, agenda } = this.#parts
+    const { ahead } = this.#parts.attempts
     const leaving = ahead.takeLeaving(performance.now())
     if (leaving.length === 0) return
     for (const { id, epoch } of leaving) {
@@ -254,13 +254,14 @@ export class Claimer {
     } finally {
       ahead.forget(leaving)
     }
-    released()
+    this.#parts.progress.set()
+    agenda.dueAgainAt(performance.now())
   }
 
   /** Claims under this registration that a read has shown, and that nobody here knows of. */
   async #giveBack(session: Session): Promise<void> {
-    const { backlog, epoch, isSent } = this.#parts
-    const unknown = backlog.takeReleases().filter(({ id }) => !isSent(id) && !this.#inDoubt.has(id))
+    const { backlog, epoch, attempts } = this.#parts
+    const unknown = backlog.takeReleases().filter(({ id }) => !attempts.has(id) && !this.#inDoubt.has(id))
     if (unknown.length > 0) await release(session, epoch(), unknown)
   }
 }

@@ -1,7 +1,7 @@
 import type { RunConfig } from '../config/config.ts'
 import type { Sessions } from '../outbox/sessions.ts'
 import { WakeLock } from '../outbox/wake-lock.ts'
-import { AutoResetEvent } from './auto-reset-event.ts'
+import type { Agenda } from './agenda.ts'
 import { Doubt } from './doubt.ts'
 import { noSleepLock, Wake } from './wake.ts'
 
@@ -17,33 +17,26 @@ export class DatabaseLink {
   readonly wake: Wake
   readonly listening: Listening | null
   readonly doubt = new Doubt()
-  readonly renewSoon = new AutoResetEvent()
-  #open = true
-  #working = true
+  readonly #ending = new AbortController()
+  readonly #stopping = new AbortController()
+  /** Aborted when nothing may use it any more. */
+  readonly ended: AbortSignal = this.#ending.signal
+  /** Aborted when no new work may start. */
+  readonly stopped: AbortSignal = this.#stopping.signal
 
-  constructor(sessions: Sessions, listening: Listening | null, { lingerMs, pollMs }: RunConfig) {
+  constructor(sessions: Sessions, listening: Listening | null, agenda: Agenda, { lingerMs, pollMs }: RunConfig) {
     this.sessions = sessions
     this.listening = listening
-    this.wake = new Wake(listening ? new WakeLock(sessions.keep) : noSleepLock, { lingerMs, pollMs })
-  }
-
-  get isOpen(): boolean {
-    return this.#open
-  }
-
-  /** Open, and new work may start. */
-  get isWorking(): boolean {
-    return this.#open && this.#working
+    this.wake = new Wake(listening ? new WakeLock(sessions.keep) : noSleepLock, { lingerMs, pollMs }, agenda.event)
+    agenda.event.setBy(this.stopped)
   }
 
   stopWork(): void {
-    this.#working = false
-    this.wake.hint()
-    this.renewSoon.set()
+    this.#stopping.abort()
   }
 
   end(): void {
-    this.#open = false
-    this.stopWork()
+    this.#stopping.abort()
+    this.#ending.abort()
   }
 }

@@ -17,6 +17,7 @@ import {
   longLookBack,
   pullingMs,
 } from '../policy/tuning.ts'
+import type { Agenda } from './agenda.ts'
 import type { Ahead } from './ahead.ts'
 import type { AutoResetEvent } from './auto-reset-event.ts'
 import type { Healer } from './healer.ts'
@@ -35,9 +36,10 @@ export interface ReaderParts {
   readonly healer: Healer
   readonly ahead: Pick<Ahead, 'giveUp'>
   readonly recovery: Recovery
+  readonly agenda: Agenda
   /** Of the present registration. */
   readonly epoch: () => string
-  /** Rung when rows may have come in that can start. */
+  /** Set when rows may have come in that can start. */
   readonly claimable: AutoResetEvent
   /** Callbacks are dead, since they have expired. */
   readonly expired: (ids: readonly string[]) => void
@@ -64,10 +66,6 @@ export class Reader {
   readonly #sweeper: Sweeper
   #isStarted = false
   #readAt = 0
-  #isWanted = true
-  #holdsWanted = true
-  /** By what is known, of the database or from this relay's own retries. */
-  #nextDueAt = Number.POSITIVE_INFINITY
   #duePauseUntil = 0
   #fullDuePages = 0
   #choresAt = 0
@@ -79,57 +77,41 @@ export class Reader {
     this.#sweeper = new Sweeper(parts)
   }
 
-  /** The next look is to read what is new, and not only what is wanted of what is known. */
-  hinted(): void {
-    this.#isWanted = true
-  }
-
-  /** Holds have changed. */
-  holdsChanged(): void {
-    this.#holdsWanted = true
-  }
-
-  /** A row of ours is due again then. True when that is sooner than all that was known: the wait for the next look is too long. */
-  dueAt(at: number): boolean {
-    const isSooner = at < this.#nextDueAt
-    if (isSooner) this.#nextDueAt = at
-    return isSooner
-  }
-
   /** @param isPassing another look follows within milliseconds: due rows are not read each time then. */
   async look(isPassing: boolean): Promise<Look> {
     if (!this.#isStarted) await this.#start()
+    const { agenda, healer, session } = this.#parts
     let [found, fresh, more] = [0, 0, false]
-    if (this.#isWanted) {
-      this.#isWanted = false
+    if (agenda.isNewWanted) {
+      agenda.isNewWanted = false
       this.#readAt = performance.now()
       ;({ rows: fresh, more } = await this.#readFresh())
       found += fresh
     }
-    const { healer, session } = this.#parts
-    if (performance.now() >= healer.nextAt && (await healer.work(session))) this.#nextDueAt = 0
+    if (performance.now() >= healer.nextAt && (await healer.work(session))) agenda.nextDueAt = 0
     const now = performance.now()
-    if (now >= this.#nextDueAt || !isPassing || now >= this.#duePauseUntil) {
+    if (now >= agenda.nextDueAt || !isPassing || now >= this.#duePauseUntil) {
       const due = await this.#readDue()
       found += due.rows
       more ||= due.more
     }
     if (performance.now() >= this.#choresAt) more = (await this.#doChores()) || more
     // Before the pulls: what was on hold until now goes on slowly, and they would find it free.
-    if (this.#holdsWanted || (this.#mayPull && this.#parts.holds.areAny)) more = (await this.#readHolds()) || more
+    if (agenda.areHoldsWanted || (this.#mayPull && this.#parts.holds.areAny)) more = (await this.#readHolds()) || more
     more = (await this.#readWanted()) || more
-    more = (await this.#parts.recovery.work()) || more
+    more = (await this.#parts.recovery.work(session)) || more
     more = (await this.#sweeper.work()) || more
     await this.#sendHints()
-    if (more) this.#isWanted = true
+    if (more) agenda.isNewWanted = true
     const pullAt = this.#parts.backlog.wantsPulls ? this.#puller.nextAt : Number.POSITIVE_INFINITY
-    const alarmAt = Math.min(this.#nextDueAt, this.#choresAt, this.#sweeper.nextAt, pullAt, healer.nextAt)
+    const alarmAt = Math.min(agenda.nextDueAt, this.#choresAt, this.#sweeper.nextAt, pullAt, healer.nextAt)
     return { found, fresh, more, alarmAt, readAt: this.#readAt }
   }
 
   /** From a little before the end on; what is older is the sweep's. */
   async #start(): Promise<void> {
-    const { session, epoch, backlog } = this.#parts
+    const { session, epoch, backlog, agenda } = this.#parts
+    agenda.restart()
     const now = performance.now()
     const { lastId } = await readFresh(session, epoch(), idEnd, 1)
     this.#fresh.restart(placeBefore(lastId, longLookBack.rows), now)
@@ -157,19 +139,19 @@ export class Reader {
   }
 
   async #readDue(): Promise<{ readonly rows: number; readonly more: boolean }> {
-    const { session, epoch, backlog, claimable } = this.#parts
+    const { session, epoch, backlog, agenda, claimable } = this.#parts
     const now = performance.now()
     this.#duePauseUntil = now + duePauseMs
     const next = this.#due.read(now)
     const read = backlog.beginRead()
     // A retry that is recorded meanwhile is not in the answer.
-    this.#nextDueAt = Number.POSITIVE_INFINITY
+    agenda.nextDueAt = Number.POSITIVE_INFINITY
     const { rows, isFull, nextInMs, nowUs } = await readDue(session, epoch(), next.after, next.limit)
     const shown = this.#due.show(rows, next, performance.now())
     backlog.offer(shown.filter(isOffered), read)
     backlog.endRead()
     if (shown.length > 0) claimable.set()
-    if (nextInMs !== null) this.dueAt(now + Math.max(1, nextInMs))
+    if (nextInMs !== null) agenda.noteDue(now + Math.max(1, nextInMs))
     this.#fullDuePages = isFull ? this.#fullDuePages + 1 : 0
     if (this.#fullDuePages >= jumpPages) {
       this.#due.restart({ dueUs: nowUs - 1_000_000, id: '0' }, now)
@@ -207,13 +189,13 @@ export class Reader {
 
   /** Each second. True: there is more. */
   async #doChores(): Promise<boolean> {
-    const { session, epoch, backlog, healer, expired: tell } = this.#parts
-    this.#holdsWanted = true
+    const { session, epoch, backlog, agenda, healer, expired: tell } = this.#parts
+    agenda.areHoldsWanted = true
     const inMs = (await nextExpiry(session)) ?? Number.POSITIVE_INFINITY
     const expired = inMs <= 0 ? await expire(session, epoch(), expiryRows) : []
     for (const { id, orderingKey, next } of expired) backlog.settledUnclaimed(id, orderingKey, next)
     if (expired.length > 0) tell(expired.map(({ id }) => id))
-    if (await healer.probe(session)) this.#nextDueAt = 0
+    if (await healer.probe(session)) agenda.nextDueAt = 0
     const isMore = expired.length === expiryRows
     if (!isMore) this.#choresAt = performance.now() + choresMs
     return isMore
@@ -221,8 +203,8 @@ export class Reader {
 
   /** An origin with a hold less, or another: what was passed over there may go. True: holds have changed. */
   async #readHolds(): Promise<boolean> {
-    const { session, backlog, holds, ahead, scopes, claimable } = this.#parts
-    this.#holdsWanted = false
+    const { session, backlog, agenda, holds, ahead, scopes, claimable } = this.#parts
+    agenda.areHoldsWanted = false
     const changed = await holds.read(session)
     ahead.giveUp(origin => changed.some(each => each === origin || (each.endsWith(':') && origin.startsWith(each))))
     for (const origin of changed) {

@@ -2,7 +2,7 @@ import type { Log } from '../log/log.ts'
 import type { Attempt } from '../model.ts'
 import { isDataError, isRefusal } from '../outbox/database-errors.ts'
 import { isolate } from '../outbox/isolate.ts'
-import { look } from '../outbox/look.ts'
+import { type Looked, look } from '../outbox/look.ts'
 import { type Recorded, record } from '../outbox/record.ts'
 import type { Session } from '../outbox/session.ts'
 import { gatherMs, gatherRows, lockedPauseMs, loopIdleMs, recordRows } from '../policy/tuning.ts'
@@ -97,18 +97,14 @@ export class Recorder {
     return this.#waiting.length + this.#underWay.size
   }
 
-  /** Records until `open` says no; then what is here waits for the next session. Throws when the session fails. */
-  async run(session: Session, open: () => boolean): Promise<void> {
-    while (open()) {
+  /** Records until the signal is aborted; then what is here waits for the next session. Throws when the session fails. */
+  async run(session: Session, signal: AbortSignal): Promise<void> {
+    this.#added.setBy(signal)
+    while (!signal.aborted) {
       const waitMs = this.#waiting.length === 0 ? loopIdleMs : this.#gatherUntil - performance.now()
       if (waitMs > 0) await this.#added.wait(waitMs)
       else await this.flush(session)
     }
-  }
-
-  /** Ends a `run` that waits. */
-  nudge(): void {
-    this.#added.set()
   }
 
   /** Records one batch. */
@@ -147,33 +143,26 @@ export class Recorder {
     const missed: Attempt[] = []
     for (const attempt of batch) {
       const recorded = done.get(attempt.id)
-      if (recorded) this.#end(attempt, each => this.#events.recorded(each, recorded))
-      else missed.push(attempt)
+      if (recorded) {
+        this.#end(attempt)
+        this.#events.recorded(attempt, recorded)
+      } else missed.push(attempt)
     }
     if (missed.length > 0) await this.#account(session, missed)
   }
 
-  /**
-   * A row that was not changed is locked by somebody's open transaction; or it was changed before, and the reply was lost;
-   * or it is not ours any more; or not even the same. One that is not there counts as settled.
-   */
+  /** Why were the rows of these not changed? */
   async #account(session: Session, missed: readonly Attempt[]): Promise<void> {
     const ids = missed.map(({ id }) => id)
     const standings = new Map((await look(session, this.#epoch(), ids)).map(row => [row.id, row]))
     for (const attempt of missed) {
-      const row = standings.get(attempt.id)
-      if (row !== undefined && row.messageId !== attempt.messageId) {
-        this.#end(attempt, this.#events.lost)
+      const became = becameOf(attempt, standings.get(attempt.id))
+      if (became === 'locked') {
+        this.#rest(attempt, lockedPauseMs)
         continue
       }
-      if (row === undefined && attempt.decision.status === 'delivered') {
-        this.#end(attempt, this.#events.repeated)
-        continue
-      }
-      const isSame = row?.attempts === attempt.attempt && row.claimedEpoch === attempt.epoch
-      if (isSame && row.status === 'claimed' && row.row.rev === attempt.rev) this.#rest(attempt, lockedPauseMs)
-      else if (isSame && row.status === attempt.decision.status) this.#end(attempt, this.#events.repeated)
-      else this.#end(attempt, this.#events.overtaken)
+      this.#end(attempt)
+      this.#events[became](attempt)
     }
   }
 
@@ -186,11 +175,10 @@ export class Recorder {
     }, ms)
   }
 
-  #end(attempt: Attempt, event: (attempt: Attempt) => void): void {
-    this.#underWay.delete(attempt.id)
-    this.#refusals.passed(attempt.id)
-    this.#ids.delete(attempt.id)
-    event(attempt)
+  #end({ id }: Attempt): void {
+    this.#underWay.delete(id)
+    this.#refusals.passed(id)
+    this.#ids.delete(id)
   }
 
   /**
@@ -216,6 +204,18 @@ export class Recorder {
     }
     this.#rest(attempt, this.#refusals.refused(attempt.id, error, performance.now(), { attempt: attempt.attempt }))
   }
+}
+
+/** What a look says of a row that the record did not change. */
+function becameOf(attempt: Attempt, row: Looked | undefined): 'locked' | 'lost' | 'repeated' | 'overtaken' {
+  // Settled by this attempt and deleted since; any other decision would have kept it.
+  if (row === undefined) return attempt.decision.status === 'delivered' ? 'repeated' : 'overtaken'
+  if (row.messageId !== attempt.messageId) return 'lost'
+  if (row.attempts !== attempt.attempt || row.claimedEpoch !== attempt.epoch) return 'overtaken'
+  // Somebody's open transaction has it.
+  if (row.status === 'claimed' && row.row.rev === attempt.rev) return 'locked'
+  // It was changed before, and the reply was lost.
+  return row.status === attempt.decision.status ? 'repeated' : 'overtaken'
 }
 
 interface Less {

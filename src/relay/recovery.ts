@@ -6,7 +6,6 @@ import { choresMs, orphansPauseMs, sweepShare } from '../policy/tuning.ts'
 import type { Recorder } from './recorder.ts'
 
 export interface RecoveryParts {
-  readonly session: Session
   readonly recorder: Recorder
   readonly policy: RetryPolicy
   /** Of the present registration. */
@@ -40,8 +39,7 @@ export class Recovery {
   }
 
   /** One page. True: there are more. */
-  async work(): Promise<boolean> {
-    const { session } = this.#parts
+  async work(session: Session): Promise<boolean> {
     const startedAt = performance.now()
     if (this.#place === null && startedAt >= this.#nextAt) this.#place = orphansStart
     const place = this.#place

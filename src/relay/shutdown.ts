@@ -1,8 +1,8 @@
 import type { ConnectionPool } from '../delivery/connection-pool.ts'
 import type { Log } from '../log/log.ts'
 import type { Membership } from '../membership/membership.ts'
-import { pause } from '../pause.ts'
 import { abortMs, lastRecordMs } from '../policy/tuning.ts'
+import type { AutoResetEvent } from './auto-reset-event.ts'
 import type { DatabaseLink } from './database-link.ts'
 
 /** What must end before a relay may. */
@@ -11,35 +11,39 @@ export interface Work {
   readonly inFlight: number
   /** A claim is under way, and may bring something to send. */
   readonly isClaiming: boolean
-  /** Outcomes that are not committed. */
+  /** Claims that have not begun, and outcomes that are not committed. */
   readonly unrecorded: number
 }
 
 /**
  * Nothing new starts any more. What is in flight may finish within the grace, and is aborted then; outcomes are recorded, for
  * which the database may come back within the grace, or in the seconds after it.
+ *
+ * @param progress is set whenever some of the work has ended.
  */
-export async function finish(work: () => Work, pool: Pick<ConnectionPool, 'abort'>, graceMs: number): Promise<void> {
+export async function finish(
+  work: () => Work,
+  progress: AutoResetEvent,
+  pool: Pick<ConnectionPool, 'abort'>,
+  graceMs: number,
+): Promise<void> {
+  const until = async (end: number, isDone: () => boolean): Promise<void> => {
+    for (let now = performance.now(); now < end && !isDone(); now = performance.now()) await progress.wait(end - now)
+  }
   const graceEnd = performance.now() + graceMs
-  await quiet(graceEnd, () => work().inFlight === 0 && !work().isClaiming)
+  await until(graceEnd, () => work().inFlight === 0 && !work().isClaiming)
   pool.abort('shut down')
-  await quiet(performance.now() + abortMs, () => work().inFlight === 0)
-  await quiet(Math.max(graceEnd, performance.now() + lastRecordMs), () => work().unrecorded === 0)
+  await until(performance.now() + abortMs, () => work().inFlight === 0)
+  await until(Math.max(graceEnd, performance.now() + lastRecordMs), () => work().unrecorded === 0)
 }
 
 /** Takes the registration back, so that nobody waits for the lease to run out. */
-export async function handOver(link: DatabaseLink | undefined, membership: Membership, log: Log): Promise<void> {
-  if (!link?.isOpen) return
+export async function handOver({ wake, sessions }: DatabaseLink, membership: Membership, log: Log): Promise<void> {
   try {
-    await link.wake.stop()
-    await membership.leave(link.sessions.keep)
+    await wake.stop()
+    await membership.leave(sessions.keep)
   } catch (error) {
     log.warn('handover_failed', { err: error as Error })
   }
-  await link.sessions.close()
-  link.end()
-}
-
-async function quiet(end: number, isQuiet: () => boolean): Promise<void> {
-  while (!isQuiet() && performance.now() < end) await pause(10)
+  await sessions.close()
 }

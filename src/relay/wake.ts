@@ -1,5 +1,5 @@
 import { calmBelow, streamAbove, streamPauseMs, writerPauseMs } from '../policy/tuning.ts'
-import { AutoResetEvent } from './auto-reset-event.ts'
+import type { AutoResetEvent } from './auto-reset-event.ts'
 
 /** Why it is time to look: a notification; a short pause while awake; the lock was got, look once more; the slow poll; something is to be done at this time. */
 export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll' | 'alarm'
@@ -25,14 +25,16 @@ export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll' | 'alarm'
 export class Wake {
   readonly #lock: SleepLock
   readonly #options: WakeOptions
-  readonly #hinted = new AutoResetEvent()
+  readonly #hinted: AutoResetEvent
   #asleep = false
   #locked = false
   readonly #rate: Rate
   #pauseMs = 0
 
-  constructor(lock: SleepLock, options: WakeOptions) {
+  /** @param hinted is set when it is time to look: a notification came, or something else says so. */
+  constructor(lock: SleepLock, options: WakeOptions, hinted: AutoResetEvent) {
     this.#lock = lock
+    this.#hinted = hinted
     this.#options = options
     this.#rate = new Rate(options.lingerMs)
   }
@@ -40,11 +42,6 @@ export class Wake {
   /** Asleep with the lock: whoever writes notifies. */
   get expectsHints(): boolean {
     return this.#asleep && this.#locked
-  }
-
-  /** A notification came, or something else says "look". */
-  hint(): void {
-    this.#hinted.set()
   }
 
   /**

@@ -6,6 +6,7 @@ import type { Log, LogFields } from '../../src/log/log.ts'
 import type { Claim, ShownRow } from '../../src/model.ts'
 import { look } from '../../src/outbox/look.ts'
 import type { Session, Statement } from '../../src/outbox/session.ts'
+import { Agenda } from '../../src/relay/agenda.ts'
 import { Ahead } from '../../src/relay/ahead.ts'
 import { AutoResetEvent } from '../../src/relay/auto-reset-event.ts'
 import { Claimer } from '../../src/relay/claimer.ts'
@@ -86,23 +87,20 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0 } = {}) {
     refusals: new Refusals(log, 'callback_refused'),
     claimable,
     epoch: () => state.epoch,
-    ahead,
+    attempts: { ahead, start: claim => void claims.push(claim), has: id => state.sent.has(id) },
+    agenda: new Agenda(),
+    progress: new AutoResetEvent(),
     slots: () => ({ free: state.slots - claims.length, ahead: mostAhead }),
-    released: () => {},
-    deliver: claim => claims.push(claim),
-    isSent: id => state.sent.has(id),
-    accounted: () => {},
   })
-  let isOpen = true
+  const ends = new AbortController()
   let running: Promise<void> = Promise.resolve()
   /** Over a session of its own; resolves when that has failed. */
   const run = () => {
-    running = claimer.run(session, () => isOpen)
+    running = claimer.run(session, ends.signal)
     return running
   }
   t.teardown(async () => {
-    isOpen = false
-    claimable.set()
+    ends.abort()
     await running.catch(() => {})
   })
   /** What a tip shows. */

@@ -4,6 +4,7 @@ import { Backlog } from '../../src/backlog/backlog.ts'
 import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
 import type { RetryPolicy } from '../../src/policy/decision.ts'
 import { choresMs, jumpIds } from '../../src/policy/tuning.ts'
+import { Agenda } from '../../src/relay/agenda.ts'
 import { AutoResetEvent } from '../../src/relay/auto-reset-event.ts'
 import { Healer } from '../../src/relay/healer.ts'
 import { Holds } from '../../src/relay/holds.ts'
@@ -45,6 +46,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
   const recorder = new Recorder({ relay: () => 'relay-a', epoch: () => epoch, log: silentLog }, events)
   const parts = { session: stage.session, epoch: () => epoch }
   const expired: string[] = []
+  const agenda = new Agenda()
   const healer = new Healer({
     backlog,
     scopes,
@@ -70,12 +72,13 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
     holds,
     healer,
     recovery,
+    agenda,
     claimable: new AutoResetEvent(),
     expired: ids => expired.push(...ids),
   })
   /** As often as the relay would at once. */
   const look = async () => {
-    reader.hinted()
+    agenda.isNewWanted = true
     let last = await reader.look(false)
     for (let looks = 0; last.more && looks < 300; looks += 1) last = await reader.look(true)
     return last
@@ -92,7 +95,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
       `update outbox.callback set status = 'delivered', settled_at = now(), due_at = null, rev = rev + 1 where id = any ($1::bigint[])`,
       [ids],
     )
-  return { stage, epoch, scopes, backlog, recorder, reader, givenUp, look, known, untilKnown, settle }
+  return { stage, epoch, scopes, backlog, recorder, agenda, reader, givenUp, look, known, untilKnown, settle }
 }
 
 async function flood(stage: Stage, rows: number, host: string): Promise<string[]> {
@@ -104,15 +107,15 @@ async function flood(stage: Stage, rows: number, host: string): Promise<string[]
 }
 
 t.test('a row that is committed is known at the next look, and that says how many were new', async t => {
-  const { stage, reader, look, known } = await reading(t)
+  const { stage, agenda, reader, look, known } = await reading(t)
   await look()
   const id = await stage.insert()
   await reader.look(true)
   t.notOk(known().has(id), 'nobody has hinted')
-  reader.hinted()
+  agenda.isNewWanted = true
   t.match(await reader.look(true), { found: 1, fresh: 1, more: false })
   t.ok(known().has(id))
-  reader.hinted()
+  agenda.isNewWanted = true
   t.match(await reader.look(true), { found: 0, fresh: 0 })
 })
 
@@ -145,13 +148,13 @@ t.test('what is written behind a flood is known at once, while most of the flood
 })
 
 t.test('a tip that is far behind goes on near the end: what is written then does not wait for all of it', async t => {
-  const { stage, reader, known } = await reading(t)
+  const { stage, agenda, reader, known } = await reading(t)
   await reader.look(false)
   await flood(stage, 2 * jumpIds + 5_000, 'flooded')
   const healthy = await stage.insert({ url: 'https://healthy.test/' })
   let read = 0
   await eventually(async () => {
-    reader.hinted()
+    agenda.isNewWanted = true
     read += (await reader.look(true)).fresh
     assert.ok(known().has(healthy))
   })
@@ -229,14 +232,14 @@ t.test('a row with a due time is known when it is due, and the look says when th
 })
 
 t.test('a retry of ours that is due sooner than all that is known shortens the wait', async t => {
-  const { reader, look } = await reading(t)
+  const { agenda, reader, look } = await reading(t)
   const { alarmAt } = await look()
   t.ok(alarmAt > performance.now() && alarmAt <= performance.now() + choresMs)
   const soon = performance.now() + 200
-  t.ok(reader.dueAt(soon))
-  t.notOk(reader.dueAt(soon + 10))
+  t.ok(agenda.noteDue(soon))
+  t.notOk(agenda.noteDue(soon + 10))
   const looking = reader.look(false)
-  t.ok(reader.dueAt(soon), 'recorded while the database was asked')
+  t.ok(agenda.noteDue(soon), 'recorded while the database was asked')
   t.equal((await looking).alarmAt, soon)
 })
 
@@ -257,21 +260,21 @@ t.test('each second rows that have expired are dead, and the next of their keys 
 })
 
 t.test('what was claimed ahead of an origin whose holds have changed is given up', async t => {
-  const { stage, reader, look, givenUp } = await reading(t)
+  const { stage, agenda, look, givenUp } = await reading(t)
   await look()
   givenUp.length = 0
   await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://held.test/a', 'test')`)
-  reader.holdsChanged()
+  agenda.areHoldsWanted = true
   await look()
   t.same(givenUp, ['https://held.test'])
   await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://', 'test')`)
-  reader.holdsChanged()
+  agenda.areHoldsWanted = true
   await look()
   t.same(givenUp.slice(1), ['https://held.test', 'https://other.test'])
 })
 
 t.test('a held origin is not read; what waited there comes when it is let go', async t => {
-  const { stage, backlog, reader, look, known } = await reading(t)
+  const { stage, backlog, agenda, look, known } = await reading(t)
   await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://held.test', 'test')`)
   await look()
   const ids = await flood(stage, 100, 'held')
@@ -279,20 +282,20 @@ t.test('a held origin is not read; what waited there comes when it is let go', a
   t.equal(backlog.size, 0)
   t.equal(backlog.behind, 1)
   await stage.query('delete from outbox.hold')
-  reader.holdsChanged()
+  agenda.areHoldsWanted = true
   await look()
   t.ok(known().has(ids[0] ?? ''))
 })
 
 t.test('so does what waited for a hold of its whole scheme', async t => {
-  const { stage, backlog, reader, look, known } = await reading(t)
+  const { stage, backlog, agenda, look, known } = await reading(t)
   await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://', 'test')`)
   await look()
   const ids = await flood(stage, 100, 'held')
   await look()
   t.equal(backlog.size, 0)
   await stage.query('delete from outbox.hold')
-  reader.holdsChanged()
+  agenda.areHoldsWanted = true
   await eventually(async () => {
     await look()
     assert.ok(known().has(ids[0] ?? ''))

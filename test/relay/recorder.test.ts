@@ -51,11 +51,10 @@ function atWork(t: Test, isUrgent: (attempt: Attempt) => boolean) {
   mock.timers.enable({ apis: ['setTimeout'] })
   const clock = mockClock(t)
   const stage = staged(100, isUrgent)
-  let isOpen = true
-  const running = stage.recorder.run(stage.stand.session, () => isOpen)
+  const ends = new AbortController()
+  const running = stage.recorder.run(stage.stand.session, ends.signal)
   t.teardown(async () => {
-    isOpen = false
-    stage.recorder.nudge()
+    ends.abort()
     await running
     mock.timers.reset()
   })
@@ -124,10 +123,10 @@ t.test('one attempt of a callback in a batch, the next one in the next', async t
 
 t.test('the first outcome goes at once; those that come while it is under way form the next batch', async t => {
   const { stand, recorder } = staged(3)
-  let isOpen = true
+  const ends = new AbortController()
   const open = stand.hold()
   const first = stand.arrival()
-  const run = recorder.run(stand.session, () => isOpen)
+  const run = recorder.run(stand.session, ends.signal)
   recorder.add(attemptOf(0))
   await first
   recorder.add(attemptOf(1))
@@ -136,8 +135,7 @@ t.test('the first outcome goes at once; those that come while it is under way fo
   const second = stand.arrival()
   open()
   await second
-  isOpen = false
-  recorder.nudge()
+  ends.abort()
   await run
   t.same(stand.records, [['0'], ['1', '2']])
   t.equal(recorder.backlog, 0)

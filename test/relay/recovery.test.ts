@@ -85,35 +85,35 @@ function staged(
     { recorded: nothing, repeated: nothing, overtaken: nothing, lost: nothing },
   )
   const recovery = new Recovery({
-    session: { rows } as unknown as Session,
     recorder,
     policy,
     epoch: () => '10',
     isUnderWay: ({ id }) => isUnderWay(id),
   })
+  const work = () => recovery.work({ rows } as unknown as Session)
   const search = async () => {
-    while (await recovery.work());
+    while (await work());
   }
-  return { clock, state, recorder, recovery, search }
+  return { clock, state, recorder, recovery, work, search }
 }
 
 t.test('all pages of both ranges are searched, and what is found is to be recorded', async t => {
-  const { state, recorder, recovery, search } = staged(t, [[orphan({ id: '1' })], [], [orphan({ id: '3' })]])
+  const { state, recorder, work, search } = staged(t, [[orphan({ id: '1' })], [], [orphan({ id: '3' })]])
   await search()
   t.same(
     ['1', '2', '3'].map(id => recorder.holds(id)),
     [true, false, true],
   )
   t.equal(state.reads, 4)
-  t.notOk(await recovery.work())
+  t.notOk(await work())
   t.equal(state.reads, 4)
 })
 
 t.test('one that is wanted while a page is read begins anew: the page may not show what is orphaned since', async t => {
   for (const page of [0, 1]) {
-    const { state, recovery, search } = staged(t, [[], []])
-    for (let n = 0; n < page; n += 1) await recovery.work()
-    const reading = recovery.work()
+    const { state, recovery, work, search } = staged(t, [[], []])
+    for (let n = 0; n < page; n += 1) await work()
+    const reading = work()
     recovery.want()
     await reading
     await search()
@@ -123,13 +123,13 @@ t.test('one that is wanted while a page is read begins anew: the page may not sh
 
 t.test('an attempt that this very process has under way is not its to judge; it looks again soon', async t => {
   const sent = new Set(['1'])
-  const { clock, state, recorder, recovery, search } = staged(t, [[orphan({ id: '1' })]], id => sent.has(id))
+  const { clock, state, recorder, work, search } = staged(t, [[orphan({ id: '1' })]], id => sent.has(id))
   await search()
   t.notOk(recorder.holds('1'))
   sent.clear()
   state.pages = [[orphan({ id: '1' })]]
   clock.now = choresMs - 1
-  t.notOk(await recovery.work())
+  t.notOk(await work())
   clock.now = choresMs
   await search()
   t.ok(recorder.holds('1'))

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { AutoResetEvent } from '../../src/relay/auto-reset-event.ts'
 import { type LookedFor, noSleepLock, Wake } from '../../src/relay/wake.ts'
 import { WakeWorld } from '../fixtures/wake-world.ts'
 
@@ -110,10 +111,11 @@ t.test('a notification without a row costs one look: no lock is let go, nobody e
 })
 
 t.test('ten thousand notifications that come during a look cost one look more, and then it rests', async t => {
-  const wake = new Wake(noSleepLock, { lingerMs: 50, pollMs: 10 })
+  const hinted = new AutoResetEvent()
+  const wake = new Wake(noSleepLock, { lingerMs: 50, pollMs: 10 }, hinted)
   const next = () => wake.next(nothing, () => Date.now())
   t.equal(await next(), 'checked')
-  for (let n = 0; n < 10_000; n++) wake.hint()
+  for (let n = 0; n < 10_000; n++) hinted.set()
   t.equal(await next(), 'hint')
   t.equal(await next(), 'poll')
 })
@@ -195,11 +197,12 @@ t.test('a relay that stops lets the lock go, and tells its peers', async t => {
 })
 
 t.test('without the trigger there is no lock, only the poll and hints', async t => {
-  const wake = new Wake(noSleepLock, { lingerMs: 0, pollMs: 1 })
+  const hinted = new AutoResetEvent()
+  const wake = new Wake(noSleepLock, { lingerMs: 0, pollMs: 1 }, hinted)
   const next = (look: Partial<LookedFor> = {}) => wake.next({ ...nothing, ...look }, () => 1)
   t.equal(await next(), 'checked')
   t.equal(await next(), 'poll')
-  wake.hint()
+  hinted.set()
   t.equal(await next(), 'hint')
   t.equal(await next({ found: 1, more: true }), 'linger')
 })
@@ -232,11 +235,12 @@ t.test('a deaf listener is found out by the poll, though alarms come each second
 })
 
 t.test('a look that knows of more goes on soon, and does not sleep, though it has found nothing new', async t => {
-  const wake = new Wake(noSleepLock, { lingerMs: 50, pollMs: 1e9 })
+  const hinted = new AutoResetEvent()
+  const wake = new Wake(noSleepLock, { lingerMs: 50, pollMs: 1e9 }, hinted)
   const next = (more: boolean) => wake.next({ ...nothing, more }, () => 0)
   t.equal(await next(true), 'linger')
   t.equal(await next(false), 'checked')
   t.equal(await next(true), 'linger', 'nor does one that has slept')
-  wake.hint()
+  hinted.set()
   t.equal(await next(true), 'hint')
 })

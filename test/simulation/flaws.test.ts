@@ -41,7 +41,7 @@ const flaws: readonly [keyof Flaws, Kind, number?, World?][] = [
   ['ignoresLease', 'stray', 820],
 ]
 
-const sweepsWhenBuried = { file: 'relay/relay.ts', text: 'recovery.want()\n        this.#backlog.wantSweep()' }
+const sweepsWhenBuried = { file: 'relay/relay.ts', text: 'this.#recovery.want()\n      this.#backlog.wantSweep()' }
 
 /** Each rule of the relay that is left out. */
 const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
@@ -49,7 +49,11 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
     {
       rule: 'a relay does not recover what it has in flight or unrecorded',
       edits: [
-        { file: 'relay/relay.ts', text: 'this.#isSent(id) || this.#claimer.isInDoubtOf(id, epoch)', by: 'false' },
+        {
+          file: 'relay/relay.ts',
+          text: 'this.#attempts.has(orphan.id) || this.#claimer.isInDoubtOf(orphan.id, orphan.epoch)',
+          by: 'false',
+        },
         // Else its former registration stands for as long, which hides the fault.
         { file: 'membership/membership.ts', text: 'this.#options.isDone(epoch) && ', by: '' },
       ],
@@ -73,7 +77,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
     {
       rule: 'a burial and a new division are followed by a sweep',
       edits: [
-        { ...sweepsWhenBuried, by: 'recovery.want()' },
+        { ...sweepsWhenBuried, by: 'this.#recovery.want()' },
         {
           file: 'backlog/backlog.ts',
           text: 'this.#memory.tidy(origin)\n    }\n    this.wantSweep()',
@@ -127,7 +131,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [
         {
           file: 'relay/relay.ts',
-          text: 'this.#lease.isHeld && epoch === this.#membership.epoch',
+          text: 'this.#lease.isHeld && claim.epoch === epoch()',
           by: 'this.#lease.isHeld',
         },
       ],

@@ -1,0 +1,185 @@
+import type { Backlog } from '../backlog/backlog.ts'
+import type { Scopes } from '../backlog/scopes.ts'
+import { DefectError } from '../errors.ts'
+import type { EventName } from '../log/events.ts'
+import type { Log } from '../log/log.ts'
+import type { Attempt, Claim, Outcome } from '../model.ts'
+import type { Recorded } from '../outbox/record.ts'
+import { decide, originSign, type RetryPolicy } from '../policy/decision.ts'
+import { maxUnrecorded } from '../policy/tuning.ts'
+import type { Agenda } from './agenda.ts'
+import { Ahead } from './ahead.ts'
+import type { AutoResetEvent } from './auto-reset-event.ts'
+import { Recorder } from './recorder.ts'
+import type { Report } from './report.ts'
+
+export interface AttemptsParts {
+  /** The relay's name. */
+  readonly relay: string
+  readonly epoch: () => string
+  readonly log: Log
+  readonly backlog: Backlog
+  readonly scopes: Scopes
+  readonly agenda: Agenda
+  readonly policy: RetryPolicy
+  readonly report: Report
+  /** What is delivered is deleted as it is recorded. */
+  readonly deletes: boolean
+  /** POSTs one callback and says how it ended, whatever happens. */
+  readonly post: (claim: Claim) => Promise<Outcome>
+  /** The lease is held, and the claim is of the present registration. */
+  readonly mayStart: (claim: Claim) => boolean
+  /** Set when a slot or a row may have come free. */
+  readonly claimable: AutoResetEvent
+  /** Set when a POST has ended, or an outcome is committed. */
+  readonly progress: AutoResetEvent
+}
+
+/** From a claim to its record: what waits for its slot, what is on the wire, what is to be written down, and what became of it. */
+export class Attempts {
+  /** Claims that wait for their slots. */
+  readonly ahead: Ahead
+  /** Outcomes on their way into the record. */
+  readonly recorder: Recorder
+  readonly #parts: AttemptsParts
+  /** Callbacks whose POST is under way, by id. */
+  readonly #inFlight = new Map<string, Claim>()
+  #isStopping = false
+  #fail: (reason: DefectError) => void = () => {}
+  /** Rejects with a defect, which ends the relay. */
+  readonly failure = new Promise<never>((_, reject) => {
+    this.#fail = reject
+  })
+
+  constructor(parts: AttemptsParts) {
+    this.#parts = parts
+    const { relay, epoch, log, deletes, backlog, scopes, claimable } = parts
+    this.failure.catch(() => {})
+    this.ahead = new Ahead({
+      scopes,
+      isPaused: () => this.isPressed,
+      mayStart: claim => !this.#isStopping && parts.mayStart(claim),
+      begin: claim => {
+        scopes.started(claim, performance.now())
+        this.start(claim)
+      },
+      leaves: claimable.set,
+    })
+    const isUrgent = ({ id }: Attempt) => this.#inFlight.size === 0 || backlog.isAwaited(id)
+    this.recorder = new Recorder({ relay: () => relay, epoch, log, deletes, isUrgent }, this)
+  }
+
+  /** POSTs on the wire. */
+  get inFlight(): number {
+    return this.#inFlight.size
+  }
+
+  /** Claims, POSTs and outcomes that are not written down yet. */
+  get size(): number {
+    return this.ahead.size + this.#inFlight.size + this.recorder.backlog
+  }
+
+  /** So much is to be recorded that nothing new may start. */
+  get isPressed(): boolean {
+    return this.recorder.pressing > maxUnrecorded
+  }
+
+  /** The callback is claimed, its POST under way, or the outcome on its way into the record. */
+  has(id: string): boolean {
+    return this.ahead.has(id) || this.#inFlight.has(id) || this.recorder.holds(id)
+  }
+
+  /** Something that was claimed under this epoch is here. */
+  hasOf(epoch: string): boolean {
+    if (this.ahead.holdsEpoch(epoch) || this.recorder.holdsEpoch(epoch)) return true
+    for (const claim of this.#inFlight.values()) if (claim.epoch === epoch) return true
+    return false
+  }
+
+  /** What has not begun never will. */
+  stop(): void {
+    this.#isStopping = true
+    this.ahead.giveUp(() => true)
+  }
+
+  /** The claim has its slot. */
+  start(claim: Claim): void {
+    this.#attempt(claim).catch((error: unknown) =>
+      this.#fail(new DefectError(`delivering callback ${claim.id}`, error)),
+    )
+  }
+
+  async #attempt(claim: Claim): Promise<void> {
+    const { scopes, policy, report, post } = this.#parts
+    this.#inFlight.set(claim.id, claim)
+    scopes.sent(claim.id, performance.now())
+    const outcome = await post(claim)
+    this.#inFlight.delete(claim.id)
+    const sign = originSign(outcome, policy)
+    scopes.ended(claim.id, sign, performance.now())
+    this.#passOn(claim.origin)
+    const decision = decide(claim, outcome, policy, Math.random)
+    const { id, messageId, attempt, epoch, rev } = claim
+    this.recorder.add({ id, messageId, attempt, epoch, rev, writtenEpoch: epoch, outcome, decision })
+    this.#ended()
+    report.attempted(claim, outcome, sign, decision)
+  }
+
+  /** A slot of the origin has come free. */
+  #passOn(origin: string): void {
+    const { scopes, backlog, agenda } = this.#parts
+    const now = performance.now()
+    if (scopes.hasOutages) agenda.event.set()
+    if (!scopes.isWell(origin, now)) this.ahead.giveUp(each => each === origin)
+    this.ahead.freed(origin, now)
+    backlog.freed(origin)
+  }
+
+  #ended(): void {
+    this.#parts.claimable.set()
+    this.#parts.progress.set()
+  }
+
+  /** Committed: the row is what was decided. */
+  recorded({ id, decision }: Attempt, { orderingKey, next }: Recorded): void {
+    const { backlog, agenda } = this.#parts
+    if (decision.status === 'pending') {
+      backlog.ended(id, 'back', null)
+      agenda.dueAgainAt(performance.now() + decision.retryInMs)
+    } else backlog.settled(id, orderingKey, next)
+    this.#ended()
+    this.#readWanted()
+  }
+
+  /** It was recorded before: what it has become is known, and not who is first in its key now. */
+  repeated({ id }: Attempt): void {
+    this.#parts.backlog.ended(id, 'unknown', null)
+    this.#ended()
+    this.#readWanted()
+  }
+
+  /** The attempt is written down, but the row had gone on without us. */
+  overtaken(attempt: Attempt): void {
+    this.#readAnew('warn', 'attempt_overtaken', attempt)
+  }
+
+  /** The row was lost in a failover and its id given to another. */
+  lost(attempt: Attempt): void {
+    this.#readAnew('error', 'attempt_of_lost_callback', attempt)
+  }
+
+  /** The row is not what was sent any more. */
+  #readAnew(level: 'warn' | 'error', event: EventName, { id, messageId, attempt, outcome }: Attempt): void {
+    const { backlog, log, agenda } = this.#parts
+    backlog.ended(id, 'unknown', null)
+    log[level](event, { id, message_id: messageId, attempt, outcome: outcome.kind })
+    agenda.lookForNew()
+    this.#ended()
+  }
+
+  /** Memory has room for what is known to be in the table, or wants to know who is first of a key. */
+  #readWanted(): void {
+    const { backlog, agenda } = this.#parts
+    if (backlog.wantsPulls || backlog.wantsAnswers) agenda.event.set()
+  }
+}
