@@ -68,6 +68,7 @@ function judgingOf(history: History, cases: readonly Case[], options: CheckOptio
     claimLimitMs: 90_000,
     dueLimitMs: 600_000,
     keptMs: Infinity,
+    keptDeadMs: Infinity,
     keepsDelivered: true,
     ...options,
     hasBook: history.written !== null,

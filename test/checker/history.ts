@@ -127,8 +127,10 @@ export interface CheckOptions {
   readonly claimLimitMs?: number
   /** The first row of a key may be due this long, in milliseconds. Default 600,000. */
   readonly dueLimitMs?: number
-  /** Delivered rows may be deleted when they were settled so long ago, in milliseconds; others never. Default: never. */
+  /** Delivered rows may be deleted when they were settled so long ago, in milliseconds. Default: never. */
   readonly keptMs?: number
+  /** The same of the dead and the cancelled. */
+  readonly keptDeadMs?: number
   /**
    * false: delivered rows are deleted as they are recorded (`--keep-delivered 0`), and no book is kept of them. The receivers'
    * log stands for the record then: a row that is gone must have been answered with 2xx. Default true.

@@ -103,6 +103,16 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
+    name: 'a cancelled row is deleted before its time',
+    kind: 'lost',
+    options: { keptDeadMs: 2 * keptMs },
+    plant: draft => {
+      const row = pick(draft.callbacks, ({ status }) => status === 'cancelled')
+      row.deletedAt = (row.settledAt ?? 0) + 2 * keptMs - 1
+      return row.messageId
+    },
+  },
+  {
     name: 'a record deletes a row that no receiver has taken',
     kind: 'lost',
     keepsNothing: true,

@@ -45,14 +45,13 @@ function wronglySuperseded(row: CallbackRow, by: string, { rowOf, keepsDelivered
   return isSame ? [] : [`was superseded by ${by}, which has other keys`]
 }
 
-function deletedTooSoon(
-  { status, settledAt, deletedAt }: CallbackRow,
-  { keptMs, ignoreDatabaseTimes }: Judging,
-): string[] {
-  if (status !== 'delivered') return [`was deleted when it was ${status}`]
+function deletedTooSoon(row: CallbackRow, { keptMs, keptDeadMs, ignoreDatabaseTimes }: Judging): string[] {
+  const { status, settledAt, deletedAt } = row
+  const leastMs = status === 'delivered' ? keptMs : keptDeadMs
+  if (!isSettled(row) || leastMs === Infinity) return [`was deleted when it was ${status}`]
   const ageMs = (deletedAt ?? Infinity) - (settledAt ?? Infinity)
-  if (ageMs >= keptMs || ignoreDatabaseTimes) return []
-  return [`was deleted ${seconds(ageMs)} after it was delivered`]
+  if (ageMs >= leastMs || ignoreDatabaseTimes) return []
+  return [`was deleted ${seconds(ageMs)} after it was ${status}`]
 }
 
 /** A receiver answered with 2xx. */

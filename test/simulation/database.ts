@@ -69,6 +69,26 @@ export interface RegistrationRecord {
   pulseLockedBy: object | null
 }
 
+/** A row of `outbox.janitor_run`; times in milliseconds since 1970, ages in milliseconds. */
+export interface JanitorRecord {
+  readonly id: number
+  readonly keepDelivered: number | null
+  readonly keepDead: number | null
+  readonly deliveredBefore: number | null
+  readonly deadBefore: number | null
+  relay: string
+  reachedAt: number
+  reachedId: number
+  deleted: number
+  endedAt: number | null
+  error: string | null
+}
+
+/** A callback as it was when the janitor deleted it. */
+export interface DeletedRow extends Row {
+  readonly deletedAt: number
+}
+
 /** Whether that URL alone is on hold, and since when. */
 export interface HoldRecord {
   readonly isExact: boolean
@@ -128,6 +148,11 @@ export class Database {
   readonly registrations = new Map<string, RegistrationRecord>()
   /** By their prefix. */
   readonly holds = new Map<string, HoldRecord>()
+  /** In the order of their ids. */
+  readonly janitorRuns: JanitorRecord[] = []
+  /** What the janitor has deleted, with its attempts. */
+  readonly deleted: DeletedRow[] = []
+  readonly deletedAttempts: AttemptRecord[] = []
   readonly locks = new Locks()
   readonly flaws: Flaws
   /** All relays run on one machine, so that each can know that another's process has ended. */
@@ -141,6 +166,13 @@ export class Database {
   readonly lost = new Set<number>()
   /** What a step of a sweep takes, in milliseconds: then relays sweep seldom, and what they hear by other ways must suffice. */
   sweepMs = 0
+  /** A relay may become the janitor. */
+  hasJanitor = true
+  /**
+   * What the janitor is told of its runs, so that it makes more than one in a few seconds: each ended so many milliseconds
+   * earlier, and each batch has taken so many more.
+   */
+  janitorMs = { ago: 0, work: 0 }
   /** Tells the relays; `from` is the session's process id, null for another's. */
   notify: (from: number | null, payload: string) => void = () => {}
   /** Ends sessions that claim under this registration. */
@@ -215,10 +247,25 @@ export class Database {
     if (withLog) for (const [key, { callbackId }] of this.#log) if (callbackId === row.id) this.#log.delete(key)
   }
 
+  /** The janitor's. @param seen attempts in the log that its snapshot shows: those alone go with the row. */
+  deleteOld(row: Row, seen: readonly AttemptRecord[]): void {
+    this.rows.delete(row.id)
+    this.deleted.push({ ...row, deletedAt: this.now })
+    if (row.last) this.deletedAttempts.push(row.last)
+    if (this.flaws.leavesAttempts) return
+    for (const each of seen)
+      if (each.callbackId === row.id && this.#log.delete(keyOf(each))) this.deletedAttempts.push(each)
+  }
+
   /** ON CONFLICT DO NOTHING. */
   log(attempt: AttemptRecord): void {
     const key = keyOf(attempt)
     if (!this.#log.has(key)) this.#log.set(key, attempt)
+  }
+
+  /** `outbox.attempt_log`. */
+  get attemptLog(): AttemptRecord[] {
+    return [...this.#log.values()]
   }
 
   /** Keys of `outbox.attempt_log`. */
@@ -228,7 +275,7 @@ export class Database {
 
   /** Attempts in the log of callbacks that are gone, which it would keep for ever. */
   get unowned(): AttemptRecord[] {
-    return [...this.#log.values()].filter(({ callbackId }) => !this.rows.has(callbackId))
+    return this.attemptLog.filter(({ callbackId }) => !this.rows.has(callbackId))
   }
 
   /** `outbox.attempt`. */

@@ -16,7 +16,8 @@ const severed: World = { ...busy, faultKinds: ['cut', 'partition'], late: 1 }
 /** Processes stand still until they are taken for dead. */
 const frozen: World = { ...busy, faultKinds: ['freeze'] }
 
-const unkept: World = { keepsDelivered: false }
+const unkept: World = { kept: { keepDeliveredMs: 0, keepDeadMs: Number.POSITIVE_INFINITY } }
+const cleaned: World = { kept: { keepDeliveredMs: 300, keepDeadMs: 1_000 }, acts: 30 }
 
 /**
  * Each fault of a statement or of the client, how its discovery is called, the seed that is tried first, and the world that it
@@ -30,11 +31,14 @@ const flaws: readonly [keyof Flaws, Kind, number?, World?][] = [
   ['sendsTwice', 'unexplained'],
   ['forgetsSettling', 'unexplained'],
   ['deletesFailed', 'lost', 1, unkept],
-  ['logsBeforeDeleting', 'stray', 482, { ...unkept, acts: 30 }],
+  ['logsBeforeDeleting', 'stray', 650, { ...unkept, acts: 30 }],
+  ['deletesDeadEarly', 'lost', 1, cleaned],
+  ['deletesReplayed', 'lost', 2, cleaned],
+  ['leavesAttempts', 'stray', 1, cleaned],
   ['claimsCancelled', 'phantom', 274],
   ['claimsHeld', 'stray', 73],
   ['claimsSuperseded', 'stray', 7],
-  ['supersedesTheNewest', 'lost', 1],
+  ['supersedesTheNewest', 'lost', 4],
   ['losesLateCommits', 'lost', 2],
   ['sendsNoHints', 'lost', 127],
   ['leavesSessions', 'lost', 45, severed],

@@ -16,6 +16,12 @@ export interface Flaws {
   readonly deletesFailed?: boolean
   /** Where nothing delivered is kept, an attempt is logged although its callback will be deleted. */
   readonly logsBeforeDeleting?: boolean
+  /** The janitor deletes what is dead or cancelled at the age at which it deletes what is delivered. */
+  readonly deletesDeadEarly?: boolean
+  /** The janitor does not ask again whether what it has locked is still settled. */
+  readonly deletesReplayed?: boolean
+  /** The janitor leaves the attempts of what it deletes in the log. */
+  readonly leavesAttempts?: boolean
   /** An attempt is not written down now and then. */
   readonly forgetsRecords?: boolean
   /** The HTTP client sends once more when no answer comes. */

@@ -9,9 +9,13 @@ import { type Run, type SimulationOptions, simulate } from './simulation.ts'
 /** More would say nothing new. */
 const mostFaults = 5
 
-/** In every fifth world nothing delivered is kept. */
+/** In every fifth world nothing delivered is kept, and in another one what is settled is deleted soon. */
 function simulated(seed: number, options: SimulationOptions = {}): Promise<Run> {
-  return simulate(seed, seed % 5 === 0 ? { ...options, scenario: { keepsDelivered: false } } : options)
+  const scenario = [
+    { kept: { keepDeliveredMs: 0, keepDeadMs: 1_000 } },
+    { kept: { keepDeliveredMs: 300, keepDeadMs: 1_000 } },
+  ][seed % 5]
+  return simulate(seed, scenario ? { ...options, scenario } : options)
 }
 
 /** What to say of a world in which a promise was broken; null when all were kept. */

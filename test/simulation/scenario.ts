@@ -1,4 +1,5 @@
 import { parse, type RunConfig } from '../../src/config/config.ts'
+import type { KeepOptions } from '../../src/relay/janitor.ts'
 import type { Dice } from './dice.ts'
 import type { FaultKind } from './faults.ts'
 import { deadlineMs } from './wire.ts'
@@ -22,8 +23,8 @@ export interface Scenario {
   readonly slowOneIn: number
   /** How likely what was sent over a connection that is cut arrives long after another has taken its place. */
   readonly late: number
-  /** false: relays run with `--keep-delivered 0`. */
-  readonly keepsDelivered: boolean
+  /** How long settled callbacks are kept; null: longer than any world lasts. */
+  readonly kept: KeepOptions | null
   readonly keys: number
   readonly callbacks: number
   readonly acts: number
@@ -46,7 +47,7 @@ export function drawScenario(dice: Dice): Scenario {
     sweepMs: isSweepRare ? 3_500 : 0,
     slowOneIn: dice.pick([30, 30, 4, 1.5]),
     late: 0.3,
-    keepsDelivered: true,
+    kept: null,
     keys: dice.whole(3, 8),
     callbacks: dice.whole(15, 40),
     acts: dice.chance(0.6) ? dice.whole(1, 8) : 0,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Log, LogFields } from '../../src/log/log.ts'
+import { janitorPauseMs, janitorStepMs } from '../../src/policy/tuning.ts'
 import { Relay } from '../../src/relay/relay.ts'
 import { check } from '../checker/check.ts'
 import type { History, Verdict } from '../checker/history.ts'
@@ -42,6 +43,9 @@ export function digestOf({ history }: Run): string {
 }
 
 const callbacksWithinMs = 4_000
+
+/** From the end of one run of the janitor to the next. */
+const janitorRestMs = 300
 
 /** Until then operators act, receivers fail and faults come. */
 const troubleMs = 5_000
@@ -92,14 +96,14 @@ class World {
     const { isOneMachine, isNotifying, arriving, keys } = scenario
     this.db = new Database(timeline, { flaws, isOneMachine })
     this.db.sweepMs = scenario.sweepMs
+    this.db.hasJanitor = scenario.kept !== null
+    this.db.janitorMs = { ago: janitorPauseMs - janitorRestMs, work: 2 * janitorStepMs }
     this.receivers = new Receivers(timeline, dice, this.db)
     this.producers = new Producers(this.db, timeline, dice, keys)
     this.operators = new Operators({ db: this.db, timeline, dice, written: this.producers.written })
     const server = new Server(this.db, timeline, dice, scenario)
     const parts = { relay, server, isNotifying, receivers: this.receivers, log: logTo(timeline, trace) }
-    this.#hosts = scenario.configs.map(
-      config => new Host(scenario.keepsDelivered ? config : { ...config, keepDeliveredMs: 0 }, parts),
-    )
+    this.#hosts = scenario.configs.map(config => new Host({ ...config, ...scenario.kept }, parts))
     this.#faults = new Faults(server, this.#hosts, dice)
     this.db.notify = (from, payload) => {
       for (const host of this.#hosts) if (isNotifying && dice.chance(arriving)) host.hint(from, payload)
@@ -137,10 +141,11 @@ function judge({ timeline, db, producers, operators, receivers, scenario }: Worl
     written: producers.written,
     acts: operators.acts,
     arrivals: receivers.arrivals,
-    callbacks: [...db.rows.values()].map(row => ({ ...row, id: String(row.id) })),
-    attempts: db.attempts,
+    callbacks: [...db.rows.values(), ...db.deleted].map(row => ({ ...row, id: String(row.id) })),
+    attempts: [...db.attempts, ...db.deletedAttempts],
   }
-  const verdict = check(history, { drained: true, keepsDelivered: scenario.keepsDelivered })
+  const { keepDeliveredMs: keptMs = Infinity, keepDeadMs: keptDeadMs = Infinity } = scenario.kept ?? {}
+  const verdict = check(history, { drained: true, keptMs, keptDeadMs, keepsDelivered: keptMs > 0 })
   const unowned = db.unowned.map(
     ({ messageId, attempt }) => `attempt ${attempt} of ${messageId} is in the log, and its callback is gone`,
   )

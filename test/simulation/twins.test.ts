@@ -59,9 +59,11 @@ const flaws: readonly (readonly [keyof Flaws, number?])[] = [
   ['forgetsRecords'],
   ['forgetsSettling'],
   ['deletesFailed'],
+  ['deletesDeadEarly'],
+  ['leavesAttempts'],
   ['claimsCancelled'],
   ['claimsHeld'],
-  ['claimsSuperseded', 17],
+  ['claimsSuperseded', 67],
   ['losesLateCommits', 32],
 ]
 

@@ -1,4 +1,5 @@
 import * as claiming from './claiming.ts'
+import * as janitor from './janitor.ts'
 import * as keeping from './keeping.ts'
 import * as reading from './reading.ts'
 import * as recording from './recording.ts'
@@ -36,6 +37,11 @@ export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_sleep: keeping.sleep,
   ringback_share: keeping.share,
   ringback_wake: keeping.wake,
-  ringback_janitor_lock: keeping.janitorLock,
+  ringback_janitor_lock: janitor.lockJanitor,
+  ringback_janitor_newest: janitor.newest,
+  ringback_janitor_take_up: janitor.takeUp,
+  ringback_janitor_begin: janitor.begin,
+  ringback_janitor_batch: janitor.batch,
+  ringback_janitor_fail: janitor.fail,
   ringback_survey: keeping.survey,
 }

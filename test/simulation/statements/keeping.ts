@@ -172,9 +172,6 @@ export function isSilent(db: Database, transaction: object): boolean {
   return db.locks.tryShare(wakeKey, transaction)
 }
 
-/** A relay that is not in the simulation is the janitor. Nothing here is old enough to be deleted. */
-export const janitorLock = atOnce(() => [{ got: false }])
-
 /** Nothing decides by it. */
 export const survey = atOnce(() => [
   { due: 0, later: 0, claimed: 0, dead: 0, holds: 0, living: 1, serving: 1, standingBy: 0, stale: 0, isEldest: true },

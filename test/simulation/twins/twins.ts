@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import type { Session, Statement } from '../../../src/outbox/session.ts'
 import { Stage } from '../../fixtures/stage.ts'
 import { epochMs } from '../clocks.ts'
-import { type AttemptRecord, Database, type RegistrationRecord, type Row } from '../database.ts'
+import { type AttemptRecord, Database, type JanitorRecord, type RegistrationRecord, type Row } from '../database.ts'
 import type { Flaws } from '../flaws.ts'
 import { statements } from '../statements/all.ts'
 import type { Backend } from '../statements/statement.ts'
@@ -25,6 +25,12 @@ const times = new Set([
   'createdAt',
   'startedAt',
   'finishedAt',
+  'endedAt',
+  'endedMsAgo',
+  'busyMs',
+  'workMs',
+  'deliveredBefore',
+  'deadBefore',
 ])
 
 /** The same in microseconds. */
@@ -53,7 +59,7 @@ export class Twins {
     for (const session of sessions) await session.run(`set time zone 'UTC'`)
     const begin = async (flaws: Flaws = {}): Promise<Twins> => {
       await stage.query(
-        'truncate outbox.callback, outbox.attempt_log, outbox.hold, outbox.relay, outbox.pulse restart identity cascade',
+        'truncate outbox.callback, outbox.attempt_log, outbox.hold, outbox.janitor_run, outbox.relay, outbox.pulse restart identity cascade',
       )
       for (const session of sessions) await session.run('select pg_advisory_unlock_all()')
       return new Twins(stage, sessions, flaws)
@@ -95,6 +101,7 @@ export class Twins {
     assertAlike(storedInModel(this.db), shown, 'stored')
     for (const { id, dueAt, expiresAt, claimedAt, settledAt } of shown.callbacks)
       Object.assign(this.db.rows.get(id) ?? {}, { dueAt, expiresAt, claimedAt, settledAt })
+    for (const [n, run] of shown.janitorRuns.entries()) this.db.janitorRuns[n] = run
   }
 }
 
@@ -150,6 +157,7 @@ interface Stored {
   readonly logged: readonly string[]
   readonly registrations: readonly StoredRegistration[]
   readonly holds: readonly string[]
+  readonly janitorRuns: readonly JanitorRecord[]
 }
 
 const ms = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`
@@ -178,7 +186,13 @@ async function stored(stage: Stage): Promise<Stored> {
   const holds = await stage.query<{ prefix: string }>(
     `select url_prefix || case when exact then ' exact' else '' end as prefix from outbox.hold`,
   )
+  const janitorRuns = await stage.query<JanitorRecord>(`
+    select id::integer, relay, ${ms('keep_delivered')} as "keepDelivered", ${ms('keep_dead')} as "keepDead",
+           ${ms('delivered_before')} as "deliveredBefore", ${ms('dead_before')} as "deadBefore", ${ms('reached_at')} as "reachedAt",
+           reached_id::integer as "reachedId", deleted::integer, ${ms('ended_at')} as "endedAt", error
+      from outbox.janitor_run order by id`)
   return {
+    janitorRuns,
     callbacks: callbacks.map(storedRow),
     attempts,
     logged: log.map(({ key }) => key).sort(),
@@ -188,8 +202,9 @@ async function stored(stage: Stage): Promise<Stored> {
 }
 
 function storedInModel(db: Database): Stored {
-  const { attempts, logged } = db
+  const { attempts, logged, janitorRuns } = db
   return {
+    janitorRuns,
     callbacks: [...db.rows.values()].sort((a, b) => a.id - b.id).map(storedRow),
     attempts: attempts.sort(
       (a, b) => a.callbackId - b.callbackId || a.attempt - b.attempt || Number(a.epoch) - Number(b.epoch),

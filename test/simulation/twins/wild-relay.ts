@@ -1,6 +1,7 @@
 import type { Attempt, Claim, Decision, IndexPlace, OutcomeKind, RangeName } from '../../../src/model.ts'
 import { bringForward } from '../../../src/outbox/bring-forward.ts'
 import { claim } from '../../../src/outbox/claim.ts'
+import * as janitor from '../../../src/outbox/janitor.ts'
 import { readKeyHeads, sendHints } from '../../../src/outbox/key-heads.ts'
 import { readLeft } from '../../../src/outbox/left.ts'
 import { look } from '../../../src/outbox/look.ts'
@@ -18,6 +19,7 @@ import { identity, pulse } from '../../fixtures/stage.ts'
 import { attempt, dead, delivered, gone, retry } from '../../outbox/attempts.ts'
 import { dueTimeOf, originOf } from '../database.ts'
 import type { Dice } from '../dice.ts'
+import { textOf, timeOf } from '../statements/janitor.ts'
 import { urlHashOf } from '../statements/rows.ts'
 import { type Acts, anyKey, anyUrl } from './acts.ts'
 import type { Twins } from './twins.ts'
@@ -43,12 +45,18 @@ export class WildRelay {
   readonly #past: Past
   #epoch = '0'
   #isAsleep = false
+  /** Of the janitor, perhaps one that has ended. */
+  #run: Timed<janitor.JanitorRun> | null = null
 
   constructor(twins: Twins, dice: Dice, given: { readonly number: number; readonly past: Past }) {
     this.#twins = twins
     this.#dice = dice
     this.#number = given.number
     this.#past = given.past
+  }
+
+  get #name(): string {
+    return relayNames[this.#number] ?? ''
   }
 
   readonly acts: Acts = {
@@ -74,6 +82,8 @@ export class WildRelay {
     sweep: () => this.#sweep(),
     'count what is left': () => this.#countLeft(),
     'find orphans': () => this.#findOrphans(),
+    'begin to delete': () => this.#beginToDelete(),
+    'delete old': () => this.#deleteOld(),
     'sleep or wake': () => this.#sleep(),
   }
 
@@ -81,7 +91,7 @@ export class WildRelay {
     const { epochs } = this.#past
     this.#epoch = String(epochs.length + 1)
     epochs.push(this.#epoch)
-    const me = { ...identity, epoch: this.#epoch, name: relayNames[this.#number] ?? '', pid: this.#number + 1 }
+    const me = { ...identity, epoch: this.#epoch, name: this.#name, pid: this.#number + 1 }
     const leaseMs = this.#dice.whole(1, 9) * 1_000
     await this.#ask('register', session => registration.register(session, { ...me, leaseMs }, pulse))
   }
@@ -120,7 +130,7 @@ export class WildRelay {
   /** Outcomes of its own claims, of others', and of those that were recorded long ago. */
   async #record(): Promise<void> {
     const attempts = this.#someClaims().map(each => this.#attemptOf(each))
-    const writer = { relay: relayNames[this.#number] ?? '', epoch: this.#epoch }
+    const writer = { relay: this.#name, epoch: this.#epoch }
     const deletes = this.#dice.chance(0.3)
     await this.#ask('record', async session => [...(await record(session, attempts, writer, 0, deletes))].sort())
   }
@@ -265,6 +275,31 @@ export class WildRelay {
     }
   }
 
+  async #beginToDelete(): Promise<void> {
+    const dice = this.#dice
+    const anyAge = (): number | null => dice.pick([0, 0, 3_600_000, null])
+    const kept = { deliveredMs: anyAge(), deadMs: anyAge() }
+    await this.#ask('lock of the janitor', session => janitor.lockJanitor(session))
+    const newest = await this.#ask('newest run', async session => timed(await janitor.newestRun(session, kept)))
+    if (newest?.endedMsAgo === null && dice.chance(0.5)) {
+      if (dice.chance(0.3)) await this.#ask('fail', session => janitor.failRun(session, newest.id, 'a foreign key'))
+      else await this.#ask('take up', session => janitor.takeUpRun(session, newest.id, this.#name))
+      this.#run = newest
+    } else
+      this.#run = (await this.#ask('begin', async session => timed(await janitor.beginRun(session, this.#name, kept))))!
+  }
+
+  async #deleteOld(): Promise<void> {
+    const run = this.#run
+    if (!run) return
+    const limit = this.#dice.whole(1, 9)
+    const [deliveredBefore, deadBefore] = [textOf(run.deliveredBefore), textOf(run.deadBefore)]
+    const batch = await this.#ask('batch', session =>
+      janitor.deleteBatch(session, { ...run, deliveredBefore, deadBefore }, limit),
+    )
+    if (batch) this.#run = { ...run, ...batch }
+  }
+
   /** Whoever holds the lock twice must let go of it twice, which no relay does. */
   async #sleep(): Promise<void> {
     if (this.#isAsleep) {
@@ -310,6 +345,18 @@ export class WildRelay {
     const row = this.#dice.pick(rows)
     return { dueUs: Math.round((dueTimeOf(row) ?? 0) * 1_000), id: String(row.id) }
   }
+}
+
+type Timed<R extends janitor.JanitorRun> = Omit<R, 'deliveredBefore' | 'deadBefore'> & {
+  readonly deliveredBefore: number | null
+  readonly deadBefore: number | null
+}
+
+/** Its ends as times, which may differ a little. */
+function timed<R extends janitor.JanitorRun>(run: R | undefined): Timed<R> | null {
+  if (!run) return null
+  const { deliveredBefore, deadBefore } = run
+  return { ...run, deliveredBefore: timeOf(deliveredBefore), deadBefore: timeOf(deadBefore) }
 }
 
 /** Rows in the order of what names them: nobody promises another. */
