@@ -2,6 +2,23 @@ import type { Attempt, Decision, OutcomeKind, ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
 import { firstOfKey, isRow, plainArray, sentKey } from './sql.ts'
 
+/** The attempts, as the statement is given them. Ages in microseconds, so that the database's clock alone says when. */
+const given = `unnest($1::bigint[], $2::uuid[], $3::integer[], $4::bigint[], $5::float8[], $6::float8[], $7::float8[], $8::integer[])
+          as each (id, message_id, attempt, rev, started_us, finished_us, retry_ms, ending)`
+
+/** What many attempts have in common, by the place that `ending` names. */
+const common = {
+  epoch: '($9::bigint[])[ending]',
+  writtenEpoch: '($10::bigint[])[ending]',
+  outcome: '($11::text[])[ending]',
+  httpStatus: '($12::integer[])[ending]',
+  error: '($13::text[])[ending]',
+  excerpt: '($14::text[])[ending]',
+  status: '($15::text[])[ending]',
+  reason: '($16::text[])[ending]',
+  holdsUrl: '($17::boolean[])[ending]',
+} as const
+
 /**
  * Two facts of each attempt, which may come apart: the row is changed if it is still this attempt's, and what was seen is
  * written down as long as there is the row. It stands in the row that it settles, else in the log; `outbox.attempt` shows both.
@@ -9,6 +26,7 @@ import { firstOfKey, isRow, plainArray, sentKey } from './sql.ts'
  *
  * Arrays and not one JSON document, which PostgreSQL takes a sixth longer to read for 200 attempts. What many attempts have in
  * common (delivered, 204) is sent once: an array that is taken apart row by row costs a fifth of a microsecond a row on either side.
+ * It is looked up where it is wanted: carried from one step to the next it would be copied for each attempt.
  *
  * @param deletes what is delivered is deleted instead of updated, with what the log has of it: only where there was an earlier
  * attempt. A row that was not claimed any more when its 2xx came is updated; the janitor deletes it.
@@ -16,23 +34,21 @@ import { firstOfKey, isRow, plainArray, sentKey } from './sql.ts'
 const recording = (deletes: boolean): Statement => ({
   name: deletes ? 'ringback_record_deleting' : 'ringback_record',
   text: schema => `
-    with r as materialized (
-      -- Ages in microseconds, so that the database's clock alone says when.
-      select each.*, ($9::bigint[])[ending] as epoch, ($10::bigint[])[ending] as written_epoch,
-             ($11::text[])[ending] as outcome, ($12::integer[])[ending] as http_status,
-             ($13::text[])[ending] as error, ($14::text[])[ending] as excerpt,
-             ($15::text[])[ending] as status, ($16::text[])[ending] as reason, ($17::boolean[])[ending] as holds_url
-        from unnest($1::bigint[], $2::uuid[], $3::integer[], $4::bigint[], $5::float8[], $6::float8[], $7::float8[], $8::integer[])
-          as each (id, message_id, attempt, rev, started_us, finished_us, retry_ms, ending)
-    ), free as materialized (
+    with free as materialized (
       -- The fence: claimed by this very attempt, as rev tells, since attempts repeat after a release. A 2xx also settles a row that
       -- an heir has released and nobody has claimed since.
-      -- All of r is carried along: joined to r once more, two hundred attempts would be compared with one another.
-      select r.*, r.status <> 'pending' as settles, ${deletes ? `c.status = 'claimed' and r.status = 'delivered'` : 'false'} as leaves
-        from r join ${schema}.callback c on ${isRow('r.id')}
-       where c.attempts = r.attempt and c.claimed_epoch = r.epoch and c.message_id = r.message_id
-         and (c.status = 'claimed' and c.rev = r.rev or c.status = 'pending' and r.status = 'delivered')
+      -- All that is wanted of an attempt is carried along: joined once more, two hundred would be compared with one another.
+      select c.id, attempt, started_us, finished_us, retry_ms, ending, ${common.status} as status,
+             ${deletes ? `c.status = 'claimed' and ${common.status} = 'delivered'` : 'false'} as leaves
+        from ${given} join ${schema}.callback c on ${isRow('each.id')}
+       where c.attempts = attempt and c.claimed_epoch = ${common.epoch} and c.message_id = each.message_id
+         and (c.status = 'claimed' and c.rev = each.rev or c.status = 'pending' and ${common.status} = 'delivered')
          for ${deletes ? 'update' : 'no key update'} of c skip locked
+    ), r as materialized (
+      -- Most batches settle each row that they are of, and have nothing for the log.
+      select each.*, ${common.epoch} as epoch, ${common.writtenEpoch} as written_epoch, ${common.status} as status
+        from ${given}
+       where (select count(*) from free where status <> 'pending') < cardinality($1::bigint[])
     ), fact as materialized (
       -- What was seen of a row that has gone on without this attempt. The lock sees to it that nobody deletes the row meanwhile:
       -- the log would keep the fact for ever.
@@ -51,31 +67,31 @@ const recording = (deletes: boolean): Statement => ({
     ), logged as (
       insert into ${schema}.attempt_log (callback_id, message_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
       select id, message_id, attempt, written_epoch, clock_timestamp() - started_us * interval '1 us', clock_timestamp() - finished_us * interval '1 us',
-             outcome, http_status, error, excerpt, $18
+             ${common.outcome}, ${common.httpStatus}, ${common.error}, ${common.excerpt}, $18
         from r
        where id in (select id from free where status = 'pending') or id in (select id from fact)
           on conflict do nothing
     ), done as (
       update ${schema}.callback c
-         set status = free.status, rev = c.rev + 1, last_http_status = free.http_status, last_error = free.reason,
-             due_at = case when not settles then least(clock_timestamp() + free.retry_ms * interval '1 ms', c.expires_at) end,
+         set status = free.status, rev = c.rev + 1, last_http_status = ${common.httpStatus}, last_error = ${common.reason},
+             due_at = case when not settles then least(clock_timestamp() + retry_ms * interval '1 ms', c.expires_at) end,
              settled_at = case when settles then clock_timestamp() end,
              dead_at = case free.status when 'dead' then clock_timestamp() end,
              last_started_at = case when settles then clock_timestamp() - started_us * interval '1 us' end,
              last_finished_at = case when settles then clock_timestamp() - finished_us * interval '1 us' end,
-             last_epoch = case when settles then written_epoch end,
-             last_outcome = case when settles then outcome end,
-             last_attempt_error = case when settles then error end,
-             last_excerpt = case when settles then excerpt end,
+             last_epoch = case when settles then ${common.writtenEpoch} end,
+             last_outcome = case when settles then ${common.outcome} end,
+             last_attempt_error = case when settles then ${common.error} end,
+             last_excerpt = case when settles then ${common.excerpt} end,
              last_relay = case when settles then $18 end
-        from free
+        from (select *, status <> 'pending' as settles from free) free
        where ${isRow('free.id')} and not leaves
-      returning c.id, c.ordering_key, ${sentKey} as sent, c.settled_at, c.url, free.holds_url
+      returning c.id, c.ordering_key, ${sentKey} as sent, c.settled_at, case when ${common.holdsUrl} then c.url end as gone
     )${
       deletes
         ? `, gone as (
       delete from ${schema}.callback c using free where ${isRow('free.id')} and leaves
-      returning c.id, c.ordering_key, ${sentKey} as sent, clock_timestamp() as settled_at, null::text as url, false as holds_url
+      returning c.id, c.ordering_key, ${sentKey} as sent, clock_timestamp() as settled_at, null::text as gone
     ), forgotten as (
       delete from ${schema}.attempt_log l where l.callback_id = any (array(select id from free where leaves and attempt > 1))
     )`
@@ -85,7 +101,7 @@ const recording = (deletes: boolean): Statement => ({
     -- No unique index sees to it: the statement would wait for an operator's open transaction with the same prefix. The
     -- function sees what another relay has just committed, as this statement's snapshot may not.
     select done.id as "recordedId", done.sent as "recordedKey", next.*,
-           case when done.holds_url then ${schema}.hold_gone(done.url, '410 Gone, callback ' || done.id, $18) end as held
+           case when done.gone is not null then ${schema}.hold_gone(done.gone, '410 Gone, callback ' || done.id, $18) end as held
       from ${deletes ? '(select * from done union all select * from gone) done' : 'done'}
       left join lateral (
         select n.* from (${firstOfKey(schema, '$19::bigint', 'done.ordering_key', 'c.id <> done.id')}) n where done.settled_at is not null) next on true
