@@ -24,10 +24,11 @@ export async function ui(config: UiConfig): Promise<number> {
       'ringback ui --help',
     )
   const sessions = new ScreenSessions({ connection: () => connectionOf(config), schema: config.schema })
-  // Without a database that answers and a schema that fits there is nothing to show.
-  await sessions.read(async () => {})
+  const page = new Page(sessions)
+  // Without a database that answers and a schema that fits there is nothing to show; and the first viewer need not wait.
+  await page.renew()
   const hosts = [...local, name, ...config.allowHosts].map(each => each.toLowerCase())
-  const server = await PageServer.start({ ...address, hosts, password, page: new Page(sessions) })
+  const server = await PageServer.start({ ...address, hosts, password, page })
   try {
     process.stdout.write(`the page is at http://${server.address}/\n`)
     await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])

@@ -25,9 +25,9 @@ export interface FailingReceiver {
 
 export const mostWaiting = 1_000
 /** Retries that are looked at, the first that are due first. */
-const mostRetries = 5_000
+const mostRetries = 2_500
 /** Settled callbacks that are looked at, the newest first: there is no index by origin and time. */
-const mostSettled = 10_000
+const mostSettled = 5_000
 export const mostReceivers = 20
 
 /** Every part has a limit: what waits and what has been settled may be millions. A callback that is on hold is not tried, so it does not fail. */
@@ -38,34 +38,43 @@ const failingStatement: Statement = {
       select c.id, c.url, c.origin, c.status, c.attempts - c.budget_from as tried, c.budget_from, c.message_id, c.last_error, c.last_http_status, c.claimed_at, c.created_at
         from ${schema}.callback c where c.due_at is not null order by greatest(c.due_at, c.created_at), c.id limit ${mostRetries}
     ), failed as materialized (
+      -- What has no hold on its origin is told by a hash of all holds' origins, the rest by a look into their indexes.
       select c.* from retried c
-       where c.claimed_at is not null and (c.status = 'pending' and c.tried > 0 or c.status = 'claimed' and c.tried > 1) and ${isFree(schema)}
+       where c.claimed_at is not null and (c.status = 'pending' and c.tried > 0 or c.status = 'claimed' and c.tried > 1)
+         and (c.origin not in (select h.origin from ${schema}.hold h) and split_part(c.origin, '/', 1) not in (select h.origin from ${schema}.hold h)
+              or ${isFree(schema)})
     ), receivers as materialized (
-      select origin, count(*)::float8 as failed, sum(tried)::float8 as attempts,
-             (array_agg(id order by claimed_at desc, id))[1] as newest, (array_agg(id order by created_at, id))[1] as oldest
+      select origin, count(*)::float8 as failed, sum(tried)::float8 as attempts, max(claimed_at) as newest_at, min(created_at) as oldest_at
         from failed group by origin order by count(*) desc, origin limit ${mostReceivers}
+    ), newest as materialized (
+      select distinct on (c.origin) c.* from receivers r join failed c on c.origin = r.origin and c.claimed_at = r.newest_at order by c.origin, c.id
+    ), oldest as materialized (
+      select distinct on (c.origin) c.* from receivers r join failed c on c.origin = r.origin and c.created_at = r.oldest_at order by c.origin, c.id
+    ), examined as materialized (
+      -- Joined before anything is asked of each: a planner that guesses wrong would ask it of each callback that has failed.
+      select r.origin, r.failed, r.attempts, n.last_error, n.last_http_status, n.id as newest, n.message_id as newest_message, n.claimed_at as newest_at,
+             o.id as oldest, o.message_id as oldest_message, o.claimed_at as oldest_claimed_at, o.budget_from
+        from receivers r join newest n on n.origin = r.origin join oldest o on o.origin = r.origin
     ), settled as materialized (
-      select c.origin, c.status, c.settled_at
-        from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit ${mostSettled}
-    ), delivered as materialized (
-      select origin, max(settled_at) as at from settled where status = 'delivered' group by origin
+      select origin, max(settled_at) filter (where status = 'delivered') as at, min(settled_at) as since, count(*) as count
+        from (select c.origin, c.status, c.settled_at
+                from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit ${mostSettled}) c
+       group by origin
     ), seen as materialized (
-      select case when count(*) < ${mostSettled} then '-infinity' else min(settled_at) end as since from settled
+      select case when coalesce(sum(count), 0) < ${mostSettled} then '-infinity' else min(since) end as since from settled
     )
-    select r.origin, r.failed, r.attempts, coalesce(n.last_error, 'no reason given') as reason, n.last_http_status as "httpStatus",
+    select r.origin, r.failed, r.attempts, coalesce(r.last_error, 'no reason given') as reason, r.last_http_status as "httpStatus",
            ${secondsSince('greatest(f.at, d.at)')} as "failingSeconds", ${secondsSince('l.at')} as "lastFailedSecondsAgo",
            ${secondsSince('d.at')} as "lastDeliveredSecondsAgo", seen.since <= greatest(f.at, d.at) as "isSure", w.waiting
-      from receivers r
-      join failed n on n.id = r.newest
-      join failed o on o.id = r.oldest
-      left join delivered d on d.origin = r.origin
+      from examined r
+      left join settled d on d.origin = r.origin
      cross join seen
      cross join lateral (
-       select coalesce(min(a.finished_at), o.claimed_at) as at from ${schema}.attempt a
-        where a.callback_id = any (array[o.id]) and a.message_id = o.message_id and a.attempt > o.budget_from) f
+       select coalesce(min(a.finished_at), r.oldest_claimed_at) as at from ${schema}.attempt a
+        where a.callback_id = any (array[r.oldest]) and a.message_id = r.oldest_message and a.attempt > r.budget_from) f
      cross join lateral (
-       select coalesce(max(a.finished_at), n.claimed_at) as at from ${schema}.attempt a
-        where a.callback_id = any (array[n.id]) and a.message_id = n.message_id) l
+       select coalesce(max(a.finished_at), r.newest_at) as at from ${schema}.attempt a
+        where a.callback_id = any (array[r.newest]) and a.message_id = r.newest_message) l
      cross join lateral (
        select count(*) filter (where e.origin = r.origin)::float8 as waiting
          from (select c.origin from ${schema}.callback c

@@ -29,6 +29,10 @@ export class ScreenSessions {
     this.#options = options
   }
 
+  get schema(): string {
+    return this.#options.schema
+  }
+
   /**
    * Runs `use` in a transaction that PostgreSQL lets read alone.
    *

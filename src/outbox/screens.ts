@@ -12,52 +12,6 @@ export const sample = 10_000
 /** Rows on one screen of a list. */
 export const listed = 50
 
-export interface Figures {
-  readonly now: Date
-  /** Of these six counts, one above `sample` means that and more. */
-  readonly waiting: number
-  readonly claimed: number
-  readonly dead: number
-  readonly deadLastHour: number
-  readonly deadLastDay: number
-  readonly deliveredLastMinute: number
-  /** What has been due for longest, in seconds; null: nothing is due. */
-  readonly oldestSeconds: number | null
-  /** No callback was ever written, or all are deleted. */
-  readonly isEmpty: boolean
-}
-
-const unsettledSample = (schema: string, columns: string) => `
-  (select ${columns} from ${schema}.callback c where c.settled_at is null and c.due_at is null order by c.id limit ${sample + 1})
-  union all
-  (select ${columns} from ${schema}.callback c where c.due_at is not null order by greatest(c.due_at, c.created_at), c.id limit ${sample + 1})`
-
-const deadWithin = (schema: string, time: string) =>
-  `(select count(*) from (select from ${schema}.callback where dead_at is not null and ${time} limit ${sample + 1}) d)::float8`
-
-const figuresStatement: Statement = {
-  name: 'ringback_screen_figures',
-  text: schema => `
-    with seen as materialized (${unsettledSample(schema, 'c.status, greatest(c.due_at, c.created_at) as due')})
-    select statement_timestamp() as now,
-           (select count(*) filter (where status = 'pending') from seen)::float8 as waiting,
-           (select count(*) filter (where status = 'claimed') from seen)::float8 as claimed,
-           (select extract(epoch from statement_timestamp() - min(due)) from seen where status = 'pending' and due <= statement_timestamp())::float8 as "oldestSeconds",
-           ${deadWithin(schema, 'true')} as dead,
-           ${deadWithin(schema, "dead_at >= statement_timestamp() - interval '1 hour'")} as "deadLastHour",
-           ${deadWithin(schema, "dead_at >= statement_timestamp() - interval '24 hours'")} as "deadLastDay",
-           (select count(*) filter (where status = 'delivered')
-              from (select status from ${schema}.callback where settled_at is not null and settled_at >= statement_timestamp() - interval '1 minute'
-                     order by settled_at desc, id desc limit ${sample + 1}) s)::float8 as "deliveredLastMinute",
-           not exists (select from ${schema}.callback) as "isEmpty"`,
-}
-
-export async function readFigures(session: Session): Promise<Figures> {
-  const [row] = await session.rows<Figures>(figuresStatement)
-  if (row === undefined) throw new Error('a statement without a table must return a row')
-  return row
-}
-
 export interface Viewer {
   readonly role: string
   readonly database: string
@@ -75,54 +29,6 @@ const viewerStatement: Statement = {
 export async function readViewer(session: Session): Promise<Viewer> {
   const [row] = await session.rows<Viewer>(viewerStatement)
   if (row === undefined) throw new Error('a statement without a table must return a row')
-  return row
-}
-
-/** An origin with callbacks among those that were read. */
-export interface OriginFigures {
-  readonly origin: string
-  readonly waiting: number
-  readonly claimed: number
-  /** Have failed, and wait to be tried again. */
-  readonly failed: number
-  /** Of the newest of these. */
-  readonly lastError: string | null
-}
-
-const originFigures = `
-    select origin, (count(*) filter (where status = 'pending'))::float8 as waiting,
-           (count(*) filter (where status = 'claimed'))::float8 as claimed,
-           (count(*) filter (where has_failed))::float8 as failed,
-           (array_agg(last_error order by id desc) filter (where has_failed))[1] as "lastError"
-      from seen group by origin`
-
-const originColumns =
-  'c.id, c.origin, c.status, c.last_error, (c.status = $$pending$$ and c.attempts > c.budget_from) as has_failed'
-
-const originsStatement: Statement = {
-  name: 'ringback_screen_origins',
-  text: schema => `
-    with seen as materialized (${unsettledSample(schema, originColumns)})
-    ${originFigures} order by failed desc, waiting desc, origin limit 200`,
-}
-
-/** Of the origins among the callbacks that are read, those with most failed callbacks first; 200 at most. */
-export function readOriginFigures(session: Session): Promise<OriginFigures[]> {
-  return session.rows(originsStatement)
-}
-
-const originStatement: Statement = {
-  name: 'ringback_screen_origin',
-  text: schema => `
-    with seen as materialized (
-      select ${originColumns} from ${schema}.callback c
-       where c.settled_at is null and ${originHash} = hashtextextended($1, 0) and c.origin = $1 limit ${sample + 1})
-    ${originFigures}`,
-}
-
-/** undefined: nothing waits for it. */
-export async function readOrigin(session: Session, origin: string): Promise<OriginFigures | undefined> {
-  const [row] = await session.rows<OriginFigures>(originStatement, [origin])
   return row
 }
 

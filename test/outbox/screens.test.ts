@@ -1,16 +1,14 @@
 /** Whatever the table holds, a screen reads a bounded part of it, by the indexes. */
 import t from 'tap'
 import { readFailing } from '../../src/outbox/failing.ts'
+import { readFigures, readOrigin } from '../../src/outbox/screen-figures.ts'
 import {
   countMatching,
   type ListFilter,
   listCallbacks,
   listHoldEntries,
   readCallback,
-  readFigures,
   readKey,
-  readOrigin,
-  readOriginFigures,
   readViewer,
 } from '../../src/outbox/screens.ts'
 import { type Session, type Statement, textIn } from '../../src/outbox/session.ts'
@@ -80,7 +78,6 @@ const middle = { at: '2000-01-01 00:00:00+00', id: '5000' }
 const screens: Readonly<Record<string, Run>> = {
   figures: readFigures,
   viewer: readViewer,
-  origins: readOriginFigures,
   failing: readFailing,
   'an origin': session => readOrigin(session, 'https://ill.test'),
   holds: listHoldEntries,

@@ -1,4 +1,5 @@
-import type { Figures, Viewer } from '../../outbox/screens.ts'
+import type { Figures } from '../../outbox/screen-figures.ts'
+import type { Viewer } from '../../outbox/screens.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { counted } from './words.ts'
 

@@ -1,14 +1,15 @@
 import { type FailingReceiver, hasOnlyFailed, mostReceivers } from '../../outbox/failing.ts'
 import { insertSql } from '../../outbox/same-in-sql.ts'
-import type { Figures, HoldEntry, OriginFigures } from '../../outbox/screens.ts'
+import type { Figures, OriginFigures } from '../../outbox/screen-figures.ts'
+import type { HoldEntry, Viewer } from '../../outbox/screens.ts'
 import type { RelayStatus } from '../../outbox/status.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, headOf, type Screen, stat, status, type Tone } from './layout.ts'
-import { callbacksOf, counted, lasting, retriesOf, utcTime } from './words.ts'
+import { atLeast, callbacksOf, counted, lasting, retriesOf, utcTime } from './words.ts'
 
 export interface Overview {
+  readonly viewer: Viewer
   readonly figures: Figures
-  readonly origins: readonly OriginFigures[]
   readonly failing: readonly FailingReceiver[]
   readonly holds: readonly HoldEntry[]
   readonly relays: readonly RelayStatus[]
@@ -38,7 +39,7 @@ export const numberOf = ({ length }: readonly FailingReceiver[]) =>
   length < mostReceivers ? `${length}` : `at least ${length}`
 
 /** The first that holds, worst first. */
-export function verdictOf({ figures, origins, failing, relays }: Overview): Verdict {
+export function verdictOf({ figures, failing, relays }: Overview): Verdict {
   if (!relays.some(isServing))
     return {
       tone: 'bad',
@@ -65,7 +66,7 @@ export function verdictOf({ figures, origins, failing, relays }: Overview): Verd
           ? `Callbacks to ${failing[0]?.origin} fail.`
           : `Callbacks to ${numberOf(failing)} origins fail.`,
       leads: [
-        `${retriesOf(failedOf(origins))} Nothing is lost.`,
+        `${retriesOf(failedOf(figures.origins), figures.isPartial)} Nothing is lost.`,
         figures.deadLastHour > 0 &&
           `${callbacksOf(figures.deadLastHour)} died in the last hour. Only a replay sends them again.`,
       ],
@@ -116,8 +117,8 @@ export function overviewScreen(overview: Overview, schema: string): Screen {
 const signOf = (tone: Tone) =>
   (tone === 'bad' || tone === 'warn') && html`<span class="st sign ${tone === 'bad' ? 'fault' : 'warning'}"></span>`
 
-function statsOf({ figures, origins, failing, holds, relays }: Overview): Html[] {
-  const failed = failedOf(origins)
+function statsOf({ figures, failing, holds, relays }: Overview): Html[] {
+  const failed = failedOf(figures.origins)
   const serving = relays.filter(isServing).length
   const oldest = figures.oldestSeconds
   const limit = `limit ${limitSeconds} s`
@@ -138,7 +139,7 @@ function statsOf({ figures, origins, failing, holds, relays }: Overview): Html[]
       './origins',
       'Failing origins',
       failing.length,
-      failed > 0 ? `${counted(failed)} to be tried again` : 'none waits after a failure',
+      failed > 0 ? `${atLeast(failed, figures.isPartial)} to be tried again` : 'none waits after a failure',
     ),
     stat(
       './callbacks?status=dead',
@@ -158,11 +159,11 @@ function statsOf({ figures, origins, failing, holds, relays }: Overview): Html[]
   ]
 }
 
-function failingTable({ figures, origins, failing }: Overview): Html | false {
+function failingTable({ figures: { now, origins, isPartial }, failing }: Overview): Html | false {
   const row = ({ origin, reason, failingSeconds }: FailingReceiver) => {
     const { failed = 0, waiting = 0 } = origins.find(each => each.origin === origin) ?? {}
-    const since = new Date(+figures.now - failingSeconds * 1_000)
-    return html`<tr><th scope="row" class="w"><a href="./origins/${encodeURIComponent(origin)}">${origin}</a></th><td class="w">${status('failed', reason)}</td><td class="w">${utcTime(since)}, ${lasting(failingSeconds)} ago</td><td class="n" data-l="to be tried again">${counted(failed)}</td><td class="n" data-l="waiting">${counted(waiting)}</td></tr>`
+    const since = new Date(+now - failingSeconds * 1_000)
+    return html`<tr><th scope="row" class="w"><a href="./origins/${encodeURIComponent(origin)}">${origin}</a></th><td class="w">${status('failed', reason)}</td><td class="w">${utcTime(since)}, ${lasting(failingSeconds)} ago</td><td class="n" data-l="to be tried again">${atLeast(failed, isPartial)}</td><td class="n" data-l="waiting">${atLeast(waiting, isPartial)}</td></tr>`
   }
   return (
     failing.length > 0 &&
@@ -172,7 +173,7 @@ function failingTable({ figures, origins, failing }: Overview): Html | false {
   )
 }
 
-function waitingTable({ origins, failing }: Overview): Html {
+function waitingTable({ figures: { origins, isPartial }, failing }: Overview): Html {
   const ill = new Set(failing.map(({ origin }) => origin))
   const waiting = origins.filter(each => each.waiting > 0).toSorted((a, b) => b.waiting - a.waiting)
   const most = waiting[0]?.waiting ?? 1
@@ -184,7 +185,7 @@ function waitingTable({ origins, failing }: Overview): Html {
     .slice(0, 10)
     .map(
       each =>
-        html`<tr><th scope="row"><a href="./origins/${encodeURIComponent(each.origin)}">${each.origin}</a></th><td class="svg"><svg class="hbar" aria-hidden="true"><rect class="${ill.has(each.origin) ? 'f-bad' : 'f-bar'}" width="${Math.max(1, Math.round((each.waiting / most) * 100))}%"/></svg></td><td class="n">${counted(each.waiting)}</td></tr>`,
+        html`<tr><th scope="row"><a href="./origins/${encodeURIComponent(each.origin)}">${each.origin}</a></th><td class="svg"><svg class="hbar" aria-hidden="true"><rect class="${ill.has(each.origin) ? 'f-bad' : 'f-bar'}" width="${Math.max(1, Math.round((each.waiting / most) * 100))}%"/></svg></td><td class="n">${atLeast(each.waiting, isPartial)}</td></tr>`,
     )}</tbody></table></section>`
 }
 

@@ -1,20 +1,10 @@
 import { isId } from '../../ids.ts'
 import { databaseOf } from '../../outbox/database.ts'
-import { readFailing } from '../../outbox/failing.ts'
 import { readHistory } from '../../outbox/history.ts'
+import { readOrigin } from '../../outbox/screen-figures.ts'
 import type { ScreenSessions } from '../../outbox/screen-sessions.ts'
-import {
-  listCallbacks,
-  listHoldEntries,
-  readCallback,
-  readFigures,
-  readKey,
-  readOrigin,
-  readOriginFigures,
-  readViewer,
-} from '../../outbox/screens.ts'
+import { listCallbacks, listHoldEntries, readCallback, readKey } from '../../outbox/screens.ts'
 import type { Session } from '../../outbox/session.ts'
-import { readRelays } from '../../outbox/status.ts'
 import { actIn, confirmScreen, perform, placeAfter } from './acts.ts'
 import { callbackScreen } from './callback.ts'
 import { callbacksScreen, filterIn, originIn } from './callbacks.ts'
@@ -22,9 +12,7 @@ import { html } from './html.ts'
 import { badgesOf, documentOf, gate, resultOf, type Screen } from './layout.ts'
 import { type Overview, overviewScreen } from './overview.ts'
 import { holdsScreen, originScreen, originsScreen, relaysScreen } from './places.ts'
-
-/** How long what every viewer sees is kept, in milliseconds: ten viewers cost the database what one does. */
-const sharedMs = 2_000
+import { SharedOverview } from './shared-overview.ts'
 
 export interface PageAnswer {
   readonly status: number
@@ -42,13 +30,19 @@ export interface PageRequest {
   readonly form: URLSearchParams
 }
 
-/** The screens, read from the database for each request; what all of them share is read every two seconds at most. */
+/** The screens, read from the database for each request; what all of them share is read for all viewers at once. */
 export class Page {
   readonly #sessions: ScreenSessions
-  #shared: { readonly at: number; readonly overview: Promise<Overview> } | null = null
+  readonly #shared: SharedOverview
 
   constructor(sessions: ScreenSessions) {
     this.#sessions = sessions
+    this.#shared = new SharedOverview(sessions)
+  }
+
+  /** Reads what all screens share. @throws what pg throws where the database does not answer, or SchemaError. */
+  async renew(): Promise<void> {
+    await this.#shared.get()
   }
 
   /** @throws what pg throws where the database does not answer, or refuses an act. */
@@ -57,66 +51,41 @@ export class Page {
     const id = request.path === '/callbacks' ? (request.query.get('id') ?? '').trim() : ''
     if (isId(id)) return { status: 303, body: '', location: `callbacks/${id}` }
     const root = request.path.lastIndexOf('/') > 0 ? '../' : './'
-    return this.#sessions.read(async session => {
-      const viewer = await readViewer(session)
-      const overview = await this.#overview(session)
-      const frame = { root, viewer, schema: session.schema, now: overview.figures.now }
-      const screen = await screenOf(request, session, { overview, viewer })
-      if (screen === null) return { status: 404, body: missing(root) }
-      return { status: 200, body: documentOf(frame, { badges: badgesOf(overview), ...screen }).toString() }
-    })
+    // Before a session is taken for the screen: those who wait for the overview must not have all of them.
+    const overview = await this.#shared.get()
+    const { schema } = this.#sessions
+    const screen =
+      sharedScreenOf(request.path, overview, schema) ??
+      (await this.#sessions.read(session => screenOf(request, session, overview)))
+    if (screen === null) return { status: 404, body: missing(root) }
+    const frame = { root, viewer: overview.viewer, schema, now: overview.figures.now }
+    return { status: 200, body: documentOf(frame, { badges: badgesOf(overview), ...screen }).toString() }
   }
 
   async #act({ path, form }: PageRequest): Promise<PageAnswer> {
     const act = path === '/act' ? actIn(form) : null
     if (act === null) return { status: 400, body: missing('./') }
     const { did, count, left } = await this.#sessions.write(session => perform(session, act))
-    this.#shared = null
+    this.#shared.forget()
     return { status: 303, body: '', location: `${placeAfter(act)}?did=${did}&n=${count}&left=${left}` }
   }
-
-  /** One that failed is not kept. */
-  #overview(session: Session): Promise<Overview> {
-    if (this.#shared !== null && performance.now() - this.#shared.at < sharedMs) return this.#shared.overview
-    const shared = { at: performance.now(), overview: readOverview(session) }
-    this.#shared = shared
-    shared.overview.catch(() => {
-      if (this.#shared === shared) this.#shared = null
-    })
-    return shared.overview
-  }
 }
 
-async function readOverview(session: Session): Promise<Overview> {
-  return {
-    figures: await readFigures(session),
-    origins: await readOriginFigures(session),
-    failing: await readFailing(session),
-    holds: await listHoldEntries(session),
-    relays: await readRelays(databaseOf(session)),
-  }
-}
-
-/** What a screen may need beside its own statements. */
-interface Known {
-  readonly overview: Overview
-  readonly viewer: Awaited<ReturnType<typeof readViewer>>
+/** Screens that need nothing beside the overview; undefined: it is none of these. */
+function sharedScreenOf(path: string, overview: Overview, schema: string): Screen | undefined {
+  if (path === '/') return overviewScreen(overview, schema)
+  if (path === '/origins') return originsScreen(overview)
+  return path === '/relays' ? relaysScreen(overview.relays) : undefined
 }
 
 /** null: there is no such screen. */
-async function screenOf(
-  { path, query }: PageRequest,
-  session: Session,
-  { overview, viewer }: Known,
-): Promise<Screen | null> {
+async function screenOf({ path, query }: PageRequest, session: Session, overview: Overview): Promise<Screen | null> {
   const { schema } = session
+  const { viewer } = overview
   const { now } = overview.figures
   const [, place = '', name = '', ...more] = path.split('/')
   if (more.length > 0) return null
   if (name === '') {
-    if (place === '') return overviewScreen(overview, schema)
-    if (place === 'origins') return originsScreen(overview)
-    if (place === 'relays') return relaysScreen(overview.relays)
     if (place === 'holds') return holdsScreen(await listHoldEntries(session), viewer, schema, resultOf(query))
     if (place === 'callbacks') {
       const filter = filterIn(query)

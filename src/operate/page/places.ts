@@ -1,13 +1,14 @@
 import type { FailingReceiver } from '../../outbox/failing.ts'
 import { holdSql } from '../../outbox/same-in-sql.ts'
-import type { HoldEntry, OriginFigures, Viewer } from '../../outbox/screens.ts'
+import type { OriginFigures } from '../../outbox/screen-figures.ts'
+import type { HoldEntry, Viewer } from '../../outbox/screens.ts'
 import type { RelayStatus } from '../../outbox/status.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, elsewhere, headOf, type Screen, status } from './layout.ts'
 import { isLate, letterOf, numberOf, type Overview, toneOf, workOf } from './overview.ts'
-import { callbacksOf, counted, holdText, lasting, retriesOf, shellText, utcTime } from './words.ts'
+import { atLeast, callbacksOf, counted, holdText, lasting, retriesOf, shellText, utcTime } from './words.ts'
 
-export function originsScreen({ origins, failing }: Pick<Overview, 'origins' | 'failing'>): Screen {
+export function originsScreen({ figures: { origins, isPartial }, failing }: Overview): Screen {
   const ill = new Set(failing.map(({ origin }) => origin))
   const sorted = [...origins.filter(each => ill.has(each.origin)), ...origins.filter(each => !ill.has(each.origin))]
   const sentence =
@@ -23,7 +24,7 @@ export function originsScreen({ origins, failing }: Pick<Overview, 'origins' | '
 <div class="body"><section><table class="cards"><caption class="vh">Origins</caption><thead><tr><th scope="col">Origin</th><th scope="col">Last failure</th><th scope="col" class="n">To be tried again</th><th scope="col" class="n">Waiting</th><th scope="col" class="n">Being sent</th></tr></thead>
 <tbody>${sorted.map(
       each =>
-        html`<tr><th scope="row" class="w"><a href="origins/${encodeURIComponent(each.origin)}">${each.origin}</a></th><td class="w">${ill.has(each.origin) ? status('failed', each.lastError ?? 'failed') : (each.lastError ?? html`<span class="dim">none</span>`)}</td><td class="n" data-l="to be tried again">${counted(each.failed)}</td><td class="n" data-l="waiting">${counted(each.waiting)}</td><td class="n" data-l="being sent">${counted(each.claimed)}</td></tr>`,
+        html`<tr><th scope="row" class="w"><a href="origins/${encodeURIComponent(each.origin)}">${each.origin}</a></th><td class="w">${ill.has(each.origin) ? status('failed', each.lastError ?? 'failed') : (each.lastError ?? html`<span class="dim">none</span>`)}</td><td class="n" data-l="to be tried again">${atLeast(each.failed, isPartial)}</td><td class="n" data-l="waiting">${atLeast(each.waiting, isPartial)}</td><td class="n" data-l="being sent">${counted(each.claimed)}</td></tr>`,
     )}</tbody></table></section></div>`,
   }
 }

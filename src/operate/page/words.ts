@@ -6,14 +6,22 @@ export function counted(count: number): string {
   return count > sample ? `${sample.toLocaleString('en-US')}+` : count.toLocaleString('en-US')
 }
 
+/** The same of what may be more: `1,204+`. */
+export function atLeast(count: number, isPartial: boolean): string {
+  return isPartial && count > 0 && count <= sample ? `${counted(count)}+` : counted(count)
+}
+
 /** `1 callback`, `1,204 callbacks`. */
 export function callbacksOf(count: number): string {
   return count === 1 ? '1 callback' : `${counted(count)} callbacks`
 }
 
 /** A sentence of callbacks that have failed. */
-export function retriesOf(count: number): string {
-  const subject = count === 1 ? '1 callback has failed and waits' : `${counted(count)} callbacks have failed and wait`
+export function retriesOf(count: number, isPartial = false): string {
+  const subject =
+    count === 1 && !isPartial
+      ? '1 callback has failed and waits'
+      : `${atLeast(count, isPartial)} callbacks have failed and wait`
   return `${subject} to be tried again.`
 }
 

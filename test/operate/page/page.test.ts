@@ -1,4 +1,5 @@
 /** The page by plain HTTP: every screen, every act under the rights of its role, and what attackers try. */
+import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import type pg from 'pg'
 import t from 'tap'
@@ -7,6 +8,7 @@ import { Page } from '../../../src/operate/page/page.ts'
 import { PageServer } from '../../../src/operate/page/page-server.ts'
 import { ScreenSessions } from '../../../src/outbox/screen-sessions.ts'
 import { testDatabase } from '../../fixtures/database.ts'
+import { eventually } from '../../fixtures/eventually.ts'
 import { servePage } from '../../fixtures/operators-page.ts'
 import { registered } from '../../fixtures/registered.ts'
 
@@ -263,6 +265,22 @@ t.test('an origin fails when its newest attempt has failed: red after ten minute
     insert into outbox.callback (url, status, settled_at, attempts, rev, last_started_at, last_finished_at, last_epoch, last_outcome, last_relay)
     values ('https://ill.test/', 'delivered', now(), 1, 1, now(), now(), 7, 'delivered', 'a')`)
   t.match(await look(), /<div class="head "[\s\S]*No origin fails\.[\s\S]*data-l="to be tried again">2</)
+})
+
+t.test('viewers get at once what was read last, while it is read anew behind them', async t => {
+  const { ask } = await serve('outbox_reader')
+  const holds = async () => {
+    const [, count] = (await ask('/')).text.match(/<span>Holds<\/span><strong>(\d+)/) ?? []
+    return Number(count)
+  }
+  const before = await holds()
+  // Who reads the holds waits now.
+  await client.query('begin; lock table outbox.hold in access exclusive mode')
+  await client.query(`insert into outbox.hold (url_prefix, reason) values ('https://behind.test/', 'work')`)
+  await new Promise(resolve => setTimeout(resolve, 2_100))
+  t.equal(await holds(), before, 'it is due, and nobody waits')
+  await client.query('commit')
+  await eventually(async () => assert.equal(await holds(), before + 1))
 })
 
 t.test('what is not there is not there, and what is wrong is refused', async t => {
