@@ -43,6 +43,18 @@ function headingsOf(page: string): string[] {
   )
 }
 
+t.test('every file that the architecture names is there, and so is what it names in it', async t => {
+  const named = read('docs/understand/architecture.md').matchAll(/`((?:[\w-]+\/)+[\w-]+\.(?:ts|sql))`(?:, `([^`]+)`)?/g)
+  let count = 0
+  for (const [, file = '', name = ''] of named) {
+    count += 1
+    const path = /^(sql|test|docs)\//.test(file) ? file : `src/${file}`
+    t.ok(existsSync(new URL(path, root)), file)
+    if (existsSync(new URL(path, root))) t.ok(read(path).includes(name.replace(/\(\)$/, '')), `${file}: ${name}`)
+  }
+  t.ok(count > 15)
+})
+
 t.test('the README can be read in one sitting', async t => {
   t.ok(read('README.md').split('\n').length <= 250)
 })
