@@ -31,7 +31,7 @@ export async function run(config: RunConfig): Promise<number> {
     process.exit(1)
   })
   const limited = { ...config, slowConcurrency: slowWithinOpenFiles(config, log) }
-  const relay = new Relay(limited, log, traced(post, config.schema), metrics)
+  const relay = new Relay(limited, log, traced(post, config), metrics)
   let server: HealthServer | undefined
   try {
     server = await listen(config, relay, { log, metrics })

@@ -38,11 +38,7 @@ export interface RunningRelay {
 export async function startRelay({ signal, log: told, ...settings }: RelayOptions): Promise<RunningRelay> {
   const { config } = parse('run', argumentsOf(settings), {})
   const log = createLog({ level: config.logLevel, format: 'json', out: { write: line => told && tell(told, line) } })
-  const relay = new Relay(
-    { ...config, slowConcurrency: slowWithinOpenFiles(config, log) },
-    log,
-    traced(post, config.schema),
-  )
+  const relay = new Relay({ ...config, slowConcurrency: slowWithinOpenFiles(config, log) }, log, traced(post, config))
   const stop = stopOf(relay)
   let works = () => {}
   const started = new Promise<void>(resolve => {

@@ -395,6 +395,9 @@ export const options = {
     logFormat: choice('log-format', 'FORMAT', ['auto', 'json', 'pretty'], 'auto').help(
       'json: one line an event, for machines. pretty: for people. auto: pretty when stdout is a terminal, else json.',
     ),
+    trace: choice('trace', 'HOW', ['parent', 'link'], 'parent').help(
+      "With an SDK of OpenTelemetry. parent: an attempt belongs to the trace of its callback's traceparent. link: each attempt begins a trace of its own, with a link to that one; for callbacks that are sent long after they were written.",
+    ),
   }),
 } as const
 

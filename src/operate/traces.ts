@@ -14,6 +14,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api'
+import type { RunConfig } from '../config/config.ts'
 import type { post } from '../delivery/post.ts'
 import type { Claim, Outcome } from '../model.ts'
 import { version } from '../version.ts'
@@ -27,17 +28,19 @@ const untraced = ROOT_CONTEXT.setValue(createContextKey('OpenTelemetry SDK Conte
 /**
  * `send` with spans around it when an SDK is registered; else `send` itself. Asked once, when the relay starts.
  *
- * @param schema of the outbox, which is the queue's name in a trace.
+ * @param options.schema of the outbox, which is the queue's name in a trace.
+ * @param options.trace `parent`: an attempt is part of the trace that its callback comes from; `link`: it begins a trace of its own,
+ * with a link to that one.
  */
-export function traced(send: typeof post, schema: string): typeof post {
+export function traced(send: typeof post, options: Pick<RunConfig, 'schema' | 'trace'>): typeof post {
   const provider = trace.getTracerProvider()
   if (provider instanceof ProxyTracerProvider && provider.getDelegateTracer('ringback') === undefined) return send
   const tracer = trace.getTracer('ringback', version)
-  return async (claim, options) => {
-    const deliver = deliverSpan(tracer, claim, schema)
+  return async (claim, postOptions) => {
+    const deliver = deliverSpan(tracer, claim, options)
     const request = postSpan(tracer, claim, deliver)
     const sent = { ...claim, traceparent: headerOf(request.spanContext()) }
-    const outcome = await context.with(untraced, () => send(sent, options))
+    const outcome = await context.with(untraced, () => send(sent, postOptions))
     end(request, outcome)
     end(deliver, outcome)
     return outcome
@@ -45,7 +48,11 @@ export function traced(send: typeof post, schema: string): typeof post {
 }
 
 /** By the semantic conventions for messaging: the table is the queue, a row is the message. */
-function deliverSpan(tracer: Tracer, { messageId, attempt, traceparent }: Claim, schema: string): Span {
+function deliverSpan(
+  tracer: Tracer,
+  { messageId, attempt, traceparent }: Claim,
+  { schema, trace: how }: Pick<RunConfig, 'schema' | 'trace'>,
+): Span {
   const producer = traceparent === null ? null : contextOf(traceparent)
   const attributes = {
     'messaging.system': 'ringback',
@@ -56,7 +63,7 @@ function deliverSpan(tracer: Tracer, { messageId, attempt, traceparent }: Claim,
     'ringback.attempt': attempt,
   }
   const links = producer === null ? [] : [{ context: producer }]
-  const parent = producer === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, producer)
+  const parent = producer === null || how === 'link' ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, producer)
   return tracer.startSpan(`deliver ${schema}`, { kind: SpanKind.CONSUMER, attributes, links }, parent)
 }
 

@@ -21,7 +21,7 @@ function traceparentsOf(request: string | undefined): string[] {
 }
 
 t.test('without an SDK the relay sends as if there were no traces', async t => {
-  t.equal(traced(post, 'outbox'), post)
+  t.equal(traced(post, { schema: 'outbox', trace: 'parent' }), post)
 })
 
 t.test('with an SDK', async t => {
@@ -32,7 +32,7 @@ t.test('with an SDK', async t => {
     instrumentation.disable()
     await provider.shutdown()
   })
-  const send = traced(post, 'outbox')
+  const send = traced(post, { schema: 'outbox', trace: 'parent' })
   t.beforeEach(() => exporter.reset())
 
   t.test('producer, deliver, POST and receiver are one trace', async t => {
@@ -58,6 +58,21 @@ t.test('with an SDK', async t => {
     t.match(request?.attributes, { 'http.request.method': 'POST', 'http.response.status_code': 200 })
     t.equal(request?.attributes['url.full'], `${new URL(server.url).origin}/`)
     t.same(traceparentsOf(server.requests[0]), [`00-${traceId}-${request?.spanContext().spanId}-01`])
+  })
+
+  t.test('with --trace link an attempt begins a trace of its own, with a link to the one of the producer', async t => {
+    const server = await rawServer(t, async line => {
+      await line.request()
+      line.answer('200 OK')
+    })
+    const [traceId, spanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331']
+    const claim = claimOf(server.url, { traceparent: `00-${traceId}-${spanId}-01` })
+    await traced(post, { schema: 'outbox', trace: 'link' })(claim, options)
+    const [request, deliver] = exporter.getFinishedSpans()
+    t.equal(deliver?.parentSpanContext, undefined)
+    t.not(deliver?.spanContext().traceId, traceId)
+    t.match(deliver?.links, [{ context: { traceId, spanId } }])
+    t.equal(request?.parentSpanContext?.spanId, deliver?.spanContext().spanId)
   })
 
   t.test('one traceparent is on the wire with the instrumentation of undici', async t => {
