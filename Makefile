@@ -10,7 +10,7 @@ BENCH_NODE := test/bench/node_modules/node/bin/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test languages bench faults soak docs build check check-all clean node
+.PHONY: help demo test languages page pooler bench faults soak docs build check check-all clean node
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ languages: dist/cli.js ## runs the programs of docs/start in other languages, as
 
 page: $(INSTALLED) ## tests the operator's page in a Chromium; CHROMIUM=PATH for another one, SHOTS=FOLDER keeps pictures
 	@CHROMIUM="$(CHROMIUM)" SHOTS="$(SHOTS)" node --import tsx test/run.ts test/browser/page.ts
+
+pooler: $(INSTALLED) ## tests a relay behind a real PgBouncer, where Debian's package is installed
+	@node --import tsx test/run.ts test/pooler/pgbouncer.ts
 
 bench: dist/cli.js $(BENCH_INSTALLED) ## measures beside peers; PART=drain,latency SCALE=0.1 for less, ROUNDS=5, SAVE=1 keeps the results
 	@PART="$(PART)" SCALE="$(SCALE)" ROUNDS="$(ROUNDS)" SAVE="$(SAVE)" JSON="$(JSON)" $(BENCH_NODE) test/bench/bench.ts

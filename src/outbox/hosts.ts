@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { messageOf, RingbackError, StandbyError } from '../errors.ts'
-import { hostHeadStartMs } from '../policy/tuning.ts'
+import { connectMs, hostConnectMs, hostHeadStartMs } from '../policy/tuning.ts'
 import { isTransient } from './database-errors.ts'
 
 export interface Host {
@@ -44,6 +44,12 @@ export function isDatabaseUrl(text: string): boolean {
 /** The URL's `target_session_attrs`. */
 export function targetOf({ connectionString = '' }: pg.ClientConfig): string {
   return /[?&]target_session_attrs=([^&#]*)/.exec(connectionString)?.[1] ?? 'any'
+}
+
+/** How long one of `hosts` hosts may take to connect, in milliseconds; the URL's `connect_timeout`, in seconds, wins. */
+export function connectMsOf({ connectionString = '' }: pg.ClientConfig, hosts: number): number {
+  const seconds = Number(/[?&]connect_timeout=(\d+)/.exec(connectionString)?.[1] ?? 0)
+  return seconds > 0 ? seconds * 1_000 : hosts > 1 ? hostConnectMs : connectMs
 }
 
 /**

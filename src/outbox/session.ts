@@ -1,10 +1,10 @@
 import { Socket } from 'node:net'
 import pg from 'pg'
 import { StandbyError } from '../errors.ts'
-import { askAfterMs, closeMs, connectMs } from '../policy/tuning.ts'
+import { askAfterMs, closeMs } from '../policy/tuning.ts'
 import { type Aim, explainConnecting, placeOf } from './connect-error.ts'
 import { endsSession } from './database-errors.ts'
-import { firstToOpen, hostsOf, targetOf } from './hosts.ts'
+import { connectMsOf, firstToOpen, hostsOf, targetOf } from './hosts.ts'
 
 /** What a relay's session is for. */
 export type Purpose = 'claim' | 'record' | 'read' | 'keep' | 'listen'
@@ -93,14 +93,15 @@ export class Session {
    */
   static async open(options: SessionOptions): Promise<Session> {
     const hosts = hostsOf(options.connection)
-    if (hosts.length === 1) return Session.#openOne(options)
-    return firstToOpen(hosts, connection => Session.#openOne({ ...options, connection, onStandby: 'refuse' }))
+    const withinMs = connectMsOf(options.connection, hosts.length)
+    if (hosts.length === 1) return Session.#openOne(options, withinMs)
+    return firstToOpen(hosts, connection => Session.#openOne({ ...options, connection, onStandby: 'refuse' }, withinMs))
   }
 
-  static async #openOne(options: SessionOptions): Promise<Session> {
+  static async #openOne(options: SessionOptions, withinMs: number): Promise<Session> {
     const socket = new Socket()
     const config: pg.ClientConfig & { stream: () => Socket } = {
-      connectionTimeoutMillis: connectMs,
+      connectionTimeoutMillis: withinMs,
       keepAlive: true,
       ...options.connection,
       application_name: options.applicationName,
@@ -112,7 +113,7 @@ export class Session {
       await client.connect().catch(error => {
         throw explainConnecting(error, session.#target)
       })
-      await session.#meet()
+      await session.#meet(withinMs)
       return session
     } catch (error) {
       session.destroy()
@@ -141,8 +142,8 @@ export class Session {
     return this.#client.user ?? 'the login'
   }
 
-  async #meet(): Promise<void> {
-    const { rows } = await this.query({ text: meeting }, Math.min(this.#options.timeoutMs, connectMs))
+  async #meet(withinMs: number): Promise<void> {
+    const { rows } = await this.query({ text: meeting }, Math.min(this.#options.timeoutMs, withinMs))
     const [met] = rows as ({ standby: boolean; readOnly: boolean; server: string } & Backend)[]
     if (!met) throw new Error('a statement without a table must return a row')
     if (met.standby && this.#options.onStandby !== 'read')

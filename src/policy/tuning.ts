@@ -184,7 +184,9 @@ export const watchedOrigins = 5_000
 
 /** To connect, and then for the first answer, in milliseconds. */
 export const connectMs = 5_000
-/** Where DATABASE_URL names several hosts, the next one is tried after this, in milliseconds. */
+/** The same where DATABASE_URL names several hosts: one that is cut off must not keep a relay from seeing that another was promoted. */
+export const hostConnectMs = 2_000
+/** The next one of several hosts is tried after this, in milliseconds. */
 export const hostHeadStartMs = 500
 /** An answer that takes longer than this, in milliseconds, is asked about over another session. */
 export const askAfterMs = 5_000

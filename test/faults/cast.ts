@@ -246,9 +246,13 @@ export class Cast {
   /** A process of the harness: a file beside this one, which is given its plan as JSON. It ends with the scenario. */
   program(name: string, file: string, plan: object): Program {
     const path = fileURLToPath(new URL(file, import.meta.url))
-    const command = [process.execPath, '--import', 'tsx', path, JSON.stringify(plan)]
+    return this.foreign(name, [process.execPath, '--import', 'tsx', path, JSON.stringify(plan)])
+  }
+
+  /** A process of somebody else's program. It ends with the scenario. */
+  foreign(name: string, command: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
     const logFile = join(this.folder, `${name.replace(' ', '-')}.log`)
-    const program = new Program({ name, command, guard: this.#guard, logFile })
+    const program = new Program({ name, command, env, guard: this.#guard, logFile })
     this.#programs.push(program)
     return program
   }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { hostsOf, isDatabaseUrl, sameHost } from '../../src/outbox/hosts.ts'
+import { connectMsOf, hostsOf, isDatabaseUrl, sameHost } from '../../src/outbox/hosts.ts'
 
 const hosts = (connectionString: string) =>
   hostsOf({ connectionString }).map(({ name, connection }) => [name, connection.connectionString])
@@ -39,4 +39,11 @@ t.test('URLs that can be connected to', async t => {
     'postgres://',
   ]
   for (const url of unfit) t.notOk(isDatabaseUrl(url), url)
+})
+
+t.test('connect_timeout is in seconds, as libpq has it', async t => {
+  t.equal(connectMsOf({ connectionString: 'postgres://a,b?connect_timeout=7' }, 2), 7_000)
+  for (const url of ['postgres://a?connect_timeout=0', 'postgres://a'])
+    t.equal(connectMsOf({ connectionString: url }, 1), 5_000)
+  t.equal(connectMsOf({ connectionString: 'postgres://a,b' }, 2), 2_000)
 })
