@@ -6,10 +6,15 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const prefix = 'RINGBACK_'
 
+/** Kubernetes sets these in every pod where a Service is called ringback, or ringback-ui. */
+const ofKubernetes = /^RINGBACK_(\w+_)?(SERVICE_HOST|SERVICE_PORT|PORT)(_\w+)?$/
+
 /** An empty variable counts as not set. Unknown ones are faults; those of tests are not ours. */
 export function fromEnvironment(env: Environment, faults: string[]): [OptionKey, Given][] {
   const known = allOptions().flatMap(([, option]) => variableOf(option) ?? [])
-  const unknown = Object.keys(env).filter(name => /^RINGBACK_(?!TEST_)/.test(name) && !known.includes(name))
+  const unknown = Object.keys(env).filter(
+    name => /^RINGBACK_(?!TEST_)/.test(name) && !known.includes(name) && !ofKubernetes.test(name),
+  )
   faults.push(...unknown.map(name => `${name}: unknown environment variable${near(name, known)}`))
   return allOptions().flatMap(([key, option]): [OptionKey, Given][] => {
     const variable = [variableOf(option), option.alsoVariable].find(name => name && env[name])

@@ -102,6 +102,12 @@ t.test('variables of another command and of tests are left alone', async t => {
   t.same(faultsOf('status', [], { RINGBACK_CONCURRENCY: 'many', RINGBACK_TEST_ANYTHING: '1' }), [])
 })
 
+t.test('variables that Kubernetes sets for a Service called ringback are left alone', async t => {
+  const names = ['SERVICE_HOST', 'SERVICE_PORT', 'SERVICE_PORT_METRICS', 'PORT', 'PORT_9464_TCP', 'PORT_9464_TCP_ADDR']
+  for (const name of [...names, ...names.map(each => `UI_${each}`)])
+    t.same(faultsOf('run', [], { [`RINGBACK_${name}`]: 'tcp://10.0.0.1:9464' }), [], name)
+})
+
 t.test('an option of another command is refused with its name', async t => {
   t.same(faultsOf('run', ['--dead']), ['--dead: not an option of "run", but of replay'])
 })
