@@ -16,6 +16,8 @@ export interface Kind extends Details {
   readonly default: unknown
   /** Of a number, in the help. */
   readonly unit?: string
+  /** All values there are, where they are words. */
+  readonly choices?: readonly string[]
   /** Which values there are, in the help. */
   readonly limits?: string
   /** Repeatable, or separated by commas. */
@@ -140,7 +142,7 @@ export function choice<const W extends string>(name: string, value: string, choi
     text => `${choices.join(', ')}${suggest(text, choices, quote)}`,
     text => choices.find(each => each === text) ?? null,
   )
-  return described({ name, value, schema, default: byDefault, limits: `One of: ${choices.join(', ')}.` })
+  return described({ name, value, schema, default: byDefault, choices, limits: `One of: ${choices.join(', ')}.` })
 }
 
 export function flag(name: string, byDefault: boolean) {

@@ -6,18 +6,18 @@ const width = 100
 /** Where the text beside a name begins. */
 const indent = 30
 
-const everywhere: readonly (readonly [string, string])[] = [
+export const everywhere: readonly (readonly [string, string])[] = [
   ['-h, --help', 'Prints this help.'],
   ['--version', 'Prints the version.'],
 ]
 
-const examples: readonly (readonly [string, string])[] = [
+export const examples: readonly (readonly [string, string])[] = [
   ['ringback migrate && ringback run', 'create the schema where DATABASE_URL points, then deliver'],
   ['ringback replay --dead --url https://crm.example/ --since 2h', 'send again what died there lately'],
   ['ringback replay --now --url https://crm.example/', 'it is well again: try now what waits to be tried again'],
 ]
 
-const exitCodes: readonly (readonly [string, string])[] = [
+export const exitCodes: readonly (readonly [string, string])[] = [
   ['0', 'well'],
   ['1', 'failed while running, such as a database that does not answer; or `doctor` found a fault'],
   ['2', 'wrong usage or configuration, every fault named at once; a pooler in transaction mode, or row level security'],
@@ -78,19 +78,19 @@ export function commandUsage(command: CommandName): string {
 }
 
 /** The command as it is typed. */
-function synopsis(command: CommandName): string {
+export function synopsis(command: CommandName): string {
   const places = optionsOf(command).filter(([, { argument }]) => argument)
   const taken = places.map(([, option]) => (option.argument === 'optional' ? `[${flagOf(option)}]` : flagOf(option)))
   return [command, ...taken, '[options]'].join(' ')
 }
 
 /** An option with its value, such as `--lease DURATION`. */
-function label(option: Option): string {
+export function label(option: Option): string {
   if (option.value === null) return option.default === true ? `--[no-]${option.name}` : flagOf(option)
   return option.argument ? flagOf(option) : `${flagOf(option)} ${option.value}`
 }
 
-function paragraph(option: Option): string {
+export function paragraph(option: Option): string {
   if (option.argument) return option.help
   const unit = option.unit ? ` ${option.unit}` : ''
   const limits = option.limits ? `${option.limits} ` : ''

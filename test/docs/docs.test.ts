@@ -4,7 +4,7 @@ import t from 'tap'
 import { parse } from '../../src/config/config.ts'
 import { responseRules } from '../../src/policy/answers.ts'
 import { ca, client, proxy } from '../fixtures/tls.ts'
-import { parts, renewed } from './parts.ts'
+import { madeFiles, parts, renewed } from './parts.ts'
 
 const root = new URL('../../', import.meta.url)
 const read = (file: string) => readFileSync(new URL(file, root), 'utf8')
@@ -20,6 +20,7 @@ t.test('what is made from the code and from saved results is up to date: make do
     const page = read(`docs/${part.file}`)
     t.ok(renewed(page, part) === page, `docs/${part.file}, ${part.name}`)
   }
+  for (const { file, text } of madeFiles) t.ok(read(file) === text(), file)
 })
 
 t.test('every link leads to a file, and to a heading of it', async t => {

@@ -1,4 +1,4 @@
-/** The parts of `docs/` that are made from the code and from saved results; between `<!-- begin: name -->` and `<!-- end: name -->`. */
+/** The parts of `docs/` and the files of `deploy/` that are made from the code and from saved results. Parts stand between `<!-- begin: name -->` and `<!-- end: name -->`. */
 import { readFileSync } from 'node:fs'
 import { type CommandName, commands } from '../../src/config/options.ts'
 import { commandUsage, usage } from '../../src/config/usage.ts'
@@ -18,6 +18,8 @@ import { rows, rules } from '../delivery/answered.ts'
 import { table } from '../faults/report.ts'
 import type { Result } from '../faults/result.ts'
 import * as programs from '../languages/languages.ts'
+import { bash, fish, zsh } from './completions.ts'
+import { manPage } from './man-page.ts'
 
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8')
 
@@ -27,6 +29,20 @@ export interface Part {
   readonly name: string
   readonly text: () => string
 }
+
+/** A file that is made as a whole. */
+interface Made {
+  /** Below the root. */
+  readonly file: string
+  readonly text: () => string
+}
+
+export const madeFiles: readonly Made[] = [
+  { file: 'deploy/man/ringback.1', text: manPage },
+  { file: 'deploy/completions/ringback.bash', text: bash },
+  { file: 'deploy/completions/_ringback', text: zsh },
+  { file: 'deploy/completions/ringback.fish', text: fish },
+]
 
 export const parts: readonly Part[] = [
   { file: 'reference/command-line.md', name: 'commands', text: commandLine },
