@@ -64,9 +64,9 @@ function tagged(entries: readonly Entry[]): string[] {
   return entries.flatMap(([name, what]) => ['.TP', `\\fB${plain(name)}\\fR`, plain(sentence(what))])
 }
 
+/** Help texts are sentences already, and may begin with a value that is written small. */
 function sentence(text: string): string {
-  const whole = /[.!?]$/.test(text) ? text : `${text}.`
-  return whole.charAt(0).toUpperCase() + whole.slice(1)
+  return /[.!?]$/.test(text) ? text : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }
 
 /** A hyphen stays the character that can be copied; no line of text begins as a request. */
