@@ -12,11 +12,12 @@ _ringback() {
       --database-url-file | --config | --password-file) words=FILE ;;
       --log-level) words='trace debug info warn error fatal' ;;
       --log-format) words='auto json pretty' ;;
+      --trace) words='parent link' ;;
       --wake) words='keep notify poll' ;;
       *)
         case ${COMP_WORDS[1]} in
           help) words='run migrate status doctor attempts try replay ui health cancel hold release purge sql keygen' ;;
-          run) words='--database-url --database-url-file --schema --name --concurrency --slow-concurrency --origin-concurrency --config --force-settings --deadline --connect-timeout --max-attempts --retry-base --retry-cap --retry-after-cap --breaker-failures --breaker-pause --excerpt --keep-delivered --keep-dead --allow --deny --lease --lease-margin --poll --linger --memory-rows --no-prepared --grace --drain --listen --log-level --log-format --help' ;;
+          run) words='--database-url --database-url-file --schema --name --concurrency --slow-concurrency --origin-concurrency --config --force-settings --deadline --connect-timeout --max-attempts --retry-base --retry-cap --retry-after-cap --breaker-failures --breaker-pause --excerpt --keep-delivered --keep-dead --allow --deny --lease --lease-margin --poll --linger --memory-rows --no-prepared --grace --drain --listen --log-level --log-format --trace --help' ;;
           migrate) words='--database-url --database-url-file --schema --wake --print --dry-run --log-level --help' ;;
           status) words='--database-url --database-url-file --schema --json --log-level --help' ;;
           doctor) words='--database-url --database-url-file --schema --json --log-level --help' ;;

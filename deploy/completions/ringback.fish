@@ -38,6 +38,7 @@ complete -c ringback -n '__fish_seen_subcommand_from run' -l drain -d 'Delivers 
 complete -c ringback -n '__fish_seen_subcommand_from run' -l listen -x -d 'Where the relay serves /metrics, /livez and /readyz over HTTP, to whoever can reach it: 127.0.0.1:9464, or 0.0.0.0:9464 in a container'
 complete -c ringback -n '__fish_seen_subcommand_from run' -l log-level -x -a 'trace debug info warn error fatal' -d 'The least important events that are logged'
 complete -c ringback -n '__fish_seen_subcommand_from run' -l log-format -x -a 'auto json pretty' -d 'json: one line an event, for machines'
+complete -c ringback -n '__fish_seen_subcommand_from run' -l trace -x -a 'parent link' -d 'With an SDK of OpenTelemetry'
 complete -c ringback -n __fish_use_subcommand -a migrate -d 'creates the schema, or brings it up to date; safe to repeat and to run twice at once'
 complete -c ringback -n '__fish_seen_subcommand_from migrate' -l database-url -x -d 'The PostgreSQL that holds the outbox'
 complete -c ringback -n '__fish_seen_subcommand_from migrate' -l database-url-file -r -F -d 'A file that holds the URL of the database and nothing else, such as a mounted secret'
