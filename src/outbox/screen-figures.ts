@@ -14,7 +14,6 @@ export interface Figures {
   readonly dead: number
   readonly deadLastHour: number
   readonly deadLastDay: number
-  readonly deliveredLastMinute: number
   /** What has been due for longest, in seconds; null: nothing is due. */
   readonly oldestSeconds: number | null
   /** No callback was ever written, or all are deleted. */
@@ -49,9 +48,6 @@ const figuresStatement: Statement = {
            (select count(*) from dead)::float8 as dead,
            (select count(*) from dead where dead_at >= statement_timestamp() - interval '1 hour')::float8 as "deadLastHour",
            (select count(*) from dead where dead_at >= statement_timestamp() - interval '24 hours')::float8 as "deadLastDay",
-           (select count(*) filter (where status = 'delivered')
-              from (select status from ${schema}.callback where settled_at is not null and settled_at >= statement_timestamp() - interval '1 minute'
-                     order by settled_at desc, id desc limit ${sample + 1}) s)::float8 as "deliveredLastMinute",
            not exists (select from ${schema}.callback) as "isEmpty"`,
 }
 

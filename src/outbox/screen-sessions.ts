@@ -47,25 +47,37 @@ export class ScreenSessions {
     return this.#transact('read write', actMs, use)
   }
 
+  /** Runs `use`, which begins and ends its transactions by itself. */
+  use<T>(use: (session: Session) => Promise<T>): Promise<T> {
+    return this.#lend(use)
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#idle.splice(0).map(session => session.close()))
   }
 
-  async #transact<T>(
+  #transact<T>(
     access: 'read only' | 'read write',
     timeoutMs: number,
     use: (session: Session) => Promise<T>,
   ): Promise<T> {
-    await this.#enter()
-    let session: Session | undefined
-    try {
-      session = await this.#session()
+    return this.#lend(async session => {
       await session.run(`begin isolation level read committed ${access}`)
       // The newest dead are read by an index that does not have the order of the ids: a few rows of one moment are sorted.
       const settings = { ...commandSettings(timeoutMs), enable_incremental_sort: 'on', enable_sort: 'on' }
       await settle(session, { ...settings, plan_cache_mode: 'auto', lock_timeout: '2s' }, 'transaction')
       const result = await use(session)
       await session.run('commit')
+      return result
+    })
+  }
+
+  async #lend<T>(use: (session: Session) => Promise<T>): Promise<T> {
+    await this.#enter()
+    let session: Session | undefined
+    try {
+      session = await this.#session()
+      const result = await use(session)
       this.#idle.push(session)
       return result
     } catch (error) {

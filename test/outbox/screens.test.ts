@@ -1,7 +1,10 @@
 /** Whatever the table holds, a screen reads a bounded part of it, by the indexes. */
 import t from 'tap'
 import { readFailing } from '../../src/outbox/failing.ts'
+import { findMessage } from '../../src/outbox/find-message.ts'
 import { readFigures, readOrigin } from '../../src/outbox/screen-figures.ts'
+import { readBlockedKeys } from '../../src/outbox/screen-keys.ts'
+import { readMinutes } from '../../src/outbox/screen-minutes.ts'
 import {
   countMatching,
   type ListFilter,
@@ -73,10 +76,15 @@ const list =
   session =>
     listCallbacks(session, filter(values), origin)
 const nowhere = 'https://nowhere.test/'
+const thisMinute = Math.floor(Date.now() / 60_000) * 60_000
 const middle = { at: '2000-01-01 00:00:00+00', id: '5000' }
 
 const screens: Readonly<Record<string, Run>> = {
   figures: readFigures,
+  'busy minutes': session => readMinutes(session, [thisMinute, thisMinute - 60_000]),
+  'blocked keys': readBlockedKeys,
+  'a webhook-id': session => findMessage(session, '01930000-0000-7000-8000-000000000000'),
+  'the newest webhook-id': session => findMessage(session, '7ff00000-0000-7000-8000-000000000000'),
   viewer: readViewer,
   failing: readFailing,
   'an origin': session => readOrigin(session, 'https://ill.test'),

@@ -70,13 +70,32 @@ function actsOn({ id, status: word }: ShownCallback): HtmlValue {
   return word !== 'claimed' && link('replay', 'Replay…')
 }
 
-function timeline({ callback, made }: CallbackView): Html {
+function timeline(view: CallbackView): Html {
+  const { callback, made } = view
   const { createdAt, settledAt, status: word, lastError } = callback
   const end =
     settledAt &&
     html`<li>${instant(settledAt)}<span class="st dot ${word}"></span><div class="say"><p><b>${word[0]?.toUpperCase()}${word.slice(1)}.</b> ${word !== 'delivered' && lastError}</p></div></li>`
   return html`<section aria-labelledby="happened"><div class="sec-head"><h2 id="happened">What happened</h2><span class="dim">${createdAt.toUTCString().slice(5, 16)}</span></div>
-<ol class="timeline"><li>${instant(createdAt)}<span class="st dot"></span><div class="say"><p><b>Written.</b></p></div></li>${made.map(step)}${end}</ol></section>`
+<ol class="timeline"><li>${instant(createdAt)}<span class="st dot"></span><div class="say"><p><b>Written.</b></p></div></li>${made.map(step)}${end}${nextOf(view)}</ol></section>`
+}
+
+/** What happens next, where something does. */
+function nextOf({
+  callback: { status: word, attempts, budgetFrom, maxAttempts, dueAt, isHeld, now },
+  key,
+}: CallbackView): Html | false {
+  if (word !== 'pending') return false
+  const left = maxAttempts === null ? '' : ` It may be tried ${maxAttempts - (attempts - budgetFrom)} times more.`
+  const isLater = dueAt !== null && dueAt > now
+  const when = isHeld
+    ? 'when the hold is released'
+    : key.before.length > 0
+      ? 'when what is before it in its key is delivered, dead or cancelled'
+      : isLater
+        ? html`in ${lasting((+dueAt - +now) / 1_000)}`
+        : 'as soon as its receiver can take it'
+  return html`<li>${isLater ? instant(dueAt) : html`<span class="dim">next</span>`}<span class="st dot"></span><div class="say"><p><b>Next: attempt ${attempts + 1}</b>, ${when}.${left}</p></div></li>`
 }
 
 function step({ attempt, startedAt, tookMs, outcome, httpStatus, error, excerpt, relay }: AttemptRow): Html {

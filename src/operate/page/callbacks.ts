@@ -81,7 +81,7 @@ function filterForm({ status: wanted, url, key, since }: ListFilter): Html {
 <p><label for="url">Origin, or how the URL begins</label><input id="url" name="url" value="${url}" placeholder="https://crm.example/" inputmode="url" autocomplete="off"></p>
 <p><label for="since">Since, UTC</label><input id="since" name="since" type="datetime-local" value="${since?.slice(0, 16)}"></p>
 <p><label for="key">Ordering key</label><input id="key" name="key" value="${key}" autocomplete="off"></p>
-<p><label for="id">Id</label><input id="id" name="id" autocomplete="off" inputmode="numeric"></p>
+<p><label for="id">Id or webhook-id</label><input id="id" name="id" autocomplete="off"></p>
 <p class="acts"><button class="btn main">Show</button><a class="btn" href="${queryOf({ status: wanted })}">Clear</a></p></form>`
 }
 

@@ -3,7 +3,7 @@ import type { Viewer } from '../../outbox/screens.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { counted } from './words.ts'
 
-export type Section = 'overview' | 'origins' | 'callbacks' | 'holds' | 'relays'
+export type Section = 'overview' | 'origins' | 'callbacks' | 'keys' | 'holds' | 'relays' | 'doctor' | 'operations'
 
 /** What each screen has around it. */
 export interface Frame {
@@ -40,8 +40,11 @@ const sections: readonly (readonly [Section, string, string, boolean])[] = [
   ['overview', '', 'Overview', false],
   ['origins', 'origins', 'Origins', true],
   ['callbacks', 'callbacks', 'Callbacks', false],
+  ['keys', 'keys', 'Keys', false],
   ['holds', 'holds', 'Holds', false],
   ['relays', 'relays', 'Relays', true],
+  ['doctor', 'doctor', 'Doctor', false],
+  ['operations', 'operations', 'Operations', false],
 ]
 
 /** A whole document. */

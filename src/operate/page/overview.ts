@@ -1,15 +1,20 @@
 import { type FailingReceiver, hasOnlyFailed, mostReceivers } from '../../outbox/failing.ts'
 import { insertSql } from '../../outbox/same-in-sql.ts'
 import type { Figures, OriginFigures } from '../../outbox/screen-figures.ts'
+import type { MinuteCount } from '../../outbox/screen-minutes.ts'
 import type { HoldEntry, Viewer } from '../../outbox/screens.ts'
 import type { RelayStatus } from '../../outbox/status.ts'
+import { outcomesChart } from './chart.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, headOf, type Screen, stat, status, type Tone } from './layout.ts'
+import { shownMinutes } from './minutes.ts'
 import { atLeast, callbacksOf, counted, lasting, retriesOf, utcTime } from './words.ts'
 
 export interface Overview {
   readonly viewer: Viewer
   readonly figures: Figures
+  /** Of the last hour, as far as they are known; the oldest first. */
+  readonly minutes: readonly MinuteCount[]
   readonly failing: readonly FailingReceiver[]
   readonly holds: readonly HoldEntry[]
   readonly relays: readonly RelayStatus[]
@@ -110,14 +115,15 @@ export function overviewScreen(overview: Overview, schema: string): Screen {
     title: sentence,
     content: html`${headOf(tone, { title: html`<h1 aria-live="polite">${signOf(tone)}${sentence}</h1>`, leads })}
 <ul class="stats" aria-label="Now" data-live="stats">${statsOf(overview)}</ul>
-<div class="body">${failingTable(overview)}<div class="two"><div class="stack">${waitingTable(overview)}</div><div class="stack">${holdsTable(holds)}${relaysTable(relays)}</div></div></div>`,
+<div class="body">${failingTable(overview)}<div class="two"><div class="stack">${outcomesChart(overview.minutes)}${waitingTable(overview)}</div><div class="stack">${holdsTable(holds)}${relaysTable(relays)}</div></div></div>`,
   }
 }
 
 const signOf = (tone: Tone) =>
   (tone === 'bad' || tone === 'warn') && html`<span class="st sign ${tone === 'bad' ? 'fault' : 'warning'}"></span>`
 
-function statsOf({ figures, failing, holds, relays }: Overview): Html[] {
+function statsOf({ figures, minutes, failing, holds, relays }: Overview): Html[] {
+  const [newest, hourAgo] = [minutes.at(-1), minutes.length === shownMinutes ? minutes[0] : undefined]
   const failed = failedOf(figures.origins)
   const serving = relays.filter(isServing).length
   const oldest = figures.oldestSeconds
@@ -131,9 +137,9 @@ function statsOf({ figures, failing, holds, relays }: Overview): Html[] {
     ),
     stat(
       './callbacks?status=delivered',
-      'Delivered, last minute',
-      counted(figures.deliveredLastMinute),
-      `${counted(figures.claimed)} being sent now`,
+      'Delivered a minute',
+      deliveredIn(newest),
+      hourAgo ? `${deliveredIn(hourAgo)} an hour ago` : `${counted(figures.claimed)} being sent now`,
     ),
     stat(
       './origins',
@@ -157,6 +163,11 @@ function statsOf({ figures, failing, holds, relays }: Overview): Html[] {
       relays.length > serving ? status('standby', `${relays.length - serving} not`) : 'each holds its lease',
     ),
   ]
+}
+
+function deliveredIn(minute: MinuteCount | undefined): string {
+  const { delivered = 0, isEstimate = false } = minute ?? {}
+  return `${isEstimate ? '≈ ' : ''}${delivered.toLocaleString('en-US')}`
 }
 
 function failingTable({ figures: { now, origins, isPartial }, failing }: Overview): Html | false {

@@ -1,15 +1,21 @@
 import { isId } from '../../ids.ts'
 import { databaseOf } from '../../outbox/database.ts'
+import { findMessage, isMessageId } from '../../outbox/find-message.ts'
 import { readHistory } from '../../outbox/history.ts'
 import { readOrigin } from '../../outbox/screen-figures.ts'
+import { readBlockedKeys } from '../../outbox/screen-keys.ts'
+import { readOperations } from '../../outbox/screen-operations.ts'
 import type { ScreenSessions } from '../../outbox/screen-sessions.ts'
 import { listCallbacks, listHoldEntries, readCallback, readKey } from '../../outbox/screens.ts'
 import type { Session } from '../../outbox/session.ts'
 import { actIn, confirmScreen, perform, placeAfter } from './acts.ts'
 import { callbackScreen } from './callback.ts'
 import { callbacksScreen, filterIn, originIn } from './callbacks.ts'
+import { Doctor, doctorScreen } from './doctor.ts'
 import { html } from './html.ts'
+import { keysScreen } from './keys.ts'
 import { badgesOf, documentOf, gate, resultOf, type Screen } from './layout.ts'
+import { operationsScreen } from './operations.ts'
 import { type Overview, overviewScreen } from './overview.ts'
 import { holdsScreen, originScreen, originsScreen, relaysScreen } from './places.ts'
 import { SharedOverview } from './shared-overview.ts'
@@ -34,10 +40,12 @@ export interface PageRequest {
 export class Page {
   readonly #sessions: ScreenSessions
   readonly #shared: SharedOverview
+  readonly #doctor: Doctor
 
   constructor(sessions: ScreenSessions) {
     this.#sessions = sessions
     this.#shared = new SharedOverview(sessions)
+    this.#doctor = new Doctor(sessions)
   }
 
   /** Reads what all screens share. @throws what pg throws where the database does not answer, or SchemaError. */
@@ -48,15 +56,20 @@ export class Page {
   /** @throws what pg throws where the database does not answer, or refuses an act. */
   async answer(request: PageRequest): Promise<PageAnswer> {
     if (request.method === 'POST') return this.#act(request)
-    const id = request.path === '/callbacks' ? (request.query.get('id') ?? '').trim() : ''
-    if (isId(id)) return { status: 303, body: '', location: `callbacks/${id}` }
     const root = request.path.lastIndexOf('/') > 0 ? '../' : './'
+    const sought = request.path === '/callbacks' ? (request.query.get('id') ?? '').trim() : ''
+    if (sought !== '') {
+      const id = isMessageId(sought) ? await this.#sessions.read(session => findMessage(session, sought)) : sought
+      if (id === null || !isId(id)) return { status: 404, body: missing(root) }
+      return { status: 303, body: '', location: `callbacks/${id}` }
+    }
     // Before a session is taken for the screen: those who wait for the overview must not have all of them.
     const overview = await this.#shared.get()
     const { schema } = this.#sessions
     const screen =
       sharedScreenOf(request.path, overview, schema) ??
-      (await this.#sessions.read(session => screenOf(request, session, overview)))
+      ((request.path === '/doctor' && doctorScreen(await this.#doctor.examine())) ||
+        (await this.#sessions.read(session => screenOf(request, session, overview))))
     if (screen === null) return { status: 404, body: missing(root) }
     const frame = { root, viewer: overview.viewer, schema, now: overview.figures.now }
     return { status: 200, body: documentOf(frame, { badges: badgesOf(overview), ...screen }).toString() }
@@ -86,6 +99,8 @@ async function screenOf({ path, query }: PageRequest, session: Session, overview
   const [, place = '', name = '', ...more] = path.split('/')
   if (more.length > 0) return null
   if (name === '') {
+    if (place === 'keys') return keysScreen(await readBlockedKeys(session), now)
+    if (place === 'operations') return operationsScreen(await readOperations(session))
     if (place === 'holds') return holdsScreen(await listHoldEntries(session), viewer, schema, resultOf(query))
     if (place === 'callbacks') {
       const filter = filterIn(query)

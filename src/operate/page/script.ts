@@ -18,7 +18,10 @@ function show() {
 function take(fresh, part) {
   if (part.contains(document.activeElement)) return
   const other = fresh.querySelector('[data-live="' + part.dataset.live + '"]')
-  if (other === null || other.outerHTML === part.outerHTML) return
+  if (other === null) return
+  const open = [...part.querySelectorAll('details')].map(each => each.open)
+  other.querySelectorAll('details').forEach((each, n) => (each.open = open[n] ?? each.open))
+  if (other.outerHTML === part.outerHTML) return
   part.replaceChildren(...other.childNodes)
   part.className = other.className
 }

@@ -4,6 +4,7 @@ import { readFigures } from '../../outbox/screen-figures.ts'
 import type { ScreenSessions } from '../../outbox/screen-sessions.ts'
 import { listHoldEntries, readViewer } from '../../outbox/screens.ts'
 import { readRelays } from '../../outbox/status.ts'
+import { Minutes } from './minutes.ts'
 import type { Overview } from './overview.ts'
 
 /** The overview is read again after this, in milliseconds, or later where reading takes long: */
@@ -28,6 +29,7 @@ interface Kept {
  */
 export class SharedOverview {
   readonly #sessions: ScreenSessions
+  readonly #minutes = new Minutes()
   #kept: Kept | null = null
   #reading: Promise<Overview> | null = null
 
@@ -54,7 +56,7 @@ export class SharedOverview {
   #read(): Promise<Overview> {
     if (this.#reading !== null) return this.#reading
     const startedAt = performance.now()
-    const reading = readOverview(this.#sessions)
+    const reading = readOverview(this.#sessions, this.#minutes)
     this.#reading = reading
     const end = (overview: Overview | null) => {
       // What was begun before an act does not know of it.
@@ -70,15 +72,19 @@ export class SharedOverview {
 }
 
 /** By both sessions at once: what fails takes as long as all the rest. */
-async function readOverview(sessions: ScreenSessions): Promise<Overview> {
+async function readOverview(sessions: ScreenSessions, minutes: Minutes): Promise<Overview> {
   const [failing, others] = await Promise.all([
     sessions.read(readFailing),
-    sessions.read(async session => ({
-      viewer: await readViewer(session),
-      figures: await readFigures(session),
-      holds: await listHoldEntries(session),
-      relays: await readRelays(databaseOf(session)),
-    })),
+    sessions.read(async session => {
+      const figures = await readFigures(session)
+      return {
+        figures,
+        viewer: await readViewer(session),
+        holds: await listHoldEntries(session),
+        relays: await readRelays(databaseOf(session)),
+        minutes: await minutes.read(session, figures.now),
+      }
+    }),
   ])
   return { failing, ...others }
 }

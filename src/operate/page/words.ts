@@ -39,7 +39,12 @@ export function utcTime(date: Date): Html {
   return html`<time datetime="${date.toISOString()}">${Number(day)} ${month} ${clock}</time>`
 }
 
-/** The same with milliseconds. */
+/** `03:14`, in UTC. */
+export function clockTime(date: Date): Html {
+  return html`<time datetime="${date.toISOString()}">${date.toISOString().slice(11, 16)}</time>`
+}
+
+/** `03:14:20.123`, in UTC. */
 export function instant(date: Date): Html {
   return html`<time datetime="${date.toISOString()}">${date.toISOString().slice(11, 23)}</time>`
 }

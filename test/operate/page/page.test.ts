@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import type pg from 'pg'
 import t from 'tap'
+import { outcomesChart } from '../../../src/operate/page/chart.ts'
 import { html } from '../../../src/operate/page/html.ts'
+import { Minutes } from '../../../src/operate/page/minutes.ts'
 import { Page } from '../../../src/operate/page/page.ts'
 import { PageServer } from '../../../src/operate/page/page-server.ts'
 import { ScreenSessions } from '../../../src/outbox/screen-sessions.ts'
@@ -78,8 +80,11 @@ const screens = [
   '/callbacks',
   ...['pending', 'claimed', 'dead', 'delivered', 'cancelled'].map(status => `/callbacks?status=${status}`),
   ...['1', '2', '3', '4', '5'].map(id => `/callbacks/${id}`),
+  '/keys',
   '/holds',
   '/relays',
+  '/doctor',
+  '/operations',
 ]
 const confirmations = [
   'act=replay&id=2',
@@ -226,6 +231,59 @@ t.test('a list goes on page by page, without a gap and without a repetition', as
     status: 303,
     headers: { location: `callbacks/${seen[0]}` },
   })
+})
+
+t.test('a callback is found by its webhook-id, which has no index, also among others of its time', async t => {
+  const { rows } = await client.query(
+    `select id::text as id, message_id::text as webhook_id from outbox.callback order by id`,
+  )
+  for (const { id, webhook_id } of [rows[0], rows[rows.length >> 1], rows.at(-1)])
+    t.match(await operator.ask(`/callbacks?id=%20${webhook_id.toUpperCase()}`), {
+      status: 303,
+      headers: { location: `callbacks/${id}` },
+    })
+  const others = [
+    '00000000-0000-7000-8000-000000000000',
+    'ffffffff-ffff-7fff-bfff-ffffffffffff',
+    '01930000-0000-4000-8000-000000000000',
+    evil,
+  ]
+  for (const each of others)
+    t.match(await operator.ask(`/callbacks?id=${encodeURIComponent(each)}`), { status: 404 }, each)
+})
+
+t.test('the first callback of a key is named with what waits behind it', async t => {
+  await client.query(`
+    insert into outbox.callback (url, ordering_key, attempts, rev, due_at, last_error)
+    select 'https://blocked.test/', 'blocked', case n when 1 then 4 else 0 end, 1, case n when 1 then now() + interval '90 min' end, case n when 1 then '500' end
+      from generate_series(1, 13) n`)
+  const { text } = await operator.ask('/keys')
+  t.match(
+    text,
+    /blocked by the first callback\.[\s\S]*>blocked<\/a>[\s\S]*>500<[\s\S]*in [89]\d min[\s\S]*data-l="behind it">12</,
+  )
+  const id = text.match(/>blocked<\/a>[\s\S]*?aria-label="Callback (\d+)"/)?.[1]
+  t.match((await operator.ask(`/callbacks/${id}`)).text, /Next: attempt 5<\/b>, in [89]\d min/)
+})
+
+t.test('what the last hour has settled is a chart, and a table behind it', async t => {
+  await client.query(`
+    insert into outbox.callback (url, status, settled_at, attempts, rev, last_started_at, last_finished_at, last_epoch, last_outcome, last_relay)
+    select 'https://well.test/', 'delivered', at, 1, 1, at, at, 7, 'delivered', 'a'
+      from generate_series(1, 3000) n, lateral (select date_trunc('minute', now()) - interval '20 min' - n * interval '20 ms' as at) v`)
+  const sessions = new ScreenSessions({ connection: () => ({ connectionString: url }), schema: 'outbox' })
+  t.teardown(() => sessions.close())
+  const minutes = new Minutes()
+  const look = () => sessions.read(session => minutes.read(session, new Date()))
+  // The hour is read part by part, the newest first.
+  while ((await look()).length < 60);
+  const text = outcomesChart(await look()).toString()
+  t.match(
+    text,
+    /role="img" aria-label="delivered, a minute: [^"]* at most (2,9|3,0)\d\d, in 60 minutes/,
+    'a busy minute is worked out from parts of it',
+  )
+  t.match(text, /<summary>The same as a table<\/summary>/)
 })
 
 t.test('a confirmation asks in its head, and says the same as a command and as SQL', async t => {

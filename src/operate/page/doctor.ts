@@ -1,0 +1,70 @@
+import type { ScreenSessions } from '../../outbox/screen-sessions.ts'
+import { type Diagnosis, diagnose } from '../doctor/doctor.ts'
+import { type Html, html } from './html.ts'
+import { copyOf, elsewhere, headOf, type Screen, status, type Tone } from './layout.ts'
+import { utcTime } from './words.ts'
+
+/** How long the findings are shown, in milliseconds. */
+const keptMs = 60_000
+/** How long callbacks of which none is sent are watched, in milliseconds. The viewer waits as long. */
+const watchMs = 2_000
+
+export interface Examined {
+  readonly diagnosis: Diagnosis
+  readonly at: Date
+}
+
+/** The doctor's checks, made once a minute at most, however many look. */
+export class Doctor {
+  readonly #sessions: ScreenSessions
+  #last: { readonly startedAt: number; readonly examined: Promise<Examined> } | null = null
+
+  constructor(sessions: ScreenSessions) {
+    this.#sessions = sessions
+  }
+
+  /** @throws what pg throws where the database does not answer. */
+  examine(): Promise<Examined> {
+    if (this.#last !== null && performance.now() - this.#last.startedAt < keptMs) return this.#last.examined
+    const examined = this.#sessions.use(async session => ({
+      diagnosis: await diagnose(session, { watchMs }),
+      at: new Date(),
+    }))
+    const last = { startedAt: performance.now(), examined }
+    this.#last = last
+    examined.catch(() => {
+      if (this.#last === last) this.#last = null
+    })
+    return examined
+  }
+}
+
+export function doctorScreen({ diagnosis, at }: Examined): Screen {
+  const { checks, findings, notMade, notLookedAt } = diagnosis
+  const faults = findings.filter(each => each.severity === 'fault')
+  const tone: Tone = faults.length > 0 ? 'bad' : findings.length > 0 || notMade.length > 0 ? 'warn' : 'good'
+  const parts = [countOf(faults.length, 'fault'), countOf(findings.length - faults.length, 'warning')].filter(Boolean)
+  const sentence = parts.length === 0 ? 'The doctor has found nothing.' : `The doctor has found ${parts.join(' and ')}.`
+  return {
+    section: 'doctor',
+    title: sentence,
+    content: html`${headOf(tone, {
+      title: html`<h1>${sentence}</h1>`,
+      leads: [
+        html`${checks} checks at ${utcTime(at)}. They are made again after a minute, when somebody looks.`,
+        notMade.length > 0 && `${countOf(notMade.length, 'check')} could not be made.`,
+      ],
+    })}
+<div class="body"><section aria-label="Findings"><ul>${faults.map(finding)}${findings.filter(each => each.severity === 'warning').map(finding)}</ul></section>
+${notLookedAt.length > 0 && html`<section><h2>Not looked at</h2><ul>${notLookedAt.map(each => html`<li class="dim">${each}</li>`)}</ul></section>`}${elsewhere([copyOf('As a command', 'ringback doctor')])}</div>`,
+  }
+}
+
+function countOf(count: number, noun: string): string {
+  return count === 0 ? '' : `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** Fact, meaning, remedy. */
+function finding({ severity, found, meaning, remedy }: Diagnosis['findings'][number]): Html {
+  return html`<li class="finding">${status(severity, '')}<h3><span class="vh">${severity}: </span>${found}.</h3><p class="dim">${meaning[0]?.toUpperCase()}${meaning.slice(1)}.</p><p class="do">Remedy: ${remedy}</p></li>`
+}

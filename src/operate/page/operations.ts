@@ -1,0 +1,46 @@
+import type { ConnectedCommand, Operations, RetentionRun } from '../../outbox/screen-operations.ts'
+import { type Html, html } from './html.ts'
+import { copyOf, elsewhere, type Screen, status } from './layout.ts'
+import { utcTime } from './words.ts'
+
+/** What is running, and what has deleted history. */
+export function operationsScreen({ runs, commands }: Operations): Screen {
+  const acting = commands.filter(({ name }) => !/ (ui|status|attempts|doctor)$/.test(name))
+  const now = runs.some(each => each.endedAt === null) ? 'Retention deletes history.' : ''
+  const sentence =
+    acting.length === 0
+      ? now || 'No command runs.'
+      : `${acting.length === 1 ? '1 command runs' : `${acting.length} commands run`}. ${now}`
+  const failed = runs[0]?.error != null
+  return {
+    section: 'operations',
+    title: sentence,
+    content: html`<div class="head ${failed && 'warn'}"><div class="title"><h1>${sentence}</h1></div>
+<p class="lead">A bulk act is one statement: all of it, or nothing. It shows here while its command is connected.</p>${failed && html`<p class="lead">The last retention run has failed: ${runs[0]?.error}</p>`}</div>
+<div class="body">${commandsOf(commands)}${runsOf(runs)}${elsewhere([copyOf('Delete history now, as a command', 'ringback purge --dry-run'), copyOf('How far retention is, as a command', 'ringback status')])}</div>`,
+  }
+}
+
+function commandsOf(commands: readonly ConnectedCommand[]): Html {
+  return html`<section><table class="cards"><caption><h2>Connected commands</h2></caption><thead><tr><th scope="col">Command</th><th scope="col">Role</th><th scope="col">Process of PostgreSQL</th><th scope="col">Connected since</th></tr></thead>
+<tbody>${commands.map(
+    ({ name, role, pid, connectedAt }) =>
+      html`<tr><th scope="row">${name}</th><td data-l="role">${role}</td><td data-l="process">${pid}</td><td>${connectedAt === null ? html`<span class="dim">not for this role to see</span>` : utcTime(connectedAt)}</td></tr>`,
+  )}</tbody></table></section>`
+}
+
+function runsOf(runs: readonly RetentionRun[]): Html {
+  if (runs.length === 0)
+    return html`<section><h2>Retention</h2><p class="dim">No relay has begun to delete history. It deletes what is older than --keep-delivered and --keep-dead.</p></section>`
+  const stateOf = ({ endedAt, error }: RetentionRun) =>
+    error !== null
+      ? status('failed', error)
+      : endedAt === null
+        ? status('busy', 'goes on')
+        : html`ended at ${utcTime(endedAt)}`
+  return html`<section><table class="cards"><caption><h2>Retention</h2><p>The last ${runs.length} runs.</p></caption><thead><tr><th scope="col">Began</th><th scope="col">State</th><th scope="col">Relay</th><th scope="col" class="n">Deleted</th></tr></thead>
+<tbody>${runs.map(
+    run =>
+      html`<tr><th scope="row">${utcTime(run.startedAt)}</th><td class="w">${stateOf(run)}</td><td data-l="relay">${run.relay}</td><td class="n" data-l="deleted">${run.deleted.toLocaleString('en-US')}</td></tr>`,
+  )}</tbody></table></section>`
+}

@@ -1,0 +1,52 @@
+import type { Session, Statement } from './session.ts'
+
+/** One walk of what deletes history. */
+export interface RetentionRun {
+  readonly startedAt: Date
+  /** null: it goes on. */
+  readonly endedAt: Date | null
+  readonly deleted: number
+  readonly relay: string
+  /** Why it failed; null: it has not. */
+  readonly error: string | null
+}
+
+/** A command of Ringback that is connected to this database. */
+export interface ConnectedCommand {
+  /** As `ringback replay`. */
+  readonly name: string
+  readonly role: string
+  readonly pid: number
+  /** null: this role may not see it. */
+  readonly connectedAt: Date | null
+}
+
+export interface Operations {
+  readonly runs: readonly RetentionRun[]
+  readonly commands: readonly ConnectedCommand[]
+}
+
+/** Runs of seven days are kept. */
+const runsStatement: Statement = {
+  name: 'ringback_screen_runs',
+  text: schema => `
+    select started_at as "startedAt", ended_at as "endedAt", deleted::float8 as deleted, relay, error
+      from ${schema}.janitor_run order by id desc limit 20`,
+}
+
+/** Relays have a screen of their own. */
+const commandsStatement: Statement = {
+  name: 'ringback_screen_commands',
+  text: () => `
+    select application_name as name, usename::text as role, pid, backend_start as "connectedAt"
+      from pg_stat_activity
+     where datname = current_database() and application_name ~ '^ringback (replay|cancel|hold|release|purge|migrate|doctor|status|attempts|ui)$'
+     order by application_name, pid limit 100`,
+}
+
+export async function readOperations(session: Session): Promise<Operations> {
+  return {
+    runs: await session.rows<RetentionRun>(runsStatement),
+    commands: await session.rows<ConnectedCommand>(commandsStatement),
+  }
+}
