@@ -34,13 +34,13 @@ const runsStatement: Statement = {
       from ${schema}.janitor_run order by id desc limit 20`,
 }
 
-/** Relays have a screen of their own. */
+/** Those that change something. Relays have a screen of their own. */
 const commandsStatement: Statement = {
   name: 'ringback_screen_commands',
   text: () => `
     select application_name as name, usename::text as role, pid, backend_start as "connectedAt"
       from pg_stat_activity
-     where datname = current_database() and application_name ~ '^ringback (replay|cancel|hold|release|purge|migrate|doctor|status|attempts|ui)$'
+     where datname = current_database() and application_name ~ '^ringback (replay|cancel|hold|release|purge|migrate)$'
      order by application_name, pid limit 100`,
 }
 

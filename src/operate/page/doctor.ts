@@ -1,6 +1,6 @@
 import type { ScreenSessions } from '../../outbox/screen-sessions.ts'
 import { type Diagnosis, diagnose } from '../doctor/doctor.ts'
-import { type Html, html } from './html.ts'
+import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, elsewhere, headOf, type Screen, status, type Tone } from './layout.ts'
 import { utcTime } from './words.ts'
 
@@ -55,7 +55,7 @@ export function doctorScreen({ diagnosis, at }: Examined): Screen {
         notMade.length > 0 && `${countOf(notMade.length, 'check')} could not be made.`,
       ],
     })}
-<div class="body"><section aria-label="Findings"><ul>${faults.map(finding)}${findings.filter(each => each.severity === 'warning').map(finding)}</ul></section>
+<div class="body">${findings.length > 0 && html`<section><h2 class="vh">Findings</h2><ul>${faults.map(finding)}${findings.filter(each => each.severity === 'warning').map(finding)}</ul></section>`}
 ${notLookedAt.length > 0 && html`<section><h2>Not looked at</h2><ul>${notLookedAt.map(each => html`<li class="dim">${each}</li>`)}</ul></section>`}${elsewhere([copyOf('As a command', 'ringback doctor')])}</div>`,
   }
 }
@@ -66,5 +66,14 @@ function countOf(count: number, noun: string): string {
 
 /** Fact, meaning, remedy. */
 function finding({ severity, found, meaning, remedy }: Diagnosis['findings'][number]): Html {
-  return html`<li class="finding">${status(severity, '')}<h3><span class="vh">${severity}: </span>${found}.</h3><p class="dim">${meaning[0]?.toUpperCase()}${meaning.slice(1)}.</p><p class="do">Remedy: ${remedy}</p></li>`
+  return html`<li class="finding">${status(severity, '')}<h3><span class="vh">${severity}: </span>${capital(found)}.</h3><p class="dim">${capital(meaning)}.</p><p>${withCode(capital(remedy))}.</p></li>`
+}
+
+function capital(sentence: string): string {
+  return sentence.slice(0, 1).toUpperCase() + sentence.slice(1)
+}
+
+/** What stands between backquotes is to be typed. */
+function withCode(text: string): HtmlValue {
+  return text.split('`').map((part, n) => (n % 2 === 1 ? html`<code>${part}</code>` : part))
 }

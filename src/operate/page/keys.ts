@@ -35,5 +35,5 @@ function rowOf({ orderingKey, id, url, attempts, lastError, dueAt, behind }: Blo
     dueAt > now
       ? html`Due at ${utcTime(dueAt)}, in ${lasting((+dueAt - +now) / 1_000)}`
       : 'Due. It waits for its receiver.'
-  return html`<tr><th scope="row" class="w"><a href="callbacks?${list.toString()}">${orderingKey}</a></th><td><a href="callbacks/${id}" aria-label="Callback ${id}">${id}</a></td><td class="w">${lastError ?? html`<span class="dim">put off by its producer</span>`}</td><td class="w path">${breakable(url)}</td><td class="n" data-l="attempts">${attempts}</td><td class="w">${next}</td><td class="n" data-l="behind it">${behind > 100 ? '100+' : behind}</td></tr>`
+  return html`<tr><th scope="row" class="w"><a href="callbacks?${list.toString()}">${orderingKey}</a></th><td data-l="first"><a href="callbacks/${id}" aria-label="Callback ${id}">${id}</a></td><td class="w">${lastError ?? html`<span class="dim">put off by its producer</span>`}</td><td class="w path">${breakable(url)}</td><td class="n" data-l="attempts">${attempts}</td><td class="w">${next}</td><td class="n" data-l="behind it">${behind > 100 ? '100+' : behind}</td></tr>`
 }

@@ -5,23 +5,24 @@ import { utcTime } from './words.ts'
 
 /** What is running, and what has deleted history. */
 export function operationsScreen({ runs, commands }: Operations): Screen {
-  const acting = commands.filter(({ name }) => !/ (ui|status|attempts|doctor)$/.test(name))
   const now = runs.some(each => each.endedAt === null) ? 'Retention deletes history.' : ''
   const sentence =
-    acting.length === 0
+    commands.length === 0
       ? now || 'No command runs.'
-      : `${acting.length === 1 ? '1 command runs' : `${acting.length} commands run`}. ${now}`
+      : `${commands.length === 1 ? '1 command runs' : `${commands.length} commands run`}. ${now}`
   const failed = runs[0]?.error != null
   return {
     section: 'operations',
     title: sentence,
     content: html`<div class="head ${failed && 'warn'}"><div class="title"><h1>${sentence}</h1></div>
 <p class="lead">A bulk act is one statement: all of it, or nothing. It shows here while its command is connected.</p>${failed && html`<p class="lead">The last retention run has failed: ${runs[0]?.error}</p>`}</div>
-<div class="body">${commandsOf(commands)}${runsOf(runs)}${elsewhere([copyOf('Delete history now, as a command', 'ringback purge --dry-run'), copyOf('How far retention is, as a command', 'ringback status')])}</div>`,
+<div class="body">${commandsOf(commands)}${runsOf(runs)}${elsewhere([copyOf('What a purge would delete, as a command', 'ringback purge --dry-run'), copyOf('How far retention is, as a command', 'ringback status')])}</div>`,
   }
 }
 
 function commandsOf(commands: readonly ConnectedCommand[]): Html {
+  if (commands.length === 0)
+    return html`<section><h2>Connected commands</h2><p class="dim">None that changes something: replay, cancel, hold, release, purge, migrate.</p></section>`
   return html`<section><table class="cards"><caption><h2>Connected commands</h2></caption><thead><tr><th scope="col">Command</th><th scope="col">Role</th><th scope="col">Process of PostgreSQL</th><th scope="col">Connected since</th></tr></thead>
 <tbody>${commands.map(
     ({ name, role, pid, connectedAt }) =>
