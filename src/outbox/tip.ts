@@ -1,6 +1,6 @@
 import type { IndexPlace, ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { dueTime, shown, timeOf } from './sql.ts'
+import { dueTime, plainArray, shown, timeOf } from './sql.ts'
 
 /** New entries of a range. */
 export interface TipPage {
@@ -23,6 +23,7 @@ export interface DueTip extends TipPage {
 }
 
 /**
+ * What a tip has shown is not read once more: each row costs some 3 us here and as much in the relay.
  * Never beyond the last id of the sequence: a row with a high id of its producer's choice must not make later rows wait. It is
  * the sweep's.
  */
@@ -32,11 +33,14 @@ const freshStatement: Statement = {
     select s.last_value as "lastId", row.*
       from ${schema}.callback_id_seq s
       left join lateral (
-        select ${shown(schema, '$3::bigint')}
-          from ${schema}.callback c
-         where c.settled_at is null and c.due_at is null and c.id > $1::bigint and c.id <= s.last_value
-         order by c.id
-         limit $2) row on true`,
+        select row.*
+          from unnest($1::bigint[], $2::bigint[]) as gap (after, up_to)
+         cross join lateral (
+           select ${shown(schema, '$4::bigint')}
+             from ${schema}.callback c
+            where c.settled_at is null and c.due_at is null and c.id > gap.after and c.id <= least(gap.up_to, s.last_value)
+            order by c.id
+            limit $3) row) row on true`,
 }
 
 /** Why up to `statement_timestamp()`: see `planning` in settings.ts. */
@@ -60,9 +64,20 @@ const dueStatement: Statement = {
      order by page."dueUs", page.id`,
 }
 
-/** Rows never tried with ids after this one. */
-export async function readFresh(session: Session, epoch: string, after: string, limit: number): Promise<FreshTip> {
-  const found = await session.rows<ShownRow & { lastId: string }>(freshStatement, [after, limit, epoch])
+/**
+ * Rows never tried with ids of these gaps, which are in their order.
+ *
+ * @param limit for each gap. The page is full when there are as many rows: more may be behind them, or behind those of one gap.
+ */
+export async function readFresh(
+  session: Session,
+  epoch: string,
+  gaps: readonly { readonly after: string; readonly upTo: string }[],
+  limit: number,
+): Promise<FreshTip> {
+  const [afters, ends] = [gaps.map(({ after }) => after), gaps.map(({ upTo }) => upTo)]
+  const values = [plainArray(afters), plainArray(ends), limit, epoch]
+  const found = await session.rows<ShownRow & { lastId: string }>(freshStatement, values)
   const [first] = found
   if (!first) throw new Error('the sequence of ids answers with no row')
   return { ...page(found, limit), lastId: first.lastId }
@@ -79,5 +94,5 @@ export async function readDue(session: Session, epoch: string, after: IndexPlace
 
 function page(found: readonly ShownRow[], limit: number): TipPage {
   const rows = found.filter(({ id }) => id !== null)
-  return { rows, isFull: rows.length === limit }
+  return { rows, isFull: rows.length >= limit }
 }

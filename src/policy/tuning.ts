@@ -24,6 +24,8 @@ export const pageRows = 1_000
  */
 export const shortLookBack = { ms: 500, rows: 2_000 } as const
 export const longLookBack = { ms: 10_000, rows: 10_000 } as const
+/** Places between ids that were shown that one read looks into; each costs a microsecond or two. */
+export const mostGaps = 100
 /** Between two long ones, in milliseconds. */
 export const longLookPauseMs = 200
 /** With more new ids than this ahead of it a tip jumps to the end, and a sweep finds what lies between. */

@@ -1,6 +1,5 @@
 import type { Backlog } from '../backlog/backlog.ts'
 import type { Scopes } from '../backlog/scopes.ts'
-import { idEnd } from '../ids.ts'
 import type { IndexPlace, ShownRow } from '../model.ts'
 import { readKeyHeads, sendHints } from '../outbox/key-heads.ts'
 import type { Session } from '../outbox/session.ts'
@@ -113,7 +112,7 @@ export class Reader {
     const { session, epoch, backlog, agenda } = this.#parts
     agenda.restart()
     const now = performance.now()
-    const { lastId } = await readFresh(session, epoch(), idEnd, 1)
+    const { lastId } = await readFresh(session, epoch(), [], 1)
     this.#fresh.restart(placeBefore(lastId, longLookBack.rows), now)
     const { nowUs } = await readDue(session, epoch(), dueEnd, 1)
     this.#due.restart({ dueUs: nowUs - longLookBack.ms * 1_000, id: '0' }, now)
@@ -126,7 +125,7 @@ export class Reader {
     const now = performance.now()
     const next = this.#fresh.read(now)
     const read = backlog.beginRead()
-    const { rows, isFull, lastId } = await readFresh(session, epoch(), next.after.id, next.limit)
+    const { rows, isFull, lastId } = await readFresh(session, epoch(), next.gaps, next.limit)
     const shown = this.#fresh.show(rows, next, performance.now())
     backlog.offer(shown.filter(isOffered), read)
     backlog.endRead()

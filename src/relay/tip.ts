@@ -1,5 +1,6 @@
 import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
-import { longLookBack, longLookPauseMs, pageRows, shortLookBack, sweepShare } from '../policy/tuning.ts'
+import { longLookBack, longLookPauseMs, mostGaps, pageRows, shortLookBack, sweepShare } from '../policy/tuning.ts'
+import { type IdGap, IdSpans } from './id-spans.ts'
 
 /** Where a read had come to. */
 interface Mark {
@@ -10,12 +11,14 @@ interface Mark {
   readonly shown: number
 }
 
-/** Where a read begins, and how many entries it reads at most. */
+/** Where a read begins, and how many entries it reads at most; of the fresh range, of each gap. */
 export interface TipRead {
   readonly after: IndexPlace
   readonly limit: number
   readonly begunAt: number
   readonly isLong: boolean
+  /** Of the fresh range what was not shown after that place: nothing new can be elsewhere. */
+  readonly gaps: readonly IdGap[]
 }
 
 /** Marks closer together than this, in milliseconds, would tell nothing more. */
@@ -33,6 +36,8 @@ export class Tip {
   #shownCount = 0
   /** Entries after the oldest mark that were shown, and when that read was begun. */
   readonly #shown = new Map<string, number>()
+  /** The same of the fresh range. */
+  #shownIds = new IdSpans()
   #lastBegunAt = Number.NEGATIVE_INFINITY
   #nextLongAt = Number.NEGATIVE_INFINITY
 
@@ -50,6 +55,7 @@ export class Tip {
     this.#reached = at
     this.#marks = [{ begunAt: now, reached: at, shown: this.#shownCount }]
     this.#shown.clear()
+    this.#shownIds = new IdSpans()
     this.#lastBegunAt = now
   }
 
@@ -58,7 +64,10 @@ export class Tip {
     const isLong = now >= this.#nextLongAt
     const mark = this.#markBefore(isLong ? longLookBack : shortLookBack)
     const { reached: after, shown } = mark ?? { reached: this.#reached, shown: this.#shownCount }
-    return { after, limit: this.#shownCount - shown + pageRows, begunAt: now, isLong }
+    const gaps = this.#range === 'fresh' ? this.#shownIds.gaps(after.id, mostGaps) : []
+    // Of so many gaps the first may be several, with what was shown between them.
+    const again = this.#range === 'due' || gaps.length === mostGaps ? this.#shownCount - shown : 0
+    return { after, limit: again + pageRows, begunAt: now, isLong, gaps }
   }
 
   /** What the read has found, in the order of the index. Returns what is new of it. @param endedAt when it was answered. */
@@ -66,7 +75,10 @@ export class Tip {
     // Of a flood that nobody takes in the long one finds all again.
     if (isLong) this.#nextLongAt = endedAt + Math.max(longLookPauseMs, (endedAt - begunAt) / sweepShare)
     const fresh = rows.filter(row => !this.#shown.has(this.#nameOf(row)))
-    for (const row of fresh) this.#shown.set(this.#nameOf(row), begunAt)
+    for (const row of fresh) {
+      this.#shown.set(this.#nameOf(row), begunAt)
+      if (this.#range === 'fresh') this.#shownIds.add(row.id)
+    }
     this.#shownCount += fresh.length
     const last = rows.at(-1)
     if (last && this.#isBehind(last)) this.#reached = { dueUs: last.dueUs, id: last.id }
@@ -93,6 +105,7 @@ export class Tip {
     const oldest = this.#markBefore(longLookBack)
     if (!oldest || oldest === this.#marks[0]) return
     this.#marks = this.#marks.slice(this.#marks.indexOf(oldest))
+    this.#shownIds.forget(oldest.reached.id)
     for (const [name, at] of this.#shown) {
       if (at > oldest.begunAt) return
       this.#shown.delete(name)

@@ -1,4 +1,3 @@
-import { idEnd } from '../ids.ts'
 import { claim } from '../outbox/claim.ts'
 import { isRefusal } from '../outbox/database-errors.ts'
 import { readKeyHeads } from '../outbox/key-heads.ts'
@@ -29,7 +28,7 @@ export async function warmUp(
     }),
     unlessRefused(() => record(records, [], writer, performance.now(), deletes)),
     unlessRefused(async () => {
-      await readFresh(read, nobody, idEnd, 0)
+      await readFresh(read, nobody, [], 0)
       await pull(read, nobody, [])
       await readKeyHeads(read, nobody, [])
     }),

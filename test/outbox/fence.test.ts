@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import t from 'tap'
+import { idEnd } from '../../src/ids.ts'
 import type { Attempt, Claim, Decision } from '../../src/model.ts'
 import { claim } from '../../src/outbox/claim.ts'
 import { type Orphan, orphansStart, readOrphans } from '../../src/outbox/orphans.ts'
@@ -96,7 +97,7 @@ async function renewAlong(session: Session, member: Member): Promise<void> {
 }
 
 async function claimSome(reading: Session, claiming: Session, { epoch }: Member): Promise<Claim[]> {
-  const fresh = await readFresh(reading, epoch, '0', page)
+  const fresh = await readFresh(reading, epoch, [{ after: '0', upTo: idEnd }], page)
   const due = await readDue(reading, epoch, { dueUs: Number.NEGATIVE_INFINITY, id: '0' }, page)
   const ids = [...fresh.rows, ...due.rows].map(({ id }) => id).filter(() => oneIn(2))
   if (ids.length === 0) await pauseOf(3)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { idEnd } from '../../src/ids.ts'
 import type { IndexPlace, ShownRow } from '../../src/model.ts'
 import { readDue, readFresh } from '../../src/outbox/tip.ts'
 import { type Columns, Stage } from '../fixtures/stage.ts'
@@ -14,7 +15,7 @@ t.beforeEach(async () => {
 })
 
 const idsOf = (rows: readonly ShownRow[]): string[] => rows.map(({ id }) => id)
-const fresh = (after = '0', limit = 100) => readFresh(stage.session, epoch, after, limit)
+const fresh = (after = '0', limit = 100) => readFresh(stage.session, epoch, [{ after, upTo: idEnd }], limit)
 const due = (after: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }, limit = 100) =>
   readDue(stage.session, epoch, after, limit)
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1_000)
@@ -55,6 +56,19 @@ t.test('fresh rows come by id, after the one given and so many at a time', async
   t.match(await fresh('2', 4), { isFull: false })
   t.same(idsOf((await fresh()).rows), ids)
   t.same(await fresh('5'), { rows: [], isFull: false, lastId: '5' })
+})
+
+t.test('fresh rows of several gaps come by id, so many of each', async t => {
+  await insertMany(9)
+  const gaps = [
+    { after: '1', upTo: '2' },
+    { after: '3', upTo: '3' },
+    { after: '4', upTo: idEnd },
+  ]
+  const { rows, isFull } = await readFresh(stage.session, epoch, gaps, 3)
+  t.same(idsOf(rows), ['2', '5', '6', '7'])
+  t.equal(isFull, true)
+  t.same(await readFresh(stage.session, epoch, [], 3), { rows: [], isFull: false, lastId: '9' })
 })
 
 t.test('an id that a producer has chosen above the sequence is not shown, and hides nothing', async t => {

@@ -1,12 +1,20 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { idEnd } from '../../src/ids.ts'
 import type { IndexPlace, RangeName, ShownRow } from '../../src/model.ts'
-import { longLookBack, longLookPauseMs, pageRows, shortLookBack } from '../../src/policy/tuning.ts'
-import { Tip } from '../../src/relay/tip.ts'
+import { longLookBack, longLookPauseMs, mostGaps, pageRows, shortLookBack } from '../../src/policy/tuning.ts'
+import { Tip, type TipRead } from '../../src/relay/tip.ts'
 import { shownRow } from '../fixtures/shown-row.ts'
 
 function row(id: number, dueUs: number | null = null): ShownRow {
   return shownRow(id, { dueUs })
+}
+
+/** What a read of the fresh range finds among these. */
+function inGaps(rows: readonly ShownRow[], { gaps, limit }: Pick<TipRead, 'gaps' | 'limit'>): ShownRow[] {
+  return gaps.flatMap(({ after, upTo }) =>
+    rows.filter(({ id }) => Number(id) > Number(after) && Number(id) <= Number(upTo)).slice(0, limit),
+  )
 }
 
 /** A tip over entries that a test commits; ids only, in the fresh range. */
@@ -16,9 +24,8 @@ function staged(from = 0) {
   const committed = new Set<number>()
   const read = (now: number) => {
     const next = tip.read(now)
-    const found = [...committed].filter(id => id > Number(next.after.id)).sort((a, b) => a - b)
-    const rows = found.slice(0, next.limit).map(id => row(id))
-    return { ...next, shown: tip.show(rows, next).map(({ id }) => Number(id)) }
+    const rows = [...committed].sort((a, b) => a - b).map(id => row(id))
+    return { ...next, shown: tip.show(inGaps(rows, next), next).map(({ id }) => Number(id)) }
   }
   const commit = (...ids: number[]) => {
     for (const id of ids) committed.add(id)
@@ -95,7 +102,20 @@ t.test('a bulk insert is not read again and again: the look back is bounded by r
   const [long, short] = [read(now + 200), read(now + 201)]
   t.ok(last - Number(long.after.id) <= longLookBack.rows + 900)
   t.ok(last - Number(short.after.id) <= shortLookBack.rows + 900)
-  t.equal(long.limit, last - Number(long.after.id) + pageRows, 'all that is read again, and a page of new ones')
+  t.same(long.gaps, [{ after: String(last), upTo: idEnd }], 'nothing of it is read again')
+  t.equal(long.limit, pageRows)
+})
+
+t.test('of many gaps some are read as one, and what is committed late is found in whichever it is', async t => {
+  const { read, commit } = staged()
+  const ids = Array.from({ length: 3_000 }, (_, n) => 2 * n + 1)
+  for (let from = 0, now = 0; from < ids.length; from += 1_000, now += 1) {
+    commit(...ids.slice(from, from + 1_000))
+    read(now)
+  }
+  t.equal(read(10).gaps.length, mostGaps)
+  commit(2, 3_000, 5_998)
+  t.same(read(300).shown, [2, 3_000, 5_998])
 })
 
 t.test('a full page is found however many are read again with it', async t => {
@@ -182,11 +202,12 @@ function readAll(
     if (now > end) break
     reads.push(now)
     const next = tip.read(now)
-    const found = entries
+    const all = entries
       .filter(({ place, seenAt }) => seenAt <= now && comparePlaces(place, next.after) > 0)
       .map(({ place }) => place)
       .sort(comparePlaces)
-    for (const { id } of tip.show(found.slice(0, next.limit), next)) shown.set(id, [...(shown.get(id) ?? []), now])
+    const found = range === 'fresh' ? inGaps(all, next) : all.slice(0, next.limit)
+    for (const { id } of tip.show(found, next)) shown.set(id, [...(shown.get(id) ?? []), now])
   }
   return { reads, shown }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import t from 'tap'
+import { idEnd } from '../../src/ids.ts'
 import { claim } from '../../src/outbox/claim.ts'
 import { migrate } from '../../src/outbox/migrate.ts'
 import { register } from '../../src/outbox/registration.ts'
@@ -30,7 +31,7 @@ async function claimAll(): Promise<number> {
   })
   try {
     await register(session, { ...identity, epoch: '1', name: 'relay-a' }, pulse)
-    const { rows } = await readFresh(session, '1', '0', 1_000)
+    const { rows } = await readFresh(session, '1', [{ after: '0', upTo: idEnd }], 1_000)
     return (
       await claim(
         session,

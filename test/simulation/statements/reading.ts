@@ -28,11 +28,24 @@ function isBehind({ row, dueUs }: Due, afterUs: number, afterId: string): boolea
   return dueUs > afterUs || (dueUs === afterUs && BigInt(row.id) > BigInt(afterId))
 }
 
+/** As `plainArray` writes them. */
+function idsOf(text: unknown): string[] {
+  return String(text).slice(1, -1).split(',').filter(Boolean)
+}
+
 export const fresh = atOnce((db, values) => {
-  const [after, limit, epoch] = values as [string, number, string]
+  const [afters, ends, limit, epoch] = [...values.slice(0, 2).map(idsOf), ...values.slice(2)] as [
+    string[],
+    string[],
+    number,
+    string,
+  ]
   const { lastValue } = db
-  const isNew = ({ id }: Row): boolean => BigInt(id) > BigInt(after) && id <= lastValue
-  const rows = freshRows(db).filter(isNew).slice(0, limit)
+  const rows = afters.flatMap((after, n) => {
+    const isIn = ({ id }: Row): boolean =>
+      BigInt(id) > BigInt(after) && BigInt(id) <= BigInt(ends[n] ?? '0') && id <= lastValue
+    return freshRows(db).filter(isIn).slice(0, limit)
+  })
   db.readUpTo = Math.max(db.readUpTo, rows.at(-1)?.id ?? 0)
   const found = rows.map(row => ({ ...shown(db, row, epoch), lastId: String(lastValue) }))
   return found.length > 0 ? found : [{ ...nothing, lastId: String(lastValue) }]

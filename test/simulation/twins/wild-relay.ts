@@ -1,3 +1,4 @@
+import { compareIds, idEnd } from '../../../src/ids.ts'
 import type { Attempt, Claim, Decision, IndexPlace, OutcomeKind, RangeName } from '../../../src/model.ts'
 import { bringForward } from '../../../src/outbox/bring-forward.ts'
 import { claim } from '../../../src/outbox/claim.ts'
@@ -27,7 +28,6 @@ import type { Twins } from './twins.ts'
 /** Of each relay that can be. */
 export const relayNames = ['a', 'b', 'c']
 
-const idEnd = '9223372036854775807'
 /** What no row has that they make. */
 const noMessage = '00000000-0000-4000-8000-000000000000'
 
@@ -195,9 +195,14 @@ export class WildRelay {
   }
 
   async #readFresh(): Promise<void> {
-    const [after, limit] = [this.#anyId(), this.#dice.whole(1, 30)]
-    await this.#ask('fresh', session => readFresh(session, this.#epoch, after, limit))
-    await this.#ask('end', session => readFresh(session, this.#epoch, idEnd, 1))
+    const [one = '0', two = '0', three = '0'] = [this.#anyId(), this.#anyId(), this.#anyId()].sort(compareIds)
+    const gaps = [
+      { after: one, upTo: two },
+      { after: three, upTo: idEnd },
+    ]
+    const limit = this.#dice.whole(1, 30)
+    await this.#ask('fresh', session => readFresh(session, this.#epoch, gaps, limit))
+    await this.#ask('end', session => readFresh(session, this.#epoch, [], 1))
   }
 
   async #readDue(): Promise<void> {
