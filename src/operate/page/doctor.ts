@@ -66,7 +66,7 @@ function countOf(count: number, noun: string): string {
 
 /** Fact, meaning, remedy. */
 function finding({ severity, found, meaning, remedy }: Diagnosis['findings'][number]): Html {
-  return html`<li class="finding">${status(severity, '')}<h3><span class="vh">${severity}: </span>${capital(found)}.</h3><p class="dim">${capital(meaning)}.</p><p>${withCode(capital(remedy))}.</p></li>`
+  return html`<li class="finding">${status(severity, '')}<h3><span class="vh">${severity}: </span>${found}.</h3><p class="dim">${capital(meaning)}.</p><p>${withCode(capital(remedy))}.</p></li>`
 }
 
 function capital(sentence: string): string {
