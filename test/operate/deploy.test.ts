@@ -51,6 +51,14 @@ t.test('alerts use what is shown, and each says what to do, in the docs as well'
   t.equal(page.match(/^### Ringback/gm)?.length, rules.length, 'and the page has no others')
 })
 
+t.test('from install to the first graph there are five commands', async t => {
+  const [, section = ''] = read('docs/operate/monitoring.md').split(/^## /m)
+  const [, block = ''] = section.match(/```sh\n(.*?)```/s) ?? []
+  t.equal(block.trim().split('\n').length, 5)
+  const [, graphed = ''] = section.match(/g0\.expr=([^&>]+)/) ?? []
+  t.same(unknown(graphed), [], graphed)
+})
+
 t.test('the board uses what is shown', async t => {
   const board = JSON.parse(read('deploy/grafana/ringback.json')) as {
     panels: { title: string; targets: { expr: string }[] }[]
