@@ -10,7 +10,7 @@ BENCH_NODE := test/bench/node_modules/node/bin/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test languages page pooler bench faults soak docs build check check-all clean node
+.PHONY: help demo test languages page pooler bench faults soak docs sbom build check check-all clean node
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,9 @@ soak: dist/cli.js ## faults of all kinds at random for MINUTES=10, then the book
 
 docs: $(INSTALLED) ## writes the lists and tables of docs/ anew, from the code and the saved results
 	@node --import tsx test/docs/write.ts
+
+sbom: $(INSTALLED) ## prints what the package brings along, in CycloneDX
+	@npm sbom --sbom-format cyclonedx --omit dev
 
 build: dist/cli.js ## compiles src to dist
 
