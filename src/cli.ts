@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { existsSync, realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { commandNamed, type Environment, logFormatOf, parse } from './config/config.ts'
 import type { CommandName, ConfigOf } from './config/options.ts'
@@ -97,9 +98,14 @@ function report(error: unknown, withStack: boolean): number {
   return 1
 }
 
-/** With few open files not even the program's own files can be read. A loader's error has no `code` in some versions of Node. */
+/**
+ * With few open files not even the program's own files can be read. A loader's error has no `code` in some versions of Node, and
+ * in others it says of a file that is there that it cannot be found.
+ */
 function remedyOf(error: unknown): string {
-  const isTooMany = /\bEMFILE\b/.test(messageOf(error))
+  const message = messageOf(error)
+  const [, missing = ''] = /^Cannot find (?:package|module) '([^']+)'/.exec(message) ?? []
+  const isTooMany = /\bEMFILE\b/.test(message) || (missing !== '' && existsSync(dirname(missing)))
   return isTooMany
     ? '\nThe limit of open files is too low: raise the hard limit (systemd: LimitNOFILE=, a shell: ulimit -Hn).'
     : ''

@@ -10,6 +10,8 @@ export interface RecoveryParts {
   readonly policy: RetryPolicy
   /** Of the present registration. */
   readonly epoch: () => string
+  /** It does not stand by: a relay with other settings than most must not judge what becomes of an attempt. */
+  readonly mayJudge: () => boolean
   /** Whether this very process has the attempt in flight, in doubt or unrecorded, under whatever epoch. */
   readonly isUnderWay: (orphan: Pick<Orphan, 'id' | 'epoch'>) => boolean
 }
@@ -40,6 +42,7 @@ export class Recovery {
 
   /** One page. True: there are more. */
   async work(session: Session): Promise<boolean> {
+    if (!this.#parts.mayJudge()) return false
     const startedAt = performance.now()
     if (this.#place === null && startedAt >= this.#nextAt) this.#place = orphansStart
     const place = this.#place

@@ -143,6 +143,7 @@ export class Relay {
       recorder: this.#attempts.recorder,
       policy,
       epoch,
+      mayJudge: () => this.#membership.standby === null,
       isUnderWay: orphan => this.#attempts.has(orphan.id) || this.#claimer.isInDoubtOf(orphan.id, orphan.epoch),
     })
     const isHeld = (origin: string) => this.#holds.isHeld(origin)

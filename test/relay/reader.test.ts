@@ -59,7 +59,13 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
   })
   /** What was ahead of these origins may not begin any more. */
   const givenUp: string[] = []
-  const recovery = new Recovery({ ...parts, recorder, policy, isUnderWay: id => recorder.holds(id.id) })
+  const recovery = new Recovery({
+    ...parts,
+    recorder,
+    policy,
+    mayJudge: () => true,
+    isUnderWay: id => recorder.holds(id.id),
+  })
   const reader = new Reader({
     ...parts,
     ahead: {

@@ -66,7 +66,7 @@ function staged(
   isUnderWay: (id: string) => boolean = () => false,
 ) {
   const clock = mockClock(t)
-  const state = { pages, reads: 0, stepMs: 0 }
+  const state = { pages, reads: 0, stepMs: 0, mayJudge: true }
   const rows = async ({ name }: Statement) => {
     clock.now += state.stepMs
     state.reads += 1
@@ -88,6 +88,7 @@ function staged(
     recorder,
     policy,
     epoch: () => '10',
+    mayJudge: () => state.mayJudge,
     isUnderWay: ({ id }) => isUnderWay(id),
   })
   const work = () => recovery.work({ rows } as unknown as Session)
@@ -107,6 +108,16 @@ t.test('all pages of both ranges are searched, and what is found is to be record
   t.equal(state.reads, 4)
   t.notOk(await work())
   t.equal(state.reads, 4)
+})
+
+t.test('a relay that stands by judges nothing; once it serves it does', async t => {
+  const { state, recorder, work, search } = staged(t, [[orphan({ id: '1' })]])
+  state.mayJudge = false
+  t.notOk(await work())
+  t.equal(state.reads, 0)
+  state.mayJudge = true
+  await search()
+  t.ok(recorder.holds('1'))
 })
 
 t.test('one that is wanted while a page is read begins anew: the page may not show what is orphaned since', async t => {
