@@ -145,6 +145,11 @@ export class Backlog {
     return this.#questions.size > 0
   }
 
+  /** It has room for what is known to be in the table, or wants to know who is first of a key. */
+  get wantsReads(): boolean {
+    return this.wantsPulls || this.wantsAnswers
+  }
+
   /** When the first rest is over, by the clock of `take`; undefined: nothing rests. */
   get nextAt(): number | undefined {
     return this.#memory.firstResting?.restsUntil

@@ -1,6 +1,7 @@
 import type { DoctorConfig } from '../config/config.ts'
 import type { Patience } from '../operate/doctor/check.ts'
 import { type Diagnosis, diagnose } from '../operate/doctor/doctor.ts'
+import { capital, countOf } from '../operate/doctor/words.ts'
 import { printable, printableJson } from '../printable.ts'
 import { inSession, type Place } from './in-database.ts'
 
@@ -35,22 +36,13 @@ function written(diagnosis: Diagnosis): string {
     .join('')
 }
 
-function capital(sentence: string): string {
-  return sentence.slice(0, 1).toUpperCase() + sentence.slice(1)
-}
-
 function summary({ checks, findings, notMade }: Diagnosis): string {
   const faults = findings.filter(each => each.severity === 'fault').length
   const parts = [
     `${checks} checks`,
-    counted(faults, 'fault'),
-    counted(findings.length - faults, 'warning'),
+    countOf(faults, 'fault'),
+    countOf(findings.length - faults, 'warning'),
     notMade.length === 0 ? '' : `${notMade.length} not made`,
   ].filter(part => part !== '')
   return parts.length === 1 ? `${parts[0]}, nothing found` : parts.join(', ')
-}
-
-function counted(count: number, noun: string): string {
-  if (count === 0) return ''
-  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`
 }

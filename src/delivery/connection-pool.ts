@@ -27,7 +27,7 @@ export interface ConnectionPoolOptions {
 export interface ConnectionUser {
   /** Gave up waiting; a connection would come too late. */
   readonly over: boolean
-  /** Here is yours, until `giveBack`. */
+  /** Here is yours, until `release`. */
   begin(connection: Connection): void
   abort(reason: string): void
 }
@@ -42,7 +42,7 @@ interface Origin {
 }
 
 /**
- * The connections to all origins: lent for one request each, kept for a few seconds in between. An origin without any is
+ * The connections to all origins: acquired for one request each, kept for a few seconds in between. An origin without any is
  * forgotten, so that idle receivers cost nothing, however many there were.
  */
 export class ConnectionPool {
@@ -97,7 +97,7 @@ export class ConnectionPool {
   }
 
   /**
-   * Ends a loan. Not to be called from within undici's callbacks, where the socket of an answer with `connection: close`
+   * The connection is free again. Not to be called from within undici's callbacks, where the socket of an answer with `connection: close`
    * still looks open.
    */
   release(connection: Connection): void {

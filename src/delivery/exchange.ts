@@ -11,7 +11,7 @@ import { Aborted, AddressRefused, Late, Stopped, whyCut, whyNotSent, whyStatus, 
 import { retryAfterMs } from './retry-after.ts'
 
 export interface ExchangeOptions {
-  /** Where connections come from; `origins.abort()` and `origins.close()` end what is under way. */
+  /** Where connections come from; `pool.abort()` and `pool.close()` end what is under way. */
   readonly pool: ConnectionPool
   /** Asked right before the first byte is written, for instance whether the lease still holds; false: `not_sent`. */
   readonly mayStart: (claim: Claim) => boolean

@@ -116,8 +116,9 @@ export class Attempts {
     const outcome = await post(claim)
     this.#inFlight.delete(claim.id)
     const sign = originSign(outcome, policy)
-    scopes.ended(claim.id, sign, performance.now())
-    this.#passOn(claim.origin)
+    const now = performance.now()
+    scopes.ended(claim.id, sign, now)
+    this.#passOn(claim.origin, now)
     const decision = decide(claim, outcome, policy, Math.random)
     const { id, messageId, attempt, epoch, rev } = claim
     this.recorder.add({ id, messageId, attempt, epoch, rev, writtenEpoch: epoch, outcome, decision })
@@ -126,9 +127,8 @@ export class Attempts {
   }
 
   /** A slot of the origin has come free. */
-  #passOn(origin: string): void {
+  #passOn(origin: string, now: number): void {
     const { scopes, backlog, agenda } = this.#parts
-    const now = performance.now()
     if (scopes.hasOutages) agenda.event.set()
     if (!scopes.isWell(origin, now)) this.ahead.giveUp(each => each === origin)
     this.ahead.freed(origin, now)
@@ -177,9 +177,8 @@ export class Attempts {
     this.#ended()
   }
 
-  /** Memory has room for what is known to be in the table, or wants to know who is first of a key. */
   #readWanted(): void {
     const { backlog, agenda } = this.#parts
-    if (backlog.wantsPulls || backlog.wantsAnswers) agenda.event.set()
+    if (backlog.wantsReads) agenda.event.set()
   }
 }

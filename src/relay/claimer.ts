@@ -210,7 +210,7 @@ export class Claimer {
         backlog.refused(id, refusal.why === 'free' && this.#gotNothing ? { why: 'occupied' } : refusal, now)
       }
     }
-    if (backlog.wantsPulls || backlog.wantsAnswers) agenda.event.set()
+    if (backlog.wantsReads) agenda.event.set()
   }
 
   /** Newer ones have come in the place of these. Those of a key that stand behind them are cancelled at once. */

@@ -1,5 +1,6 @@
 import type { ScreenSessions } from '../../outbox/screen-sessions.ts'
 import { type Diagnosis, diagnose } from '../doctor/doctor.ts'
+import { capital, countOf } from '../doctor/words.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, elsewhere, headOf, type Screen, status, type Tone } from './layout.ts'
 import { utcTime } from './words.ts'
@@ -60,17 +61,9 @@ ${notLookedAt.length > 0 && html`<section><h2>Not looked at</h2><ul>${notLookedA
   }
 }
 
-function countOf(count: number, noun: string): string {
-  return count === 0 ? '' : `${count} ${noun}${count === 1 ? '' : 's'}`
-}
-
 /** Fact, meaning, remedy. */
 function finding({ severity, found, meaning, remedy }: Diagnosis['findings'][number]): Html {
   return html`<li class="finding">${status(severity, '')}<h3><span class="vh">${severity}: </span>${found}.</h3><p class="dim">${capital(meaning)}.</p><p>${withCode(capital(remedy))}.</p></li>`
-}
-
-function capital(sentence: string): string {
-  return sentence.slice(0, 1).toUpperCase() + sentence.slice(1)
 }
 
 /** What stands between backquotes is to be typed. */
