@@ -1,10 +1,10 @@
 /**
- * Which addresses callbacks may go to. Whoever may create a flow chooses the URL, so the relay, which stands inside somebody's
- * network, must not fetch for him what only that network is meant to reach.
+ * Which addresses callbacks may go to (protection against SSRF). A producer chooses the URL, and the relay runs inside
+ * a network. A callback must not reach what only that network is meant to reach.
  *
- * The order of judgement: the relay's own database, `--deny`, `--allow`, and then the classes: public and private addresses
- * are reached, all others are not. Judged are canonical addresses, never spellings. An IPv6 address that carries an IPv4
- * address is refused when either of them is.
+ * The first of these that applies decides: the relay's own database, `--deny`, `--allow`, the class of the address.
+ * Public and private addresses may be reached, all other classes may not. The policy judges parsed addresses, not their
+ * spelling. An IPv6 address that carries an IPv4 address is refused when either of them is.
  */
 import ipaddr from 'ipaddr.js'
 import {
@@ -28,7 +28,7 @@ export interface AddressPolicyOptions {
   /** Entries as `addressRule` takes them. */
   readonly allow: readonly string[]
   readonly deny: readonly string[]
-  /** Where the relay's database is at present; null: not known, or not reached over TCP. Asked for every address. */
+  /** Where the relay's database is now; null: not known, or not reached over TCP. Called for every address. */
   readonly database: () => Endpoint | null
 }
 
@@ -53,16 +53,16 @@ const METADATA = ranges(
   'fd00:42::42',
 )
 
-/** Of IPv6, whatever is neither in here nor below has no meaning yet, or no longer. */
+/** IPv6 addresses outside of this range and of REACHED are unassigned or obsolete. */
 const GLOBAL_UNICAST = ranges('2000::/3')
 
-/** ipaddr.js's names of the classes that are reached. The last three carry IPv4 addresses, which are judged as well. */
+/** Classes that may be reached, by ipaddr.js's names. The last three carry IPv4 addresses, which are judged as well. */
 const REACHED: ReadonlySet<string> = new Set(['private', 'carrierGradeNat', 'uniqueLocal', 'rfc6052', '6to4', 'teredo'])
 
-/** Reached, but not for everybody to read: what answers there may be meant for that network alone. */
+/** Classes that may be reached, but whose answers are not stored: they may be meant for that network alone. */
 const INNER: ReadonlySet<string> = new Set(['private', 'carrierGradeNat', 'uniqueLocal'])
 
-/** How refusals call ipaddr.js's classes; all others are reserved. */
+/** What a refusal calls ipaddr.js's classes; all others are called reserved. */
 const NAMES: ReadonlyMap<string, string> = new Map([
   ['loopback', 'loopback'],
   ['linkLocal', 'link-local'],
@@ -85,10 +85,10 @@ export class AddressPolicy {
   }
 
   /**
-   * Why `address` is not to be reached, with what would permit it; null when it may be.
+   * Why `address` may not be reached, and what would permit it; null when it may.
    *
-   * @param hostname as `URL.hostname` has it: what resolved to the address, or the address itself.
-   * @param address as a lookup or a socket gives it, without brackets.
+   * @param hostname `URL.hostname`: the name that resolved to the address, or the address itself.
+   * @param address from a lookup or a socket, without brackets.
    */
   refusal(hostname: string, address: string, port: number): string | null {
     const host = hostNamed(hostname)
@@ -109,8 +109,8 @@ export class AddressPolicy {
   }
 
   /**
-   * Why the answers of `address`, which is reached, are not to be kept: the attempt table must not become a window into the
-   * inner network for whoever may read it and choose a URL. null when they may be: it is public, or `--allow` names it.
+   * Why answers of `address` are not stored; null when they are: it is public, or `--allow` names it. Otherwise
+   * somebody who can choose a URL and read `outbox.attempt` could read the inner network.
    */
   whyUnkept(hostname: string, address: string, port: number): string | null {
     if (this.#isHostAllowed(hostNamed(hostname), port)) return null
@@ -119,7 +119,7 @@ export class AddressPolicy {
     return inner === undefined ? null : `${inner} is private; --allow ${inner} would keep it`
   }
 
-  /** As `refusal`, for a name that is looked up elsewhere, such as by a proxy: judged by nothing but the name. */
+  /** As `refusal`, for a name that a proxy looks up: only the name can be judged. */
   refusalOfName(hostname: string, port: number): string | null {
     const host = hostNamed(hostname)
     if (/(^|\.)localhost$/.test(host)) return this.refusal(hostname, '127.0.0.1', port)
@@ -135,7 +135,7 @@ export class AddressPolicy {
     return this.#allow.some(rule => coversAddress(rule, address, port))
   }
 
-  /** A server that is reached by one loopback address is mostly reached by all of them. */
+  /** A server on one loopback address usually listens on all of them. */
   #isDatabase(address: Address, port: number): boolean {
     const database = this.#database()
     if (database === null || database.port !== port) return false
@@ -148,7 +148,7 @@ function isLocal(address: Address): boolean {
   return ['loopback', 'unspecified'].includes(address.range())
 }
 
-/** The class by which an address is refused; null when it is reached. */
+/** The class for which an address is refused; null when it may be reached. */
 function classOf(address: Address): string | null {
   if (METADATA.some(range => isWithin(address, range))) return 'a metadata service'
   const range: string = address.range()
@@ -159,9 +159,14 @@ function classOf(address: Address): string | null {
 }
 
 /**
- * The IPv4 addresses that an IPv6 address may lead to: IPv4-compatible (RFC 4291), NAT64 (RFC 6052; with the prefix of
- * RFC 8215 also where it is 64 bits long: shorter ones leave zeros at the end), 6to4 (RFC 3056), server and client of Teredo
- * (RFC 4380, the client's bits are inverted), ISATAP (RFC 5214).
+ * The IPv4 addresses that an IPv6 address may lead to:
+ *
+ * - IPv4-compatible (RFC 4291)
+ * - NAT64 (RFC 6052): the last 4 bytes. With the prefix of RFC 8215 also bytes 9 to 12, when the last 3 bytes are zero,
+ *   as a prefix of 64 bits leaves them.
+ * - 6to4 (RFC 3056)
+ * - Teredo (RFC 4380): its server, and its client with inverted bits
+ * - ISATAP (RFC 5214)
  */
 function inside(address: Address): ipaddr.IPv4[] {
   if (address.kind() === 'ipv4') return []

@@ -1,9 +1,9 @@
-/** One entry of `--allow` or `--deny`: which hosts or addresses it speaks of, and which port. */
+/** One entry of `--allow` or `--deny`: hosts or addresses, and perhaps a port. */
 import ipaddr from 'ipaddr.js'
 
 export type Address = ipaddr.IPv4 | ipaddr.IPv6
 
-/** All addresses that begin as this one does, in so many bits. */
+/** All addresses whose first bits, as many as the number says, are those of the address. */
 export type Range = readonly [Address, number]
 
 export interface AddressRule {
@@ -18,7 +18,7 @@ export interface AddressRule {
 export const addressRuleForms =
   'an address (10.1.2.3, fd00::1), a range (10.0.0.0/8), a host (crm.example, *.crm.example), or host:port, 10.1.2.3:8080 or [fd00::1]:8080'
 
-/** null when `text` is none of the forms. Addresses are to be written in full: not 127.1, 0x7f000001 or 010.0.0.1. */
+/** null when `text` is none of the forms. An address must be written in full: not 127.1, 0x7f000001 or 010.0.0.1. */
 export function addressRule(text: string): AddressRule | null {
   const whole = rangeOf(text)
   if (whole !== null) return { text, covers: { range: whole }, port: null }
@@ -33,7 +33,7 @@ export function addressRule(text: string): AddressRule | null {
   return name === null ? null : { text, covers: { name, below }, port }
 }
 
-/** @param host as `hostNamed` has it. */
+/** @param host from `hostNamed`. */
 export function coversHost({ covers, port }: AddressRule, host: string, toPort: number): boolean {
   if (!('name' in covers) || (port !== null && port !== toPort)) return false
   return covers.below ? host.endsWith(`.${covers.name}`) : host === covers.name
@@ -47,12 +47,12 @@ export function isWithin(address: Address, [start, bits]: Range): boolean {
   return address.kind() === start.kind() && address.match(start, bits)
 }
 
-/** A host as it is compared: `URL.hostname` without the dot that may end a complete name. */
+/** The host as rules compare it: `URL.hostname` without a final dot. */
 export function hostNamed(hostname: string): string {
   return hostname.replace(/\.$/, '')
 }
 
-/** An address counts as the range of itself alone; one that is mapped into IPv6 as the IPv4 one that it is. */
+/** One address becomes a range of one. An IPv4-mapped IPv6 address becomes the IPv4 address. */
 function rangeOf(text: string): Range | null {
   if (text.includes('%')) return null
   if (ipaddr.IPv4.isValidCIDRFourPartDecimal(text)) return ipaddr.IPv4.parseCIDR(text)
@@ -63,7 +63,7 @@ function rangeOf(text: string): Range | null {
   return start.isIPv4MappedAddress() && bits >= 96 ? [start.toIPv4Address(), bits - 96] : [start, bits]
 }
 
-/** As a URL spells it, IDNA included; null for what a URL takes for an address, or for no host at all. */
+/** The name as a URL spells it, with IDNA; null when a URL takes `text` for an address or for no host. */
 function nameOf(text: string): string | null {
   if (!/^[^\s@?#\\%*]+$/.test(text) || !URL.canParse(`http://${text}`)) return null
   const name = hostNamed(new URL(`http://${text}`).hostname)

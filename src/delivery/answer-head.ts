@@ -1,10 +1,10 @@
 /**
- * Heads of answers as receivers write them, rewritten as undici's parser wants them. undici (7.30) ends the connection at many
- * a head that curl, Go and Python read, and at a 100 Continue that was not asked for (RFC 9110, 15.2): the callback has
- * arrived then, and would come again.
+ * Rewrites the heads of answers so that undici's parser accepts them. undici (7.30) ends the connection at many heads
+ * that curl, Go and Python accept, and at a 100 Continue that was not asked for (RFC 9110, 15.2). The callback has
+ * arrived by then, and would be sent again.
  *
- * Whatever status line can be read counts. Of the headers only those that somebody reads are written again. A head that is not
- * as RFC 9112 has it leaves in doubt where the next answer begins, so its connection is not used again.
+ * Every readable status line counts. Only the headers that somebody reads are written again. After a head that violates
+ * RFC 9112 nobody knows where the next answer begins, so the connection is not reused.
  */
 
 export interface Head {
@@ -13,25 +13,25 @@ export interface Head {
   readonly isFinal: boolean
 }
 
-/** Leaves no doubt about its lines. */
+/** A head that follows RFC 9112. */
 const STRICT =
   /^HTTP\/1\.[01] \d{3}(?: [\t\x20-\x7e\x80-\xff]*)?\r\n(?:[\w!#$%&'*+.^`|~-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n$/
 
-/** As curl reads it. */
+/** What curl accepts. */
 const STATUS_LINE = /^HTTP\/(1\.[01]|2(?:\.0)?) +(\d{3})(?![^\t\r\n ])/i
 
-/** Any 1xx but 101. undici takes a 100 for a fault and a 102 for what both are: wait. */
+/** For any 1xx but 101. undici treats a 100 as a fault, and a 102 as a request to wait. */
 const INTERIM: Head = { text: 'HTTP/1.1 102\r\n\r\n', isFinal: false }
 
-/** We ask for no other protocol. With these headers undici ends the connection at once, without them it would wait. */
+/** A 101 that nobody asked for. With these headers undici ends the connection at once; without them it would wait. */
 const SWITCHING: Head = { text: 'HTTP/1.1 101\r\nconnection: upgrade\r\nupgrade: unasked\r\n\r\n', isFinal: true }
 
-/** undici fails at a status below 100 with an assertion, and at this with the words for what is no HTTP. */
+/** For a status below 100, at which undici would fail an assertion. At this one it says that it is not HTTP. */
 const NO_STATUS: Head = { text: 'HTTP/1.1 0\r\n\r\n', isFinal: true }
 
 const NO_BODY = 'content-length: 0\r\n'
 
-/** The headers that are read, by the exchange or by undici. */
+/** The headers that the exchange or undici reads. */
 const READ = new Set([
   'connection',
   'content-encoding',
@@ -52,7 +52,7 @@ interface Framing {
   readonly isStrict: boolean
 }
 
-/** True while `start`, the first bytes of an answer, may become a head. */
+/** Whether `start`, the first bytes of an answer, may be the start of a head. */
 export function mayBeHead(start: string): boolean {
   return 'HTTP/'.startsWith(start.slice(0, 5).toUpperCase())
 }
@@ -61,7 +61,7 @@ export function mayBeHead(start: string): boolean {
  * The head for undici; null when no status can be read.
  *
  * @param head in latin1, with its empty line.
- * @param isWhole false: it was too long and ends somewhere. Its status counts and no body is read.
+ * @param isWhole false: the head was too long and is cut. Its status counts, and no body is read.
  */
 export function headFor(head: string, isWhole: boolean): Head | null {
   const [, version, digits] = STATUS_LINE.exec(head) ?? []
@@ -82,7 +82,7 @@ export function headFor(head: string, isWhole: boolean): Head | null {
   return { text, isFinal: true }
 }
 
-/** Every line ends with CRLF, folded ones are joined (RFC 9112, 5.2), and other control characters become spaces. */
+/** Ends every line with CRLF, joins folded lines (RFC 9112, 5.2), and makes other control characters spaces. */
 function mended(head: string): string {
   return head
     .replace(/\r?\n/g, '\n')
@@ -91,7 +91,7 @@ function mended(head: string): string {
     .replaceAll('\n', '\r\n')
 }
 
-/** A line without a colon is passed over; a space before the colon is not part of the name (RFC 9112, 5.1). */
+/** Skips a line without a colon. A space before the colon is not part of the name (RFC 9112, 5.1). */
 function fieldsOf(head: string): Fields {
   const fields = new Map<string, string[]>()
   for (const line of head.split('\r\n')) {
@@ -112,11 +112,11 @@ function written(name: string, fields: Fields): string {
   return lines
 }
 
-/** By RFC 9112, 6.3: no body, else chunked whatever the length says, else the length, else until the connection ends. */
+/** By RFC 9112, 6.3: no body; else chunked, whatever the length; else the length; else until the connection closes. */
 function framingOf(status: number, fields: Fields): Framing {
   const lengths = fields.get('content-length') ?? []
   const codings = fields.get('transfer-encoding') ?? []
-  // A 204 that announces a body may send it; it would pass for the next answer.
+  // A 204 that announces a body may send one, which would be read as the next answer.
   if (status === 204) return { text: NO_BODY, isStrict: codings.length === 0 && lengths.every(each => each === '0') }
   if (status === 304) return { text: NO_BODY, isStrict: codings.length === 0 }
   if (codings.length > 0) return framingByCoding(codings.join(',').toLowerCase(), lengths.length === 0)

@@ -6,14 +6,14 @@ import type { Connect } from './connection.ts'
 type ConnectSettings = Pick<DestinationSettings, 'tls'>
 
 /**
- * Opens sockets by the settings of the target's origin. Origins that share settings share a connector, which resumes TLS
- * sessions; others do not, so that none resumes a session that was begun under another rule.
+ * Opens sockets with the settings of the target's origin. A connector resumes TLS sessions, so only origins with the
+ * same settings share one: no session is resumed under other settings than it began with.
  *
- * The target is taken as it is given: `hostname` is connected to, be it a name or an address that was judged before;
- * `servername`, else the name in `host`, is whom the certificate must be for; `protocol` and `host` make the origin.
+ * Of the target, `hostname` is the name or the judged address to connect to. The certificate must be for `servername`,
+ * or else for the name in `host`. `protocol` and `host` are the origin.
  *
- * @param settingsOf what holds for an origin, spelt as the column `origin`; the same object as long as it is the same.
- * @param timeoutMs from the first look at the name to the connected socket, TLS included, in milliseconds.
+ * @param settingsOf the settings of an origin, spelt as the column `origin`; the same object while they do not change.
+ * @param timeoutMs from the lookup of the name to the connected socket, TLS included, in milliseconds.
  */
 export function connectBy(settingsOf: (origin: string) => ConnectSettings, timeoutMs: number): Connect {
   const connectors = new WeakMap<ConnectSettings, Connect>()
@@ -28,13 +28,13 @@ export function connectBy(settingsOf: (origin: string) => ConnectSettings, timeo
   }
 }
 
-/** SNI and certificates have names without the dot that may end a URL's (RFC 6066, 3). The header `host` keeps it, as with curl. */
+/** SNI and certificates have names without a final dot (RFC 6066, 3). The header `host` keeps the dot, as with curl. */
 function withoutFinalDot(target: Target): Target {
   const [, servername] = /^(.*)\.(?::\d+)?$/.exec(target.servername || target.host || '') ?? []
   return servername === undefined ? target : { ...target, servername }
 }
 
-/** Verification is asked for here, since Node's own default can be switched off by an environment variable. */
+/** `rejectUnauthorized` is set here, since an environment variable can switch off Node's default. */
 function connectorOf({ tls }: ConnectSettings, timeoutMs: number): Connect {
   return buildConnector({
     timeout: timeoutMs,

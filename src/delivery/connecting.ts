@@ -1,4 +1,4 @@
-/** What connectors that take several steps have in common: one limit over all of them, and one way to give up. */
+/** For connectors of several steps: one time limit over all of them, and one way to give up. */
 import { Socket } from 'node:net'
 import { type buildConnector, errors } from 'undici'
 import type { Connect } from './connection.ts'
@@ -6,10 +6,10 @@ import type { Connect } from './connection.ts'
 export type Target = buildConnector.Options
 
 /**
- * A connector of what `open` does.
+ * Makes a connector of `open`.
  *
- * @param timeoutMs for all of it, in milliseconds.
- * @param open its signal gives up; the reason is the error then.
+ * @param timeoutMs for all steps together, in milliseconds.
+ * @param open its signal says to give up, with the reason as the error.
  */
 export function connectWithin(
   timeoutMs: number,
@@ -28,7 +28,7 @@ export function connectWithin(
   }
 }
 
-/** One step of them. @param begun is given the socket at once, before it is connected. */
+/** One step: connects with `base`. @param begun receives the socket before it is connected. */
 export function connected(
   base: Connect,
   target: Target,
@@ -50,12 +50,12 @@ export function connected(
   })
 }
 
-/** The port that a URL leaves out is its scheme's. */
+/** A URL without a port has its scheme's. */
 export function portOf({ port, protocol }: Pick<Target, 'port' | 'protocol'>): number {
   return Number(port) || (protocol === 'https:' ? 443 : 80)
 }
 
-/** Of a connection, whose host is that of its column `origin`: spelt like that. */
+/** The target's origin, spelt as the column `origin`. */
 export function originOf({ protocol, host }: Target): string {
   return `${protocol}//${host}`
 }

@@ -3,38 +3,38 @@ import { type Connect, Connection, type ConnectionOptions, directConnect } from 
 import { Reuse } from './reuse.ts'
 
 export interface ConnectionPoolOptions {
-  /** Connections to this origin at the same time; who finds them all taken waits, within the attempt's deadline. Default 16. */
+  /** How many connections an origin may have. With all in use, an attempt waits, within its deadline. Default 16. */
   readonly connectionsOf?: (origin: string) => number
-  /** Idle connections kept over all origins; beyond that the least recently used is closed. Default 512. */
+  /** Idle connections over all origins. Above that, the least recently used is closed. Default 512. */
   readonly maxIdle?: number
-  /** From the first look at the name to the connected socket, TLS included, in milliseconds. Default 10,000. */
+  /** From the lookup of the name to the connected socket, TLS included, in milliseconds. Default 10,000. */
   readonly connectTimeoutMs?: number
   /** How long a connection may stay idle, in milliseconds. Default 4,000: common servers close theirs after 5,000. */
   readonly keepAliveMs?: number
   /**
-   * How long a connection is given requests, at most, in milliseconds; each up to a quarter less at random, so that those that
-   * were opened together do not end together. Then it is closed between two requests, and the next one looks the name up anew:
-   * otherwise steady traffic would go to an old address for ever. Default one minute.
+   * How long a connection may be used, in milliseconds, less a random part of up to a quarter, so that connections
+   * opened together do not close together. It is then closed between two requests, and the next request looks the name
+   * up again: otherwise steady traffic would go to an old address for ever. Default one minute.
    */
   readonly lifetimeMs?: number
-  /** How long an origin goes without reuse after one died under a request, in milliseconds. Default one hour. */
+  /** How long an origin's connections are not reused after `loseReuse`, in milliseconds. Default one hour. */
   readonly reuseLostForMs?: number
   /** Opens sockets; default `directConnect` with `connectTimeoutMs`. */
   readonly connect?: Connect
 }
 
-/** Who wants a connection: one attempt. */
+/** One attempt, which wants a connection. */
 export interface ConnectionUser {
-  /** Gave up waiting; a connection would come too late. */
+  /** The attempt has ended; a connection would come too late. */
   readonly over: boolean
-  /** Here is yours, until `release`. */
+  /** Receives the connection, which it has until `release`. */
   begin(connection: Connection): void
   abort(reason: string): void
 }
 
-/** What is open to one origin. */
+/** The connections to one origin. */
 interface Origin {
-  /** Each with who has it now; null while idle. */
+  /** Each with its present user; null while idle. */
   readonly open: Map<Connection, ConnectionUser | null>
   /** The most recently used last. */
   readonly idle: Connection[]
@@ -42,8 +42,8 @@ interface Origin {
 }
 
 /**
- * The connections to all origins: acquired for one request each, kept for a few seconds in between. An origin without any is
- * forgotten, so that idle receivers cost nothing, however many there were.
+ * The connections to all origins. Each is acquired for one request, and kept for a few seconds after it. An origin
+ * without connections is forgotten, so idle receivers cost nothing.
  */
 export class ConnectionPool {
   readonly #connectionsOf: (origin: string) => number
@@ -52,7 +52,7 @@ export class ConnectionPool {
   readonly #connectionOptions: ConnectionOptions
   readonly #reuse: Reuse
   readonly #origins = new Map<string, Origin>()
-  /** Opened by settings that may hold no more. */
+  /** Opened with settings that may have changed. */
   readonly #outdated = new WeakSet<Connection>()
   /** Idle connections over all origins. */
   #idle = 0
@@ -70,7 +70,7 @@ export class ConnectionPool {
     }
   }
 
-  /** Connections to all origins; those that are being opened among them. */
+  /** Connections to all origins. `open` includes those that are being opened. */
   get connections(): { readonly open: number; readonly idle: number } {
     let open = 0
     for (const origin of this.#origins.values()) open += origin.open.size
@@ -97,8 +97,8 @@ export class ConnectionPool {
   }
 
   /**
-   * The connection is free again. Not to be called from within undici's callbacks, where the socket of an answer with `connection: close`
-   * still looks open.
+   * Takes the connection back. Must not be called inside undici's callbacks: there the socket still looks open after an
+   * answer with `connection: close`.
    */
   release(connection: Connection): void {
     const origin = this.#origin(connection.origin)
@@ -121,14 +121,14 @@ export class ConnectionPool {
     for (const connection of idle.filter(isRetired)) this.#discard(connection, 'has lived long enough')
   }
 
-  /** False while connections to the origin `name` are to be used once only. */
+  /** False while each connection to the origin `name` carries one request only. */
   reusable(name: string): boolean {
     return this.#reuse.allowed(name)
   }
 
   /**
-   * No reuse for that origin from now on, for a while: a reused connection died under a request there, or it sent an answer
-   * that nobody asked for. Such an answer, a moment later, would pass for that of the next request.
+   * Stops reuse for that origin for a while: a reused connection died under a request, or an answer came that nobody
+   * asked for. A moment later, such an answer would be taken for the answer to the next request.
    */
   loseReuse(name: string): void {
     this.#reuse.lose(name)
@@ -136,7 +136,7 @@ export class ConnectionPool {
     for (const connection of [...idle]) this.#discard(connection, 'connections to the origin are not reused')
   }
 
-  /** What is open was opened by settings that may hold no more, and is not used again. What is under way ends as it began. */
+  /** Called when settings change. No open connection is used again; requests under way end on theirs. */
   renew(): void {
     for (const { open, idle } of [...this.#origins.values()]) {
       for (const connection of open.keys()) this.#outdated.add(connection)
@@ -144,13 +144,13 @@ export class ConnectionPool {
     }
   }
 
-  /** Ends every attempt that is under way, as `unknown` when its request has been started, else as `not_sent`. */
+  /** Ends every attempt under way: as `unknown` when its request has started, else as `not_sent`. */
   abort(reason: string): void {
     for (const { open, waiting } of [...this.#origins.values()])
       for (const user of [...open.values(), ...waiting]) user?.abort(reason)
   }
 
-  /** Aborts what runs, refuses what comes, and resolves when every socket is closed. */
+  /** Aborts the attempts under way, refuses new ones, and resolves when every socket is closed. */
   async close(): Promise<void> {
     this.#closed = true
     this.abort('shut down')
@@ -180,7 +180,7 @@ export class ConnectionPool {
     if (++this.#idle > this.#maxIdle) this.#discard(this.#leastRecentlyUsed(), 'too many idle connections')
   }
 
-  /** A walk over the origins that have connections: it happens only beside opening one, which costs far more. */
+  /** Walks over all origins with connections. That costs far less than opening a connection, which precedes it. */
   #leastRecentlyUsed(): Connection {
     let oldest: Connection | undefined
     for (const { idle } of this.#origins.values())
@@ -218,7 +218,7 @@ function nextOf(waiting: ConnectionUser[]): ConnectionUser | undefined {
   return next
 }
 
-/** undici's words when bytes come in while no request is out (`onMessageBegin` in client-h1.js). */
+/** undici's message when bytes come in while no request is out (`onMessageBegin` in client-h1.js). */
 function isUnaskedAnswer(reason: Error): boolean {
   return reason.message === 'bad response'
 }

@@ -1,13 +1,13 @@
 /**
  * One undici Client, held to one socket and one request at a time. Why not undici's Pool (7.30):
- * - after an abort in mid-request the Client queues the aborted request again and opens a new connection, only to find
- *   there that it was aborted (`onHttpSocketClose` in client-h1.js, `_resume` in client.js). Destroying a Client that
- *   nobody else uses does not;
- * - a Client whose connect failed leaves the Pool but goes on taking requests from its queue, beyond `connections` and
- *   beyond the reach of `destroy()` (`kOnDrain` in pool-base.js);
- * - a Client reconnects without end or pause when a connector fails with UND_ERR_SOCKET or UND_ERR_INFO (`onError`);
- * - a Pool does not tell whether a request went out on a socket that had served before, which is what tells a keep-alive
- *   race from a receiver that hangs up.
+ *
+ * - After an abort in mid-request, the Client queues the aborted request again and opens a new connection for it
+ *   (`onHttpSocketClose` in client-h1.js, `_resume` in client.js). Destroying a Client that nobody else uses does not.
+ * - A Client whose connect failed leaves the Pool and still takes requests from the Pool's queue. `connections` does
+ *   not count it and `destroy()` does not reach it (`kOnDrain` in pool-base.js).
+ * - A Client reconnects without end or pause when a connector fails with UND_ERR_SOCKET or UND_ERR_INFO (`onError`).
+ * - A Pool does not tell whether a request went out on a reused socket. That distinguishes a keep-alive race from a
+ *   receiver that hangs up.
  */
 import type { Socket } from 'node:net'
 import { buildConnector, Client, type Dispatcher } from 'undici'
@@ -16,18 +16,18 @@ import type { Endpoint } from './address-policy.ts'
 import { HeadReader } from './head-reader.ts'
 
 /**
- * Opens a socket: undici's connector, or one that judges addresses first. Called for literal addresses too. An error ends
- * the attempt as `not_sent`; its message is shown. What is returned, a Socket for instance, is destroyed when the attempt
- * ends before it connects.
+ * Opens a socket: undici's connector, or one that judges addresses first. It is called for literal addresses too. An
+ * error ends the attempt as `not_sent`, or as `rejected` when it is an `AddressRefused`; its message is shown. The
+ * returned object, such as a Socket, is destroyed when the attempt ends before it connects.
  */
 export type Connect = (target: buildConnector.Options, callback: buildConnector.Callback) => unknown
 
-/** Opens a socket without further ado. @param timeoutMs until it is connected, TLS included. */
+/** Opens a socket and judges no address. @param timeoutMs until it is connected, TLS included. */
 export function directConnect(timeoutMs: number): Connect {
   return buildConnector({ timeout: timeoutMs, allowH2: false })
 }
 
-/** What can be given up. */
+/** A connection in the making, which can be given up. */
 interface Opening {
   destroy(reason: Error): unknown
 }
@@ -42,9 +42,9 @@ export interface ConnectionOptions {
 
 export class Connection {
   readonly origin: string
-  /** `performance.now()` when it was last put aside; kept here for whoever looks for the least recently used. */
+  /** `performance.now()` when it last became idle. The pool uses it to find the least recently used. */
   idleSinceMs = 0
-  /** `performance.now()` from which on it is given no request. */
+  /** `performance.now()` from when on it gets no new request. */
   retiresAtMs = Number.POSITIVE_INFINITY
   readonly #client: Client
   readonly #connect: Connect
@@ -64,14 +64,14 @@ export class Connection {
       keepAliveTimeout: options.keepAliveMs,
       keepAliveMaxTimeout: options.keepAliveMs,
       maxHeaderSize: maxHeadBytes,
-      // Ours is one deadline over the whole attempt: undici's begin anew with each 1xx and each chunk.
+      // The exchange has one deadline over the whole attempt. undici's timeouts restart with each 1xx and each chunk.
       headersTimeout: 0,
       bodyTimeout: 0,
     })
     this.#client.on('disconnect', (_origin, _targets, reason) => options.closed(this, reason))
   }
 
-  /** False before the first connect and from the moment the socket is destroyed. */
+  /** False before the first connect, and again once the socket is destroyed. */
   get open(): boolean {
     return this.#socket !== null && !this.#socket.connecting && !this.#socket.destroyed
   }
@@ -101,7 +101,7 @@ export class Connection {
     this.#answered++
   }
 
-  /** Ends it for good, connecting or connected; resolves when the socket is closed. */
+  /** Closes it for good, also while it connects. Resolves when the socket is closed. */
   drop(reason: Error): Promise<void> {
     const destroyed = this.#client.destroy(reason)
     this.#opening?.destroy(reason)
@@ -116,7 +116,7 @@ export class Connection {
       this.#socket = socket ?? null
       this.#heads = socket ? new HeadReader(socket) : null
       this.#answered = 0
-      // One failure is final: only a Client that is destroyed by now does not try again by itself.
+      // One failure is final: a Client that is not destroyed here would try again by itself.
       if (error) void this.#client.destroy(error)
       callback(...result)
     })

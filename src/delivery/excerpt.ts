@@ -1,9 +1,9 @@
 import { StringDecoder } from 'node:string_decoder'
 
 /**
- * The beginning of an answer's body, for a person to read later. Keeps a copy of at most `limit` bytes and no chunk, since
- * a chunk is a view on the 64 KiB that were read from the socket. In place of an encoded body, which nobody asked for, it
- * says how that is encoded.
+ * The beginning of an answer's body, for a person to read. It is a copy: a kept chunk would hold the whole 64 KiB
+ * buffer that was read from the socket. Of an encoded body, which we never ask for, only the name of the encoding is
+ * kept.
  */
 export class Excerpt {
   readonly #limit: number
@@ -15,13 +15,13 @@ export class Excerpt {
     this.#limit = limit
   }
 
-  /** False: nothing of the body is to be seen. */
+  /** False: nothing of the body is shown. */
   get isKept(): boolean {
     return this.#limit > 0 && this.#withheld === null
   }
 
   /**
-   * The answer's `content-encoding`. What is encoded is not kept: its bytes say nothing, and it is never unpacked.
+   * Takes the answer's `content-encoding`. An encoded body is not kept and never decoded.
    *
    * @returns whether it is encoded.
    */
@@ -32,13 +32,13 @@ export class Excerpt {
     return true
   }
 
-  /** Nothing is kept but why. */
+  /** Keeps the reason in place of the body. */
   withhold(why: string): void {
     this.#withheld ??= why
   }
 
   add(chunk: Buffer): void {
-    // Nearly every body is short and comes in one chunk; a receiver that drips costs us 512 KiB of copying at the worst.
+    // Most bodies are short and come in one chunk. A body of 1-byte chunks costs 512 KiB of copying at worst.
     const room = this.#limit - (this.#bytes?.length ?? 0)
     if (room <= 0) return
     const more = chunk.subarray(0, room)
@@ -46,8 +46,8 @@ export class Excerpt {
   }
 
   /**
-   * What was kept, as text that PostgreSQL accepts: bytes that are not UTF-8 become U+FFFD, NUL is removed, a character that
-   * the limit cut in two is left out. null when there was no body.
+   * The excerpt as text that PostgreSQL accepts: bytes that are not UTF-8 become U+FFFD, NUL is removed, and a
+   * character that the limit cuts is left out. null when there was no body.
    */
   text(): string | null {
     if (this.#bytes === null) return null

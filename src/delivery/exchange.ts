@@ -11,37 +11,41 @@ import { Aborted, AddressRefused, Late, Stopped, whyCut, whyNotSent, whyStatus, 
 import { retryAfterMs } from './retry-after.ts'
 
 export interface ExchangeOptions {
-  /** Where connections come from; `pool.abort()` and `pool.close()` end what is under way. */
+  /** Gives connections; `pool.abort()` and `pool.close()` end the exchanges under way. */
   readonly pool: ConnectionPool
-  /** Asked right before the first byte is written, for instance whether the lease still holds; false: `not_sent`. */
+  /** Called right before the first byte is written, to see whether the lease still holds; false: `not_sent`. */
   readonly mayStart: (claim: Claim) => boolean
-  /** Bytes of the answer's body to keep; 0 keeps none. Default 1,024. */
+  /** How many bytes of the answer's body are kept. Default 1,024. */
   readonly excerptBytes?: number
-  /** Why an answer from this end of a connection is not kept; null: it is. Default: all are. */
+  /** Why answers from `peer` are not kept; null: they are. Default: all are kept. */
   readonly whyUnkept?: (hostname: string, peer: Endpoint) => string | null
 }
 
 /** What is POSTed. */
 export interface Request {
   readonly url: URL
-  /** A form is pure ASCII, JSON is what the producer wrote. */
+  /** A form is pure ASCII; JSON is as the producer wrote it. */
   readonly body: string
   /** Names and values in turn. */
   readonly headers: string[]
-  /** From the start of the attempt. */
+  /** Counted from the start of the attempt. */
   readonly deadlineMs: number
-  /** 4xx that are no refusals here. */
+  /** Statuses 4xx after which this receiver gets another attempt. */
   readonly retry: readonly number[]
-  /** What a 2xx must be; null: nothing else, and its body is not read. */
+  /** What a 2xx must say to count as success; null: any 2xx counts, and its body is not kept. */
   readonly success: SuccessRule | null
 }
 
 /**
  * One request and its answer, from the wait for a connection to the outcome. undici calls the `on...` methods in this
- * order: `onRequestStart` right before the write to the socket, in the same turn; `onResponseStart` for every 1xx and for
- * the answer; then data, and either end or error. An error alone means that the request was never started.
+ * order:
  *
- * Whatever happens first decides (`#finish`); what undici reports after that is the echo of our own drop.
+ * 1. `onRequestStart`, right before the write to the socket, in the same turn of the event loop
+ * 2. `onResponseStart`, for every 1xx and for the answer
+ * 3. `onResponseData`, then `onResponseEnd` or `onResponseError`
+ *
+ * An error without the first means that the request was never started. The first event that ends the exchange decides
+ * (`#finish`). After our own drop undici reports an error, which is ignored.
  */
 export class Exchange implements ConnectionUser, Dispatcher.DispatchHandler {
   /** Never rejects. */
@@ -55,17 +59,17 @@ export class Exchange implements ConnectionUser, Dispatcher.DispatchHandler {
   readonly #startedAtMs: number
   readonly #whyUnkept: ExchangeOptions['whyUnkept']
   readonly #excerpt: Excerpt
-  /** The deadline; from the answer's head on the end of its body, when that comes first. */
+  /** Fires at the deadline, or at an earlier limit for the body (`#boundBody`). */
   #timer: NodeJS.Timeout
   #resolve!: (outcome: Outcome) => void
   #started = false
-  /** A head has come in, be it of a 1xx: from here on a break is no keep-alive race. */
+  /** A head has come, of a 1xx or of the answer: a break after that is not a keep-alive race. */
   #heard = false
   #status: number | null = null
   #location: string | undefined
   #retryAfterMs: number | null = null
   #bodyBytes = 0
-  /** The body of a 2xx that the receiver's rule looks at, in pieces; null: of any other answer. */
+  /** The chunks of a 2xx's body, when a success rule judges it; null for any other answer. */
   #body: Buffer[] | null = null
   #isEncoded = false
 
@@ -124,7 +128,7 @@ export class Exchange implements ConnectionUser, Dispatcher.DispatchHandler {
     this.#status = status
     const { success } = this.#request
     if (status < 300 && success?.body) this.#body = []
-    // Of any other answer the head has decided.
+    // The head has decided about any other answer.
     else this.#boundBody()
     this.#isEncoded = this.#excerpt.encodedAs(firstValue(headers['content-encoding']))
     if (status < 300 && success === null) return
@@ -134,7 +138,7 @@ export class Exchange implements ConnectionUser, Dispatcher.DispatchHandler {
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#status !== null && (this.#status > 299 || this.#request.success !== null)) this.#keep(chunk)
-    // A copy, as for the excerpt.
+    // A copy, for the reason that `Excerpt` gives.
     this.#body?.push(Buffer.from(chunk))
     this.#bodyBytes += chunk.length
     if (this.#bodyBytes > maxAnswerBytes)
@@ -159,7 +163,9 @@ export class Exchange implements ConnectionUser, Dispatcher.DispatchHandler {
     this.#timer = setTimeout(stopBody, answerBodyMs, this)
   }
 
-  /** What a receiver says that took the callback tells nobody anything, and would make every row wider: see `#finish`. */
+  /**
+   * The excerpt of a delivered callback is dropped in `#finish`: nobody needs it, and it would make every row wider.
+   */
   #keep(chunk: Buffer): void {
     if (this.#bodyBytes === 0) this.#withholdInner()
     this.#excerpt.add(chunk)
@@ -190,7 +196,7 @@ export class Exchange implements ConnectionUser, Dispatcher.DispatchHandler {
     })
   }
 
-  /** A status that was seen counts, even when the body breaks off afterwards or outlives the deadline. */
+  /** A status that has come counts, even if the body then breaks off or exceeds the deadline. */
   #ended(failure: Error | null, afterMs: number): Pick<Outcome, 'kind' | 'error'> {
     const { url, retry, success } = this.#request
     if (this.#status === null) return this.#unanswered(failure, afterMs)
@@ -223,7 +229,7 @@ function firstValue(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value
 }
 
-/** A function of its own, so that an attempt's timer needs no closure. */
+/** A function at module level, so that no attempt's timer needs a closure. */
 function stopAtDeadline(exchange: Exchange, deadlineMs: number): void {
   exchange.stop(new Late(deadlineMs))
 }

@@ -3,12 +3,13 @@ import { headStartMs } from '../policy/tuning.ts'
 import { furthestOf } from './reason.ts'
 
 /**
- * Connects to the addresses in turn and takes the one that is connected first. The next one starts when the one before has
- * failed, or is not connected after a moment; that one goes on all the same, since the moment may be shorter than its way.
+ * Connects to the addresses in turn, in the manner of Happy Eyeballs (RFC 8305), and returns the first connected
+ * socket. The next address starts when the previous one has failed, or after `headStartMs`. The previous one then goes
+ * on beside it.
  *
- * @param connect begins with one address; the function that it is given is called with the socket before that is connected.
- * @param signal gives up.
- * @throws what got furthest of all that failed.
+ * @param connect connects to one address. It calls `begun` with the socket before that is connected.
+ * @param signal says to give up.
+ * @throws the failure that got furthest.
  */
 export async function firstToConnect(
   addresses: readonly string[],
@@ -48,7 +49,7 @@ export async function firstToConnect(
   throw furthestOf(signal.aborted ? [...failures, signal.reason] : failures)
 }
 
-/** Calls back when it is not connected after the head start; whether TLS takes long is another matter. */
+/** Calls `late` unless TCP is connected within the head start. TLS does not count. */
 function hurry(opening: Socket, late: () => void): void {
   const timeout = setTimeout(late, headStartMs)
   opening.once('connect', () => clearTimeout(timeout))

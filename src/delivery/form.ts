@@ -1,35 +1,37 @@
 /**
- * A callback's form, from the JSON text that the producer wrote to the body that goes out.
+ * Turns the JSON text of a callback's form into the body of its POST.
  *
- * The text is read token by token and never becomes a JavaScript number or object: a number would round
- * `9007199254740993`, an object would move integer-like keys to the front and keep one of two equal keys.
+ * The text is read token by token. A JavaScript number would round `9007199254740993`. A JavaScript object would move
+ * integer-like keys to the front and keep only one of two equal keys.
  */
 import { maxBodyBytes } from '../policy/tuning.ts'
 
-/** The form cannot be sent as it is written; sending it again later would not help. The message never quotes a value. */
+/** The form cannot be sent, now or later. The message never quotes a value. */
 export class FormError extends Error {
   readonly code = 'RINGBACK_FORM'
   override readonly name = 'FormError'
 }
 
-/** Of a text that is known to be JSON: a string, a bracket, or what stands between others (a number or a word). */
+/** One token of valid JSON: a string, a bracket, or a number or word. */
 const token = /"(?:[^"\\]|\\.)*"|[[\]{}]|[^\s[\]{}:,"]+/g
 
 /**
- * The application/x-www-form-urlencoded body of a flat JSON object; pure ASCII, so its length is its number of bytes.
+ * The application/x-www-form-urlencoded body of a flat JSON object. It is pure ASCII, so its length is its number of
+ * bytes.
  *
- * A string, a number or a boolean becomes one field, an array of those a repeated field, null none. Fields keep their
- * order, numbers their digits (`1.50`, `1e400`, `-0`), equal keys are all sent. `{}` and `{"a": null}` give `''`.
- * Strings are encoded as `URLSearchParams` does (WHATWG URL standard); a lone surrogate goes out as U+FFFD.
+ * - A string, a number or a boolean becomes one field; an array of them becomes a repeated field; null becomes none. So
+ *   `{}` and `{"a": null}` give `''`.
+ * - Fields keep their order, numbers their digits (`1.50`, `1e400`, `-0`). Equal keys are all sent.
+ * - Strings are encoded as by `URLSearchParams` (WHATWG URL standard). A lone surrogate becomes U+FFFD.
  *
- * @throws FormError for text that is not JSON, for anything but an object at the top, for a nested object or array, for
- *   null inside an array, and for a body above 1 MiB. The domain `outbox.form` lets in nothing of that but the last.
+ * @throws FormError for text that is not a JSON object, a nested object or array, null inside an array, or a body above
+ *   1 MiB. The domain `outbox.form` already refuses all of these but the last.
  */
 export function encodeForm(json: string): string {
   requireObject(json)
   const fields = new URLSearchParams()
   let length = 0
-  /** Of the field whose value is being read. */
+  /** The field whose value is being read. */
   let name: string | undefined
   let isArray = false
   for (const text of json.match(token) ?? []) {
@@ -45,7 +47,7 @@ export function encodeForm(json: string): string {
     } else {
       fields.append(name, text.startsWith('"') ? stringOf(text) : text)
       length += name.length + text.length
-      // A long name with a long array is sent once an element: 64 KiB of JSON could make hundreds of megabytes.
+      // The name is repeated for every element of an array: 64 KiB of JSON could become hundreds of megabytes.
       if (length > 2 * maxBodyBytes) throw tooLong()
       if (!isArray) name = undefined
     }
@@ -60,7 +62,7 @@ function requireObject(json: string): void {
   try {
     value = JSON.parse(json)
   } catch {
-    // The parser's own message quotes the text.
+    // The parser's message would quote the text.
     throw new FormError('form: not JSON')
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return

@@ -1,9 +1,10 @@
 /**
- * Connects to addresses that the policy has judged, and to no others. A name is resolved once; every address of the answer is
- * judged, and one that is refused refuses them all, since honest names do not mix them. Then the addresses themselves are
- * connected to, so that no second lookup can say something else. Names in the request, `host` and TLS, stay the URL's.
+ * Connects only to addresses that the policy has judged. A name is resolved once, and every address of the answer is
+ * judged. If one is refused, the attempt is refused, since honest names do not mix allowed and forbidden addresses. The
+ * relay then connects to the address itself, so no second lookup can give another one (DNS rebinding). `host` and the
+ * name in TLS stay the URL's.
  *
- * Why not a `lookup` function for `net.connect`: it is not called for addresses, and it is not told the port.
+ * Why not a `lookup` function for `net.connect`: it is not called for literal addresses, and it does not get the port.
  */
 import { isIP, type Socket } from 'node:net'
 import type { AddressPolicy } from './address-policy.ts'
@@ -14,13 +15,15 @@ import { AddressRefused } from './reason.ts'
 import { Resolver } from './resolver.ts'
 
 export interface GuardOptions {
-  /** From the first look at the name to the connected socket, TLS included, in milliseconds. */
+  /** From the lookup of the name to the connected socket, TLS included, in milliseconds. */
   readonly timeoutMs: number
-  /** Default: one of the guard's own. */
+  /** Default: a new one. */
   readonly resolver?: Pick<Resolver, 'addressesOf'>
 }
 
-/** @param base connects to the address that stands as `hostname` in its target; what it returns is destroyed to give up. */
+/**
+ * @param base connects to the address in `hostname` of its target. The object that it returns is destroyed to give up.
+ */
 export function guardedConnect(policy: AddressPolicy, base: Connect, options: GuardOptions): Connect {
   const guard = new Guard(policy, base, options.resolver ?? new Resolver())
   return connectWithin(options.timeoutMs, (target, signal) => guard.open(target, signal))
@@ -37,14 +40,14 @@ class Guard {
     this.#resolver = resolver
   }
 
-  /** @param signal gives up; once there is an address, the error then is its reason, or what an address failed for. */
+  /** @param signal says to give up. After the lookup, the error is then its reason, or the failure of an address. */
   async open(target: Target, signal: AbortSignal): Promise<Socket> {
     const { hostname } = target
     const addresses = isIP(hostname) ? [hostname] : await this.#resolver.addressesOf(hostname, signal)
     for (const address of addresses) this.#judge(target, address)
     const socket = await this.#connectToOne(target, addresses, signal)
     try {
-      // One that was reset meanwhile has no address any more. That is the receiver's doing, and no refusal.
+      // A socket that was reset by now has no address. The receiver did that, so it is not a refused address.
       if (socket.remoteAddress === undefined) throw Object.assign(new Error('closed at once'), { code: 'ECONNRESET' })
       this.#judge(target, socket.remoteAddress)
     } catch (error) {

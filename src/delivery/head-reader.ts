@@ -6,24 +6,27 @@ const LF = 10
 const CR = 13
 
 /**
- * Stands between a socket and undici's parser, which takes what `socket.read()` returns, and rewrites the heads of answers for
- * it (`headFor`). Everything else passes as it came: bodies; what is no head, so that undici says what is wrong with it; what
- * comes while no request is out, which undici takes for the fault that it is.
+ * Rewrites the heads of answers (`headFor`) between a socket and undici's parser, which takes what `socket.read()`
+ * returns. Everything else passes unchanged:
+ *
+ * - bodies
+ * - bytes that are not a head: undici then says what is wrong with them
+ * - bytes that come while no request is out: undici reports them as a fault
  */
 export class HeadReader {
   readonly #read: () => Buffer | null
   #isAwaited = false
   /** The head so far, in latin1. */
   #head = ''
-  /** Characters of its last line, without CR. */
+  /** How many characters its last line has so far, without CR. */
   #lineLength = 0
-  /** What came in one piece with a head. */
+  /** Bytes that came in one chunk with a head, after it. */
   #behind: Buffer | null = null
 
   constructor(socket: Socket) {
     const read = socket.read.bind(socket)
     this.#read = read
-    // Node itself calls `read(0)`, to have the socket read and not to take anything.
+    // Node itself calls `read(0)`, to start reading from the socket. That takes no bytes.
     socket.read = size => (size === 0 ? read(0) : this.#next())
   }
 
@@ -42,7 +45,7 @@ export class HeadReader {
     }
   }
 
-  /** null: the head goes on. */
+  /** null: the head is not complete. */
   #rewrite(chunk: Buffer): Buffer | null {
     const before = this.#head.length
     const end = this.#endIn(chunk)
@@ -58,7 +61,7 @@ export class HeadReader {
     return Buffer.from(text, 'latin1')
   }
 
-  /** Where the head ends, behind its empty line; null: not in this chunk. */
+  /** The index after the head's empty line; null: not in this chunk. */
   #endIn(chunk: Buffer): number | null {
     for (let at = 0; at < chunk.length; at++) {
       const byte = chunk[at]

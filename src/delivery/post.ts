@@ -10,18 +10,18 @@ type PostSettings = Pick<DestinationSettings, 'body' | 'deadlineMs' | 'headers' 
 
 export interface PostOptions extends ExchangeOptions {
   /**
-   * What holds for an origin, spelt as the column `origin`. The deadline is that of the whole attempt, from the wait for a
-   * connection to the last byte read; a 1xx does not extend it. Asked for every attempt.
+   * The settings of an origin, spelt as the column `origin`. Called for every attempt. `deadlineMs` covers the whole
+   * attempt, from the wait for a connection to the last byte read; a 1xx does not extend it.
    */
   readonly settingsOf: (origin: string) => PostSettings
-  /** Of Ringback, for `user-agent`. */
+  /** Ringback's version, for `user-agent`. */
   readonly version: string
 }
 
 /**
- * POSTs one callback and says how it ended. Resolves for everything that a receiver, the network or a row can do, since that
- * is an outcome to record; `not_sent` only when provably no byte left. Nothing is ever sent a second time and no redirect
- * is followed.
+ * POSTs one callback and resolves with its outcome. Every fault of a receiver, of the network or of a row is an outcome
+ * to record, and not an exception. `not_sent` means that provably no byte left. The request is never repeated here, and
+ * no redirect is followed.
  */
 export async function post(claim: Claim, options: PostOptions): Promise<Outcome> {
   const startedAtMs = performance.now()
@@ -45,7 +45,7 @@ export async function post(claim: Claim, options: PostOptions): Promise<Outcome>
   return outcome
 }
 
-/** Names and values in turn. `host`, `connection` and `content-length` are undici's to write. */
+/** Names and values in turn. undici writes `host`, `connection` and `content-length`. */
 function headersOf(
   claim: Claim,
   version: string,
@@ -67,7 +67,7 @@ function headersOf(
     'user-agent',
     `Ringback/${version}`,
   ]
-  // As curl does: firewalls of applications block requests that do not say what they accept.
+  // As curl does: web application firewalls block requests without `accept`.
   if (!more.some((name, i) => i % 2 === 0 && name === 'accept')) headers.push('accept', '*/*')
   if (signingKeys.length > 0)
     headers.push('webhook-signature', signature(signingKeys, claim.messageId, timestamp, body))

@@ -1,10 +1,11 @@
 /**
- * Goes through a proxy where the settings of the target's origin name one, as a tunnel over http: and https: alike, so that a
- * proxy sees nothing but host and port of what is sent over TLS.
+ * Connects through a proxy where the settings of the target's origin name one. It uses a tunnel (CONNECT) for http: and
+ * https: alike, so a proxy sees only host and port of what is sent over TLS.
  *
- * The proxy itself is the operator's word and is not judged. A target that is an address is, as ever. A name is not looked up
- * here: where a proxy is needed, it is often the only one that can, and it may know another address. So of a name only what
- * can be told by the name is judged, and the proxy has to refuse the addresses that nobody means to reach.
+ * - The proxy's own address is not judged: the operator chose it.
+ * - A target that is an address is judged as without a proxy.
+ * - A target that is a name is not resolved here: often only the proxy can resolve it, and it may find another address.
+ *   Only the name is judged. The proxy has to refuse forbidden addresses.
  */
 import { isIP, isIPv6 } from 'node:net'
 import type { DestinationSettings } from '../policy/destinations.ts'
@@ -19,8 +20,9 @@ import { openTunnel } from './tunnel.ts'
 type WaySettings = Pick<DestinationSettings, 'tls' | 'proxy'>
 
 /**
- * @param settingsOf what holds for an origin, spelt as the column `origin`; the same object as long as it is the same.
- * @param timeoutMs from the first look at a name, the target's or the proxy's, until TLS with the target stands; milliseconds.
+ * @param settingsOf the settings of an origin, spelt as the column `origin`; the same object while they do not change.
+ * @param timeoutMs from the lookup of a name, the target's or the proxy's, to the end of the handshake with the target,
+ *   in milliseconds.
  */
 export function proxiedConnect(
   policy: AddressPolicy,

@@ -1,10 +1,10 @@
 /**
- * Why an attempt failed, in words for whoever reads `last_error` at night: the fact first, in words that stay the same
- * so that they can be counted, then where and after how long, last the code to search for.
+ * Why an attempt failed, as text for `last_error`. First the fact, in fixed words, so that errors can be counted. Then
+ * where and after how long. Last the code to search for.
  */
 import { STATUS_CODES } from 'node:http'
 
-/** An end that we brought about ourselves; it reads differently before the request was started and after. */
+/** The relay itself ended the attempt. The text depends on whether the request had started. */
 export class Stopped extends Error {
   override readonly name: string = 'Stopped'
   readonly whenStarted: string
@@ -15,7 +15,7 @@ export class Stopped extends Error {
   }
 }
 
-/** The receiver had no part in it: the lease was lost, the relay shuts down. */
+/** The receiver is not the cause: the lease was lost, or the relay shuts down. */
 export class Aborted extends Stopped {
   override readonly name = 'Aborted'
 }
@@ -29,21 +29,21 @@ export class Late extends Stopped {
   }
 }
 
-/** The address policy says no, now and ever after: the callback is dead. The receiver had no part in it. */
+/** The address policy forbids the address, so the callback is dead. The receiver is not the cause. */
 export class AddressRefused extends Error {
   override readonly name = 'AddressRefused'
 
-  /** @param why as `AddressPolicy.refusal` has it. */
+  /** @param why from `AddressPolicy.refusal`. */
   constructor(why: string) {
     super(`address refused: ${why}`)
   }
 }
 
-/** Given up before the name had an address. */
+/** The attempt gave up before the name was resolved. */
 export class NotResolved extends Error {
   override readonly name = 'NotResolved'
 
-  /** @param ahead lookups of other names that had not ended, so that the name's own was not begun; null: it was. */
+  /** @param ahead lookups of other names, for which this name's lookup had to wait; null: its lookup had begun. */
   constructor(afterMs: number, ahead: number | null) {
     const within = `within ${Math.round(afterMs)} ms`
     const others = ahead === 1 ? '1 other name is hanging' : `${ahead} other names are hanging`
@@ -51,17 +51,17 @@ export class NotResolved extends Error {
   }
 }
 
-/** A proxy led to no target, so nothing that is meant for it has left. */
+/** A proxy opened no tunnel, so nothing was sent to the target. */
 export class ProxyFailed extends Error {
   override readonly name = 'ProxyFailed'
 
-  /** @param why as `whyNoTunnel` or `whyTunnelRefused` has it. */
+  /** @param why from `whyNoTunnel` or `whyTunnelRefused`. */
   constructor(why: string) {
     super(`proxy failed: ${why}`)
   }
 }
 
-/** No answer to CONNECT. @param proxy as host:port. */
+/** Why there was no answer to CONNECT. @param proxy as host:port. */
 export function whyNoTunnel(failure: Error, proxy: string): string {
   const code = codeOf(failure)
   if (code === 'HPE_HEADER_OVERFLOW') return `its answer's headers are too large: ${proxy} (${code})`
@@ -73,8 +73,8 @@ export function whyNoTunnel(failure: Error, proxy: string): string {
 /**
  * What is wrong with an answer to CONNECT; null: nothing.
  *
- * @param early bytes behind its head. Neither HTTP nor TLS lets a server speak first, and undici, finding them, would connect
- *   again and again.
+ * @param early how many bytes followed its head. In HTTP and TLS no server speaks first. If undici found these bytes,
+ *   it would connect again and again.
  * @param proxy as host:port.
  * @param authority the target, as host:port.
  */
@@ -86,7 +86,7 @@ export function whyTunnelRefused(status: number, early: number, proxy: string, a
   return early > 0 ? `the target speaks before it was asked: ${proxy}` : null
 }
 
-/** No byte left. @param target where to, as host:port, for failures that do not say it themselves. */
+/** Why no byte was sent. @param target host:port, for failures that do not name it. */
 export function whyNotSent(failure: Error, target: string): string {
   if (failure instanceof Stopped || failure instanceof AddressRefused || failure instanceof ProxyFailed)
     return failure.message
@@ -104,21 +104,25 @@ export function whyNotSent(failure: Error, target: string): string {
   return `connect failed: ${where}: ${plain(fault.message)} (${code})`
 }
 
-/** The request was started, and no answer's head was read. @param afterMs since the attempt began. */
+/** Why a started request has no answer. @param afterMs since the attempt began. */
 export function whyUnknown(failure: Error, afterMs: number): string {
   if (failure instanceof Stopped) return failure.whenStarted
   const code = codeOf(failure)
   return `${whatBroke(failure, code)} (${code}) after ${Math.round(afterMs)} ms`
 }
 
-/** A 2xx came whose body had to be read, and was not read to its end. */
+/** Why the body of a 2xx was not read to its end, though a success rule had to judge it. */
 export function whyCut(failure: Error): string {
   if (failure instanceof Late) return 'the body has not ended within the deadline'
   const isOwn = failure instanceof Stopped && !(failure instanceof Aborted)
   return isOwn ? failure.whenStarted : `the body broke off (${codeOf(failure)})`
 }
 
-/** An answer came and was not a 2xx. @param location of a redirect; only its origin is named, a path may hold secrets. */
+/**
+ * What an answer that is no 2xx says.
+ *
+ * @param location of a redirect. Only its origin is shown: a path may hold secrets.
+ */
 export function whyStatus(status: number, location: string | undefined, url: URL): string {
   const answer = answerOf(status)
   if (status < 300 || status > 399) return answer
@@ -135,7 +139,7 @@ const TLS_CODE = /CERT|TLS|SSL|SIGNATURE|ISSUER|EPROTO/
 
 function whatBroke(failure: Error, code: string): string {
   if (code === 'ECONNRESET' || code === 'EPIPE') return 'connection reset before an answer'
-  // Under TLS 1.3 a receiver judges the client's certificate only after the handshake has ended here.
+  // In TLS 1.3 a receiver judges the client's certificate after our side of the handshake has ended.
   if (TLS_ALERT.test(code))
     return `TLS ended by the receiver, which may want another certificate: ${plain(tlsReason(failure))}`
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return "the answer's headers are too large"
@@ -145,14 +149,17 @@ function whatBroke(failure: Error, code: string): string {
   return `connection failed before an answer: ${plain(failure.message)}`
 }
 
-/** Of the failures of a name's addresses the one that got furthest: where somebody was reached, that is what has to be mended. */
+/**
+ * The failure, among those of a name's addresses, that got furthest: where a server was reached, that is the fault to
+ * mend.
+ */
 export function furthestOf(failures: readonly unknown[]): Error {
   const errors = failures.filter(each => each instanceof Error)
   const furthest = Math.max(...errors.map(reached))
   return errors.find(each => reached(each) === furthest) ?? new Error('no address was tried')
 }
 
-/** How far a connection came: TLS, connected, refused by somebody, or nobody was there. */
+/** How far a connection got: 3 TLS, 2 connected, 1 refused, 0 no answer. */
 function reached(failure: Error): number {
   const code = codeOf(failure)
   if (TLS_CODE.test(code)) return 3
@@ -164,19 +171,19 @@ function codeOf(failure: Error): string {
   return 'code' in failure && typeof failure.code === 'string' ? failure.code : failure.name
 }
 
-/** What a failed connect(2) knows of its target. */
+/** The target that a failed connect(2) names. */
 function placeOf(failure: Error): string | null {
   if (!('address' in failure && 'port' in failure)) return null
   const address = String(failure.address)
   return address.includes(':') ? `[${address}]:${failure.port}` : `${address}:${failure.port}`
 }
 
-/** OpenSSL's messages have the lines of its source around the reason. */
+/** OpenSSL's messages have lines of its source around the reason. */
 function tlsReason(failure: Error): string {
   return 'reason' in failure && typeof failure.reason === 'string' ? failure.reason : failure.message
 }
 
-/** Others' words, such as a certificate's names: one line, printable, 200 characters at most. */
+/** Text from outside, such as a certificate's names, as one printable line of at most 200 characters. */
 function plain(message: string): string {
   return message.replace(/[\p{Cc}\s]+/gu, ' ').slice(0, 200)
 }

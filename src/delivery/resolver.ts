@@ -1,34 +1,36 @@
 /**
- * Looks names up as every program of the machine does, /etc/hosts included.
+ * Resolves names as every other program of the machine does, /etc/hosts included.
  *
- * Node's `dns.lookup` calls getaddrinfo in a thread of libuv's pool, and libuv gives lookups half of the threads: two of the
- * default four (`uv__slow_work`). Nothing can call a lookup back, and one that nobody answers holds its thread for 5 to 30 s. So
- * names without an answer of the last hour never have all of these threads: one is left to the names that have one.
+ * Node's `dns.lookup` calls getaddrinfo in a thread of libuv's pool. libuv gives lookups half of the threads: two of
+ * the default four (`uv__slow_work`). A lookup cannot be cancelled, and one that no server answers holds its thread for
+ * 5 to 30 s. So unknown names, which have no answer of the last hour, never get all of these threads: one is left to
+ * the known names.
  *
- * What remains: where the pool is small, names seen for the first time wait behind hanging ones. UV_THREADPOOL_SIZE=64, as the
- * unit file and the Dockerfile set it, makes that 31 hanging names instead of one. libuv reads it before the first line of ours.
+ * One limit remains: with a small pool, an unknown name waits behind hanging unknown names. With the default pool one
+ * hanging name is enough for that; with UV_THREADPOOL_SIZE=64, as the unit file and the Dockerfile set it, it takes 31.
+ * libuv reads the variable before our first line runs.
  *
- * Why not c-ares (`dns.Resolver`), which needs no threads: it reads neither nsswitch.conf nor all of resolv.conf, so a name could
- * lead elsewhere than for every other program of the machine.
+ * Why not c-ares (`dns.Resolver`), which needs no threads: it does not read nsswitch.conf, nor all of resolv.conf. A
+ * name could have another address than for every other program of the machine.
  */
 import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns/promises'
 import { knownNames, lookupPatienceMs, staleLookupMs } from '../policy/tuning.ts'
 import { NotResolved } from './reason.ts'
 
-/** `dns.promises.lookup`, or a stand-in. */
+/** `dns.promises.lookup`, or a substitute in tests. */
 export type Lookup = (hostname: string, options: { readonly all: true }) => Promise<readonly LookupAddress[]>
 
 export interface Clock {
   now(): number
-  /** Calls back after so many milliseconds, unless the returned function is called before. */
+  /** Calls back after `ms` milliseconds, unless the returned function is called before. */
   after(ms: number, callback: () => void): () => void
 }
 
 export interface ResolverOptions {
   /** Default: the system's. */
   readonly lookup?: Lookup
-  /** Lookups that the system does at once. Default: `lookupThreads` of UV_THREADPOOL_SIZE. */
+  /** How many lookups the system does at once. Default: `lookupThreads` of UV_THREADPOOL_SIZE. */
   readonly threads?: number
   readonly clock?: Clock
 }
@@ -38,28 +40,28 @@ interface Answer {
   readonly atMs: number
 }
 
-/** A name that is being looked up, or waits for a thread: once, however many ask. */
+/** The one lookup of a name, under way or waiting for a thread, however many callers share it. */
 interface Question {
   readonly askedAtMs: number
   readonly answer: Promise<readonly string[]>
-  /** Callers that have neither an answer nor given up. */
+  /** Callers that still wait. */
   callers: number
 }
 
 /**
- * Every call looks the name up anew, except that those who ask at the same time share one lookup. The last answer stands in
- * for a lookup that takes longer than half a second, and for one that fails in any other way than that there is no such name.
+ * Every call looks the name up again; calls at the same time share one lookup. The last answer is used instead when the
+ * lookup takes longer than `lookupPatienceMs`, or fails with anything but ENOTFOUND.
  */
 export class Resolver {
   readonly #lookup: Lookup
   readonly #clock: Clock
   readonly #questions = new Map<string, Question>()
-  /** By name, in the order in which they came: the one that was answered longest ago is forgotten first. */
+  /** By name, oldest answer first: that one is forgotten first. */
   readonly #answers = new Map<string, Answer>()
-  /** Lookups under way of names without an answer, and how many there may be. */
+  /** Lookups of unknown names under way. */
   #unanswered = 0
   readonly #maxUnanswered: number
-  /** What begins the lookup of each name that waits for one of them to end, in the order in which they were asked for. */
+  /** Unknown names that wait for a thread, oldest first, each with the function that begins its lookup. */
   readonly #waiting = new Map<string, () => void>()
 
   constructor(options: ResolverOptions = {}) {
@@ -69,10 +71,10 @@ export class Resolver {
   }
 
   /**
-   * All addresses of a name, as the system orders them.
+   * All addresses of a name, in the system's order.
    *
-   * @param signal gives up. A lookup that has begun goes on, for the next who asks.
-   * @throws {NotResolved} when given up; otherwise as the lookup failed.
+   * @param signal says to give up. A lookup that has begun goes on, for the next caller.
+   * @throws {NotResolved} after giving up. Otherwise the lookup's own error.
    */
   addressesOf(name: string, signal: AbortSignal): Promise<readonly string[]> {
     const question = this.#questions.get(name) ?? this.#ask(name)
@@ -98,7 +100,7 @@ export class Resolver {
     })
   }
 
-  /** Nobody waits for it any more: it is not begun. Unless it has been, or another question of the name has taken its place. */
+  /** With no caller left, a lookup that still waits for a thread is not begun. */
   #drop(name: string, question: Question): void {
     if (this.#questions.get(name) === question && this.#waiting.delete(name)) this.#questions.delete(name)
   }
@@ -112,7 +114,7 @@ export class Resolver {
     const answer = (isAnswered ? this.#answerOf(name) : this.#firstAnswerOf(name)).finally(() => {
       this.#questions.delete(name)
     })
-    // All who asked may have given up.
+    // All callers may have given up; nobody would handle the rejection.
     answer.catch(() => {})
     const question = { askedAtMs: this.#clock.now(), answer, callers: 0 }
     this.#questions.set(name, question)
@@ -129,7 +131,7 @@ export class Resolver {
     }
   }
 
-  /** A thread of the names without an answer is free: the next one has it. */
+  /** A thread for unknown names is free: the next one gets it. */
   #passOn(): void {
     const [next] = this.#waiting
     if (next === undefined) {
@@ -169,9 +171,9 @@ export class Resolver {
 }
 
 /**
- * Lookups that libuv does at once: half of its threads, rounded up.
+ * How many lookups libuv does at once: half of its threads, rounded up.
  *
- * @param size as UV_THREADPOOL_SIZE has it: 1 to 1,024; 4 when it is not set; libuv takes 0 and words for 1.
+ * @param size UV_THREADPOOL_SIZE: 1 to 1,024, default 4. libuv takes 0 and words for 1.
  */
 export function lookupThreads(size: string | undefined): number {
   const threads = size === undefined ? 4 : Number.parseInt(size, 10) || 1

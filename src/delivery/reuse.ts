@@ -1,13 +1,13 @@
 import { reuseLostOrigins } from '../policy/tuning.ts'
 
 /**
- * Which origins lost the reuse of connections, because a reused one died under a request there: each such death makes an
- * `unknown`, and with it a duplicate.
+ * The origins whose connections are not reused for a while (`ConnectionPool.loseReuse`). A reused connection that dies
+ * under a request makes its outcome `unknown`, and so makes a duplicate.
  */
 export class Reuse {
   readonly #lostForMs: number
   readonly #now: () => number
-  /** Origin to the time until which its connections carry one request each. */
+  /** By origin: the time until which each of its connections carries one request. */
   readonly #lostUntil = new Map<string, number>()
 
   /**
@@ -28,7 +28,7 @@ export class Reuse {
   }
 
   lose(origin: string): void {
-    // Deleted first, so that the newest mark stands last.
+    // Deleted first, so that the newest entry is last.
     this.#lostUntil.delete(origin)
     this.#lostUntil.set(origin, this.#now() + this.#lostForMs)
     if (this.#lostUntil.size <= reuseLostOrigins) return

@@ -1,12 +1,12 @@
 import { createHmac, type KeyObject, sign } from 'node:crypto'
 
 /**
- * The value of `webhook-signature` by Standard Webhooks: what each key makes of `id.timestamp.body`, one space between two.
- * A secret makes `v1,` and the base64 of HMAC-SHA256, an ed25519 key `v1a,` and the base64 of its signature. A receiver accepts
- * the request when one of them fits one of its keys.
+ * The value of `webhook-signature` by Standard Webhooks: one signature a key over `id.timestamp.body`, separated by
+ * spaces. A secret gives `v1,` and the base64 of HMAC-SHA256; an ed25519 key gives `v1a,` and the base64 of its
+ * signature. A receiver accepts the request when one signature fits one of its keys.
  *
  * @param keys at least one.
- * @param timestamp as `webhook-timestamp` has it: of this attempt, Unix seconds.
+ * @param timestamp the value of `webhook-timestamp`: this attempt's, in Unix seconds.
  * @param body exactly the text that is sent, as UTF-8.
  */
 export function signature(keys: readonly KeyObject[], id: string, timestamp: string, body: string): string {

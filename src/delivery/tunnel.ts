@@ -6,10 +6,10 @@ import { maxTunnelHeadBytes } from '../policy/tuning.ts'
 import { ProxyFailed, whyNoTunnel, whyTunnelRefused } from './reason.ts'
 
 /**
- * Has a proxy connect to `authority`, `host:port`, and resolves with what leads there (RFC 9110, 9.3.6).
+ * Asks a proxy to connect to `authority` (host:port), and resolves with the tunnel's socket (RFC 9110, 9.3.6).
  *
- * @param signal gives up.
- * @throws {ProxyFailed} whatever goes wrong: nothing that was meant for the target has left then.
+ * @param signal says to give up.
+ * @throws {ProxyFailed} for every fault. Nothing was sent to the target then.
  */
 export function openTunnel(proxy: ProxySettings, authority: string, signal: AbortSignal): Promise<Socket> {
   const { host } = proxy.url
@@ -17,7 +17,7 @@ export function openTunnel(proxy: ProxySettings, authority: string, signal: Abor
     const request = connectRequest(proxy, authority, signal)
     request.on('error', error => reject(new ProxyFailed(whyNoTunnel(signal.aborted ? signal.reason : error, host))))
     request.once('connect', ({ statusCode = 0 }, socket: Socket, head) => {
-      // Whoever takes the socket over listens for itself. Until then nobody else does, and an error would end the process.
+      // The next owner of the socket adds its own listener. Until then, an error without one would end the process.
       socket.on('error', () => {})
       const why = whyTunnelRefused(statusCode, head.length, host, authority)
       if (why === null) return resolve(socket.setNoDelay(true).setKeepAlive(true, 60_000))
@@ -28,7 +28,7 @@ export function openTunnel(proxy: ProxySettings, authority: string, signal: Abor
   })
 }
 
-/** Node's client, whose parser knows that what follows a 2xx is no body; with no agent, since a tunnel is nobody else's. */
+/** Node's client: its parser knows that no body follows a 2xx here. It has no agent, since a tunnel is not shared. */
 function connectRequest(
   { url, authorization, tls }: ProxySettings,
   authority: string,
@@ -54,7 +54,7 @@ function connectRequest(
   return overTls({
     ...options,
     rejectUnauthorized: true,
-    // Node would take the name in the header for the proxy's.
+    // Otherwise Node would take the name in the header `host` for the proxy's.
     servername: isIP(host) ? '' : host,
     ...(tls === null ? {} : { secureContext: tls }),
   })

@@ -1,19 +1,19 @@
-/** What Node's `request.headers`, a `Headers` object or a plain record of any case is. */
+/** Node's `request.headers`, a `Headers` object of fetch, or a plain record with names in any case. */
 export type Headers =
   | { readonly [name: string]: string | readonly string[] | undefined }
   | { get(name: string): string | null }
 
-/** One POST, by its headers. */
+/** What the headers say about one POST. */
 export interface Arrival {
-  /** `webhook-id`: the same for every attempt and replay of a callback, and of no other callback. */
+  /** `webhook-id`: identifies the callback. All its attempts and replays have the same one. */
   readonly messageId: string
-  /** `webhook-attempt`: 1, 2, ... null when the sender does not say. For logs: no signature covers it. */
+  /** `webhook-attempt`: 1, 2, ...; null when absent or not a number. For logs only: no signature covers it. */
   readonly attempt: number | null
-  /** `webhook-timestamp`: when this attempt was sent, in Unix seconds by the clock of the relay that sent it. */
+  /** `webhook-timestamp`: when this attempt was sent, in Unix seconds, by the sending relay's clock. */
   readonly sentAt: number
 }
 
-/** Why an arrival was refused. The message is fit for a log and for the answer: it quotes neither keys nor signatures. */
+/** Why a POST was refused. The message may be logged and sent back: it quotes no key and no signature. */
 export class VerificationError extends Error {
   override readonly name = 'VerificationError'
   /** Stable; never reworded. */
@@ -26,7 +26,7 @@ export class VerificationError extends Error {
 }
 
 /**
- * Reads the headers and believes them. For a receiver that shares no key with its sender; where there is one, call `verify`.
+ * Reads the headers and checks no signature. A receiver that has a key calls `verify` instead.
  *
  * @throws VerificationError `missing_header`, `malformed_header`.
  */
@@ -43,7 +43,7 @@ export function arrivalOf(headers: Headers): Arrival {
   }
 }
 
-/** @throws VerificationError when there is none. */
+/** @throws VerificationError `missing_header` for none or an empty one, `malformed_header` for several. */
 export function headerOf(headers: Headers, name: string): string {
   const value = valueIn(headers, name)
   if (value === null || value === '') throw new VerificationError('missing_header', `no header ${name}`)
@@ -52,7 +52,7 @@ export function headerOf(headers: Headers, name: string): string {
 
 function valueIn(headers: Headers, name: string): string | null {
   if (isGetter(headers)) return headers.get(name) ?? null
-  // Two spellings of one name, or a list: which one counts is not for us to guess.
+  // Several values, in a list or under two spellings of the name: it would be a guess which one counts.
   const values = Object.entries(headers).flatMap(([key, value]) => (key.toLowerCase() === name ? (value ?? []) : []))
   if (values.length > 1) throw malformed(name, 'one value')
   return values[0] ?? null

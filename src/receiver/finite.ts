@@ -1,8 +1,7 @@
 /**
- * A number that was passed in. NaN compares as neither too small nor too large and Infinity is no limit, so both would
- * switch off the check that they are meant for.
+ * Checks a number that the caller passed. A limit of NaN or Infinity would switch its check off.
  *
- * @throws TypeError that names it, for anything but a finite number of at least `least`.
+ * @throws TypeError that names the option, unless `value` is a finite number of at least `least`.
  */
 export function finite(name: string, value: unknown, least = Number.NEGATIVE_INFINITY): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= least) return value

@@ -1,7 +1,7 @@
-/** The most that Ringback sends. */
+/** The longest body that Ringback sends. */
 const MAX_BYTES = 1_048_576
 
-/** A body that is no form. */
+/** The body is not a form. */
 export class FormError extends Error {
   override readonly name = 'FormError'
   /** Stable; never reworded. */
@@ -14,18 +14,18 @@ export class FormError extends Error {
 }
 
 /**
- * The fields of an application/x-www-form-urlencoded body: in the order sent, repeated fields and all. `get('flowId')` gives
- * the first of a name, `getAll('tag')` every one.
+ * Parses an application/x-www-form-urlencoded body. Fields keep their order. A name may come more than once:
+ * `get('flowId')` is its first value, `getAll('tag')` are all of them.
  *
- * Values are text. `Number()` may round an id: JavaScript has no exact integers above 9007199254740991; `BigInt()` has.
+ * Values are text. Use `BigInt()` for large ids: `Number()` rounds integers above 9007199254740991.
  *
- * @throws FormError `too_large` above 1 MiB, which Ringback does not exceed; `malformed` for a character that should be
- *   percent-encoded, a `%` without two hexadecimal digits, bytes that are not UTF-8. `URLSearchParams` alone would repair
- *   those without a word.
+ * @throws FormError `too_large` above 1 MiB, the most that Ringback sends.
+ * @throws FormError `malformed` for a character that should be percent-encoded, a `%` without two hexadecimal digits,
+ *   or bytes that are not UTF-8. `URLSearchParams` alone would guess instead.
  */
 export function parse(body: string | Uint8Array): URLSearchParams {
   if (body.length > MAX_BYTES) throw new FormError('too_large', `body: ${body.length} bytes, above ${MAX_BYTES}`)
-  // Bytes above 127 stay single characters, and are refused below.
+  // In latin1 a byte above 127 becomes one character, which the next check refuses.
   const text = typeof body === 'string' ? body : Buffer.from(body).toString('latin1')
   const foreign = text.search(/[^\x21-\x7e]/)
   if (foreign >= 0) throw new FormError('malformed', `body: a character at ${foreign} that is not percent-encoded`)
@@ -37,6 +37,6 @@ export function parse(body: string | Uint8Array): URLSearchParams {
       'body: a % that is not followed by two hexadecimal digits, or bytes that are not UTF-8',
     )
   }
-  // Behind a "&" of ours, since a "?" at the very beginning would be dropped.
+  // URLSearchParams drops a "?" at the beginning. After this "&" it keeps it.
   return new URLSearchParams(`&${text}`)
 }

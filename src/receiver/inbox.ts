@@ -1,47 +1,49 @@
 /**
- * The effect of a callback, once: the row that remembers it and the effect itself commit together, in `ringback.inbox` of the
- * receiver's own database (sql/receiver/inbox.sql). Effects elsewhere, such as a mail, are beyond any transaction.
+ * Runs the effect of each callback once. The effect commits together with a row in `ringback.inbox`, in the receiver's
+ * own database (sql/receiver/inbox.sql). An effect elsewhere, such as a mail, is outside of that transaction.
  */
 import type { Arrival } from './arrival.ts'
 import { finite } from './finite.ts'
 
-/** A connection, such as `pg.Client` or what `pool.connect()` gives. */
+/** One connection: a `pg.Client`, or the client that `pool.connect()` returns. */
 export interface InboxClient {
   query(text: string, values?: unknown[]): Promise<{ readonly rowCount: number | null; readonly command: string }>
 }
 
 export interface InboxOptions {
   /**
-   * What this callback is kept in order with, such as `execution 31`. With it, callbacks of one key have their effects one at a
-   * time, and a stale one has none. It must not hold together what the sender does not: with Ringback, callbacks of
-   * different ordering keys or to different URLs are not in order. Default: none, and nothing is stale.
+   * The group in which order matters, such as `execution 31`. Effects of one key run one at a time, and a stale
+   * callback has none. Use the same grouping as the sender's `ordering_key`: Ringback keeps order only within one
+   * ordering key and URL. Default: none, and nothing is stale.
    */
   readonly key?: string
-  /** How far the clocks of the sender's machines may differ, in seconds. Default 5. */
+  /** How far apart the clocks of the relays may be, in seconds. Default 5. */
   readonly skewSeconds?: number
 }
 
 /**
- * Runs `effect` in a transaction unless this callback has had its effect already.
+ * Runs `effect` in a transaction, unless this callback has had its effect before. Resolves with:
  *
- * - `handled`: it had its effect now, and that is committed.
- * - `duplicate`: it had it before. A copy that comes while the first is being worked on waits for it, so if that one fails,
- *   this one has the effect.
- * - `stale`: only with `key`. It was sent more than `skewSeconds` before the newest of its key that had its effect: a late
- *   copy, of which the sender had given up every attempt and gone on. It has no effect and is not remembered: a replay has a
- *   timestamp of its own and does have its effect.
+ * - `handled`: the effect has run and is committed.
+ * - `duplicate`: the effect was committed before. A copy that comes while the first is in progress waits for it, and
+ *   runs the effect if the first fails.
+ * - `stale`: only with `key`. This copy was sent more than `skewSeconds` before the newest callback of its key that had
+ *   its effect. The sender has given it up and gone on, so its effect does not run. It is not remembered: a replay has
+ *   a new timestamp and has its effect.
  *
- * Answer 2xx to all three, and 500 when it throws: then nothing is remembered, and the next copy has the effect.
+ * Answer 2xx to all three. Answer 500 when it throws: nothing is remembered, and the next copy runs the effect.
  *
- * What `stale` cannot tell: a late copy that was sent within `skewSeconds` of the newest has its effect, since timestamps are
- * whole seconds of several clocks. And a relay whose clock is further behind another's makes what is new look stale, which
- * loses it: set `skewSeconds` higher, or do without `key`, where clocks cannot be trusted.
+ * `stale` has two limits, since timestamps are whole seconds of several clocks:
  *
- * @param client a connection of its own, not in a transaction; the transaction is READ COMMITTED.
- * @param effect whatever is to happen, on the same client.
- * @throws TypeError before anything is done, for a pool, and for a time or an option that is no finite number.
- * @throws what `effect` throws, after ROLLBACK. When the connection fails at COMMIT nobody knows how it ended; the next copy
- *   finds out. Close the connection then, `release(true)`: ROLLBACK may not have got through.
+ * - A late copy that was sent within `skewSeconds` of the newest runs its effect.
+ * - If a relay's clock is more than `skewSeconds` behind another's, its new callbacks can look stale, and are lost.
+ *   Where clocks cannot be trusted, raise `skewSeconds` or use no `key`.
+ *
+ * @param client one connection, not in a transaction. The transaction that begins here is READ COMMITTED.
+ * @param effect runs its statements on this same client.
+ * @throws TypeError before any statement: for a pool, or for a number that is not finite or, as `skewSeconds`, below 0.
+ * @throws what `effect` throws, after ROLLBACK. After a failed connection, call `release(true)`: ROLLBACK may not have
+ *   arrived. If it failed at COMMIT, nobody knows whether that took effect; the next copy finds out.
  */
 export async function receive<Client extends InboxClient>(
   client: Client,
@@ -51,7 +53,7 @@ export async function receive<Client extends InboxClient>(
 ): Promise<'handled' | 'duplicate' | 'stale'> {
   if ('totalCount' in client)
     throw new TypeError(
-      'client: expected one connection, as of pool.connect(); got a pool, whose statements are on any',
+      'client: expected one connection, as from pool.connect(); got a pool, which spreads statements over connections',
     )
   finite('sentAt', arrival.sentAt)
   finite('skewSeconds', skewSeconds, 0)
@@ -61,7 +63,7 @@ export async function receive<Client extends InboxClient>(
     if (found === 'handled') await effect(client)
     const end = found === 'handled' ? 'commit' : 'rollback'
     const { command } = await client.query(end)
-    // So PostgreSQL answers where a statement has failed and the effect has gone on as if it had not.
+    // PostgreSQL answers COMMIT with ROLLBACK when a statement has failed, and the effect has caught its error.
     if (command !== end.toUpperCase()) throw new Error('a statement of the effect has failed, so nothing was committed')
     return found
   } catch (error) {
@@ -70,11 +72,11 @@ export async function receive<Client extends InboxClient>(
   }
 }
 
-/** The unique index makes a second copy wait until the first is committed, or rolled back. */
+/** The unique index makes a second copy wait until the first has committed or rolled back. */
 const REMEMBER = `
   insert into ringback.inbox (message_id, sent_at) values ($1, to_timestamp($2)) on conflict do nothing`
 
-/** Locks the key's row whether or not it changes it; no row changed: the key has seen newer ones. */
+/** Locks the key's row in any case. It changes no row when the key has seen a newer callback. */
 const SEEN = `
   insert into ringback.inbox_key as seen (key, sent_at) values ($1, to_timestamp($2))
       on conflict (key) do update set sent_at = greatest(seen.sent_at, excluded.sent_at)

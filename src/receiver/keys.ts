@@ -1,24 +1,26 @@
 import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 
-/** Bytes of a secret that both sides hold, by Standard Webhooks. */
+/** How long a secret is, in bytes, by Standard Webhooks. */
 export const [MIN_BYTES, MAX_BYTES] = [24, 64]
 
-/** How Standard Webhooks writes keys: `secret` is held by both sides (HMAC), `private` signs and `public` verifies (ed25519). */
+/**
+ * By Standard Webhooks. Both sides hold a `secret` (HMAC); a `private` key signs and a `public` key verifies (ed25519).
+ */
 export const prefixes = { secret: 'whsec_', private: 'whsk_', public: 'whpk_' } as const
 
 export type KeyType = keyof typeof prefixes
 
-/** What stands before the 32 bytes of an ed25519 key in DER, by RFC 8410. */
+/** The DER bytes in front of the 32 bytes of an ed25519 key, by RFC 8410. */
 const der = {
   private: Buffer.from('302e020100300506032b657004220420', 'hex'),
   public: Buffer.from('302a300506032b6570032100', 'hex'),
 }
 
 /**
- * What a receiver verifies with: secrets and public keys in their texts. A text holds one, or more while keys change, a line
- * each, as the sender's key file does.
+ * Reads the keys that a receiver verifies with: secrets and public keys. A text may hold several, one a line, as the
+ * sender's key file does while keys change.
  *
- * @throws TypeError that says which is wrong and what was expected. No part of a text is quoted.
+ * @throws TypeError that says which key is wrong and what was expected. It quotes no part of a key.
  */
 export function keysOf(texts: string | readonly string[]): KeyObject[] {
   const all = [texts].flat().flatMap(linesOf)
@@ -37,16 +39,16 @@ function keyOf(text: string, which: string): KeyObject {
   throw new TypeError(`${which}: expected ${key.expected}${key.got === null ? '' : `; got ${key.got}`}`)
 }
 
-/** A key, or what was expected of its text and what came, where that may be shown. */
+/** A key; or what was expected and what came. `got` is null where it must not be shown. */
 export type KeyReading = { readonly key: KeyObject } | { readonly expected: string; readonly got: string | null }
 
-/** @param types that may stand there. */
+/** @param types that are accepted. */
 export function readKey(text: string, types: readonly KeyType[]): KeyReading {
   const type = types.find(each => text.startsWith(prefixes[each]))
   if (type === undefined) return { expected: `a text that begins with ${namesOf(types)}`, got: otherType(text) }
   const encoded = text.slice(prefixes[type].length)
   const bytes = Buffer.from(encoded, 'base64')
-  // Buffer skips what is no base64.
+  // Buffer.from skips characters that are not base64.
   if (bytes.toString('base64') !== encoded)
     return { expected: `base64, with its padding, behind ${prefixes[type]}`, got: null }
   const key = keyFrom[type](bytes)
@@ -61,7 +63,7 @@ const sizes: Readonly<Record<KeyType, string>> = {
   public: '32 bytes',
 }
 
-/** Null: not so many bytes, or not the public key of that private one. */
+/** null for a wrong length, and for a private key whose last 32 bytes are not its public key. */
 const keyFrom: Readonly<Record<KeyType, (bytes: Buffer) => KeyObject | null>> = {
   secret: bytes => (bytes.length < MIN_BYTES || bytes.length > MAX_BYTES ? null : createSecretKey(bytes)),
   private: bytes => {
@@ -89,7 +91,7 @@ function namesOf(types: readonly KeyType[]): string {
   return types.map(type => prefixes[type]).join(' or ')
 }
 
-/** A key that belongs to the other side is named: it is the mistake that is easily made. */
+/** Names a key that belongs to the other side, since that is an easy mistake. */
 function otherType(text: string): string | null {
   if (text.startsWith(prefixes.private)) return 'a private key, which the sender alone may hold'
   if (text.startsWith(prefixes.public)) return 'a public key, which cannot sign'

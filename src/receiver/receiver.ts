@@ -1,6 +1,6 @@
 /**
- * The receiver's half, `import ... from 'ringback/receiver'`: is the POST genuine, what is in it, and has it had its effect
- * already. Needs nothing but Node; `receive` works on the connection that it is given.
+ * The package `ringback/receiver`: `verify` tells whether a POST is genuine, `parse` reads its form, `receive` runs its
+ * effect once. It needs nothing but Node; `receive` works on the connection that it is given.
  */
 export { type Arrival, arrivalOf, type Headers, VerificationError } from './arrival.ts'
 export { FormError, parse } from './form.ts'

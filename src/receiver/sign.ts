@@ -12,10 +12,10 @@ export interface SignOptions {
 }
 
 /**
- * The headers with which the relay would send this body, for a receiver's own tests: what `verify` accepts.
+ * The headers that the relay would send with this body. For a receiver's own tests: `verify` accepts them.
  *
- * @param keys `whsec_` and base64 of a secret, or `whsk_` and base64 of an ed25519 key; one or several.
- * @throws TypeError for a key that is none, or an option that is no finite number.
+ * @param keys `whsec_` and base64 of a secret, or `whsk_` and base64 of an ed25519 private key; one or several.
+ * @throws TypeError for an invalid key, or for an option that is not a finite number.
  */
 export function sign(
   body: string | Uint8Array,

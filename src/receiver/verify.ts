@@ -4,27 +4,28 @@ import { finite } from './finite.ts'
 import { keysOf } from './keys.ts'
 
 export interface VerifyOptions {
-  /** How far `webhook-timestamp` may be from this machine's clock, either way, in seconds. Default 300. */
+  /** How far `webhook-timestamp` may be before or after this machine's clock, in seconds. Default 300. */
   readonly toleranceSeconds?: number
   /** Unix time in milliseconds. Default: now. */
   readonly nowMs?: number
 }
 
 /**
- * Verifies a POST by Standard Webhooks (https://www.standardwebhooks.com): signatures over
- * `<webhook-id>.<webhook-timestamp>.<body>`, `v1` by HMAC-SHA256 with a secret, `v1a` by ed25519 with a public key. One match
- * of any signature in `webhook-signature` with any key will do, so both sides can change keys one after the other. HMACs are
+ * Verifies a POST by Standard Webhooks (https://www.standardwebhooks.com). A signature covers
+ * `<webhook-id>.<webhook-timestamp>.<body>`: `v1` is HMAC-SHA256 with a secret, `v1a` is ed25519 with a public key. One
+ * match of any signature with any key is enough, so the two sides can change keys one after the other. HMACs are
  * compared in constant time.
  *
- * A genuine POST that somebody recorded passes again for as long as its timestamp is within the tolerance, as the relay's own
- * second copy must; `receive` sees to it that it has no second effect.
+ * A recorded POST passes again while its timestamp is within the tolerance, as the relay's own second copy must.
+ * `receive` gives it no second effect.
  *
- * @param body the bytes as they came, before any parser; a string is taken as UTF-8.
- * @param keys `whsec_` and base64 of a secret of 24 to 64 bytes, or `whpk_` and base64 of a public key of 32 bytes; several in a
- *   list, or in one text, a line each.
- * @returns the arrival; of its fields, `attempt` is not covered by the signature.
- * @throws VerificationError for a POST that is not to be trusted.
- * @throws TypeError for a wrong call: a key that is none, a body that has been parsed, an option that is no finite number.
+ * @param body the raw bytes, before any parser. A string is encoded as UTF-8.
+ * @param keys `whsec_` and base64 of a secret of 24 to 64 bytes, or `whpk_` and base64 of a public key of 32 bytes.
+ *   Several go into a list, or into one text, one a line.
+ * @returns what the headers say. The signature does not cover `attempt`.
+ * @throws VerificationError for a POST that must not be trusted.
+ * @throws TypeError for a wrong call: an invalid key, a body that has been parsed, an option that is not a finite
+ *   number.
  */
 export function verify(
   headers: Headers,
@@ -40,7 +41,7 @@ export function verify(
   const arrival = arrivalOf(headers)
   const given = signaturesIn(headerOf(headers, 'webhook-signature'))
   checkAge(nowMs / 1_000 - arrival.sentAt, toleranceSeconds)
-  // As it was sent: leading zeros of a number would be lost.
+  // The header's own text is signed. A number would lose its leading zeros.
   const head = `${arrival.messageId}.${headerOf(headers, 'webhook-timestamp')}.`
   const signed = Buffer.concat([Buffer.from(head), typeof body === 'string' ? Buffer.from(body) : body])
   if (!known.some(key => fits(key, signed, given)))
@@ -53,7 +54,7 @@ export function verify(
 
 type Version = 'v1' | 'v1a'
 
-/** Of `v1,<base64> v1a,<base64>`; others are of kinds that this does not know. */
+/** Reads `v1,<base64> v1a,<base64>` and ignores other versions. */
 function signaturesIn(header: string): Readonly<Record<Version, readonly string[]>> {
   const all = header.split(' ').map(each => each.split(','))
   const of = (wanted: Version) =>
@@ -61,7 +62,7 @@ function signaturesIn(header: string): Readonly<Record<Version, readonly string[
   return { v1: of('v1'), v1a: of('v1a') }
 }
 
-/** Signatures are compared as text, so that one has one spelling. */
+/** Compares the base64 texts: a second spelling of the same bytes does not fit. */
 function fits(key: KeyObject, signed: Buffer, given: Readonly<Record<Version, readonly string[]>>): boolean {
   if (key.type === 'secret') {
     const expected = Buffer.from(createHmac('sha256', key).update(signed).digest('base64'))
@@ -73,7 +74,7 @@ function fits(key: KeyObject, signed: Buffer, given: Readonly<Record<Version, re
   })
 }
 
-/** timingSafeEqual refuses other lengths; that of a signature is no secret. */
+/** timingSafeEqual throws for unequal lengths. The length of a signature is no secret. */
 function isEqual(expected: Buffer, given: Buffer): boolean {
   return expected.length === given.length && timingSafeEqual(expected, given)
 }
