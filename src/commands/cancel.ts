@@ -6,13 +6,13 @@ import { standingOf } from '../outbox/replay.ts'
 import type { Session } from '../outbox/session.ts'
 import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 
-/** What is cancelled, and why the others are not; a sentence each. */
+/** How many callbacks are cancelled, and a sentence for each that is not. */
 interface Cancelled {
   readonly count: bigint
   readonly left: readonly string[]
 }
 
-/** `ringback cancel`: 1 when something that was meant is being sent, or a callback that was named does not wait. */
+/** `ringback cancel`. Exits with 1 when a wanted callback is being sent, or a named one is not waiting. */
 export async function cancel(config: CancelConfig): Promise<number> {
   const { cancelIds, cancelUrl, key } = config
   const { count, left } = await inSession(config, 'cancel', { timeoutMs }, session =>

@@ -6,11 +6,11 @@ import { printable, printableJson } from '../printable.ts'
 import { inSession, type Place } from './in-database.ts'
 
 /**
- * `ringback doctor`: what endangers delivery here. 0 when there is nothing or only warnings, 1 when there is a fault or a
- * check could not be made. On a standby it says that and all else it can see, and ends with 4, which means the same for
- * every command.
+ * `ringback doctor`: what endangers delivery here. Exits with 0 for nothing or only warnings, and with 1 for a fault or
+ * a check that could not be made. On a standby it reports what it can see, and exits with 4 as every command does
+ * there.
  *
- * @throws SchemaError, or what pg throws when it cannot connect.
+ * @throws SchemaError, or pg's error when it cannot connect.
  */
 export async function doctor(config: DoctorConfig): Promise<number> {
   const diagnosis = await examine(config)

@@ -7,7 +7,7 @@ const byDefault: ListenAddress = { host: '127.0.0.1', port: 9464 }
 /** How long a relay may take to answer, in milliseconds. */
 const patienceMs = 5_000
 
-/** `ringback health`: asks the relay that listens there. 0 when it is ready, or alive; else 1. */
+/** `ringback health`: asks a relay over HTTP. Exits with 0 when it is ready (with `--live`: alive), else with 1. */
 export async function health({ listen, live }: HealthConfig): Promise<number> {
   const url = `http://${reachable(listen ?? byDefault)}/${live ? 'livez' : 'readyz'}`
   try {
@@ -20,7 +20,7 @@ export async function health({ listen, live }: HealthConfig): Promise<number> {
   }
 }
 
-/** What listens everywhere is reached here. */
+/** A relay that listens on all addresses is asked on the loopback address. */
 function reachable({ host, port }: ListenAddress): string {
   const here = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return addressText({ host: here, port })

@@ -2,7 +2,9 @@ import type { HoldConfig } from '../config/config.ts'
 import { holdUrl } from '../outbox/hold.ts'
 import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 
-/** `ringback hold`: one more row of the table of holds, even where there is one of this URL: each has its own reason. */
+/**
+ * `ringback hold`: adds a row to the table of holds, even if the URL has one already, since each has its own reason.
+ */
 export async function hold(config: HoldConfig): Promise<number> {
   const { heldUrl, reason, exact, dryRun } = config
   await inSession(config, 'hold', { timeoutMs }, session =>

@@ -6,23 +6,25 @@ import { checkSchema } from '../outbox/installed.ts'
 import { Session, type SessionOptions } from '../outbox/session.ts'
 import { commandSettings, settle } from '../outbox/settings.ts'
 
-/** Which database, and whose tables in it. */
+/** The database, and the schema in it. */
 export type Place = Pick<Values, 'databaseUrl' | 'schema'> & Partial<Pick<Values, 'databaseUrlFile'>>
 
-/** For one statement, in milliseconds: a replay may be of millions of rows. */
+/** For one statement, in milliseconds: a replay may cover millions of rows. */
 export const timeoutMs = 3_600_000
 
 /**
- * Runs `use` in a session and a transaction of its own, on a schema that was found to fit this binary. What it relies on is
- * set for that transaction: behind a pooler the session is another program's the next moment.
+ * Runs `use` in a session and a transaction of its own, after checking that the schema fits this version.
  *
- * @throws SchemaError, StandbyError, or what pg throws when it cannot connect.
+ * @throws SchemaError, StandbyError, or pg's error when it cannot connect.
  */
 export async function inDatabase<T>(config: Place, command: string, use: (db: Database) => Promise<T>): Promise<T> {
   return inSession(config, command, { timeoutMs }, session => inTransaction(session, () => use(databaseOf(session))))
 }
 
-/** The same for one of several transactions, in a session that `inSession` gave. A statement that fails ends the session. */
+/**
+ * As `inDatabase`, for one of several transactions in a session of `inSession`. Settings are set for the transaction
+ * only, since a pooler may give the session to another program after it. A failed statement ends the session.
+ */
 export async function inTransaction<T>(session: Session, use: () => Promise<T>): Promise<T> {
   await session.run('begin isolation level read committed read write')
   await settle(session, commandSettings(timeoutMs), 'transaction')
@@ -33,10 +35,10 @@ export async function inTransaction<T>(session: Session, use: () => Promise<T>):
 }
 
 /**
- * Runs `use` in a session of its own, which a pooler may stand before.
+ * Runs `use` in a session of its own, which may go through a pooler.
  *
- * @throws StandbyError, unless `onStandby` is `read`; PrivilegeError, which names the role that is needed; or what says why it
- * cannot connect.
+ * @throws StandbyError, unless `onStandby` is `read`; PrivilegeError, which names the needed role; or the reason why it
+ *   cannot connect.
  */
 export async function inSession<T>(
   config: Place,
@@ -60,7 +62,7 @@ export async function inSession<T>(
   }
 }
 
-/** The role whose rights a command needs. */
+/** The role whose privileges a command needs. */
 function roleOf(command: string): RolePart {
   return ['status', 'attempts', 'doctor'].includes(command) ? 'reader' : 'operator'
 }

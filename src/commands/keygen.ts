@@ -4,8 +4,8 @@ import type { KeygenConfig } from '../config/config.ts'
 import { prefixes, privateKey, publicBytes } from '../receiver/keys.ts'
 
 /**
- * `ringback keygen`: a fresh signing key, printed, or in a new file of its owner's alone. Of an ed25519 key the public half is
- * printed as well: it is what receivers verify with.
+ * `ringback keygen`: makes a signing key, and prints it or writes it to a new file that only its owner can read. For an
+ * ed25519 key it also prints the public key, with which receivers verify.
  */
 export async function keygen({ file, ed25519 }: KeygenConfig): Promise<number> {
   const bytes = randomBytes(32)
@@ -20,7 +20,7 @@ export async function keygen({ file, ed25519 }: KeygenConfig): Promise<number> {
   return 0
 }
 
-/** Never over another file: a key that is lost cannot be had again. */
+/** Never overwrites a file: a lost key cannot be recovered. */
 async function create(file: string, content: string): Promise<void> {
   try {
     await writeFile(file, content, { flag: 'wx', mode: 0o600 })

@@ -1,7 +1,10 @@
 import { connectionOf, type MigrateConfig } from '../config/config.ts'
 import { migrate as migrateSchema, printed } from '../outbox/migrate.ts'
 
-/** `ringback migrate`: creates the schema or brings it up to date, and says what was done; or prints what would. */
+/**
+ * `ringback migrate`: creates the schema or brings it up to date, and says what it did. With `--print` it prints the
+ * SQL.
+ */
 export async function migrate(config: MigrateConfig): Promise<number> {
   const { schema, wake, dryRun, print } = config
   if (print) {

@@ -3,13 +3,15 @@ import type { RunConfig } from '../config/config.ts'
 import type { Log } from '../log/log.ts'
 import { maxIdleConnections } from '../policy/tuning.ts'
 
-/** Sessions with PostgreSQL, names that are being looked up, files, and what Node itself opens. */
+/**
+ * Open files beside the connections to receivers: sessions with PostgreSQL, lookups, files, and those of Node itself.
+ */
 const others = 100
 
 /**
- * Warns when receivers could take more connections than the process may have open files.
+ * Warns when the process could need more open files than its limit.
  *
- * @returns how many of `slowConcurrency` the process has files for, and one at least.
+ * @returns how much of `slowConcurrency` fits within the limit, at least 1.
  */
 export function slowWithinOpenFiles({ concurrency, slowConcurrency }: RunConfig, log: Log): number {
   const limit = openFilesLimit()
@@ -21,7 +23,7 @@ export function slowWithinOpenFiles({ concurrency, slowConcurrency }: RunConfig,
   return lowered
 }
 
-/** The soft limit, which Node has raised to the hard one at its start. null: there is none, or no /proc to read it from. */
+/** The soft limit, which Node raises to the hard one when it starts. null: no limit, or no /proc. */
 function openFilesLimit(): number | null {
   try {
     const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []

@@ -6,10 +6,13 @@ import { standingOf } from '../outbox/replay.ts'
 import type { Session } from '../outbox/session.ts'
 import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 
-/** Callbacks of one transaction: a second's work. */
+/** Callbacks deleted in one transaction: about a second's work. */
 const batch = 10_000
 
-/** `ringback purge`: 1 when the callback that was named could not be deleted. It can be stopped at any time and run again. */
+/**
+ * `ringback purge`. Exits with 1 when a named callback could not be deleted. It can be stopped at any time and run
+ * again.
+ */
 export async function purge(config: PurgeConfig): Promise<number> {
   const { purgeId } = config
   return inSession(config, 'purge', { timeoutMs }, session =>
@@ -40,7 +43,9 @@ async function deleteNamed(session: Session, id: string, dryRun: boolean): Promi
   return isDeleted ? 0 : 1
 }
 
-/** As what is kept says, unless a time is given: then nothing of the other kind, which may be kept for ever. */
+/**
+ * Without a given time, `--keep-delivered` and `--keep-dead` hold. With one, only the kind that it names is deleted.
+ */
 function wanted({ deliveredBefore, deadBefore, keepDeliveredMs, keepDeadMs }: PurgeConfig): Purged {
   if (deliveredBefore !== null || deadBefore !== null) return { deliveredBefore, deadBefore }
   return { deliveredBefore: ago(keepDeliveredMs), deadBefore: ago(keepDeadMs) }
@@ -57,7 +62,7 @@ function isSettled(status: CallbackStatus | undefined): boolean {
 function reason(id: string, status: CallbackStatus | undefined, schema: string): string {
   if (status === 'claimed') return 'is being sent and was not deleted; repeat this when it is settled'
   if (status === 'pending')
-    return `is pending, would be lost, and was not deleted; cancel it first: UPDATE ${schema}.callback SET status = 'cancelled' WHERE id = ${id}`
+    return `is pending, so it was not deleted; cancel it first: UPDATE ${schema}.callback SET status = 'cancelled' WHERE id = ${id}`
   return `does not exist in schema "${schema}"`
 }
 

@@ -2,7 +2,7 @@ import type { UsageError } from '../errors.ts'
 import { createLog, type LogOptions } from '../log/log.ts'
 import { standardOutput } from '../log/output.ts'
 
-/** Writes that a relay was not started, where the log is JSON. For people stderr says it. */
+/** Logs that a relay was not started, where the log is JSON. A person reads it on stderr. */
 export function logRefusedStart({ faults }: UsageError, format: LogOptions['format']): void {
   const out = standardOutput()
   if (format === 'pretty' || (format === 'auto' && out.isTTY)) return

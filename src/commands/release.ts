@@ -3,7 +3,7 @@ import { holdsOf, releaseUrl, type UrlHold } from '../outbox/hold.ts'
 import { printable } from '../printable.ts'
 import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 
-/** `ringback release`: 1 when there is no hold of that URL. */
+/** `ringback release`. Exits with 1 when the URL has no hold. */
 export async function release(config: ReleaseConfig): Promise<number> {
   const { heldUrl, dryRun } = config
   const lifted = await inSession(config, 'release', { timeoutMs }, session =>

@@ -5,13 +5,13 @@ import { countDead, countRetries, replayDead, replayIds, retryIdsNow, retryNow, 
 import { printableJson } from '../printable.ts'
 import { inDatabase } from './in-database.ts'
 
-/** What goes out, and why the others do not. */
+/** How many callbacks go out, and why others do not. */
 interface Replayed {
   readonly count: bigint
   readonly left: readonly { readonly id: string; readonly reason: string }[]
 }
 
-/** What is done with callbacks that are named. */
+/** What the command does with named callbacks. */
 interface Act {
   readonly fits: (status: CallbackStatus | undefined) => boolean
   readonly run: (db: Database, ids: readonly string[]) => Promise<string[]>
@@ -19,7 +19,7 @@ interface Act {
   readonly reason: (status: CallbackStatus | undefined) => string
 }
 
-/** `ringback replay`: 1 when a callback that was named was left alone. */
+/** `ringback replay`. Exits with 1 when a named callback was left alone. */
 export async function replay(config: ReplayConfig): Promise<number> {
   const { count, left } = await inDatabase(config, 'replay', db => perform(db, config))
   const { schema, dryRun, json } = config

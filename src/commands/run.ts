@@ -13,13 +13,13 @@ import { slowWithinOpenFiles } from './open-files.ts'
 import { isClean, type Served, type Stop, serve, stopOf, type Watching } from './serve.ts'
 
 /**
- * V8 collects the whole heap when it has grown by so many percent. By itself V8 lets it grow to four times what is alive, where the
- * machine has much memory: with 100,000 origins 60 MB were alive in a heap of 240 MB. A relay makes much that lives just long
- * enough to be old (connections, rows that wait), and shares its machine with others.
+ * V8 collects the whole heap when it has grown by this percentage. On a machine with much memory, V8's default lets the
+ * heap grow to four times what is alive: with 100,000 origins, 240 MB for 60 MB. A relay's connections and waiting rows
+ * live just long enough to reach V8's old generation.
  */
 const heapGrowingPercent = 50
 
-/** `ringback run`: relays until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reads `--config` again. */
+/** `ringback run`: delivers until SIGTERM or SIGINT. A second signal ends it at once. SIGHUP reads `--config` again. */
 export async function run(config: RunConfig): Promise<number> {
   setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`)
   const metrics = config.listen === null ? null : await newMetrics(config)
@@ -49,13 +49,13 @@ export async function run(config: RunConfig): Promise<number> {
   }
 }
 
-/** Loaded only where somebody asks for them: a client of Prometheus takes some megabytes. */
+/** Imported only with `--listen`: the Prometheus client takes some megabytes. */
 async function newMetrics({ memoryRows }: RunConfig): Promise<Metrics> {
   const { Metrics } = await import('../operate/metrics.ts')
   return new Metrics({ memoryLimit: memoryRows, surveyMs })
 }
 
-/** Before the database is connected to: whether it is alive is known without. */
+/** Listens before it connects to the database: liveness does not depend on that. */
 async function listen(config: RunConfig, relay: Relay, { log, metrics }: Watching): Promise<HealthServer | undefined> {
   if (config.listen === null || metrics === null) return undefined
   metrics.attach(relay)
@@ -71,8 +71,8 @@ function exitCodeOf({ drain }: RunConfig, { unrecorded, drained }: Served): numb
 }
 
 /**
- * The first SIGTERM or SIGINT stops in order, the second one ends the process. A repetition within half a second is the
- * same one: a terminal signals the whole process group, and npm and make pass it on once more.
+ * The first SIGTERM or SIGINT stops in order, the second ends the process. A repetition within half a second counts as
+ * the same signal: a terminal signals the whole process group, and npm and make pass the signal on once more.
  */
 function stopOnSignal(stop: Stop, log: Log): void {
   let firstAt: number | undefined

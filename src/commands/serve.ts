@@ -12,21 +12,21 @@ import { isLasting, Outage } from '../relay/outage.ts'
 import type { Relay } from '../relay/relay.ts'
 import { version } from '../version.ts'
 
-/** Who is told what happens. */
+/** What observes the relay. */
 export interface Watching {
   readonly log: Log
-  /** null: nobody asks for them. */
+  /** null without `--listen`. */
   readonly metrics: Metrics | null
 }
 
 export interface Stop {
   /** Aborted when the relay is told to stop. */
   readonly asked: AbortSignal
-  /** Aborted when the orderly end is complete. */
+  /** Aborted when the stop is complete. */
   readonly over: AbortSignal
-  /** Resolves then, with how many attempts could not be recorded; at once when none was begun. */
+  /** Resolves when the stop is complete, with how many attempts could not be recorded; 0 before a stop begins. */
   readonly unrecorded: Promise<number>
-  /** Stops in order; a second call does nothing. */
+  /** Stops in order. A second call does nothing. */
   readonly begin: () => void
 }
 
@@ -41,33 +41,36 @@ export function stopOf(relay: Relay): Stop {
   return stop
 }
 
-/** How a relay has ended that was stopped, or has drained. */
+/** How a relay ended after a stop or a drain. */
 export interface Served {
   /** Attempts that could not be recorded. */
   readonly unrecorded: number
-  /** With `--drain`; null: without it, or the relay was stopped before. */
+  /** null without `--drain`, or when the relay was stopped before it had drained. */
   readonly drained: Drained | null
 }
 
-/** What `--drain` has brought about, and what it has left. */
+/** How many callbacks `--drain` has delivered, and how many are left. */
 export interface Drained extends Pick<DrainEnd, 'due' | 'retrying' | 'later' | 'held' | 'behind' | 'dead'> {
-  /** By this relay. */
+  /** Counts this relay's only. */
   readonly delivered: number
 }
 
 export interface ServeOptions extends Watching {
   readonly relay: Relay
   readonly stop: Stop
-  /** A database that cannot be reached at the start ends the relay, instead of being waited for. */
+  /** Ends the relay when the database cannot be reached at the start. Otherwise it waits. */
   readonly mustConnect: boolean
-  /** Called when the relay has registered, and again and again. */
+  /** Called whenever the relay has renewed its lease, first when it has registered. */
   readonly works?: () => void
 }
 
-/** The least time without anything settled after which `--drain` gives up, in milliseconds. */
+/**
+ * `--drain` gives up after this time in which nothing was settled, or after two leases if they are longer;
+ * milliseconds.
+ */
 const leastPatienceMs = 10_000
 
-/** Relays until it is stopped, or, with `--drain`, until what is due is delivered. */
+/** Delivers until it is stopped, or, with `--drain`, until every due callback is delivered. */
 export async function serve(config: RunConfig, options: ServeOptions): Promise<Served> {
   const { log, relay, stop, mustConnect } = options
   log.info('starting', { relay: config.name, version, schema: config.schema, pid: process.pid })
@@ -95,7 +98,7 @@ export async function serve(config: RunConfig, options: ServeOptions): Promise<S
 }
 
 function newDrain({ leaseMs }: RunConfig, { read }: Sessions, relay: Relay): Drain {
-  // What a dead relay has left is found after its lease.
+  // The claims of a dead relay are found after its lease.
   const patienceMs = Math.max(leastPatienceMs, 2 * leaseMs)
   return new Drain(read, { broken: () => relay.broken, delivered: () => relay.delivered, patienceMs })
 }
@@ -115,12 +118,12 @@ async function drainThenStop(drain: Drain, options: ServeOptions, stopped: Abort
   return drained
 }
 
-/** All that was due is delivered. */
+/** Whether every due callback was delivered. */
 export function isClean({ due, retrying, dead }: Drained): boolean {
   return due + retrying + dead === 0
 }
 
-/** Does the schema fit, and do inserts notify? Closes the sessions when it does not. */
+/** Checks that the schema fits, else closes the sessions and throws. Returns whether inserts notify. */
 async function inspect(sessions: Sessions, { schema }: RunConfig): Promise<boolean> {
   try {
     await refuseRowSecurity(sessions.read, schema)
@@ -138,13 +141,13 @@ interface Serving extends ServeOptions {
   readonly drain: Drain | null
 }
 
-/** Link after link: the connections fail, are made anew, and the relay goes on. */
+/** Connects again whenever the connections fail, and lets the relay go on. */
 async function serveLinks(config: RunConfig, serving: Serving, first: Sessions): Promise<void> {
   const { relay, outage, listener, stop, drain, works } = serving
   let failure: unknown
   for (let sessions: Sessions | undefined = first; sessions; ) {
     try {
-      // A schema that somebody has dropped is named, with what to run.
+      // After an undefined table: `inspect` names a dropped schema, and what to run.
       if (isUndefined(failure)) await inspect(sessions, config)
       drain?.goOn(sessions.read)
       listener?.follow(sessions.keep)
@@ -164,13 +167,15 @@ async function serveLinks(config: RunConfig, serving: Serving, first: Sessions):
 }
 
 interface Connecting extends Omit<Serving, 'listener' | 'drain'> {
-  /** What the sessions of the former link were on the server. */
+  /** The server's processes for the previous sessions. */
   readonly former: readonly Backend[]
 }
 
 /**
- * Connects, however long it takes; undefined when there is nothing to connect for: the relay has been told to stop, and all
- * that it has sent is written down, or the time for that is over. Throws what `mustEnd` says that no wait is for.
+ * Connects, however long it takes. Returns undefined when the relay was told to stop and has nothing more to record, or
+ * when its time for that is over.
+ *
+ * @throws an error for which `mustEnd` returns true.
  */
 async function connect(
   config: RunConfig,
@@ -200,7 +205,7 @@ async function connect(
   return undefined
 }
 
-/** Says that commits wait for a standby: when it begins, and once a minute while it lasts. */
+/** Logs that commits wait for a standby: when that begins, and once a minute while it lasts. */
 function standbyWatch(log: Log): (standbys: string) => void {
   let since = Number.NEGATIVE_INFINITY
   let lastAt = since
@@ -217,7 +222,9 @@ function standbyWatch(log: Log): (standbys: string) => void {
   }
 }
 
-/** A listener that is lost so often in a row has a reason that stays: a proxy between, a channel that somebody else fills. */
+/**
+ * After so many failures in a row the cause is lasting, such as a proxy, or another program that floods the channel.
+ */
 const deafAfter = 5
 
 function startListener(config: RunConfig, { relay, log, metrics }: ServeOptions, { keep }: Sessions): Listener {

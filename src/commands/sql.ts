@@ -3,7 +3,7 @@ import { suggest } from '../config/wording.ts'
 import { UsageError } from '../errors.ts'
 import { readSql, recipes } from '../outbox/sql-files.ts'
 
-/** `ringback sql`: the cookbook, as it is installed. Nothing is run. */
+/** `ringback sql`: prints the installed cookbook. It runs nothing. */
 export async function sql({ recipe, schema }: SqlConfig): Promise<number> {
   const all = await recipes()
   const width = Math.max(...all.map(({ name }) => name.length))

@@ -7,7 +7,7 @@ import { Relay } from '../relay/relay.ts'
 import { slowWithinOpenFiles } from './open-files.ts'
 import { type Served, serve, stopOf } from './serve.ts'
 
-/** Such as a logger of pino, or `console`. Told the fields of a line (docs/reference/log.md), and then the name of the event. */
+/** A logger such as pino's, or `console`. It gets the fields of a line (docs/reference/log.md) and the event's name. */
 export type RelayLog = {
   readonly [level in 'debug' | 'info' | 'warn' | 'error']: (fields: object, event: string) => void
 }
@@ -15,22 +15,22 @@ export type RelayLog = {
 type Settings = Omit<RunConfig, 'destinations' | 'listen' | 'logFormat'>
 
 /**
- * The options of `ringback run`, with the unit in the name: `--deadline 5s` is `deadlineMs: 5_000`, `--keep-dead never` is
- * `keepDeadMs: Infinity`. What is left out has the default of the command; the environment is not read, but for libpq's
- * variables (`PGHOST` and so on) where there is no `databaseUrl`.
+ * The options of `ringback run`, with the unit in the name: `--deadline 5s` is `deadlineMs: 5_000`, `--keep-dead never`
+ * is `keepDeadMs: Infinity`. Defaults are those of the command. The environment is not read, except libpq's variables
+ * (`PGHOST` and so on) when there is no `databaseUrl`.
  */
 export type RelayOptions = { readonly [name in keyof Settings]?: Settings[name] } & {
-  /** Stops the relay in order when it aborts: what is being sent may finish within `graceMs`. */
+  /** Stops the relay in order when it aborts: attempts under way may finish within `graceMs`. */
   readonly signal?: AbortSignal
-  /** Default: none. Told what is at least `logLevel`, by default `info`. */
+  /** Gets the lines of `logLevel` (default `info`) and above. Default: none. */
   readonly log?: RelayLog
 }
 
 /** A relay that has registered. */
 export interface RunningRelay {
-  /** Stops it in order, as `signal` does; resolves and rejects as `ended` does. */
+  /** Stops the relay in order, as `signal` does, and returns `ended`. */
   readonly stop: () => Promise<Served>
-  /** Resolves when it has stopped, or, with `drain`, when it has drained; rejects when it cannot go on. */
+  /** Resolves when the relay has stopped or, with `drain`, has drained. Rejects when it cannot go on. */
   readonly ended: Promise<Served>
 }
 
@@ -69,7 +69,7 @@ function tell(log: RelayLog, line: string): void {
   log[as as keyof RelayLog](fields, event)
 }
 
-/** As they would be typed, so that the same rules hold. One that is not known is a fault like any other. */
+/** The settings as arguments of the command, so that the same checks hold. An unknown one is a fault like any other. */
 function argumentsOf(settings: Readonly<Record<string, unknown>>): string[] {
   const options = new Map<string, Option>(optionsOf('run'))
   return Object.entries(settings).flatMap(([name, value]) => {

@@ -7,13 +7,13 @@ import { type JanitorStatus, type RelayStatus, readStatus, type Status } from '.
 import { printable, printableJson } from '../printable.ts'
 import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 
-/** All that is said. */
+/** Everything that the command shows. */
 interface Found extends Status {
   readonly failing: readonly FailingReceiver[]
 }
 
 /**
- * `ringback status`: what waits, which receivers fail, what is on hold, what is dead, who delivers, what is deleted. 1 when
+ * `ringback status`: waiting and dead callbacks, failing receivers, holds, relays, retention. Exits with 1 when
  * callbacks wait and no relay lives.
  */
 export async function status(config: StatusConfig): Promise<number> {
@@ -79,10 +79,12 @@ function janitorLine({ relay, deleted, error, doneSecondsAgo, ...times }: Janito
   const tookSeconds = startedSecondsAgo - (endedSecondsAgo ?? 0)
   const run =
     endedSecondsAgo === null
-      ? `a run of relay ${relay} goes on for ${seconds(tookSeconds)}`
+      ? `a run of relay ${relay} began ${seconds(tookSeconds)} ago`
       : `the last run, of relay ${relay}, ${error === null ? 'ended' : 'failed'} ${seconds(endedSecondsAgo)} ago after ${seconds(tookSeconds)}`
   const done =
-    doneSecondsAgo === null ? 'none has come to its end yet' : `what was too old ${seconds(doneSecondsAgo)} ago is gone`
+    doneSecondsAgo === null
+      ? 'no run has finished yet'
+      : `all that was too old ${seconds(doneSecondsAgo)} ago is deleted`
   return `history: ${run}, ${deleted} callbacks deleted${error === null ? '' : `: ${error}`}; ${done}`
 }
 

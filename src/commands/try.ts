@@ -14,7 +14,7 @@ import { successText } from '../policy/success.ts'
 import { printable, printableJson, printableLines } from '../printable.ts'
 import { posting } from '../relay/posting.ts'
 
-/** How a connection was made, and what was written to it. */
+/** One connection, and what was written to it. */
 interface Sent {
   readonly connectMs: number
   /** null: it is not over TLS. */
@@ -23,10 +23,11 @@ interface Sent {
 }
 
 /**
- * `ringback try <url>`: one POST, made as `run` makes it, with each step told: the rule and its settings, the name and what the
- * guard says of its addresses, TLS, the request as it was sent, the answer, and what a callback would become.
+ * `ringback try <url>`: makes one POST as `run` makes it, and shows each step: the rule and its settings, the addresses
+ * of the name and whether each may be reached, TLS, the request, the answer, and what a callback would become.
  *
- * No database is asked: that the outbox takes the url, and that it is not the relay's own database, only `run` can tell.
+ * It uses no database. So it cannot tell whether the outbox accepts the URL, nor whether the URL is the relay's own
+ * database.
  *
  * @returns 0 when a callback would be delivered, else 1.
  */
@@ -76,7 +77,7 @@ function observed(connect: Connect, sent: Sent[]): Connect {
         bytes.push(Buffer.from(args[0] as string | Uint8Array))
         return write(...args)
       }
-      // Once it is closed nothing is known of its certificate.
+      // Read now: a closed socket no longer knows its certificate.
       const tls = socket instanceof TLSSocket ? tlsText(socket) : null
       sent.push({ connectMs: performance.now() - startedAt, tls, bytes })
       callback(null, socket)
@@ -84,7 +85,7 @@ function observed(connect: Connect, sent: Sent[]): Connect {
   }
 }
 
-/** As the first attempt of a callback that has just been written. */
+/** The first attempt of a new callback. */
 function claimOf({ target, form }: TryConfig, origin: string): Claim {
   return {
     id: '0',
@@ -105,7 +106,7 @@ function claimOf({ target, form }: TryConfig, origin: string): Claim {
   }
 }
 
-/** As the column `origin` has it. */
+/** Spelt as the column `origin`. */
 function originOf({ protocol, host }: URL): string {
   return `${protocol}//${host.replace(/\.(?=:|$)/, '')}`
 }
@@ -126,7 +127,7 @@ function settingsText(settings: DestinationSettings): string {
     `${maxAttempts} attempts`,
     breaker.failures === 0
       ? 'no breaker'
-      : `a rest of ${durationText(breaker.pauseMs)} after ${breaker.failures} failures`,
+      : `breaker opens for ${durationText(breaker.pauseMs)} after ${breaker.failures} failures`,
     ...(body === 'json' ? ['sent as JSON'] : []),
     ...(headers.length > 0 ? [`${headers.length / 2} headers`] : []),
     ...(retry.length > 0 ? [`${retry.join(', ')} tried again`] : []),
@@ -182,7 +183,7 @@ function statusText(status: number): string {
   return `${status} ${STATUS_CODES[status] ?? ''}`.trim()
 }
 
-/** What a row would become, whose first attempt this was. */
+/** What the callback would become after this first attempt. */
 function becomes(config: TryConfig, claim: Claim, outcome: Outcome): string {
   const { retryBaseMs: baseMs, retryCapMs: capMs, retryAfterCapMs, destinations } = config
   const policy = { baseMs, capMs, retryAfterCapMs, settingsOf: (origin: string) => destinations.of(origin) }

@@ -8,14 +8,14 @@ import { ScreenSessions } from '../outbox/screen-sessions.ts'
 
 const byDefault: ListenAddress = { host: '127.0.0.1', port: 9465 }
 
-/** Names of this machine that no other can be behind. */
+/** Names that always mean this machine. */
 const local = ['localhost', '127.0.0.1', '[::1]']
 
 /** `ringback ui`: serves the page until SIGTERM or SIGINT. */
 export async function ui(config: UiConfig): Promise<number> {
   const { password, listen } = config
   const address = listen ?? byDefault
-  // As a browser writes it.
+  // Spelt as in a browser's `Host`.
   const name = hostText(address.host).toLowerCase()
   if (password === null && !local.includes(name))
     throw new UsageError(
@@ -25,7 +25,7 @@ export async function ui(config: UiConfig): Promise<number> {
     )
   const sessions = new ScreenSessions({ connection: () => connectionOf(config), schema: config.schema })
   const page = new Page(sessions)
-  // Without a database that answers and a schema that fits there is nothing to show; and the first viewer need not wait.
+  // Fails here when the database does not answer or the schema does not fit. Also, the first viewer need not wait.
   await page.renew()
   const hosts = [...local, name, ...config.allowHosts].map(each => each.toLowerCase())
   const server = await PageServer.start({ ...address, hosts, password, page })

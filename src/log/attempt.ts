@@ -2,9 +2,10 @@ import type { Claim, Decision, Outcome } from '../model.ts'
 import type { LogFields } from './log.ts'
 
 /**
- * One wide line an attempt: every key always there, no url beyond its origin, no form.
+ * The one wide log line of an attempt. Every key is always there. It holds the origin of the URL and nothing else of
+ * it, and no form.
  *
- * @param relay its name.
+ * @param relay the relay's name.
  */
 export function attemptFields(relay: string, claim: Claim, outcome: Outcome, decision: Decision): LogFields {
   return {
@@ -24,7 +25,7 @@ export function attemptFields(relay: string, claim: Claim, outcome: Outcome, dec
   }
 }
 
-/** The trace-id of a W3C traceparent, as a tracing system shows it. null: there is none. */
+/** The trace-id of a W3C traceparent; null: there is none. */
 function traceOf(traceparent: string | null): string | null {
   return traceparent?.match(/^[\da-f]{2}-([\da-f]{32})-/)?.[1] ?? null
 }

@@ -6,8 +6,9 @@ import type { EventName } from './events.ts'
 import { type LogOutput, standardOutput } from './output.ts'
 
 /**
- * All that a line can have beside `level`, `time` and `event`. An allow-list, which docs/reference/log.md shows: no field is for a
- * URL's path or query, a form, a header or a body. `error` is what `last_error` holds, `err` what `shownError` lets through.
+ * All fields that a line can have beside `level`, `time` and `event`; docs/reference/log.md shows them. No field holds
+ * a URL's path or query, a form, a header or a body. `error` is the text of `last_error`; `err` is what `shownError`
+ * returns.
  */
 export const logFields = [
   'address',
@@ -63,19 +64,19 @@ export const logFields = [
   'waiting',
 ] as const
 
-/** Flat: a log line is for grep and for columns. `undefined` leaves a key out. */
+/** Flat, for grep and for columns. `undefined` leaves a key out. */
 export type LogFields = {
   readonly [field in (typeof logFields)[number]]?: string | number | boolean | null | undefined | Error
 }
 
 /**
- * One event, one line. `event` is a fixed name out of `events.ts`, on which a query can rely.
- * An error goes under the key `err`, never in a text of our own.
+ * Writes one event as one line. A query can rely on the names in `events.ts`. An error goes under the key `err`, never
+ * into a text of our own.
  */
 export type Log = {
   readonly [level in Level]: (event: EventName, fields?: LogFields) => void
 } & {
-  /** Whether a line of this level would be written: worth asking where lines are many. */
+  /** Whether a line of this level would be written. Worth calling before many lines are built. */
   readonly writes: (level: Level) => boolean
 }
 
@@ -85,17 +86,17 @@ export interface LogOptions {
   readonly format: 'auto' | 'json' | 'pretty'
   /** Default stdout. */
   readonly out?: LogOutput
-  /** Told of each event that is written. */
+  /** Called for each event that is written. */
   readonly written?: (event: EventName) => void
 }
 
 /**
- * Writes JSON lines: `level` as a word, `time` in ISO 8601 (UTC), then `event`, then the fields in the order given. All is
- * written before the call returns, in this thread: after a crash the last line is the one that counts. Lines that cannot be
- * written are dropped, and `log_lines_dropped` says how many.
+ * Writes JSON lines: `level` as a word, `time` in ISO 8601 (UTC), `event`, then the fields in the order given. The call
+ * writes in this thread, so that a crash does not lose the last line. Lines that cannot be written are dropped, and
+ * `log_lines_dropped` says how many.
  *
- * Nothing is hidden afterwards by patterns; secrets are kept out where a line is made: urls by `urlWithoutQuery`, errors by
- * a list of what may be shown, no headers, no forms.
+ * No pattern masks secrets in finished lines. They never enter a line: see `logFields`, `urlWithoutQuery` and
+ * `shownError`.
  */
 export function createLog({ level, format, out = standardOutput(), written }: LogOptions): Log {
   const pretty = format === 'pretty' || (format === 'auto' && out.isTTY === true)
@@ -127,7 +128,7 @@ function pinoOptions(level: Level): LoggerOptions {
   return {
     level,
     base: null,
-    // Under its own key pino would repeat an error's message as `msg`.
+    // With `err` as its error key, pino would repeat the error's message as `msg`.
     errorKey: 'unused',
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: label => ({ level: label }) },
@@ -135,7 +136,7 @@ function pinoOptions(level: Level): LoggerOptions {
   }
 }
 
-/** Not a transport: that would be a worker thread, whose last lines a crash loses. */
+/** Not a pino transport: that is a worker thread, and a crash loses its last lines. */
 function prettyLines(out: LogOutput): { write(line: string): void } {
   const pretty = prettyFactory({
     colorize: out.isTTY === true,
@@ -147,7 +148,7 @@ function prettyLines(out: LogOutput): { write(line: string): void } {
   return { write: line => void out.write(printableLogLine(pretty(reasonFirst(JSON.parse(line))))) }
 }
 
-/** Behind the name of the event stands why, and then all else. */
+/** Puts the reason behind the event's name, before all other fields. */
 function reasonFirst({ event, ...line }: Readonly<Record<string, unknown>>): object {
   const { reason, error, faults, err, ...others } = line
   const { message, type: _, ...rest } = (typeof err === 'object' ? err : { message: err }) as Record<string, unknown>
@@ -168,7 +169,7 @@ interface ShownError {
   readonly stack?: string
 }
 
-/** An allow-list: PostgreSQL's `detail` can hold a row, an HTTP client's error can hold headers. */
+/** An error's harmless fields. PostgreSQL's `detail` can hold a row, and an HTTP client's error can hold headers. */
 function shownError(error: unknown, withStack: boolean): ShownError | string {
   if (!(error instanceof Error)) return String(error)
   return {
@@ -181,8 +182,8 @@ function shownError(error: unknown, withStack: boolean): ShownError | string {
 }
 
 /**
- * Scheme, host, port and path of a URL. What may be secret (user, password, query, fragment) is left out, and all of what
- * is no URL: then `(not a URL)`.
+ * Scheme, host, port and path of a URL, without what may be secret: user, password, query, fragment. `(not a URL)` for
+ * any other text.
  */
 export function urlWithoutQuery(url: string): string {
   if (!URL.canParse(url)) return '(not a URL)'

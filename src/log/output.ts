@@ -1,26 +1,26 @@
 import { fstatSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
-/** Where lines of the log go. */
+/** Where the log's lines go. */
 export interface LogOutput {
   readonly isTTY?: boolean
   write(text: string): unknown
-  /** @param say logs how many lines were lost. */
+  /** @param say logs the number of lost lines. */
   readonly onDropped?: (say: (lines: number) => void) => void
 }
 
-/** Writes one line, and says whether it was lost: before it returns, or later. It never throws and never blocks. */
+/** Writes one line, and calls `done` before it returns or later; with an error, the line is lost. It never throws. */
 export type Sink = (line: string, done: (error?: Error | null) => void) => void
 
-/** Characters that may wait for the reader of a pipe. */
+/** How many bytes may wait for the reader of a pipe. */
 const maxWaiting = 1_000_000
 
-/** Between two attempts to say how many lines were lost. */
+/** Between two attempts to log the number of lost lines, in milliseconds. */
 const sayAfterMs = 1_000
 
 /**
- * A log must not stop deliveries: a line that cannot be written is dropped and counted. The count is logged about a second
- * later, or when lines can be written again.
+ * The log must not stop deliveries, so a line that cannot be written is dropped and counted. The count is logged a
+ * second later, or when lines can be written again.
  */
 export class DroppingOutput implements LogOutput {
   readonly isTTY: boolean
@@ -28,7 +28,7 @@ export class DroppingOutput implements LogOutput {
   #say: (lines: number) => void = () => {}
   #dropped = 0
   #willSay = false
-  /** How many lines are lost when the one that is being written is: it may itself hold the count of others. */
+  /** How many lines are lost if the present one is: it may hold the count of others. */
   #weight = 1
 
   constructor(sink: Sink, isTTY = false) {
@@ -71,8 +71,8 @@ export function standardOutput(): DroppingOutput {
 }
 
 /**
- * On POSIX a write to `process.stdout` does not block when that is a pipe: what the reader does not take waits in memory,
- * without a limit. Whoever runs the program has to listen to the stream's `error`.
+ * On POSIX, a write to `process.stdout` does not block when that is a pipe. Lines that nobody reads wait in memory,
+ * without a limit of Node's. The program must listen to the stream's `error`.
  */
 function toStream(stream: NodeJS.WriteStream): Sink {
   return (line, done) => {
@@ -81,7 +81,7 @@ function toStream(stream: NodeJS.WriteStream): Sink {
   }
 }
 
-/** For `process.stdout` a full disk would be an `error` event, and the end of the stream. */
+/** `process.stdout` would answer a full disk with an `error` event, and end the stream. */
 export function toFile(fd: number): Sink {
   let isTorn = false
   return (line, done) => {
@@ -92,7 +92,7 @@ export function toFile(fd: number): Sink {
       isTorn = false
       done()
     } catch (error) {
-      // A disk that becomes full takes the beginning of a line.
+      // A disk that fills up in mid-line leaves the beginning of the line.
       if (written > 0) isTorn = true
       done(error as Error)
     }

@@ -81,7 +81,7 @@ t.test('one that cannot be deleted ends with 1, and says what to do', async t =>
     t.same(await purge('--id', '6', ...more), {
       code: 1,
       out: '',
-      err: `callback 6 is pending, would be lost, and was not deleted; cancel it first: UPDATE outbox.callback SET status = 'cancelled' WHERE id = 6\n`,
+      err: `callback 6 is pending, so it was not deleted; cancel it first: UPDATE outbox.callback SET status = 'cancelled' WHERE id = 6\n`,
     })
     t.same(await purge('--id', '7', ...more), {
       code: 1,
