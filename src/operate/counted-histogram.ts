@@ -3,14 +3,14 @@ import { Histogram, type HistogramConfiguration } from 'prom-client'
 type Config = HistogramConfiguration<string> & { readonly buckets: number[] }
 
 interface Series {
-  /** How many were in each bucket and in none before it; the last is above all bounds. */
+  /** Values in each bucket alone, not cumulative. The last bucket is above all bounds. */
   readonly counts: number[]
   sum: number
 }
 
 /**
- * A histogram with at most one label. It counts in arrays, since `observe` of prom-client builds and hashes an object of labels
- * at each call. The lines are made at the scrape.
+ * A histogram with at most one label. It counts in arrays and makes its lines at the scrape: prom-client's `observe`
+ * builds and hashes an object of labels at each call.
  */
 export class CountedHistogram extends Histogram {
   readonly #config: Config
@@ -36,7 +36,7 @@ export class CountedHistogram extends Histogram {
     series.sum += value
   }
 
-  /** What the registry writes: `get` of a histogram is made of this too. */
+  /** The registry calls this, and so does `get` of a histogram. */
   async getForPromString() {
     const { name, help } = this.#config
     const values = [...this.#series].flatMap(([label, series]) => this.#lines(label, series))

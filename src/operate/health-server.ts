@@ -7,7 +7,7 @@ import type { RelayState } from '../relay/observer.ts'
 export interface HealthServerOptions {
   readonly host: string
   readonly port: number
-  /** null: the relay is not made yet. */
+  /** null: there is no relay yet. */
   readonly state: () => RelayState | null
   readonly metrics: { readonly contentType: string; text(): Promise<string> }
 }
@@ -19,8 +19,8 @@ interface Answer {
 }
 
 /**
- * Serves `/metrics`, `/livez` and `/readyz` over HTTP, to whoever reaches the address. None of them asks the database: a
- * scrape costs it nothing, and an outage of it is no reason to start the process anew.
+ * Serves `/metrics`, `/livez` and `/readyz` over HTTP, without authentication. None of them queries the database: a
+ * scrape costs it nothing, and its outage is no reason to restart the process.
  */
 export class HealthServer {
   readonly #server: Server
@@ -29,7 +29,7 @@ export class HealthServer {
     this.#server = server
   }
 
-  /** @throws Error when the address cannot be listened at. */
+  /** @throws Error when it cannot listen on the address. */
   static async start({ host, port, state, metrics }: HealthServerOptions): Promise<HealthServer> {
     const answer = async (path: string): Promise<Answer> => {
       if (path === '/livez') return { status: 200, body: 'alive\n' }
@@ -38,14 +38,14 @@ export class HealthServer {
       return { status: 404, body: 'there are /metrics, /livez and /readyz\n' }
     }
     const server = createServer((request, response) => void reply(request, response, answer))
-    // Idle connections of scrapers must not keep a relay that has stopped.
+    // Ends idle connections of scrapers.
     server.keepAliveTimeout = 30_000
     server.listen(port, host)
     await once(server, 'listening')
     return new HealthServer(server)
   }
 
-  /** As it is written in a URL. */
+  /** Spelt as in a URL. */
   get address(): string {
     const { address, port } = this.#server.address() as AddressInfo
     return addressText({ host: address, port })
@@ -75,7 +75,10 @@ async function reply(
   response.end(method === 'HEAD' ? undefined : body)
 }
 
-/** A relay that stands by is ready, and says so: a rollout must not wait until most relays want its settings. */
+/**
+ * A relay that stands by is ready: otherwise a rollout would wait for ever, since most relays still have the old
+ * settings.
+ */
 export function readiness(state: RelayState | null): Answer {
   if (state === null || !state.isConnected) return { status: 503, body: 'not ready: no connection to the database\n' }
   if (state.isStopping) return { status: 503, body: 'not ready: stopping\n' }

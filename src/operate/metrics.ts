@@ -12,17 +12,17 @@ const labelledOrigins = 20
 
 const outcomes: readonly OutcomeKind[] = ['delivered', 'rejected', 'failed', 'not_sent', 'unknown']
 
-/** Why callbacks die: words of ours, never a text of a receiver. */
+/** Why callbacks die: a fixed set, never a receiver's text. */
 const deathReasons = ['rejected', 'gave_up', 'unknown', 'expired', 'other'] as const
 
-/** Of the relay, at the moment of a scrape. */
+/** The relay's state at a scrape. */
 export interface MetricsSource {
   readonly state: RelayState
   isResting(origin: string): boolean
   isFailing(origin: string): boolean
 }
 
-/** Counts by the values of the labels, with a space between them. */
+/** Counts, by the values of the labels joined by spaces. */
 type Tally = Map<string, number>
 
 /** A metric as prom-client keeps it. */
@@ -34,21 +34,21 @@ interface Listed {
 
 export interface MetricsOptions {
   readonly memoryLimit: number
-  /** How old a survey may be that is shown, in milliseconds. */
+  /** Between two surveys, in milliseconds. One older than four of them is not shown. */
   readonly surveyMs: number
 }
 
 /**
- * What `/metrics` shows, as docs/reference/metrics.md lists it. Everything is counted in memory as it happens: in plain numbers,
- * which prom-client gets at the scrape, since each call of it builds and hashes an object of labels. What stands in the tables
- * comes from the relay's own survey, so that a scrape never asks the database anything.
+ * What `/metrics` shows; docs/reference/metrics.md lists it. Events are counted in plain numbers, which prom-client
+ * gets at the scrape: each of its calls builds and hashes an object of labels. Figures of the tables come from the
+ * relay's survey, so a scrape runs no statement.
  */
 export class Metrics implements Observer {
   readonly #registry = new Registry()
   readonly #origins = new OriginLabels(labelledOrigins)
   readonly #options: MetricsOptions
   #source: MetricsSource | undefined
-  /** As the scrape under way has found it: it looks at every origin. */
+  /** Read once a scrape, since reading it walks over every origin. */
   #state: RelayState | undefined
   #isListening: boolean | null = null
   #survey: { readonly survey: Survey; readonly at: number } | undefined
@@ -57,38 +57,41 @@ export class Metrics implements Observer {
   readonly #attempts = this.#tally('attempts_total', 'POSTs that have ended, by outcome.', ['outcome'])
   readonly #attemptSeconds = this.#histogram(
     'attempt_duration_seconds',
-    'From the first look at the name to the last byte of the answer.',
+    'From the start of an attempt to the last byte of the answer.',
     ['outcome'],
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
   )
   readonly #responses = this.#tally('http_responses_total', 'Answers of receivers, by status.', ['code'])
-  readonly #settled = this.#tally('settled_total', 'Callbacks that are delivered or dead, and why.', [
+  readonly #settled = this.#tally('settled_total', 'Callbacks that became delivered or dead, and why.', [
     'status',
     'reason',
   ])
   readonly #latency = this.#histogram(
     'delivery_latency_seconds',
-    'From when a callback was written, or was first due, to its 2xx.',
+    'From the insert of a callback, or from its first due time, to its 2xx.',
     [],
     [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 7_200],
   )
   readonly #statements = this.#histogram(
     'statement_duration_seconds',
-    'Answers of the database, by statement.',
+    'Time until the database answers, by statement.',
     ['statement'],
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
   )
-  readonly #events = this.#tally('events_total', 'Lines of the log, by event; those that --log-level writes.', [
-    'event',
-  ])
+  readonly #events = this.#tally('events_total', 'Lines of the log by event, at --log-level and above.', ['event'])
   readonly #leaseLost = this.#counter('lease_lost_total', 'Registrations lost.')
   readonly #originsMoved = this.#counter('origins_moved_total', 'Divisions of the origins among the relays.')
-  readonly #reloaded = this.#gauge('config_last_reload_successful', '0: the last SIGHUP changed nothing.')
+  readonly #reloaded = this.#gauge(
+    'config_last_reload_successful',
+    '0: the last SIGHUP found a fault, and changed nothing.',
+  )
   readonly #originAttempts = this.#tally('origin_attempts_total', 'POSTs that have ended, by receiver.', [
     'origin',
     'outcome',
   ])
-  readonly #originSeconds = this.#tally('origin_attempt_seconds_sum', 'What they took.', ['origin'])
+  readonly #originSeconds = this.#tally('origin_attempt_seconds_sum', 'The time that POSTs took, by receiver.', [
+    'origin',
+  ])
 
   constructor(options: MetricsOptions) {
     this.#options = options
@@ -100,7 +103,7 @@ export class Metrics implements Observer {
     this.#showTables()
   }
 
-  /** The relay exists from now on. */
+  /** Called with the relay, which is made after its metrics. */
   attach(source: MetricsSource): void {
     this.#source = source
   }
@@ -109,7 +112,7 @@ export class Metrics implements Observer {
     return this.#registry.contentType
   }
 
-  /** What there is, without what prom-client shows of the process. */
+  /** Ringback's own metrics, without prom-client's metrics of the process. */
   list(): readonly { readonly name: string; readonly help: string; readonly labels: readonly string[] }[] {
     const all = this.#registry.getMetricsAsArray() as unknown as Listed[]
     return all
@@ -117,7 +120,7 @@ export class Metrics implements Observer {
       .map(({ name, help, labelNames }) => ({ name, help, labels: labelNames }))
   }
 
-  /** All of it in the text format of Prometheus. */
+  /** All metrics in the text format of Prometheus. */
   text(): Promise<string> {
     this.#state = this.#source?.state
     return this.#registry.metrics()
@@ -155,7 +158,7 @@ export class Metrics implements Observer {
     this.#survey = { survey, at: performance.now() }
   }
 
-  /** Notifications arrive, or do not. Where inserts do not notify it is never called. */
+  /** Whether notifications arrive. Never called where inserts do not notify. */
   listening(isConnected: boolean): void {
     this.#isListening = isConnected
   }
@@ -169,7 +172,7 @@ export class Metrics implements Observer {
     if (event === 'config_refused') this.#reloaded.set(0)
   }
 
-  /** A rate sees the first event of a series only when the series was there before it. */
+  /** Series begin at 0: `rate()` sees the first event of a series only if the series existed before it. */
   #beginAtNothing(): void {
     for (const outcome of outcomes) add(this.#attempts, outcome, 0)
     for (const reason of deathReasons) add(this.#settled, `dead ${reason}`, 0)
@@ -182,10 +185,10 @@ export class Metrics implements Observer {
       unrecorded: ['Outcomes that are not committed yet.', state => state.unrecorded],
       memory_rows: ['Callbacks in memory.', state => state.memoryRows],
       origins_owned: ['Origins of this relay that have callbacks.', state => state.origins],
-      serving: ['1: it takes its share of the origins.', state => flag(isServing(state))],
-      standing_by: ['1: its settings are not those of most relays.', state => flag(state.standby !== null)],
-      lease_remaining_seconds: ['Until its lease runs out.', state => Math.max(0, state.leaseRemainingMs) / 1_000],
-      database_connected: ['1: it has its connections.', state => flag(state.isConnected)],
+      serving: ['1: the relay takes its share of the origins.', state => flag(isServing(state))],
+      standing_by: ["1: the relay's settings are not those of most relays.", state => flag(state.standby !== null)],
+      lease_remaining_seconds: ['Until the lease runs out.', state => Math.max(0, state.leaseRemainingMs) / 1_000],
+      database_connected: ['1: the relay is connected to the database.', state => flag(state.isConnected)],
     }
     for (const [name, [help, value]] of Object.entries(shown)) this.#shown(name, help, value)
     this.#collected(
@@ -196,7 +199,7 @@ export class Metrics implements Observer {
         if (this.#isListening !== null) gauge.set(flag(this.#isListening))
       },
     )
-    this.#gauge('memory_rows_limit', 'As --memory-rows.').set(this.#options.memoryLimit)
+    this.#gauge('memory_rows_limit', 'The value of --memory-rows.').set(this.#options.memoryLimit)
     this.#shownBy(
       'origins',
       'Origins of this relay by state.',
@@ -211,7 +214,7 @@ export class Metrics implements Observer {
       busy: open - idle,
       idle,
     }))
-    this.#shownBy('origin_breaker_open', '1: the origin rests.', 'origin', () =>
+    this.#shownBy('origin_breaker_open', "1: the origin's breaker is open.", 'origin', () =>
       this.#ofOrigins(origin => flag(this.#source?.isResting(origin) === true)),
     )
     this.#shownBy('origin_failing', '1: its attempts have only failed for a while.', 'origin', () =>
@@ -233,15 +236,18 @@ export class Metrics implements Observer {
         'Since the oldest waiting callback was written.',
         each => each.oldestWaitingSeconds ?? 0,
       ],
-      oldest_due_seconds: ['Since the first callback became due that is due.', each => each.oldestDueSeconds ?? 0],
-      holds: ['Holds.', each => each.holds],
+      oldest_due_seconds: ['Since the first due callback became due.', each => each.oldestDueSeconds ?? 0],
+      holds: ['Holds in the table of holds.', each => each.holds],
       oldest_hold_seconds: ['Since the oldest hold was placed.', each => each.oldestHoldSeconds ?? 0],
       relays_living: ['Relays whose lease has not run out.', each => each.relays.living],
-      relays_serving: ['Those of them that serve.', each => each.relays.serving],
+      relays_serving: ['Living relays that serve.', each => each.relays.serving],
       relays_stale: ['Relays whose lease has run out.', each => each.relays.stale],
-      history_oldest_timestamp_seconds: ['Of the oldest settled callback.', each => past(each.oldestHistorySeconds)],
+      history_oldest_timestamp_seconds: [
+        'When the oldest settled callback was settled.',
+        each => past(each.oldestHistorySeconds),
+      ],
       retention_last_success_timestamp_seconds: [
-        'Of the last run that ended well.',
+        'When old callbacks were last deleted without a fault.',
         each => past(each.retentionSeconds),
       ],
     }
@@ -257,7 +263,7 @@ export class Metrics implements Observer {
       })
     this.#collected(
       'callbacks',
-      `Callbacks by state; up to ${mostSurveyed} are counted of each index.`,
+      `Callbacks by state. Counting ends at ${mostSurveyed} in each index.`,
       ['state'],
       gauge => {
         const found = survey()
@@ -280,13 +286,13 @@ export class Metrics implements Observer {
     })
   }
 
-  /** A gauge that is filled at each scrape, from nothing. */
+  /** A gauge that is emptied and filled at each scrape. */
   #collected(name: string, help: string, labelNames: readonly string[], fill: (gauge: Gauge) => void): void {
     new Gauge({
       ...this.#named(name, help, labelNames),
       collect() {
         this.reset()
-        // Without labels a gauge is 0 after that, and not gone.
+        // After `reset` a gauge without labels is 0. `remove` leaves it out.
         if (labelNames.length === 0) this.remove()
         fill(this)
       },

@@ -1,6 +1,6 @@
 /**
- * Which origins have a label of their own: the first that had traffic, up to a number; all others are `other`. A label never
- * goes away, as a series that comes and goes cannot be summed. An origin has no path, so no label has one.
+ * Which origins have a label of their own: the first `most` that had traffic. All others share `other`. A label never
+ * disappears, since a series that comes and goes cannot be summed.
  */
 export class OriginLabels {
   readonly #most: number

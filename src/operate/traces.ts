@@ -1,6 +1,6 @@
 /**
- * Traces by OpenTelemetry: a span `deliver` for each attempt, in it a span `POST`. The SDK is the user's; without one the
- * relay sends as if this file were not there.
+ * Traces by OpenTelemetry: each attempt has a span `deliver`, and in it a span `POST`. The user brings the SDK; without
+ * one nothing is traced.
  */
 import {
   context,
@@ -20,17 +20,17 @@ import type { Claim, Outcome } from '../model.ts'
 import { version } from '../version.ts'
 
 /**
- * A context in which nobody else traces, as `suppressTracing` of @opentelemetry/core makes it. The instrumentation of undici
- * would add a second `traceparent`, and a receiver that gets two takes none (W3C Trace Context).
+ * A context without tracing, as `suppressTracing` of @opentelemetry/core makes it. Otherwise the instrumentation of
+ * undici would add a second `traceparent`, and a receiver ignores two of them (W3C Trace Context).
  */
 const untraced = ROOT_CONTEXT.setValue(createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING'), true)
 
 /**
- * `send` with spans around it when an SDK is registered; else `send` itself. Asked once, when the relay starts.
+ * `send` with spans around it if an SDK is registered when the relay starts; else `send` itself.
  *
- * @param options.schema of the outbox, which is the queue's name in a trace.
- * @param options.trace `parent`: an attempt is part of the trace that its callback comes from; `link`: it begins a trace of its own,
- * with a link to that one.
+ * @param options.schema the outbox's schema, which is the queue's name in a trace.
+ * @param options.trace `parent`: an attempt is part of its callback's trace. `link`: an attempt begins a new trace,
+ *   with a link to its callback's.
  */
 export function traced(send: typeof post, options: Pick<RunConfig, 'schema' | 'trace'>): typeof post {
   const provider = trace.getTracerProvider()
@@ -47,7 +47,7 @@ export function traced(send: typeof post, options: Pick<RunConfig, 'schema' | 't
   }
 }
 
-/** By the semantic conventions for messaging: the table is the queue, a row is the message. */
+/** Follows the semantic conventions for messaging: the table is the queue, a row is the message. */
 function deliverSpan(
   tracer: Tracer,
   { messageId, attempt, traceparent }: Claim,
@@ -67,7 +67,7 @@ function deliverSpan(
   return tracer.startSpan(`deliver ${schema}`, { kind: SpanKind.CONSUMER, attributes, links }, parent)
 }
 
-/** By the semantic conventions for HTTP. `url.full` has neither path nor query, which may hold secrets. */
+/** Follows the semantic conventions for HTTP. `url.full` has no path and no query, which may hold secrets. */
 function postSpan(tracer: Tracer, { url }: Claim, deliver: Span): Span {
   const attributes: Record<string, string | number> = { 'http.request.method': 'POST' }
   if (URL.canParse(url)) {
@@ -79,7 +79,7 @@ function postSpan(tracer: Tracer, { url }: Claim, deliver: Span): Span {
   return tracer.startSpan('POST', { kind: SpanKind.CLIENT, attributes }, trace.setSpan(ROOT_CONTEXT, deliver))
 }
 
-/** The error's text is left out: it may quote what a receiver answered. */
+/** Leaves out the error's text, which may quote a receiver's answer. */
 function end(span: Span, { kind, httpStatus }: Outcome): void {
   if (httpStatus !== null) span.setAttribute('http.response.status_code', httpStatus)
   if (kind !== 'delivered') {
@@ -89,7 +89,7 @@ function end(span: Span, { kind, httpStatus }: Outcome): void {
   span.end()
 }
 
-/** Of a `traceparent` of W3C Trace Context; null: it is none. */
+/** The context in a `traceparent` (W3C Trace Context); null when it is not valid. */
 function contextOf(traceparent: string): SpanContext | null {
   const [, traceId, spanId, flags] =
     traceparent.match(/^00-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})$/) ?? []

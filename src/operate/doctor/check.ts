@@ -2,28 +2,28 @@ import type { Session, Statement } from '../../outbox/session.ts'
 
 /** What one check found. */
 export interface Finding {
-  /** `fault`: stops or endangers delivery. `warning`: costs, or may come to that. */
+  /** `fault`: stops or endangers delivery. `warning`: costs time or space, or may become a fault. */
   readonly severity: 'warning' | 'fault'
   readonly found: string
   readonly meaning: string
   readonly remedy: string
 }
 
-/** How much time a check may take. */
+/** How much time checks may take. */
 export interface Patience {
-  /** How long callbacks that are due, and of which none is sent, are watched, in milliseconds. */
+  /** How long the check `stalled` watches due callbacks, in milliseconds. */
   readonly watchMs: number
 }
 
 /** One question to the database, and what its answer means. */
 export interface Check<Facts> extends Examination {
-  /** Reads and changes nothing. Runs in a transaction that is read only, with `search_path` and timeouts set. */
+  /** Reads the facts, in a read-only transaction with `search_path` and timeouts set. */
   readonly read: (session: Session, patience: Patience) => Promise<Facts>
-  /** Without I/O, so that it can be tested with made-up facts. null: nothing to say. */
+  /** Judges them without I/O, so that a test can invent facts. null: nothing to say. */
   readonly judge: (facts: Facts) => Finding | null
 }
 
-/** A check as `diagnose` sees it, whatever its facts are. */
+/** A check for `diagnose`, without the type of its facts. */
 export interface Examination {
   /** For programs; stable. */
   readonly name: string

@@ -38,11 +38,11 @@ export interface Diagnosis {
   readonly findings: readonly (Finding & { readonly check: string })[]
   /** Names of the checks that could not be made. */
   readonly notMade: readonly string[]
-  /** What could not be looked at, and why; a sentence each. */
+  /** A sentence for each fact that could not be read, with the reason. */
   readonly notLookedAt: readonly string[]
 }
 
-/** In the order in which findings are told. */
+/** In the order in which findings are shown. */
 const checks: readonly Examination[] = [
   clock,
   standby,
@@ -82,12 +82,12 @@ const checks: readonly Examination[] = [
   dead,
 ]
 
-/** What cannot be looked at for lack of a right, because somebody has locked it, or because it takes too long. */
+/** SQLSTATEs that skip a check: no privilege, a lock, a timeout. */
 const passedOver = ['42501', '55P03', '57014']
 
 /**
- * Makes every check, in one transaction that changes nothing. What this role may not see is left out and named, and so is what
- * somebody else has locked; each check runs behind a savepoint, since a refused statement would end the transaction.
+ * Makes every check, in one transaction that changes nothing. A check that fails for `passedOver` is named in the
+ * result. Each check has a savepoint, since a failed statement would end the transaction.
  *
  * @throws SchemaError when the schema is missing, too old or too new.
  */
@@ -111,7 +111,7 @@ export async function diagnose(session: Session, patience: Patience = { watchMs:
   return { checks: all.length, findings, notMade, notLookedAt }
 }
 
-/** @param unseen why, and what could not be looked at for that reason. */
+/** @param unseen by reason: the checks that could not be made. */
 async function ifAllowed<T>(
   session: Session,
   what: string,

@@ -2,8 +2,8 @@ import type { Session } from '../../outbox/session.ts'
 import { rowOf } from './check.ts'
 
 /**
- * For how long the callback that has waited longest could have been sent, its key and its receiver permitting; null: none
- * waits. Reads the first entry of each index of what is not settled.
+ * For how long the first due callback has been due; its key, its receiver or a hold may keep it back. null: none is
+ * due. Reads the first entry of each index of unsettled rows.
  */
 export async function readOverdueSeconds(session: Session): Promise<number | null> {
   const { overdue } = await rowOf<{ overdue: number | null }>(

@@ -62,7 +62,7 @@ t.test('a pooler that keeps a session is a warning, one that changes it a fault'
     return told(pooler(facts), facts)
   }
   t.match(answers(6, [5, 5, 5]), /^warning: .*process 5 answers, 6 was announced$/)
-  t.match(answers(6, [5, 7, 5]), /^fault: .*\(2 in 3\)$/)
+  t.match(answers(6, [5, 7, 5]), /^fault: .*\(2 sessions for 3 statements\)$/)
   t.equal(answers(undefined, [5, 5, 5]), undefined, 'one answer cannot tell')
   t.equal(answers(5, [5, 5, 5]), undefined)
 })
@@ -132,7 +132,10 @@ t.test(
     t.equal(told(retention, { error: null, behindSeconds: null, hasOld: true }), undefined, 'no relay has run yet')
     t.equal(told(retention, { error: null, behindSeconds: 86_400, hasOld: true }), undefined)
     t.equal(told(retention, { error: null, behindSeconds: 200_000, hasOld: false }), undefined)
-    t.match(told(retention, { error: null, behindSeconds: 200_000, hasOld: true }), /^warning: .* for 2 days no run/)
+    t.match(
+      told(retention, { error: null, behindSeconds: 200_000, hasOld: true }),
+      /^warning: .* for 2 days no deletion/,
+    )
     t.match(
       told(retention, { error: 'foreign key', behindSeconds: 1, hasOld: false }),
       /^warning: .* failed: foreign key$/,

@@ -63,7 +63,7 @@ async function planted(t: Test, plant: string, undo: string, expected: Partial<R
   )
 }
 
-t.test('a run of what deletes history that failed, or that is overdue', async t => {
+t.test('a deletion of old callbacks that failed, or that is overdue', async t => {
   await planted(
     t,
     `insert into outbox.janitor_run (relay, ended_at, error) values ('a', now(), 'no right')`,
@@ -75,7 +75,7 @@ t.test('a run of what deletes history that failed, or that is overdue', async t 
     `insert into outbox.janitor_run (relay, started_at, ended_at, keep_delivered) select 'a', at, at, '1 day' from unnest(array[now() - interval '3 days']) at;
      insert into outbox.callback (url, status, settled_at, rev) values ('https://a.test/', 'delivered', now() - interval '5 days', 1)`,
     'delete from outbox.janitor_run; delete from outbox.callback',
-    { check: 'retention', severity: 'warning', found: /for 3 days no run/ },
+    { check: 'retention', severity: 'warning', found: /for 3 days no deletion/ },
   )
 })
 

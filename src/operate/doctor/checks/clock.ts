@@ -1,10 +1,10 @@
 import { aheadBy } from '../../../relay/clock-watch.ts'
 import { check, fault, rowOf, spell, warning } from '../check.ts'
 
-/** Beyond these, in seconds, a clock that is off is a warning, and a fault. */
+/** A difference above the first, in seconds, is a warning; above the second a fault. */
 const [off, farOff] = [5, 60]
 
-/** How far the clock of this machine is ahead of the database's, in seconds, at least; negative: behind it. */
+/** How far this machine's clock is ahead of the database's at least, in seconds; negative: behind it. */
 export const clock = check<number>({
   name: 'clock',
   async read(session) {
@@ -18,7 +18,7 @@ export const clock = check<number>({
     const severe = Math.abs(ahead) > farOff ? fault : warning
     return severe(
       `the clock of this machine is ${spell(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} the database's`,
-      'receivers refuse signatures whose timestamp is off by more than five minutes; a relay on this machine loses callbacks so',
+      'receivers refuse signatures whose timestamp is off by more than five minutes, so callbacks of a relay on this machine die',
       'start NTP on the machine whose clock is off; a relay says `clock_off` for its own',
     )
   },

@@ -1,10 +1,12 @@
 import { check, list, warning } from '../check.ts'
 import { isRelayRole } from '../relay-role.ts'
 
-/** Roles that may run a relay, and this database, with the connections that they may have; without a limit they are not here. */
+/**
+ * How many connections the roles that may run a relay, and this database, may have. Those without a limit are left out.
+ */
 type Limits = readonly { readonly of: string; readonly limit: number }[]
 
-/** Four sessions and the listener. */
+/** A relay has four sessions and the listener. */
 const needed = 5
 
 export const connectionLimit = check<Limits>({

@@ -6,8 +6,8 @@ interface Settings {
 }
 
 /**
- * Not asked: synchronous_commit. The relay raises its own, and a claim that is on disk has the producer's commit before it in
- * the log, so nothing is ever sent for a transaction that a crash then undoes.
+ * synchronous_commit is not checked. The relay raises its own. A claim on disk has the producer's commit before it in
+ * the WAL, so nothing is sent for a transaction that a crash undoes.
  */
 export const durability = check<Settings>({
   name: 'durability',

@@ -1,8 +1,8 @@
 import { check, list, warning } from '../check.ts'
 
 /**
- * Functions that write callbacks for a scheduler's tables, as those of sql/examples, and that no trigger calls any more: an
- * upgrade that makes a table anew drops its triggers without a word.
+ * Trigger functions that write callbacks, such as those of sql/examples, and that no trigger calls. An upgrade of the
+ * scheduler that recreates a table silently drops its triggers.
  */
 export const idleFunctions = check<readonly string[]>({
   name: 'idle-trigger-functions',
@@ -22,8 +22,8 @@ export const idleFunctions = check<readonly string[]>({
     if (functions.length === 0) return null
     return warning(
       `functions that write callbacks, and that no enabled trigger calls: ${list(functions)}`,
-      'what their tables go through is told to nobody; an upgrade of the scheduler may have made the tables anew',
-      'run the file anew that made them, such as sql/examples/airflow.sql, or drop them',
+      'changes of their tables write no callbacks; an upgrade of the scheduler may have recreated the tables without the triggers',
+      'run the file that created them again, such as sql/examples/airflow.sql, or drop the functions',
     )
   },
 })

@@ -4,14 +4,14 @@ import { isOurTable } from '../tables.ts'
 
 export interface Index {
   readonly index: string
-  /** As `table.index`. */
+  /** Written `table.index`. */
   readonly name: string
   readonly valid: boolean
   /** Columns in its key, expressions and predicate. */
   readonly columns: readonly string[]
 }
 
-/** What the schema itself puts on its tables. A test holds this list against a freshly migrated database. */
+/** The schema's own indexes. A test compares this list with a freshly migrated database. */
 export const ownIndexes: readonly string[] = [
   'attempt_log_pkey',
   'callback_dead',
@@ -32,10 +32,13 @@ export const ownIndexes: readonly string[] = [
   'relay_pkey',
 ]
 
-/** What a claim changes; a claim is a HOT update, and writes no index, only while no index knows these. */
+/** The columns that a claim changes. While no index has one of them, a claim is a HOT update and writes no index. */
 const claimed: readonly string[] = ['status', 'attempts', 'claimed_at', 'claimed_epoch', 'rev']
 
-/** By position for the key, by dependency for expressions and predicate: that of a constraint depends on the constraint alone. */
+/**
+ * Finds columns of the key by position, and those of expressions and of the predicate by dependency. Position is
+ * needed, since an index of a constraint depends only on the constraint.
+ */
 function readIndexes(session: Session): Promise<Index[]> {
   return session.rows({
     name: 'ringback_indexes',
@@ -64,9 +67,9 @@ export const indexesOnClaimedColumns = check<readonly Index[]>({
     const bad = indexes.filter(each => isForeign(each) && claimedIn(each).length > 0)
     if (bad.length === 0) return null
     return warning(
-      `foreign indexes hold what a claim changes: ${list(bad.map(each => `${each.name} (${claimedIn(each).join(', ')})`))}`,
-      'each claim then writes every index of the table again instead of none',
-      'drop them; `ringback status` and the cookbook, `ringback sql`, answer without',
+      `indexes that are not the schema's have columns that a claim changes: ${list(bad.map(each => `${each.name} (${claimedIn(each).join(', ')})`))}`,
+      'each claim then writes to every index of the table instead of none',
+      'drop them; `ringback status` and the cookbook, `ringback sql`, do not need them',
     )
   },
 })
@@ -79,7 +82,7 @@ export const foreignIndexes = check<readonly Index[]>({
     if (others.length === 0) return null
     return warning(
       `indexes that are not the schema's: ${list(others.map(each => each.name))}`,
-      'every insert pays for them, and every recorded outcome',
+      'they make every insert and every recorded outcome slower',
       'drop what you do not need',
     )
   },
@@ -95,7 +98,7 @@ export const missingIndexes = check<readonly Index[]>({
     return fault(
       `indexes of the schema are missing or not valid: ${list(missing)}`,
       'the relay reads whole tables instead',
-      'create them anew as in sql/schema.sql, or REINDEX',
+      'create them again as in sql/schema.sql, or REINDEX',
     )
   },
 })

@@ -1,6 +1,6 @@
 import { check, fault, rowOf, warning } from '../check.ts'
 
-/** Shares of the queue from which it is a warning, and a fault. */
+/** How much of the queue is full: above the first a warning, above the second a fault. */
 const [full, nearlyFull] = [0.5, 0.9]
 
 export const notificationQueue = check<{ readonly usage: number }>({

@@ -14,8 +14,8 @@ export const oldHolds = check<readonly Hold[]>({
     const named = old.map(each => `${each.urlPrefix} for ${spell(each.heldSeconds)} by ${each.heldBy}`)
     return warning(
       `on hold for more than a day: ${list(named)}`,
-      'callbacks to these URLs wait until somebody lets them go',
-      '`ringback status` shows the reasons, `ringback release URL` lets go',
+      'callbacks to these URLs wait until somebody releases the hold',
+      '`ringback status` shows the reasons, `ringback release URL` releases it',
     )
   },
 })

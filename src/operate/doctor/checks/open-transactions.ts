@@ -1,7 +1,7 @@
 import type { Session } from '../../../outbox/session.ts'
 import { check, list, rowOf, spell, warning } from '../check.ts'
 
-/** A transaction that has an id or a snapshot, of this database and other than ours. */
+/** Another session's transaction in this database that has an id or a snapshot. */
 interface OpenTransaction {
   readonly pid: number
   readonly application: string
@@ -35,13 +35,13 @@ export const openTransactions = check<readonly OpenTransaction[]>({
     )
     return warning(
       `transactions stay open: ${list(named)}`,
-      'dead rows cannot be removed meanwhile, so fetching gets slower, and what they have written is not seen',
+      'dead rows cannot be removed meanwhile, so fetching gets slower, and callbacks that they have written are not visible',
       'end them with pg_terminate_backend(pid), or run reports and dumps on a standby',
     )
   },
 })
 
-/** Sessions of other roles whose transactions are not shown to this one. */
+/** Sessions of other roles whose transactions this role may not see. */
 export async function countHidden(session: Session): Promise<number> {
   const { count } = await rowOf<{ count: number }>(
     session,

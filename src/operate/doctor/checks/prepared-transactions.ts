@@ -1,6 +1,6 @@
 import { check, list, spell, warning } from '../check.ts'
 
-/** Of this database, the oldest first. */
+/** Prepared transactions of this database, the oldest first. */
 type Prepared = readonly { readonly gid: string; readonly owner: string; readonly seconds: number }[]
 
 /** Seconds between PREPARE and COMMIT. */
@@ -21,8 +21,8 @@ export const preparedTransactions = check<Prepared>({
     const named = list(old.map(each => `'${each.gid}' of ${each.owner} for ${spell(each.seconds)}`))
     return warning(
       `transactions are prepared and not ended: ${named}`,
-      'callbacks written there are not seen, dead rows stay, and a share of the wake lock may keep relays from sleeping',
-      'COMMIT PREPARED or ROLLBACK PREPARED, as their coordinator says',
+      'callbacks written there are not visible, dead rows stay, and a share of the wake lock may keep relays from sleeping',
+      'COMMIT PREPARED or ROLLBACK PREPARED, as their transaction manager decided',
     )
   },
 })

@@ -1,7 +1,7 @@
 import { wrongPrivileges } from '../../../outbox/privileges.ts'
 import { check, fault, list } from '../check.ts'
 
-/** A sentence each. A restore without its roles loses grants. */
+/** A sentence for each wrong privilege. A restore without the roles loses grants. */
 export const privileges = check<readonly string[]>({
   name: 'privileges',
   read: wrongPrivileges,

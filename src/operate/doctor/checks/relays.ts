@@ -6,7 +6,7 @@ import { readOverdueSeconds } from '../overdue-seconds.ts'
 
 const relaysOf = (session: Session): Promise<RelayStatus[]> => readRelays(databaseOf(session))
 
-/** In which options settings differ. Values are not told: they may be secrets. */
+/** The options in which settings differ. Values are not shown: they may be secrets. */
 export function inWhat(differing: readonly string[]): string {
   return differing.length === 0 ? '' : ` (they differ in ${differing.map(name => `--${name}`).join(', ')})`
 }
@@ -41,7 +41,7 @@ export const lateRelays = check<readonly RelayStatus[]>({
     )
     return fault(
       `leases have run out: ${list(named)}`,
-      'the relay is dead, stopped or cut off; what it had claimed waits until another relay takes it over',
+      'the relay is dead, stopped or cut off; its claimed callbacks wait until another relay takes them over',
       'look at that process and its log; start it again, or another',
     )
   },
@@ -55,7 +55,7 @@ export const standingBy = check<readonly RelayStatus[]>({
     if (idle.length === 0) return null
     return warning(
       `relays stand by: ${list(idle.map(({ name, standby, differing }) => `${name}, since ${standby}${inWhat(differing)}`))}`,
-      'they deliver nothing; during a change of settings this is well',
+      'they deliver nothing; this is normal while settings change',
       'give all relays the same settings, or stop those with the old ones',
     )
   },
@@ -69,8 +69,8 @@ export const forcedSettings = check<readonly RelayStatus[]>({
     if (forcing.length === 0) return null
     return warning(
       `relays run with --force-settings: ${list(forcing.map(each => each.name))}`,
-      'all relays with other settings stand by, however many they are; of those that force theirs the youngest wins',
-      'give all relays the same settings, and start these anew without --force-settings',
+      'all relays with other settings stand by, however many they are; among relays that force settings, the youngest wins',
+      'give all relays the same settings, and restart these without --force-settings',
     )
   },
 })
@@ -82,7 +82,7 @@ export const versions = check<readonly RelayStatus[]>({
     if (new Set(relays.map(each => each.version)).size < 2) return null
     return warning(
       `relays of different versions share the work: ${list(relays.map(each => `${each.name} ${each.version}`))}`,
-      'during an upgrade this is well; for long, the same callback is treated in two ways',
+      'this is normal during an upgrade; after it, the same callback may be treated in two ways',
       'finish the upgrade',
     )
   },

@@ -1,16 +1,16 @@
 import { check, rowOf, spell, warning } from '../check.ts'
 
-/** What the newest run of the janitor says, and what it has left. */
+/** The newest run of the janitor, and what is left to delete. */
 interface Retention {
-  /** Why it failed; null: it has not, or there is none. */
+  /** Why it failed; null: it has not failed, or there is none. */
   readonly error: string | null
-  /** Since the newest run began that has come to its end, or else the first one; null: there is none. */
+  /** Since the start of the newest successful run, or else of the first run; null: there is no run. */
   readonly behindSeconds: number | null
-  /** Among the oldest ten thousand settled callbacks is one that is older than what is kept. */
+  /** Whether one of the oldest ten thousand settled callbacks should have been deleted. */
   readonly hasOld: boolean
 }
 
-/** A run ends within minutes, unless it is the first one of a large history: that takes hours. */
+/** A run takes minutes. The first one of a large history takes hours. */
 const patienceSeconds = 86_400
 
 export const retention = check<Retention>({
@@ -36,13 +36,13 @@ export const retention = check<Retention>({
   judge({ error, behindSeconds, hasOld }) {
     if (error !== null)
       return warning(
-        `the last run of what deletes history failed: ${error}`,
+        `the last deletion of old callbacks failed: ${error}`,
         'callbacks older than --keep-delivered and --keep-dead stay, and the table grows',
-        'cure the cause, such as a foreign key or a trigger on the table; the relay tries again within minutes',
+        'remove the cause, such as a foreign key or a trigger on the table; the relay tries again within minutes',
       )
     if (behindSeconds === null || behindSeconds <= patienceSeconds || !hasOld) return null
     return warning(
-      `callbacks are older than what is kept, and for ${spell(behindSeconds)} no run of what deletes history has come to its end`,
+      `callbacks are older than --keep-delivered and --keep-dead, and for ${spell(behindSeconds)} no deletion has finished`,
       'the table grows',
       'look whether a relay runs, and at its log; `ringback purge` deletes by hand',
     )

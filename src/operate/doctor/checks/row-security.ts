@@ -15,7 +15,7 @@ export const rowSecurity = check<readonly { readonly table: string }[]>({
       ? null
       : fault(
           `row level security is on for ${list(tables.map(({ table }) => table))}`,
-          'the relay sees no rows, or not all, without any error; it refuses to start where that is so for its role',
+          'the relay may see no rows, or not all, without any error; it refuses to start if its role is affected',
           `ALTER TABLE ... DISABLE ROW LEVEL SECURITY; Ringback's roles and column grants already separate who may do what`,
         ),
 })

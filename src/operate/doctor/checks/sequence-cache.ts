@@ -14,7 +14,7 @@ export const sequenceCache = check<{ readonly cache: number }>({
       ? null
       : warning(
           `the sequence of callback.id has CACHE ${cache}`,
-          'each session takes a block of ids and uses it up later, so ids no longer follow the order of insertion: callbacks of one key go out in the wrong order, and are found late',
-          'ALTER SEQUENCE ... CACHE 1, and let sessions that have a block reconnect',
+          'each session takes a block of ids at once, so ids no longer follow the order of insertion: callbacks of one key go out in the wrong order, and are found late',
+          'ALTER SEQUENCE ... CACHE 1, and reconnect the sessions that have a block',
         ),
 })

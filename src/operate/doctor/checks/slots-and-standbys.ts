@@ -9,12 +9,12 @@ interface Distant {
   readonly xminAge: number
 }
 
-/** Transaction ids that may be held back. */
+/** How many transaction ids an active one may be behind. */
 const patience = 1_000_000
 
 export const slotsAndStandbys = check<readonly Distant[]>({
   name: 'slots-and-standbys',
-  /** xmin alone: a logical slot's catalog_xmin keeps rows of the system's catalogs only. */
+  /** Only xmin counts: a logical slot's catalog_xmin keeps only rows of the system catalogs. */
   read: session =>
     session.rows({
       name: 'ringback_distant',
@@ -32,7 +32,7 @@ export const slotsAndStandbys = check<readonly Distant[]>({
       each => `${each.name}${each.isActive ? '' : ', inactive'}, ${each.xminAge} transactions back`,
     )
     return warning(
-      `dead rows are held back from afar: ${list(named)}`,
+      `replication keeps dead rows: ${list(named)}`,
       'vacuum cannot remove them, so fetching gets slower',
       'drop a slot that nobody uses; end the long query on the standby, or turn hot_standby_feedback off there',
     )

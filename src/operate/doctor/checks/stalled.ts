@@ -5,25 +5,25 @@ import { readRelays } from '../../../outbox/status.ts'
 import { pause } from '../../../pause.ts'
 import { check, fault, spell } from '../check.ts'
 
-/** Callbacks that a relay could send, and does not. */
+/** Callbacks that a relay could send and does not send. */
 interface Stall {
   /** At most `candidates`. */
   readonly count: number
-  /** How long the one has been due that has waited longest. */
+  /** For how long the first of them has been due. */
   readonly seconds: number
 }
 
-/** Callbacks that are watched, and index entries that are read to find them. */
+/** How many callbacks are watched, and how many index entries are read to find them. */
 const candidates = 100
 const entries = 10_000
 
-/** A callback that is due for less than this, in seconds, may just be on its way. */
+/** A callback that has been due for less than this, in seconds, may be about to be sent. */
 const dueFor = 10
 
 /**
- * The first of each index that are due, not held and not behind another of their key. An origin with which the relay is busy
- * is left out: one to which something is being sent, or whose last attempt failed, so that its breaker may be open. Written
- * with limits, since a backlog may have millions.
+ * Callbacks that are due, not on hold and not behind another of their key, from the beginning of each index. Origins
+ * with a claimed or a tried callback are left out: their window may be full, or their breaker open. Both reads have a
+ * limit, since a backlog may have millions of rows.
  */
 const candidatesStatement: Statement = {
   name: 'ringback_stall_candidates',
@@ -55,7 +55,7 @@ const untouchedStatement: Statement = {
       join ${schema}.callback c on ${isRow('wanted.id')} where c.status = 'pending' and c.attempts = c.budget_from`,
 }
 
-/** null: relays send what can be sent, or none lives. */
+/** null: relays send what they can, or no relay lives. */
 export const stalled = check<Stall | null>({
   name: 'stalled',
   async read(session, { watchMs }) {
@@ -74,8 +74,9 @@ export const stalled = check<Stall | null>({
 })
 
 /**
- * Watches callbacks that could be sent for up to `watchMs`: null as soon as one of them is, which is at once where a relay
- * works. The relay counts no claims in the database, and no index knows the last one, hence the watching.
+ * Watches callbacks that could be sent for up to `watchMs`. Returns null as soon as one of them is claimed, which is at
+ * once if a relay works. It has to watch, since the database has no count of claims, and no index for the time of the
+ * last one.
  */
 async function watch(session: Session, watchMs: number): Promise<Stall | null> {
   const waiting = await session.rows<{ id: string; seconds: number }>(candidatesStatement)

@@ -3,10 +3,11 @@ import { check, fault, rowOf, spell } from '../check.ts'
 interface Commits {
   /** The setting synchronous_standby_names. */
   readonly names: string
-  /** Standbys that are connected. Rows of `pg_stat_replication` are shown to every role, their columns are not. */
+  /** Connected standbys. Every role sees the rows of `pg_stat_replication`, but not all columns. */
   readonly standbys: number
-  /** Sessions whose commit waits, as far as this role sees them, and how long the first has. */
+  /** Sessions whose commit waits, as far as this role sees them. */
   readonly waiting: number
+  /** How long the longest of them has waited. */
   readonly seconds: number
 }
 
@@ -29,11 +30,11 @@ export const synchronousStandby = check<Commits>({
     if (!isWaiting && (names === '' || standbys > 0)) return null
     const found = isWaiting
       ? `commits wait for a synchronous standby: ${waiting}, the longest for ${spell(seconds)}`
-      : 'a synchronous standby is asked for, and no standby is connected'
+      : 'commits need a synchronous standby, and no standby is connected'
     return fault(
       `${found} (synchronous_standby_names = '${names}', ${standbys} connected)`,
       'no transaction of the producers or of the relay completes until the standby confirms it',
-      'bring the standby back; or take it out of synchronous_standby_names and reload, then commits go on without it',
+      'bring the standby back; or remove it from synchronous_standby_names and reload, so that commits go on without it',
     )
   },
 })

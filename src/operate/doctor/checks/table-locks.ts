@@ -1,6 +1,6 @@
 import { check, fault, list, spell } from '../check.ts'
 
-/** A lock of somebody else on one of the tables as a whole, for which a claim or a record has to wait. */
+/** Another session's lock on a whole table, for which a claim or a record must wait. */
 interface TableLock {
   readonly table: string
   /** As in `pg_locks`. */

@@ -6,7 +6,7 @@ interface Parameters {
   readonly parameters: readonly string[]
 }
 
-/** As the schema has them. */
+/** The values of sql/schema.sql. */
 const own: Readonly<Record<string, string>> = {
   fillfactor: '50',
   autovacuum_vacuum_scale_factor: '0.02',

@@ -2,20 +2,26 @@ import { check, list, warning } from '../check.ts'
 import { isRelayRole } from '../relay-role.ts'
 
 interface Timeout {
-  /** Whom it holds for, such as `role a`. */
+  /** Where it is set, such as `role a`. */
   readonly of: string
   readonly name: string
   /** As written: `5s`, or a number of milliseconds. */
   readonly value: string
 }
 
-/** In milliseconds. A relay's statement may wait for a lock for two seconds, and under a flood it takes one by itself. */
+/**
+ * In milliseconds. A relay's statement may wait two seconds for a lock, and may take a second itself when many rows
+ * come.
+ */
 const least = 10_000
 
 /** Settings of roles that may run a relay, of this database, and of the server. */
 export const timeouts = check<readonly Timeout[]>({
   name: 'timeouts',
-  /** A role's settings hold when it logs in and are not inherited; a superuser is a member of all roles, so only ours is meant. */
+  /**
+   * A role's settings hold when it logs in, and are not inherited. A superuser is left out, unless it is this session's
+   * role.
+   */
   read: session =>
     session.rows({
       name: 'ringback_timeouts',
@@ -49,7 +55,10 @@ export const timeouts = check<readonly Timeout[]>({
 
 const msOf: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** Milliseconds of a timeout as PostgreSQL reads it: a number with a unit, without one milliseconds. null: not readable. */
+/**
+ * Milliseconds of a timeout in PostgreSQL's spelling: a number with a unit, or without one for milliseconds. null: not
+ * readable.
+ */
 export function timeoutMs(text: string): number | null {
   const [, count = '', unit = ''] = /^\s*['"]?\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*['"]?\s*$/.exec(text) ?? []
   const factor = unit === '' ? 1 : msOf[unit]

@@ -4,12 +4,12 @@ import { isOurTable } from '../tables.ts'
 
 export interface Act {
   readonly kind: 'trigger' | 'rule'
-  /** As `table.trigger`. */
+  /** Written `table.trigger`. */
   readonly name: string
   readonly enabled: boolean
 }
 
-/** What the schema itself puts on its tables. A test holds this list against a freshly migrated database. */
+/** The schema's own triggers. A test compares this list with a freshly migrated database. */
 export const ownTriggers: readonly string[] = [
   'callback.operator_change',
   'callback.refuse_delete',
@@ -18,10 +18,10 @@ export const ownTriggers: readonly string[] = [
   'hold.tell_of_holds',
 ]
 
-/** Away after `migrate --wake poll`, which is no fault. */
+/** Missing after `migrate --wake poll`, which is no fault. */
 export const optionalTrigger = 'callback.wake'
 
-/** By cookbook/on_dead.sql; it is quick, and its faults are warnings. */
+/** From cookbook/on_dead.sql. It is quick, and turns its errors into warnings. */
 const cookbookTrigger = 'callback.tell_of_dead'
 
 function readActs(session: Session): Promise<Act[]> {
@@ -64,7 +64,7 @@ export const missingTriggers = check<readonly Act[]>({
     return fault(
       `triggers of the schema are missing or not enabled: ${list(missing)}`,
       'changes by SQL are not checked, or wake nobody',
-      'create them anew as in sql/schema.sql, or ALTER TABLE ... ENABLE TRIGGER',
+      'create them again as in sql/schema.sql, or ALTER TABLE ... ENABLE TRIGGER',
     )
   },
 })

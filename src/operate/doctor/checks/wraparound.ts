@@ -1,13 +1,13 @@
 import { check, fault, rowOf, warning } from '../check.ts'
 
-/** Of all databases of the server, since they share the counter. */
+/** The oldest database of the server. All databases share the counter. */
 interface Oldest {
   readonly name: string
   /** In transaction ids. */
   readonly age: number
 }
 
-/** Autovacuum forces itself at 200 million, and the server stops writing 3 million before 2^31. */
+/** Autovacuum is forced at 200 million, and the server refuses writes 3 million before 2^31. */
 const [old, tooOld] = [1_000_000_000, 2_000_000_000]
 
 export const wraparound = check<Oldest>({
