@@ -1,19 +1,19 @@
 import type { Act, Arrival, AttemptRow, CallbackRow, History, Written } from './history.ts'
 
-/** All that is known of one callback. */
+/** Everything that is known about one callback. */
 export interface Case {
   readonly messageId: string
   written: Written | undefined
   row: CallbackRow | undefined
-  /** By number; one number may have several, an heir's and a zombie's. */
+  /** Sorted by number. A number may have two records: of the relay that sent it, and of the one that took over. */
   readonly attempts: AttemptRow[]
-  /** By number, then time. */
+  /** Sorted by number, then by time. */
   readonly arrivals: Arrival[]
-  /** In the order in which they were committed. */
+  /** In the order of their commits. */
   readonly acts: Act[]
 }
 
-/** Puts a history together, callback by callback. An attempt of a row that is not in the table is left out: nobody can have sent it. */
+/** Sorts a history by callback. Leaves out attempts whose row is not in the table. */
 export function casesOf(history: History): Map<string, Case> {
   const cases = new Map<string, Case>()
   const of = (messageId: string): Case => {
@@ -46,17 +46,17 @@ export function isSettled({ status }: CallbackRow): boolean {
   return status !== 'pending' && status !== 'claimed'
 }
 
-/** 2xx. Not asked of the relay's own table of statuses, which is what is being checked. */
+/** Whether the answer was a 2xx. The relay's own table of statuses is not used, since the checker checks it. */
 export function isSuccess(answered: number | null | undefined): boolean {
   return answered != null && answered >= 200 && answered < 300
 }
 
-/** What is on record of one attempt. */
+/** The records of one attempt. */
 export function recordsOf({ attempts }: Case, attempt: number): AttemptRow[] {
   return attempts.filter(row => row.attempt === attempt)
 }
 
-/** Whether the callback was replayed when it had been attempted so often. Without operators' acts the last replay alone is known. */
+/** Whether the callback was replayed after that attempt. Without operators' acts, only its last replay is known. */
 export function wasReplayedAfter({ acts, row }: Case, attempt: number): boolean {
   const isLast = attempt > 0 && row?.budgetFrom === attempt
   return isLast || acts.some(({ act, attempts }) => act === 'replay' && attempts === attempt)

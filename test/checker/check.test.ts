@@ -38,7 +38,7 @@ t.test('a row that a newer one of its keys has superseded is not lost', async t 
 
 interface Planted extends Mutant {
   readonly options: CheckOptions
-  /** The janitor deletes half of what was delivered. */
+  /** The janitor deletes half of the delivered rows. */
   readonly deletes: boolean
 }
 
@@ -164,7 +164,7 @@ t.test('what is settled between two records of its last attempt, and replayed, w
     acts: [{ messageId: 'm1', act: 'replay', attempts: 1 }] as const,
     arrivals: [arrival('m2', 1, 128), arrival('m1', 2, 143)],
     callbacks,
-    // The heir's, then the zombie's; it expired at 121.
+    // The record of the relay that took over, then the late one of the relay that had sent it. The row expired at 121.
     attempts: [
       record('m1', 1, 110, 120, false),
       record('m1', 1, 110, 150, false),

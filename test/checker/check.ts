@@ -13,10 +13,10 @@ import { orderOfKey } from './order.ts'
 import * as rules from './rules.ts'
 
 /**
- * Judges a history: what was promised and what was not kept, row by row. Pure, and some microseconds an entry.
+ * Judges a history: finds the promises that were broken, row by row. Pure; it takes some microseconds an entry.
  *
- * It reports what the history proves and nothing else: what cannot be decided, as the order of rows of which no producer has
- * kept a book, is counted and not judged.
+ * It reports only what the history proves. What it cannot decide, such as the order of rows without a producers' book,
+ * it counts as `undecided`.
  */
 export function check(history: History, options: CheckOptions = {}): Verdict {
   const cases = [...casesOf(history).values()]
@@ -107,7 +107,7 @@ function countOf(violations: readonly Violation[]): Record<ViolationKind, number
   return counts
 }
 
-/** What a receiver has refused it has not got twice; an arrival right after a replay is none either. */
+/** How often the callback arrived again after a receiver had taken it. Arrivals right after a replay do not count. */
 function duplicatesOf(each: Case): number {
   const first = each.arrivals.findIndex(isTaken)
   if (first < 0) return 0

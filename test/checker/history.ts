@@ -1,26 +1,30 @@
 /**
- * What a checker needs to know to judge a run: what producers committed, what receivers saw, what the database says.
+ * What the checker needs to judge a run: what producers committed (their *book*), what receivers saw, and the
+ * database's rows.
  *
- * There are three clocks, and times of one are never compared with those of another: the producers', the receivers', the
- * database's. All in milliseconds; each producer's by the same clock (on one machine CLOCK_MONOTONIC), receivers' likewise.
+ * There are three clocks: the producers', the receivers' and the database's. Times of different clocks are never
+ * compared. All producers use one clock (on one machine CLOCK_MONOTONIC), and so do all receivers. All times are in
+ * milliseconds.
  */
 import type { CallbackStatus, OutcomeKind } from '../../src/model.ts'
 
-/** One callback as its producer wrote it. */
+/** One callback, from its producer's book. */
 export interface Written {
   readonly messageId: string
-  /** `callback.id`, or null where the producer did not ask for it. */
+  /** `callback.id`; null: the producer did not read it. */
   readonly id: string | null
   readonly key: string | null
-  /** Before the INSERT was sent; producers' clock. */
+  /** Before the INSERT was sent, by the producers' clock. */
   readonly insertingAt: number
-  /** After COMMIT was confirmed; null: rolled back; `'unknown'`: the connection broke, so either may be true. */
+  /**
+   * After COMMIT was confirmed. null: rolled back. `'unknown'`: the connection broke, so it may be committed or not.
+   */
   readonly committedAt: number | 'unknown' | null
-  /** The form bodies that may be sent: as written, and as amended. Null: not known, bodies are not judged. */
+  /** The bodies that may be sent: as written, and as amended. null: not known, and not judged. */
   readonly bodies: readonly string[] | null
 }
 
-/** A callback's replay or cancel that an operator has committed. */
+/** A replay or cancel that an operator has committed. */
 export interface Act {
   readonly messageId: string
   readonly act: 'replay' | 'cancel'
@@ -28,43 +32,43 @@ export interface Act {
   readonly attempts: number
 }
 
-/** One request at a receiver, noted before it was answered. */
+/** One request at a receiver, noted before its answer. */
 export interface Arrival {
   readonly messageId: string
   readonly attempt: number
-  /** Null: not noted. */
+  /** null: not noted. */
   readonly body: string | null
-  /** Receivers' clock, when the last byte of the request was read. */
+  /** When the last byte of the request was read, by the receivers' clock. */
   readonly at: number
-  /** The status that it was about to be answered with; null: none (hung, reset, cut off); not there: not noted. */
+  /** The status of the coming answer. null: no answer (it hung, was reset or cut off). Absent: not noted. */
   readonly answered?: number | null
 }
 
-/** A row of `outbox.callback` at the end, or as it was when it was deleted. */
+/** A row of `outbox.callback` at the end of the run, or at its deletion. */
 export interface CallbackRow {
   readonly id: string
   readonly messageId: string
   readonly key: string | null
-  /** Not there: null, or not known. */
+  /** Absent: null or not known. */
   readonly supersedeKey?: string | null
   readonly status: CallbackStatus
   readonly attempts: number
-  /** Attempts at the last replay; 0: it was not replayed. */
+  /** The number of attempts at the last replay; 0: never replayed. */
   readonly budgetFrom: number
-  /** The reason of a dead row, and of one that a newer one has superseded. */
+  /** Why the row is dead, or which row has superseded it. */
   readonly lastError: string | null
   readonly createdAt: number
   readonly claimedAt: number | null
   readonly settledAt: number | null
-  /** Null: at once; Infinity: parked. */
+  /** null: at once. Infinity: parked. */
   readonly dueAt: number | null
-  /** What the form of the row makes now, as the last attempt must have sent it; null or not there: not known. */
+  /** The body of the row's present form, which the last attempt must have sent. null or absent: not known. */
   readonly body?: string | null
-  /** When it was deleted, by the database's clock; not there: it was not. */
+  /** When the row was deleted, by the database's clock. Absent: not deleted. */
   readonly deletedAt?: number
 }
 
-/** A row of `outbox.attempt`; of a deleted callback, too. */
+/** A row of `outbox.attempt`, also of a deleted callback. */
 export interface AttemptRow {
   readonly messageId: string
   readonly attempt: number
@@ -75,7 +79,7 @@ export interface AttemptRow {
 }
 
 export interface History {
-  /** Null: producers kept no book; the rows of the table stand for it then. */
+  /** null: producers kept no book, and the rows of the table replace it. */
   readonly written: readonly Written[] | null
   readonly acts: readonly Act[]
   readonly arrivals: readonly Arrival[]
@@ -83,24 +87,25 @@ export interface History {
   readonly attempts: readonly AttemptRow[]
 }
 
-/** One thing that is wrong, with the rows that show it. */
+/** One broken promise. */
 export interface Violation {
   readonly kind: ViolationKind
   readonly messageId: string
   readonly id: string | null
-  /** For a person: what was seen and what should have been. */
+  /** For a person: what was seen. */
   readonly detail: string
 }
 
 /**
- * - `lost`: committed, and not delivered, dead with a reason or cancelled when all had drained; or deleted before its time
- * - `phantom`: arrived, though never committed, or cancelled before
- * - `inversion`: a first attempt started before an earlier row of its key was settled
- * - `unexplained`: arrived again though the attempt before is on record as delivered, without a replay
- * - `unrecorded`: arrived without an attempt on record
- * - `misrecorded`: the record says something else than the receiver did
- * - `altered`: the body is not what was written
- * - `stuck`: claimed beyond lease and deadline, or due and untouched
+ * - `lost`: committed, and not settled when the run had drained, or dead without a reason; or deleted too early, or
+ *   superseded by a wrong row
+ * - `phantom`: arrived, though never committed or cancelled before
+ * - `inversion`: its first attempt started before an earlier row of its key was settled
+ * - `unexplained`: arrived again without a replay, though the attempt before is recorded as delivered
+ * - `unrecorded`: arrived or claimed without a recorded attempt
+ * - `misrecorded`: the record contradicts what the receiver saw
+ * - `altered`: the body is not the written one
+ * - `stuck`: claimed longer than lease and deadline, or due and untouched
  */
 export const violationKinds = [
   'lost',
@@ -115,25 +120,27 @@ export const violationKinds = [
 export type ViolationKind = (typeof violationKinds)[number]
 
 export interface CheckOptions {
-  /** The run has come to rest: what is not settled is lost. Default false. */
+  /** The run has drained: a row that is not settled is lost. Default false. */
   readonly drained?: boolean
-  /** Arrivals are complete: each delivered attempt must have one. Default true; false where a receiver's log is partial. */
+  /**
+   * Arrivals are complete: each delivered attempt must have one. Default true; false for a partial log of a receiver.
+   */
   readonly allArrivals?: boolean
-  /** The database's clock stood still or jumped: what it says of times is not judged. Default false. */
+  /** The database's clock stopped or jumped: its times are not judged. Default false. */
   readonly ignoreDatabaseTimes?: boolean
-  /** The database's time at which the rows were read; default: the newest time in the rows. */
+  /** When the rows were read, by the database's clock. Default: the newest time in the rows. */
   readonly readAt?: number
-  /** A claim may be this old, in milliseconds. Default 90,000: the default lease and deadline with room to spare. */
+  /** How old a claim may be, in milliseconds. Default 90,000: more than the default lease and deadline. */
   readonly claimLimitMs?: number
-  /** The first row of a key may be due this long, in milliseconds. Default 600,000. */
+  /** How long the first row of a key may be due, in milliseconds. Default 600,000. */
   readonly dueLimitMs?: number
-  /** Delivered rows may be deleted when they were settled so long ago, in milliseconds. Default: never. */
+  /** How long delivered rows are kept after they are settled, in milliseconds. Default: for ever. */
   readonly keptMs?: number
-  /** The same of the dead and the cancelled. */
+  /** As `keptMs`, for dead and cancelled rows. */
   readonly keptDeadMs?: number
   /**
-   * false: delivered rows are deleted as they are recorded (`--keep-delivered 0`), and no book is kept of them. The receivers'
-   * log stands for the record then: a row that is gone must have been answered with 2xx. Default true.
+   * false: delivered rows are deleted as they are recorded (`--keep-delivered 0`). The receivers' log then replaces the
+   * record: a deleted row must have been answered with 2xx. Default true.
    */
   readonly keepsDelivered?: boolean
 }
@@ -144,8 +151,10 @@ export interface Verdict {
   readonly counts: Readonly<Record<ViolationKind, number>>
   readonly committed: number
   readonly arrivals: number
-  /** Arrivals of what a receiver had taken already, replays not counted. Explained, unless `unexplained` says otherwise. */
+  /**
+   * Arrivals of callbacks that a receiver had taken before, without replays. Allowed, unless they are `unexplained`.
+   */
   readonly duplicates: number
-  /** Pairs of one key whose order the history does not tell (no producers' book, or replayed since). */
+  /** Rows with a key whose order the history does not show: there is no producers' book, or they were replayed. */
   readonly undecided: number
 }

@@ -1,14 +1,14 @@
 import { type Draft, history, withoutDelivered } from '../fixtures/history.ts'
 import type { CallbackRow, CheckOptions, ViolationKind } from './history.ts'
 
-/** One planted fault, and the only verdict that it may have. */
+/** One planted fault, and the kind of violation that the checker must find, and no other. */
 export interface Mutant {
   readonly name: string
   readonly kind: ViolationKind
   readonly options?: CheckOptions
-  /** It is planted into a history of a relay that keeps nothing of what it has delivered. */
+  /** Planted into the history of a relay that deletes delivered rows at once. */
   readonly keepsNothing?: boolean
-  /** Plants the fault; returns the message id of the callback that is to be named. */
+  /** Plants the fault, and returns the message id of the callback that the checker must name. */
   readonly plant: (draft: Draft) => string
 }
 
@@ -376,12 +376,12 @@ export function cleanHistory(seed: number): Draft {
   return history({ seed, callbacks: 400, keys: 20 })
 }
 
-/** The same of a relay that keeps nothing of what it has delivered. */
+/** As `cleanHistory`, of a relay that deletes delivered rows at once. */
 export function unkeptHistory(seed: number): Draft {
   return withoutDelivered(cleanHistory(seed))
 }
 
-/** A cancelled row was not cancelled by an operator, but superseded. @param by the id of the row that has come in its place. */
+/** Makes a cancelled row a superseded one. @param by the id of the row that superseded it. */
 export function superseded(draft: Draft, by: (row: CallbackRow) => string): string {
   const row = pick(draft.callbacks, ({ id, key, status }) => status === 'cancelled' && key !== null && Number(id) > 20)
   take(draft.acts, ({ messageId }) => messageId === row.messageId)
@@ -389,7 +389,7 @@ export function superseded(draft: Draft, by: (row: CallbackRow) => string): stri
   return row.messageId
 }
 
-/** Without a key, sent once, taken, and gone. */
+/** A row without a key that was sent once, taken and deleted. */
 function taken(draft: Draft): Draft['arrivals'][number] {
   return pick(draft.arrivals, ({ messageId }) => {
     return (
@@ -398,7 +398,7 @@ function taken(draft: Draft): Draft['arrivals'][number] {
   })
 }
 
-/** Two rows of one key, both taken at once and gone, nothing between. */
+/** Two rows of one key, next to each other, both taken at the first attempt and deleted. */
 function takenPair(draft: Draft): readonly [string, string] {
   const last = new Map<string, string>()
   for (const { key, messageId, committedAt } of draft.written) {
@@ -417,14 +417,14 @@ function isTakenAtOnce(draft: Draft, messageId: string): boolean {
   return isGone && arrivals.length === 1 && arrivals[0]?.answered === 200 && known(draft, messageId)
 }
 
-/** A row without a key that was delivered at once, and whose commit is certain. */
+/** A row without a key that was delivered at its first attempt, and whose commit is certain. */
 function simple(draft: Draft): { readonly messageId: string; readonly id: string } {
   return pick(draft.callbacks, ({ key, status, attempts, budgetFrom, messageId }) => {
     return key === null && status === 'delivered' && attempts === 1 && budgetFrom === 0 && known(draft, messageId)
   })
 }
 
-/** Message ids of two rows of one key, both delivered at once, one after the other, nothing between. */
+/** Message ids of two rows of one key, next to each other, both delivered at the first attempt. */
 function pair(draft: Draft): readonly [string, string] {
   const last = new Map<string, string>()
   const isPlain = new Set(

@@ -2,18 +2,18 @@ import { compareIds } from '../../src/ids.ts'
 import { type Case, idOf, isSettled, isSuccess, recordsOf } from './cases.ts'
 import type { Judging } from './rules.ts'
 
-/** What a row has to do with order: two times of each of the three clocks, where they are known. */
+/** The times of a row that its order depends on: two of each of the three clocks, as far as they are known. */
 interface Place {
   readonly each: Case
   readonly id: string
-  /** From when on a later row can be said to have been inserted after this one was there. Infinity: not known. */
+  /** A row that was inserted after this time was inserted after this one existed. Infinity: not known. */
   readonly thereAt: number
   readonly insertingAt: number
-  /** First settled; -Infinity: not known, nothing is judged by it. */
+  /** When it was first settled. -Infinity: not known, and not judged. */
   readonly settledAt: number
-  /** Its first attempt; Infinity: there was none. */
+  /** The start of its first attempt; Infinity: there was none. */
   readonly startedAt: number
-  /** The same two as a receiver sees them. */
+  /** The same two times as a receiver sees them. */
   readonly deliveredAt: number
   readonly arrivedAt: number
 }
@@ -23,17 +23,21 @@ export interface Inversion {
   readonly detail: string
 }
 
-/** What the rows of one key say of their order. `undecided`: rows of which it is not known when they were there or settled. */
+/**
+ * The order of the rows of one key. `undecided` counts rows for which it is not known when they existed or were
+ * settled.
+ */
 export interface KeyOrder {
   readonly inversions: readonly Inversion[]
   readonly undecided: number
 }
 
 /**
- * Finds first attempts that started before an earlier row of the key, there before this one was inserted, was settled.
+ * Finds first attempts that started too early: an earlier row of the key existed when this row was inserted, and was
+ * not settled when this attempt started.
  *
- * In the order in which rows came to be there, it is enough to remember the one that was settled last: n log n, and not each
- * row against each, since a key may have a hundred thousand.
+ * It walks in the order in which rows came to exist and remembers only the row that was settled last. That takes n log
+ * n, since a key may have a hundred thousand rows.
  */
 export function orderOfKey(cases: readonly Case[], judging: Judging): KeyOrder {
   const places = cases.map(each => place(each, judging))
@@ -69,7 +73,10 @@ function arrivedTooSoon(row: Place, earlier: Place | undefined): string | null {
   return `arrived ${soonerMs} ms before the delivery of ${named(earlier)} of its key`
 }
 
-/** Ids of rows that were there before another was inserted are the lower ones, unless its id was drawn long before. */
+/**
+ * A row that existed before another was inserted has the lower id, unless the other's id was drawn long before its
+ * insert.
+ */
 function isEarlier(earlier: Place, row: Place): boolean {
   return earlier !== row && compareIds(earlier.id, row.id) < 0
 }
@@ -82,7 +89,7 @@ function place(each: Case, { hasBook, ignoreDatabaseTimes, keepsDelivered }: Jud
   return {
     each,
     id: idOf(each) ?? '0',
-    // Without a book: it was there when it was first sent.
+    // Without a book it is known to exist only when it was first sent.
     thereAt: hasBook ? committedAt : startedAt,
     insertingAt: hasBook ? (written?.insertingAt ?? -Infinity) : (row?.createdAt ?? -Infinity),
     settledAt: ignoreDatabaseTimes ? -Infinity : firstSettledAt(each),
@@ -97,19 +104,19 @@ function firstSettledAt(each: Case): number {
   if (row === undefined) return -Infinity
   const [first, ...more] = acts
   if (first?.act === 'replay') {
-    // An heir's record and a zombie's: the first has settled it, or it ended by itself (expired) between the two.
+    // Two relays may have recorded the attempt. The first record settled the row, or it expired between the two.
     const finished = recordsOf(each, first.attempts).map(a => a.finishedAt)
     return finished.length === 0 ? -Infinity : Math.min(...finished)
   }
-  // Cancelled and then replayed, or replayed by somebody who kept no book: when it was settled first is not known.
+  // Cancelled and then replayed, or replayed without a book: the time when it was first settled is not known.
   if (more.length > 0 || row.budgetFrom > 0) return -Infinity
   if (!isSettled(row)) return Infinity
   return row.settledAt ?? -Infinity
 }
 
 /**
- * When the receiver took it: the first arrival that it answered with 2xx and that is on record as delivered. A row that its
- * record has deleted was not settled before it was taken.
+ * When the receiver took the callback: the first arrival that it answered with 2xx and that is recorded as delivered.
+ * For a row that was deleted as it was recorded, the answer alone counts.
  */
 function deliveredAt({ row, attempts, arrivals }: Case, keepsDelivered: boolean): number {
   if (row === undefined && !keepsDelivered) {

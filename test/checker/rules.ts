@@ -2,16 +2,16 @@ import { compareIds } from '../../src/ids.ts'
 import { type Case, isSettled, isSuccess, recordsOf, wasReplayedAfter } from './cases.ts'
 import type { Arrival, CallbackRow, CheckOptions } from './history.ts'
 
-/** What a rule may know beside the callback itself. */
+/** What a rule may use beside the callback itself. */
 export interface Judging extends Required<CheckOptions> {
-  /** Producers kept a book. */
+  /** Whether producers kept a book. */
   readonly hasBook: boolean
   readonly rowOf: (id: string) => CallbackRow | undefined
-  /** Earlier, not settled, of the same key: the row is not the first of its key. */
+  /** Whether an earlier row of the same key is not settled. */
   readonly isBehind: (each: Case) => boolean
 }
 
-/** Each returns what is wrong with one callback, a sentence for each violation. */
+/** Returns a sentence for each violation of one callback. */
 type Rule = (each: Case, judging: Judging) => string[]
 
 export function committed(each: Case, { hasBook, keepsDelivered }: Judging): boolean {
@@ -36,7 +36,7 @@ export const lost: Rule = (each, judging) => {
   return [`is still ${row.status} after ${attempts.length} attempts`]
 }
 
-/** Nothing is sent in its place. */
+/** The row that superseded it must exist, be newer, and have the same keys. */
 function wronglySuperseded(row: CallbackRow, by: string, { rowOf, keepsDelivered }: Judging): string[] {
   const newer = rowOf(by)
   if (newer === undefined) return keepsDelivered ? [`was superseded by ${by}, which is not in the table`] : []
@@ -54,7 +54,7 @@ function deletedTooSoon(row: CallbackRow, { keptMs, keptDeadMs, ignoreDatabaseTi
   return [`was deleted ${seconds(ageMs)} after it was ${status}`]
 }
 
-/** A receiver answered with 2xx. */
+/** Whether a receiver answered with 2xx. */
 function wasTaken({ arrivals }: Case): boolean {
   return arrivals.some(({ answered }) => isSuccess(answered))
 }
@@ -71,7 +71,7 @@ export const phantom: Rule = (each, judging) => {
   return late.map(({ attempt }) => `arrived as attempt ${attempt}, though cancelled after attempt ${since}`)
 }
 
-/** The same by the database's own times, which need no book of what operators did. */
+/** As above, by the database's times, which need no book of operators' acts. */
 function startedAfterCancel({ row, attempts }: Case, { ignoreDatabaseTimes }: Judging): string[] {
   if (row?.status !== 'cancelled' || ignoreDatabaseTimes) return []
   const late = attempts.filter(({ startedAt }) => startedAt > (row.settledAt ?? Infinity))
@@ -87,7 +87,7 @@ export const unexplained: Rule = (each, { hasBook, keepsDelivered }) => {
     if (row === undefined && !keepsDelivered) return []
     const records = recordsOf(each, last)
     if (records.some(({ outcome }) => outcome !== 'delivered') || wasReplayedAfter(each, last)) return []
-    // Without a book of what operators did, only the last replay is known.
+    // Without a book of operators' acts, only the last replay is known.
     if (!hasBook && (row?.budgetFrom ?? 0) > last) return []
     const why = records.length === 0 ? 'is not on record' : 'is on record as delivered'
     return [`arrived again as attempt ${arrival.attempt}, though attempt ${last} ${why} and nobody replayed it`]
@@ -137,7 +137,7 @@ function said(answered: number | null): string {
 export const altered: Rule = ({ written, row, arrivals }) => {
   const bodies = written?.bodies ?? (row?.body == null ? null : [row.body])
   if (bodies === null) return []
-  // The table holds the form as it was amended last: earlier attempts may have sent another one.
+  // The table holds the last amended form. Earlier attempts may have sent another one.
   const judged = written?.bodies ? arrivals : arrivals.filter(({ attempt }) => attempt === row?.attempts)
   const wrong = judged.filter(({ body }: Arrival) => body !== null && !bodies.includes(body))
   return wrong.map(({ attempt, body }) => {
