@@ -19,45 +19,58 @@ export type { Question } from './questions.ts'
 export type { Read } from './read.ts'
 
 export interface BacklogOptions {
-  /** Rows in memory over all origins. */
+  /** Most rows in memory, of all origins together. */
   readonly memoryRows: number
-  /** Origins that are known to have more in the table. Default 20,000; beyond, the sweep finds them. */
+  /** Most origins recorded as having more rows in the table. Default 20,000. A sweep finds the rows of the others. */
   readonly behindOrigins?: number
-  /** Rows that rest. Default 5,000; beyond, the sweep finds them. */
+  /** Most rows that rest. Default 5,000. A sweep finds the others. */
   readonly restingRows?: number
-  /** Keys to be looked at, and hints to be sent. Default 10,000 each; beyond, a sweep, here or at the peers. */
+  /**
+   * Most questions, and most hints to send. Default 10,000 each. Beyond it a sweep is wanted: here for a question, at
+   * the peers for a hint.
+   */
   readonly hints?: number
-  /** Milliseconds until a row that somebody else has is tried again. Default 250. */
+  /** Milliseconds until a row that another session or relay has is tried again. Default 250. */
   readonly restMs?: number
   /**
-   * How many rows of the origin memory may hold, or of one URL that is set apart, those under way among them, but not those that rest. What it takes in 100 ms
-   * at its recent pace is enough. 0 while all of it is held.
+   * Most rows of the origin, or of one URL set apart, in memory. Rows under way count, resting rows do not. 0 while all
+   * of it is held.
    */
   readonly room: (origin: string, urlHash: number | null) => number
   /**
-   * How many more rows of the origin may be taken now, or of one URL of it. Where none may, asked again once `freed` names the
-   * origin, or what `backlogName` calls the URL.
+   * How many more rows of the origin, or of one URL of it, may be taken now. After a 0 it is not asked again before
+   * `freed` names the origin or the URL (see `backlogName`).
    *
-   * @param next the first of them; undefined: it is not known which.
+   * @param next the first of these rows; undefined: not known.
    */
   readonly slots: (origin: string, urlHash: number | null, next?: ShownRow) => number
-  /** The URL is in trouble: its rows wait apart from the others of its origin. */
+  /** Is the URL in trouble? If so, its rows wait apart from the others of its origin. */
   readonly isTroubled?: (origin: string, urlHash: number) => boolean
-  /** A row is taken: `slots` counts it from now on. */
+  /** Called for each row taken. `slots` counts the row from then on. */
   readonly taken?: (row: ShownRow) => void
   readonly isMine: (origin: string) => boolean
 }
 
 /**
- * A row waits in the table until its origin can take it. Memory holds only rows that may go now or are under way; of
- * everything else it knows per origin from where on there is more. Pure: no I/O and no clock.
+ * Which rows to claim next. A row waits in the table until its origin can take it: memory holds only rows that may go
+ * now or are under way. For all other rows it keeps the place in the table, per origin, from which to read on. Pure: no
+ * I/O and no clock.
  *
- * It may be wrong about any row, since the claim asks the database again. It must not lose one. **Coverage**: every
- * committed row that is unsettled, due and not held is, at the owner of its origin, in memory; or after `cursor` or `again`
- * of its range, or in the pull that is out; or behind an earlier unsettled row of its key; or of a key that will be looked
- * at; or not shown by the tip yet; or it waits for a sweep; or a hint names it. `test/backlog` asserts this after every act.
+ * The backlog may be wrong about any row, since the claim asks the database again. It must not lose one.
  *
- * Reads go one at a time, each begun by `beginRead`; claims, looks, releases and records go on beside them.
+ * **Coverage**: every committed row that is unsettled, due and not held is, at the owner of its origin, at least one of
+ * these:
+ * - in memory
+ * - after `cursor` or `again` of its range, or in a pull that is out
+ * - behind an earlier unsettled row of its key
+ * - of a key that will be asked for
+ * - not shown by the tip yet
+ * - left to a sweep that is wanted
+ * - named by a hint on its way
+ *
+ * `test/backlog` asserts coverage after every act.
+ *
+ * Only one read is out at a time, begun by `beginRead`. Claims, looks, releases and records go on beside it.
  */
 export class Backlog {
   readonly #options: Required<BacklogOptions>
@@ -71,7 +84,7 @@ export class Backlog {
   #isMine: (origin: string) => boolean
   #read = new Read([], [])
   #wantsSweep = true
-  /** The last take got fewer rows than could be sent at once. */
+  /** The last take returned fewer rows than could be sent at once. */
   #isHungry = true
 
   constructor(options: BacklogOptions) {
@@ -122,17 +135,17 @@ export class Backlog {
     return this.#memory.resting
   }
 
-  /** Origins that have more in the table. */
+  /** Origins, and URLs set apart, that have more rows in the table. */
   get behind(): number {
     return this.#behind.size
   }
 
-  /** Origins that have rows in memory or more in the table. */
+  /** Origins that have rows in memory, or more in the table. */
   get origins(): number {
     return this.#memory.originCount
   }
 
-  /** A look through all origins that have unsettled rows is wanted. */
+  /** A sweep over all origins with unsettled rows is wanted. */
   get wantsSweep(): boolean {
     return this.#wantsSweep
   }
@@ -145,17 +158,17 @@ export class Backlog {
     return this.#questions.size > 0
   }
 
-  /** It has room for what is known to be in the table, or wants to know who is first of a key. */
+  /** There is something to read: pulls, or the first row of a key. */
   get wantsReads(): boolean {
     return this.wantsPulls || this.wantsAnswers
   }
 
-  /** When the first rest is over, by the clock of `take`; undefined: nothing rests. */
+  /** When the first rest ends, by the clock of `take`; undefined: no row rests. */
   get nextAt(): number | undefined {
     return this.#memory.firstResting?.restsUntil
   }
 
-  /** Rows of the origin are in memory, or in the table behind what was read. */
+  /** Does the origin have rows in memory, or more in the table than was read? */
   knows(origin: string): boolean {
     return this.#memory.origin(origin) !== undefined
   }
@@ -164,21 +177,21 @@ export class Backlog {
     return this.#memory.get(id)?.state === 'under way'
   }
 
-  /** Another row of its key is known, or asked for: it cannot go before this one has ended. */
+  /** Another row of the key of this one is known, or asked for. That row cannot start before this one has ended. */
   isAwaited(id: string): boolean {
     const candidate = this.#memory.get(id)
     return candidate !== undefined && (candidate.asks || (candidate.newer ?? candidate.passedOver) !== undefined)
   }
 
-  /** All that it knows, for tests and for people; it looks at everything. */
+  /** All that the backlog knows, for tests and for people. Costs time in proportion to its size. */
   inspect(): Inspection {
     return inspect(this.#memory, this.#questions, this.#read)
   }
 
   /**
-   * Before a read is sent: its snapshot must be taken after this call. The read before it is over.
+   * Call this before sending a read: the snapshot must be taken after it. The read before must be over.
    *
-   * @param most how many pulls and questions it takes along; none for a tip.
+   * @param most how many pulls and questions the read takes along; none for a tip.
    */
   beginRead(most: { readonly pulls?: number; readonly questions?: number } = {}): Read {
     this.endRead()
@@ -186,22 +199,24 @@ export class Backlog {
     return this.#read
   }
 
-  /** The read is over, answered or not. What it has not answered is asked again. */
+  /** The read is over, answered or not. Pulls and questions without an answer will be sent again. */
   endRead(): void {
     for (const pull of this.#read.unanswered.pulls) this.#lost(pull)
     for (const question of this.#read.unanswered.questions) this.#questions.askAgain(question)
     this.#read = new Read([], [])
   }
 
-  /** What a tip has shown, in the order of the index. A tip shows each entry once. */
+  /** Rows that a tip has shown, in the order of the index. A tip shows each entry once. */
   offer(rows: readonly ShownRow[], read: Read): void {
     for (const row of rows) if (!read.hasLeft(row)) this.#offers.offer(row, 'tip')
   }
 
   /**
-   * @param rows the heads that it found, and rows claimed by this relay, of those up to `reached`.
-   * @param reached the last entry read, head or not, or the end of the span of the index that was looked at.
-   * @param isShort that end has reached the tip.
+   * The answer to a pull.
+   *
+   * @param rows heads, and rows claimed by this relay, up to `reached`.
+   * @param reached the last index entry read, head or not, or the end of the span that was searched.
+   * @param isShort the span ended at the tip: the range has no more rows.
    */
   pulled(pull: Pull, rows: readonly ShownRow[], reached: IndexPlace, isShort: boolean, read: Read): void {
     read.unanswered.pulls.delete(pull)
@@ -215,7 +230,9 @@ export class Backlog {
   }
 
   /**
-   * @param key that of the question, or of the row that it names; null: that row has none, or is not there.
+   * The answer to a question.
+   *
+   * @param key the key asked for, or that of the row that the hint names; null: that row has no key, or does not exist.
    * @param first the first unsettled row of the key; null: there is none.
    */
   answered(question: Question, key: string | null, first: ShownRow | null, read: Read): void {
@@ -226,11 +243,11 @@ export class Backlog {
   }
 
   /**
-   * Rows to claim now, in the order of the origins' turns. They are under way from now on, until `ended` or `refused`
-   * accounts for each. Where the claim's reply is lost they stay so until they are looked at, even if their origin goes.
+   * Rows to claim now; the origins take turns. Each row is under way until `ended` or `refused` is called for it. After
+   * a lost reply it stays under way until a look at it, even when its origin moves to another relay.
    *
-   * @param now milliseconds of any clock that only grows.
-   * @param free so many of them could be sent at once, the others are claimed ahead; default: all.
+   * @param now milliseconds, of any clock that only grows.
+   * @param free how many rows can be sent at once; the others are claimed ahead. Default: all.
    */
   take(count: number, now: number, free = count): readonly ShownRow[] {
     this.#endRests(now)
@@ -247,37 +264,40 @@ export class Backlog {
     return taken
   }
 
-  /** As the claim returned it: an operator may have given it another origin since it was read. */
+  /** The row as the claim returned it: an operator may have changed its origin after it was read. */
   claimed(row: ShownRow): void {
     const candidate = this.#memory.get(row.id)
     if (candidate?.state === 'under way') this.#memory.correct(candidate, row)
   }
 
-  /** A look says why the claim did not get a row. @param now as of `take` */
+  /** The look at a row that the claim did not get. @param now as in `take` */
   refused(id: string, refusal: Refusal, now: number): void {
     this.#freedBy(id)
     this.#ends.refused(id, refusal, now)
   }
 
-  /** @param next the first unsettled row of its key after the end, as the statement that settled it named it; null: none. */
+  /** @param next the first unsettled row of the key, from the statement that settled this one; null: there is none. */
   ended(id: string, end: AttemptEnd, next: ShownRow | null): void {
     this.#freedBy(id)
     this.#ends.ended(id, end, next)
   }
 
-  /** A statement of this relay has settled a row without an attempt of its own: it expired, or was recovered for the last time. */
+  /**
+   * A statement of this relay settled a row without claiming it: the row expired, or was recovered after its last
+   * attempt.
+   */
   settledUnclaimed(id: string, key: string | null, next: ShownRow | null): void {
     this.#ends.settledUnclaimed(id, key, next)
   }
 
-  /** A statement of this relay has settled a row, whether it was under way here or not. */
+  /** A statement of this relay settled a row, under way here or not. */
   settled(id: string, key: string | null, next: ShownRow | null): void {
     if (this.isUnderWay(id)) this.ended(id, 'settled', next)
     else this.settledUnclaimed(id, key, next)
   }
 
   /**
-   * The origin may have slots again, or more room, or less: a POST has ended, a breaker has changed, a hold has.
+   * The slots or the room of the origin may have changed: a POST has ended, or a breaker or a hold has changed.
    *
    * @param name of the origin, or of a URL of it that is set apart.
    */
@@ -288,48 +308,51 @@ export class Backlog {
     }
   }
 
-  /** As `freed`, of all origins. */
+  /** `freed` for all origins. */
   freedAll(): void {
     for (const { name } of [...this.#memory.origins()]) this.freed(name)
   }
 
-  /** A peer or an operator names a row whose key may have a new first row. */
+  /** A peer or an operator named a row whose key may have a new first row. */
   hinted(id: string): void {
     this.#questions.hinted(id)
   }
 
-  /** Hints to send with the next statement; they are not kept. */
+  /** Takes out the hints to send with the next statement. */
   takeHints(): Hints {
     return this.#messages.takeHints()
   }
 
-  /** Claims to give back; they are not kept. Where the release or its reply is lost, rows that are under way are looked at again. */
+  /** Takes out the claims to release. If a release or its reply is lost, rows still under way are looked at again. */
   takeReleases(): readonly Release[] {
     return this.#messages.takeReleases()
   }
 
   /**
-   * A hold on it was released, or a sweep has found unsettled rows of it: all of it is read anew. A sweep rewinds a few
-   * origins at a time, with pulls between: beyond `behindOrigins` each puts out the one that fell behind first.
+   * Everything of the origin is read again: a hold on it was released, or a sweep found unsettled rows.
+   *
+   * A sweep rewinds a few origins at a time, with pulls between. Beyond `behindOrigins` each rewound origin drops the
+   * one that fell behind first.
    */
   rewind(name: string): void {
     if (!this.#isMine(name)) return
-    // One after the other: where too many are behind, each puts out another. The last stays: the one that is not in trouble.
+    // With too many origins behind, each rewind may drop another of the group. The origin itself goes last, so it
+    // stays.
     for (const each of this.#memory.group(name)) if (this.#memory.origin(each.name) === each) this.#behind.rewind(each)
     this.#behind.rewind(this.#memory.meet(name))
   }
 
-  /** Membership has changed or settled, a relay has died, a hint was lost, a tip has jumped. */
+  /** Reasons: membership has changed or settled, a relay has died, a hint was lost, a tip has jumped. */
   wantSweep(): void {
     this.#wantsSweep = true
   }
 
-  /** Before the sweep's first read is sent. What is dropped from now on wants the next one. */
+  /** Call this before the sweep's first read. A row dropped after this call wants the next sweep. */
   beginSweep(): void {
     this.#wantsSweep = false
   }
 
-  /** Whose the origins are from now on. What is under way stays, the rest of lost origins is forgotten; a sweep is wanted. */
+  /** Changes which origins belong to this relay. Of lost origins only the rows under way stay. A sweep is wanted. */
   setView(isMine: (origin: string) => boolean): void {
     this.#isMine = isMine
     for (const candidate of [...this.#memory.waiting()])
@@ -347,8 +370,9 @@ export class Backlog {
   }
 
   /**
-   * With memory full a pull puts other rows out. That is worth it when none of them can start while the wire has room: then
-   * only origins that can start something are pulled. Otherwise origins would put out each other's rows for ever.
+   * With memory full, each pulled row pushes another one out. That helps only if no row in memory can start while
+   * connections are free (`#isHungry`), and only for origins that have slots. Otherwise origins would push out each
+   * other's rows for ever.
    */
   #takePulls(most: number): Pull[] {
     if (!this.wantsPulls) return []
@@ -361,7 +385,7 @@ export class Backlog {
     if (candidate?.state === 'under way') this.freed(candidate.row.origin)
   }
 
-  /** A row whose URL is in trouble, at the head of those of its origin, makes way. */
+  /** Moves the row, the first ready one of its origin, to the backlog of its own URL if that URL is in trouble. */
   #goesApart(candidate: Candidate): boolean {
     const { origin, urlHash } = candidate.row
     if (candidate.origin.urlHash !== null || !this.#options.isTroubled(origin, urlHash)) return false

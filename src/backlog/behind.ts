@@ -3,12 +3,12 @@ import { Fifo } from './fifo.ts'
 import type { OriginBacklog } from './origin-backlog.ts'
 import type { OriginRange } from './origin-range.ts'
 
-/** A read of one range of one origin: at most `room` rows after this place that are due, not held and first of their key. */
+/** A read of one range of one origin: at most `room` rows after a place, each due, not held and first of its key. */
 export interface Pull {
   readonly origin: string
-  /** The only URL that is read, by its hash; null: all but `otherUrls`. */
+  /** The only URL to read, by its hash; null: all URLs but `otherUrls`. */
   readonly urlHash: number | null
-  /** URLs that are set apart: they have pulls of their own. */
+  /** URLs set apart, which have pulls of their own. */
   readonly otherUrls: readonly number[]
   readonly range: RangeName
   readonly after: IndexPlace
@@ -16,24 +16,27 @@ export interface Pull {
 }
 
 export interface BehindOptions {
-  /** How many rows of the origin memory may hold, those under way among them. 0: nothing is pulled, for example while it is held. */
+  /**
+   * Most rows of the origin in memory, those under way among them. 0: nothing is pulled, for example while the origin
+   * is held.
+   */
   readonly room: (origin: string, urlHash: number | null) => number
   readonly slots: (origin: string, urlHash: number | null) => number
-  /** At most so many origins are behind at a time. */
+  /** Most origins behind at a time. */
   readonly most: number
-  /** Nothing is known of what this origin has in the table any more: a sweep is wanted. */
+  /** The origin was the oldest of too many: what it has in the table is no longer recorded. A sweep is wanted. */
   readonly dropped: (origin: OriginBacklog) => void
 }
 
 /**
- * The origins that have rows in the table which memory does not know, and whose turn it is to be read.
+ * The origins that have rows in the table which memory does not know, and the order in which they are read.
  *
- * An origin stands among those that want a pull exactly while one of its ranges is behind and not out, and half of its room
- * is free: less would make many small pulls. They are read in turn.
+ * An origin wants a pull exactly while one of its ranges is behind and not out, and half of its room is free. With less
+ * free room, pulls would be many and small. Origins take turns.
  */
 export class Behind {
   readonly #options: BehindOptions
-  /** The one that fell behind longest ago stands first; it is dropped when there are too many. */
+  /** In the order in which they fell behind. The first is dropped when there are too many. */
   readonly #origins = new Fifo<OriginBacklog>()
   readonly #wanting = new Fifo<OriginBacklog>()
 
@@ -64,12 +67,12 @@ export class Behind {
     this.#fellBehind(origin)
   }
 
-  /** It has just come to be, perhaps behind. */
+  /** The origin is new, and perhaps behind already. */
   joined(origin: OriginBacklog): void {
     if (origin.isBehind) this.#fellBehind(origin)
   }
 
-  /** Its rows, its ranges or its room have changed. */
+  /** The rows, the ranges or the room of the origin have changed. */
   update(origin: OriginBacklog): void {
     if (!origin.isBehind && origin.behind) {
       this.#origins.remove(origin.behind)
@@ -80,11 +83,11 @@ export class Behind {
   }
 
   /**
-   * Pulls to send now, of the origins whose turn it is. They are out until `pulled` or `lost`.
+   * Pulls to send now. Each is out until `pulled` or `lost`.
    *
-   * @param most so many pulls at most.
-   * @param room so many rows at most, over all.
-   * @param onlyWithSlots those that could start nothing are left out.
+   * @param most most pulls.
+   * @param room most rows, over all pulls.
+   * @param onlyWithSlots leaves out origins that can start nothing.
    */
   take(most: number, room: number, onlyWithSlots: boolean): Pull[] {
     const pulls: Pull[] = []
@@ -103,7 +106,7 @@ export class Behind {
     return pulls
   }
 
-  /** A pull that nobody waits for any more, since its origin was dropped or given away, has changed nothing. */
+  /** Only for a pull that is still out: `Backlog.pulled` ignores the others. */
   pulled(origin: OriginBacklog, range: RangeName, reached: IndexPlace, isShort: boolean): void {
     origin[range].pulled(reached, isShort)
     this.update(origin)
@@ -139,7 +142,7 @@ export class Behind {
     return origin.roomTaken < room && (room - origin.roomTaken) * 2 >= room
   }
 
-  /** Two ranges share the room, and take turns when it is for one row only. */
+  /** Two ranges share the free room. They alternate when there is room for one row only. */
   #pullsOf(origin: OriginBacklog, free: number): Pull[] {
     const order: RangeName[] = origin.turnOf === 'fresh' ? ['fresh', 'due'] : ['due', 'fresh']
     const ranges = order.map(name => origin[name]).filter(isReadable)

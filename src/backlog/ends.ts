@@ -8,12 +8,13 @@ import type { Questions } from './questions.ts'
 
 /**
  * Why a claim did not get a row, as the look at it says:
- * - `gone`: it is settled, or there is no such row
- * - `occupied`: it or an earlier row of its key is claimed elsewhere, or somebody has locked it
- * - `claimed here`: by an earlier claim whose reply was lost
- * - `behind`: `first` is unsettled and the first of its key; pending, or claimed here
- * - `held`, `later`: a hold matches it; it is not due
- * - `free`: what refused it is there no more; `row` is how it stands. Or this relay's registration was: `row` is null
+ * - `gone`: it is settled, or does not exist
+ * - `occupied`: it or an earlier row of its key is claimed elsewhere, or a session has locked it
+ * - `claimed here`: an earlier claim of this relay has it, and the reply was lost
+ * - `behind`: another row, `first`, is the first unsettled one of its key; pending, or claimed here
+ * - `held`: a hold matches it
+ * - `later`: it is not due
+ * - `free`: the reason is gone, and `row` is how it stands now; `row` null: this relay's registration was gone
  */
 export type Refusal =
   | { readonly why: 'gone' }
@@ -27,8 +28,8 @@ export type Refusal =
 /**
  * How a row that was under way ended:
  * - `settled`: by a statement of this relay, which names the next row of the key
- * - `back`: pending again by a statement of this relay: a retry, a release
- * - `unknown`: not by a statement of this relay, or nobody can tell
+ * - `back`: a statement of this relay made it pending again (retry, release)
+ * - `unknown`: not by a statement of this relay, or the reply is lost
  */
 export type AttemptEnd = 'settled' | 'back' | 'unknown'
 
@@ -39,12 +40,12 @@ export interface EndsParts {
   readonly messages: Messages
   readonly mostResting: number
   readonly restMs: number
-  /** The row is settled: a read under way may still show it. */
+  /** The row is settled. The read that is out may still show it. */
   readonly left: (row: ShownRow) => void
   readonly wantSweep: () => void
 }
 
-/** What becomes of a row under way, and of its key, when it ends or its claim is refused. */
+/** What happens to a row under way, and to its key, when it ends or its claim is refused. */
 export class Ends {
   readonly #parts: EndsParts
 
@@ -78,7 +79,10 @@ export class Ends {
     else this.#askAfter(candidate)
   }
 
-  /** One under way stays: its claim is refused and the key asked; or it was replayed since, and is claimed anew. */
+  /**
+   * A row under way stays in memory. Its claim will be refused, which asks for the key; or it was replayed meanwhile,
+   * and will be claimed.
+   */
   settledUnclaimed(id: string, key: string | null, next: ShownRow | null): void {
     const { memory, offers, questions, left } = this.#parts
     const candidate = memory.get(id)
@@ -86,14 +90,18 @@ export class Ends {
       left(candidate.row)
       memory.remove(candidate)
     }
-    // The statement that ends the occupant may have begun before this one, and then names the row that is settled here.
+    // The statement that ends the occupant may have begun before this one. It may then name the row that is settled
+    // here.
     const occupant = memory.occupant(key)
     if (occupant?.state === 'under way') occupant.asks = true
     else if (key !== null && next?.standing === 'claimed here') questions.ask(key)
     if (next) offers.offerFirst(next, true)
   }
 
-  /** Beyond the bound it is forgotten: passed over it would be pulled and refused again at once. */
+  /**
+   * Beyond the bound the row is forgotten and left to a sweep. If passed over, it would be pulled and refused again at
+   * once.
+   */
   #rest(candidate: Candidate, now: number): void {
     const { memory, offers, mostResting, restMs, wantSweep } = this.#parts
     if (memory.resting < mostResting) {
@@ -111,7 +119,7 @@ export class Ends {
     left(candidate.row)
     memory.remove(candidate)
     const noted = candidate.passedOver
-    // The tip does not show the noted copy again, though it may be newer than the one that the statement named.
+    // The noted copy may be newer than the one that the statement named, and the tip does not show it again.
     const first = noted && noted.id === next?.id ? noted : next
     if (first) offers.offerFirst(first, true)
     const isEarlier = first?.standing !== 'due' || (noted !== undefined && compareIds(noted.id, first.id) < 0)

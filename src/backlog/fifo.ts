@@ -1,4 +1,4 @@
-/** First in, first out; and any item may leave before its turn. Each step costs the same, however many there are. */
+/** First in, first out. Any item may leave before its turn. Every operation takes constant time. */
 export class Fifo<T> {
   #first: Seat<T> | undefined
   #last: Seat<T> | undefined
@@ -22,8 +22,8 @@ export class Fifo<T> {
   }
 
   /**
-   * The seat must be one of this list, and not removed before. It forgets its neighbours: from the old generation a dead seat
-   * would keep the next one alive, and that one the next, until a full collection.
+   * The seat must be in this list. Its links are cleared for the garbage collector: a dead seat in the old generation
+   * would keep its successors alive until a full collection.
    */
   remove(seat: Seat<T>): void {
     const { previous, next } = seat

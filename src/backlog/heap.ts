@@ -1,16 +1,16 @@
 import TinyQueue from 'tinyqueue'
 
-/** Void entries are worth a clean-up when there are as many as this, and more than live ones. */
+/** A clean-up begins when there are this many void entries, and more void than live ones. */
 const untidy = 1_000
 
-/** Where an item stands in a heap, and how to take it out again. */
+/** The place of an item in a heap. */
 export interface Entry<Item, Rank> {
   readonly rank: Rank
-  /** undefined: void, its item went on otherwise. */
+  /** undefined: void, since the entry was cancelled. */
   item: Item | undefined
 }
 
-/** Items by rank, lowest first. A cancelled entry is void and stays until its turn comes or there are too many. */
+/** Items by rank, lowest first. A cancelled entry is void. It stays until its turn comes or there are too many. */
 export class Heap<Item, Rank> {
   readonly #compare: (a: Entry<Item, Rank>, b: Entry<Item, Rank>) => number
   #entries: TinyQueue<Entry<Item, Rank>>

@@ -10,12 +10,12 @@ export function startOf(range: RangeName): IndexPlace {
   return { dueUs: range === 'fresh' ? null : Number.NEGATIVE_INFINITY, id: '0' }
 }
 
-/** So near before the row that nothing lies between. */
+/** The place immediately before the row: no other row lies between. */
 export function justBefore({ dueUs, id }: Pick<ShownRow, 'dueUs' | 'id'>): IndexPlace {
   return { dueUs, id: String(BigInt(id) - 1n) }
 }
 
-/** Places of one range; a row is a place. */
+/** Both places must be of one range. A row is a place, too. */
 export function comparePlaces(a: IndexPlace, b: IndexPlace): number {
   if (a.dueUs !== null && b.dueUs !== null && a.dueUs !== b.dueUs) return a.dueUs < b.dueUs ? -1 : 1
   return compareIds(a.id, b.id)

@@ -18,20 +18,20 @@ export interface RowInspection {
   readonly orderingKey: string | null
   readonly origin: string
   readonly urlHash: number
-  /** The name of what it waits for. */
+  /** The name of the backlog that it waits in: its origin, or its URL set apart. */
   readonly waitsFor: string
   readonly state: CandidateState
   readonly restsUntil: number
   /** The earliest other row of its key that was passed over. */
   readonly passedOver: string | null
-  /** Its key is asked when it ends. */
+  /** The first row of its key is asked for when it ends. */
   readonly asks: boolean
 }
 
 export interface OriginInspection {
   readonly name: string
   readonly origin: string
-  /** Of a URL that is set apart. */
+  /** null: not of a URL set apart. */
   readonly urlHash: number | null
   readonly rows: number
   readonly ready: number

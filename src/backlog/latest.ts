@@ -1,9 +1,9 @@
-/** Answers that are looked back at. */
+/** How many answers are remembered. */
 const most = 20
-/** So many good ones stand for what was before. */
+/** How many good answers `assumeGood` adds. */
 const assumed = 10
 
-/** The latest answers, to see how many of them are bad. */
+/** The latest answers, and how many of them are bad. */
 export class Latest {
   readonly #isBad: boolean[] = []
 
@@ -16,7 +16,7 @@ export class Latest {
     for (let n = 0; n < assumed; n += 1) this.add(false)
   }
 
-  /** The share of bad ones, 0 to 1. */
+  /** The share of bad answers, 0 to 1. */
   get share(): number {
     return this.#isBad.filter(isBad => isBad).length / Math.max(1, this.#isBad.length)
   }

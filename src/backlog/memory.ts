@@ -6,16 +6,16 @@ import type { Rotation } from './rotation.ts'
 import { isLater } from './shown-row.ts'
 
 /**
- * The rows in memory: those that may go now, and those under way. At most one of a key, its occupant.
+ * The rows in memory: those that may go now, and those under way. A key has at most one row here, its occupant.
  *
- * A row stands among the ready of its origin, among the resting, or is under way; it has an age exactly while it is not.
- * An origin is known exactly while it has a row here or is behind.
+ * A row is `ready`, `resting` or `under way`. The first two states have a seat in a list of that state and one in
+ * `#waiting` (its age). An origin is known exactly while it has a row here or is behind.
  */
 export class Memory {
   readonly #candidates = new Map<string, Candidate>()
   readonly #occupants = new Map<string, Candidate>()
   readonly #origins = new Map<string, OriginBacklog>()
-  /** Those of them that are URLs set apart. */
+  /** How many of `#origins` are URLs set apart. */
   #apart = 0
   readonly #waiting = new Fifo<Candidate>()
   readonly #resting = new Fifo<Candidate>()
@@ -43,7 +43,7 @@ export class Memory {
     return this.#candidates.values()
   }
 
-  /** The row of this key that is in memory. */
+  /** The row of the key that is in memory. */
   occupant(key: string | null): Candidate | undefined {
     return key === null ? undefined : this.#occupants.get(key)
   }
@@ -60,20 +60,20 @@ export class Memory {
     return this.#origins.values()
   }
 
-  /** An origin that gets a row or falls behind: `tidy` it if it does not after all. */
+  /** The caller adds a row or marks the origin as behind. If it does neither, it must call `tidy`. */
   meet(name: string): OriginBacklog {
     const origin = this.#origins.get(name) ?? new OriginBacklog(name)
     this.#origins.set(name, origin)
     return origin
   }
 
-  /** What a row waits for: its origin, or its URL where that is set apart. */
+  /** Where a row waits: at its origin, or at its URL if that is set apart. */
   meetOf({ origin, urlHash }: Pick<ShownRow, 'origin' | 'urlHash'>): OriginBacklog {
     const all = this.meet(origin)
     return all.apart.get(urlHash) ?? all
   }
 
-  /** The origin and its URLs that are set apart. @param name of any of them. */
+  /** The origin and its URLs set apart. @param name of any of them. */
   group(name: string): OriginBacklog[] {
     const one = this.#origins.get(name)
     const all = one && this.#origins.get(one.origin)
@@ -81,9 +81,10 @@ export class Memory {
   }
 
   /**
-   * The URL of a row is set apart from its origin. What the origin has still to read in the table, the URL has, too.
+   * Sets the URL of a row apart from its origin. Its ranges begin where those of the origin stand, so it reads the same
+   * rest of the table.
    *
-   * @param most URLs of one origin; of more, undefined.
+   * @param most URLs set apart per origin; beyond it the result is undefined.
    */
   setApart({ origin, urlHash }: ShownRow, most: number): OriginBacklog | undefined {
     const all = this.meet(origin)
@@ -99,7 +100,7 @@ export class Memory {
     return url
   }
 
-  /** Forgets an origin of which there is nothing to know, or a URL that was set apart. */
+  /** Forgets an origin, or a URL set apart, that has no rows and is not behind. */
   tidy(origin: OriginBacklog): void {
     if (origin.rows > 0 || origin.isBehind || origin.apart.size > 0) return
     if (!this.#origins.delete(origin.name) || origin.urlHash === null) return
@@ -109,7 +110,7 @@ export class Memory {
     this.tidy(all)
   }
 
-  /** Those not under way, the least recently admitted first. */
+  /** Rows not under way, the least recently admitted first. */
   waiting(): Iterable<Candidate> {
     return this.#waiting
   }
@@ -118,7 +119,7 @@ export class Memory {
     return this.#waiting.first
   }
 
-  /** The one whose rest ends first. */
+  /** The row whose rest ends first. */
   get firstResting(): Candidate | undefined {
     return this.#resting.first
   }
@@ -162,7 +163,7 @@ export class Memory {
     this.#update(candidate.origin)
   }
 
-  /** The row as it was claimed, or stands now; an operator may have given it another origin. */
+  /** The row as it was claimed, or as it stands now. An operator may have changed its origin. */
   correct(candidate: Candidate, row: ShownRow): void {
     candidate.row = row
     if (candidate.newer && !isLater(candidate.newer, row)) candidate.newer = undefined
@@ -178,7 +179,7 @@ export class Memory {
     this.#update(after)
   }
 
-  /** Gives it the seats that its state asks for. */
+  /** Gives the row the seats of its state. */
   #stand(candidate: Candidate): void {
     const { state, origin } = candidate
     if (state === 'ready') candidate.seat = origin.ready.push(candidate)

@@ -3,11 +3,11 @@ import type { Release, ShownRow } from '../model.ts'
 /** Hints to send to the other relays. */
 export interface Hints {
   readonly ids: readonly string[]
-  /** There were too many to keep: the others are to sweep. */
+  /** There were too many hints to keep: the peers must sweep. */
   readonly isSweep: boolean
 }
 
-/** What the relay is to send with its next statements: hints to peers, and claims to give back. Each once. */
+/** What the relay sends with its next statements: hints to peers, and claims to release. Each is sent once. */
 export class Messages {
   readonly #hints = new Set<string>()
   readonly #releases = new Map<string, number>()

@@ -9,9 +9,9 @@ import { isLater } from './shown-row.ts'
 
 /**
  * How a row comes to be offered:
- * - `tip`: in the order of the index, whatever stands before it in its key
- * - `head`: a pull has found it first of its key
- * - `first`: a statement of this relay, or an answer to its question, named it as the first unsettled row of its key
+ * - `tip`: a tip read it; earlier rows of its key may exist
+ * - `head`: a pull found it first of its key
+ * - `first`: a statement of this relay, or the answer to a question, named it as the first unsettled row of its key
  */
 export type OfferKind = 'tip' | 'head' | 'first'
 
@@ -21,13 +21,13 @@ export interface OffersParts {
   readonly questions: Questions
   readonly messages: Messages
   readonly isMine: (origin: string) => boolean
-  /** So many rows are in memory at most. */
+  /** Most rows in memory. */
   readonly mostRows: number
 }
 
 /**
- * What becomes of a row that is shown: it is taken into memory, or passed over, or is known to be behind another; and what
- * becomes of it when it leaves memory unsettled.
+ * What happens to a row that was read, and to a row that leaves memory unsettled. A row read is admitted, passed over,
+ * or noted behind another of its key.
  */
 export class Offers {
   readonly #parts: OffersParts
@@ -44,17 +44,18 @@ export class Offers {
     else if (row.standing === 'claimed here') messages.release(row)
     else if (known?.row.origin === row.origin) memory.correct(known, row)
     else {
-      // Known of another origin: an operator has changed its URL, and it is taken in anew.
+      // An operator has changed its URL: it is taken in at its new origin.
       if (known) memory.remove(known)
       this.#offerNew(row, kind)
     }
   }
 
-  /** The first unsettled row of a key, however it stands. `isOwn`: it is first by what this relay did. */
+  /** The first unsettled row of a key, in any state. @param isOwn an act of this relay made it the first. */
   offerFirst(row: ShownRow, isOwn: boolean): void {
     const { memory, messages, isMine } = this.#parts
     const occupant = memory.occupant(row.orderingKey)
-    // Which of the two statements saw more nobody can tell: the one that ends the occupant may name a row that is settled by then.
+    // The statement that ends the occupant may have seen less than this one, and may name a row that is settled by
+    // then. So the key is asked for again.
     if (occupant?.state === 'under way') occupant.asks = true
     if (occupant?.id === row.id && occupant.row.origin === row.origin) return
     const mine = isMine(row.origin)
@@ -66,19 +67,19 @@ export class Offers {
     }
   }
 
-  /** No row of the key is unsettled, unless it was written after the answer: then the next pull finds it. */
+  /** No row of the key is unsettled. A row written after the answer is found by the next pull. */
   noneOf(key: string | null): void {
     const occupant = this.#parts.memory.occupant(key)
     if (occupant && occupant.state !== 'under way') this.leave(occupant)
   }
 
-  /** Not taken into memory, or out of it unsettled: the next pull of its origin decides. */
+  /** A row that was not admitted, or left memory unsettled. The next pull of its origin reads it again. */
   passOver(row: ShownRow): void {
     const { memory, behind } = this.#parts
     behind.passOver(memory.meetOf(row), row)
   }
 
-  /** It leaves memory unsettled, and may come back at once. */
+  /** The row leaves memory unsettled, and may come back at once. */
   leave(candidate: Candidate): void {
     const { memory, isMine } = this.#parts
     memory.remove(candidate)
@@ -87,14 +88,14 @@ export class Offers {
     if (isMine(row.origin)) this.passOver(row)
   }
 
-  /** It leaves memory unsettled, and comes back when it is due: the due tip shows it then, or has shown it already. */
+  /** The row leaves memory unsettled. The due tip shows it when it is due, or has shown it already. */
   leaveUntilDue(candidate: Candidate): void {
     this.#parts.memory.remove(candidate)
     this.askForEarlier(candidate)
     this.offerNewer(candidate)
   }
 
-  /** It is under way no more, and stays in memory, if its origin has stayed here. */
+  /** The row is no longer under way. It stays in memory if this relay still owns its origin. */
   stay(candidate: Candidate, state: 'ready' | 'resting'): void {
     const { memory, isMine } = this.#parts
     if (candidate.newer) memory.correct(candidate, candidate.newer)
@@ -104,7 +105,10 @@ export class Offers {
     } else this.leave(candidate)
   }
 
-  /** An earlier row of its key was passed over while it was under way, or its key is to be looked at anyway. */
+  /**
+   * Asks for the first row of the key if an earlier row was passed over meanwhile, or if the key must be asked for
+   * anyway.
+   */
   askForEarlier(candidate: Candidate): void {
     const { orderingKey, passedOver, asks } = candidate
     if ((passedOver || asks) && orderingKey !== null) this.#parts.questions.ask(orderingKey)
@@ -119,18 +123,19 @@ export class Offers {
   #offerNew(row: ShownRow, kind: OfferKind): void {
     const { memory, isMine } = this.#parts
     const occupant = memory.occupant(row.orderingKey)
-    // Before whose the row is: its owner may not know yet that it is, and hears of it when the occupant ends.
+    // This comes before the check of ownership: the owner of the row may not know that it is first. When the occupant
+    // ends, a hint tells the owner.
     if (occupant?.state === 'under way') noteEarliest(occupant, row)
     else if (isMine(row.origin) && (!occupant || this.#displaces(row, kind, occupant))) this.#takeIn(row, kind)
   }
 
-  /** One of its key that is not under way gives way to an earlier one, and to one that is known to be the first. */
+  /** An occupant that is not under way gives way to an earlier row, and to one known to be the first. */
   #displaces(row: ShownRow, kind: OfferKind, occupant: Candidate): boolean {
     if (kind === 'first' || compareIds(row.id, occupant.id) < 0) {
       this.leave(occupant)
       return true
     }
-    // By the pull the occupant is not the first of the key any more. What a tip shows may well stand behind it.
+    // The pull says that the occupant is no longer the first of the key. A tip says no such thing.
     if (kind === 'head' && row.orderingKey !== null) this.#parts.questions.ask(row.orderingKey)
     return false
   }
@@ -138,13 +143,13 @@ export class Offers {
   #takeIn(row: ShownRow, kind: OfferKind): void {
     const { memory, behind } = this.#parts
     const origin = memory.meetOf(row)
-    // Rows before it wait in the table; it waits behind them.
+    // Earlier rows of the range wait in the table, and this one waits behind them.
     const waitsBehind = kind === 'tip' && origin.rangeOf(row).isBehind
     if (waitsBehind || !behind.hasRoom(origin) || !this.#makePlace()) this.passOver(row)
     else memory.admit(row)
   }
 
-  /** When memory is full the least recently admitted row leaves; unless all are under way. */
+  /** When memory is full, the least recently admitted row leaves, unless all are under way. */
   #makePlace(): boolean {
     const { memory, mostRows } = this.#parts
     if (memory.size < mostRows) return true

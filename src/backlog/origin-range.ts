@@ -5,16 +5,17 @@ import { comparePlaces, justBefore, startOf } from './index-place.ts'
  * What one origin still has in the table, in one of its two ranges.
  *
  * - Dry: every row of the range that the tip has shown is in memory, behind another of its key, or settled.
- * - Behind: the same holds but for rows after `cursor`, and for rows after `again`. A walk of pulls moves the cursor to the end of
- *   the range; then it goes on at `again`, or the range is dry.
+ * - Behind: the same, except for rows after `cursor` and rows after `again`. A walk of pulls moves the cursor to the
+ *   end of the range. Then the next walk begins at `again`, or the range is dry.
  *
- * The cursor never moves back within a walk: a million rows that are no heads would be walked again for each row passed over.
+ * Within a walk the cursor never moves back. Otherwise each row passed over could cause another walk over a million
+ * rows that are no heads.
  */
 export class OriginRange {
   readonly name: RangeName
   /** null: dry. */
   #cursor: IndexPlace | null = null
-  /** Where the next walk begins; null: no other walk is wanted. Before the cursor, unless a pull is out. */
+  /** Where the next walk begins; null: none is wanted. It lies before the cursor, except while a pull is out. */
   #again: IndexPlace | null = null
   #isOut = false
 
@@ -26,7 +27,7 @@ export class OriginRange {
     return this.#cursor !== null
   }
 
-  /** A pull has been sent and not answered. Its snapshot may miss what is passed over now. */
+  /** A pull was sent and not answered. Its snapshot may miss a row that is passed over now. */
   get isOut(): boolean {
     return this.#isOut
   }
@@ -39,19 +40,19 @@ export class OriginRange {
     return this.#again
   }
 
-  /** A row that is not taken into memory, or leaves it unsettled: a later pull reads it. */
+  /** The row was not admitted, or left memory unsettled. A later pull reads it. */
   passOver(row: Pick<ShownRow, 'dueUs' | 'id'>): void {
     if (this.#cursor === null) this.#cursor = justBefore(row)
     else if (this.#isOut || comparePlaces(row, this.#cursor) <= 0) this.#goAgainAt(row)
   }
 
-  /** What the other has still to read is to be read here as well. */
+  /** Reads the same rest of the table as the other range. */
   startLike({ cursor, again }: OriginRange): void {
     this.#cursor = cursor
     this.#again = again
   }
 
-  /** All of it is to be read: anything may have become a head there. */
+  /** Reads all of the range again: any row of it may have become a head. */
   rewind(): void {
     const start = startOf(this.name)
     if (this.#cursor === null) this.#cursor = start
@@ -62,14 +63,14 @@ export class OriginRange {
     this.#isOut = true
   }
 
-  /** The reply will not come: the next pull begins at the same cursor. */
+  /** The reply was lost. The next pull begins at the same cursor. */
   lost(): void {
     this.#isOut = false
   }
 
   /**
-   * @param reached the last entry that the pull has read, or the end of the span that it looked at.
-   * @param isShort the span's end has reached the tip: there is nothing more.
+   * @param reached the last entry that the pull has read, or the end of the span that it searched.
+   * @param isShort the span ended at the tip: there are no more rows.
    */
   pulled(reached: IndexPlace, isShort: boolean): void {
     this.#isOut = false
@@ -83,7 +84,7 @@ export class OriginRange {
     if (again !== null && comparePlaces(again, this.#cursor) >= 0) this.#again = null
   }
 
-  /** Nothing is known of it any more. A pull that is out is not waited for. */
+  /** Forgets the range. The reply of a pull that is out will be ignored. */
   forget(): void {
     this.#cursor = null
     this.#again = null

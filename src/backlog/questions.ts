@@ -1,15 +1,18 @@
-/** Which is the first unsettled row of a key? Either `key` or `hint` is null. */
+/** "Which is the first unsettled row of this key?" Exactly one of `key` and `hint` is null. */
 export interface Question {
-  /** Asked by what this relay did: the answer is told to the owner of the row, where that is another relay. */
+  /**
+   * A key that this relay asks for after an act of its own. If the row in the answer belongs to another relay, that
+   * relay gets a hint.
+   */
   readonly key: string | null
   /**
-   * The id of a row that a peer or an operator named: its key is meant. Such an answer is told to nobody: two relays that do
-   * not agree whose an origin is would send each other hints for ever.
+   * The id of a row whose key is meant, named by a peer or an operator. The answer causes no hint: two relays that
+   * disagree about the owner of an origin would send each other hints for ever.
    */
   readonly hint: string | null
 }
 
-/** Keys that will be looked at, each once, with a bound: beyond it a question is dropped, and a sweep is wanted. */
+/** Keys to be asked for, each once. Beyond the bound a question is dropped, and a sweep is wanted. */
 export class Questions {
   readonly #keys = new Set<string>()
   readonly #hints = new Set<string>()
@@ -33,13 +36,13 @@ export class Questions {
     this.#add(this.#hints, id)
   }
 
-  /** It was taken, and its answer will not come, or cannot be trusted. */
+  /** The answer will not come, or cannot be trusted. */
   askAgain({ key, hint }: Question): void {
     if (key !== null) this.ask(key)
     if (hint !== null) this.hinted(hint)
   }
 
-  /** Those that wait to be taken. */
+  /** Questions not yet taken. */
   *[Symbol.iterator](): Generator<Question> {
     for (const key of this.#keys) yield { key, hint: null }
     for (const hint of this.#hints) yield { key: null, hint }

@@ -1,20 +1,19 @@
-/** How much sooner than its turn a start may be, in milliseconds: POSTs go in small groups then, not one a timer. */
+/** A start may be this much early, in milliseconds: POSTs then start in small groups instead of one per timer. */
 const toleranceMs = 50
 
 /**
- * At most so many starts a second: each moves the time of the next one on (the generic cell rate algorithm, with a tolerance of
- * 50 ms). What was not used is not saved up.
+ * A rate limit by the generic cell rate algorithm (GCRA), with a tolerance of 50 ms. Unused starts are not saved up.
  */
 export class RateLimit {
   readonly #intervalMs: number
   #nextAt = Number.NEGATIVE_INFINITY
 
-  /** @param ratePerSecond null: as many as there are. */
+  /** @param ratePerSecond null: no limit. */
   constructor(ratePerSecond: number | null) {
     this.#intervalMs = ratePerSecond === null ? 0 : 1_000 / ratePerSecond
   }
 
-  /** When the next may start; in the past when it may at once. */
+  /** When the next start may be; in the past: at once. */
   get opensAt(): number {
     return this.#nextAt - Math.max(0, toleranceMs - this.#intervalMs)
   }

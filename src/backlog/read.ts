@@ -2,7 +2,10 @@ import type { ShownRow } from '../model.ts'
 import type { Pull } from './behind.ts'
 import type { Question } from './questions.ts'
 
-/** A read that is out: what it was sent for, and what was settled since it began, which its snapshot may show as it was. */
+/**
+ * A read that is out: its pulls and questions, and the rows settled since it began. Its snapshot may still show those
+ * as unsettled.
+ */
 export class Read {
   readonly pulls: readonly Pull[]
   readonly questions: readonly Question[]
@@ -15,12 +18,12 @@ export class Read {
     this.unanswered = { pulls: new Set(pulls), questions: new Set(questions) }
   }
 
-  /** This row is settled. */
+  /** The row was settled during the read. */
   left({ id, dueUs }: ShownRow): void {
     this.#left.set(id, dueUs ?? Number.NEGATIVE_INFINITY)
   }
 
-  /** It is settled, unless it was replayed: then it is due later than it was. */
+  /** True if the row was settled during the read. A row replayed since has a later due time, and is not. */
   hasLeft({ id, dueUs }: ShownRow): boolean {
     const left = this.#left.get(id)
     return left !== undefined && (dueUs ?? Number.NEGATIVE_INFINITY) <= left

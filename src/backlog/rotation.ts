@@ -3,33 +3,35 @@ import { Fifo } from './fifo.ts'
 import type { Candidate, OriginBacklog } from './origin-backlog.ts'
 
 /**
- * Whose turn it is: origins take turns, one row each, however many rows each has; so does a URL that is set apart.
+ * Round robin: origins take turns, one row each. A URL set apart has turns of its own.
  *
- * An origin stands in line exactly while it has a ready row and is not known to be full. A full one is asked again only when
- * it is freed, so that a thousand receivers that hang cost a take nothing.
+ * An origin stands in line exactly while it has a ready row and is not known to be full. A full origin is asked again
+ * only after `freed`, so a thousand receivers that hang add nothing to the cost of a take.
  */
 export class Rotation {
   readonly #line = new Fifo<OriginBacklog>()
   readonly #slots: (origin: string, urlHash: number | null, next: ShownRow) => number
 
-  /** @param slots how many more rows of the origin may be taken now, or of one URL of it, of which `next` is the first. */
+  /**
+   * @param slots how many more rows of the origin, or of one URL of it, may be taken now; `next` is the first of them.
+   */
   constructor(slots: (origin: string, urlHash: number | null, next: ShownRow) => number) {
     this.#slots = slots
   }
 
-  /** Its ready rows have changed. */
+  /** The ready rows of the origin have changed. */
   update(origin: OriginBacklog): void {
     if (origin.ready.size > 0 && !origin.isFull) origin.turn ??= this.#line.push(origin)
     else this.#leave(origin)
   }
 
-  /** It may have slots again. */
+  /** The origin may have slots again. */
   freed(origin: OriginBacklog): void {
     origin.isFull = false
     this.update(origin)
   }
 
-  /** The next row to start; undefined when nobody may. Its origin is in line again once its ready rows are updated. */
+  /** The next row to start; undefined: none may. Its origin is in line again after its next `update`. */
   next(): Candidate | undefined {
     for (let origin = this.#line.first; origin; origin = this.#line.first) {
       this.#leave(origin)

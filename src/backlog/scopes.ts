@@ -9,48 +9,48 @@ import { RateLimit } from './rate-limit.ts'
 import { Slots } from './slots.ts'
 import { isInTrouble, type Url, Urls } from './urls.ts'
 
-/** What of a destination's settings the scopes go by. */
+/** The settings of a destination that scopes use. */
 export type OriginSettings = Pick<DestinationSettings, 'concurrency' | 'deadlineMs' | 'ratePerSecond' | 'breaker'>
 
 export interface ScopesOptions {
   readonly settingsOf: (origin: string) => OriginSettings
-  /** POSTs at once that have not waited a second. */
+  /** Most POSTs at once that have waited less than a second. */
   readonly concurrency: number
-  /** Those at once that have. */
+  /** Most POSTs at once that have waited longer. */
   readonly slowConcurrency: number
 }
 
-/** Whether it answers: nothing is known, it has answered, or it has been silent since. */
+/** Does the origin answer? `none`: not known; `given`: it has answered; `lost`: it has been silent since. */
 type Proof = 'none' | 'given' | 'lost'
 
-/** One receiver: what it can take, and what it is given. */
+/** One origin: what it can take, and what runs there. */
 interface Scope {
   readonly origin: string
   readonly health: Health
   rateLimit: RateLimit
   ratePerSecond: number | null
   readonly urls: Urls
-  /** All that runs; unproven are those of URLs that are given one at a time. */
+  /** All POSTs of it. A POST is unproven here if its URL gets only one at a time. */
   readonly slots: Slots
-  /** Those of them that have waited a second. */
+  /** POSTs of it that have waited a second. */
   slow: number
-  /** Rows claimed ahead that have not begun. */
+  /** Rows claimed ahead that have not started. */
   ahead: number
   proof: Proof
   /** The start of the newest POST that was answered. */
   answeredFrom: number
-  /** Attempts ended a millisecond, of late. */
+  /** Recent attempts ended per millisecond, as of `endedAt`; see `paceOf`. */
   perMs: number
   endedAt: number
 }
 
-/** The breaker of an origin, or of one URL of it, was open. Times are those of `ended`. */
+/** An outage: the breaker of an origin, or of one URL, was open. Times are by the clock of `ended`. */
 export interface Downtime {
   readonly origin: string
   readonly urlHash: number | null
-  /** The start of the first attempt that failed. */
+  /** The start of the first failed attempt. */
   readonly failedFrom: number
-  /** Now, while it lasts. */
+  /** The present time while the outage lasts. */
   readonly endedAt: number
 }
 
@@ -58,75 +58,74 @@ export interface Downtime {
 interface Post {
   readonly scope: Scope
   readonly url: Url
-  /** As it began. */
+  /** As of the start. */
   readonly isUrlProven: boolean
-  /** As it began. */
+  /** As of the start. */
   readonly isProven: boolean
   sentAt: number
-  /** Among those that have not waited a second, the oldest first. */
+  /** The place among POSTs that have waited less than a second, oldest first. */
   seat: Seat<Post> | undefined
   isSlow: boolean
 }
 
-/** Over so long a time the pace is measured, in milliseconds. */
+/** Time constant of the measured pace, in milliseconds. */
 const paceMs = 500
-/** With so many of the slow slots taken nothing starts where a POST is slow. */
+/** When this share of the slow slots is taken, no POST starts at an origin that has a slow one. */
 const nearlyAll = 3 / 4
 
 /**
- * What each origin can take just now: how many POSTs at once, how many a second, and whether it rests. Pure; times are
+ * What each origin can take now: how many POSTs at once, how many a second, and whether it rests. Pure; times are
  * milliseconds of any clock that only grows.
  *
- * A POST that has waited a second leaves the fast slots and counts among the slow ones: those that hang do not keep others from
- * starting. An origin has proven itself when it has answered. It has not any more when a POST of it turns slow and none that
- * began later was answered; then it is given one POST at a time, out of the share of the unproven, and one for another URL.
- *
- * A URL in trouble (`urls.ts`) has slots of its own within those of its origin, as an origin has them within the relay.
- *
- * An origin that is well, with all of its URLs, may have rows claimed ahead of its slots: they begin as slots come free, before any
- * other row of it. A slot of the relay that another origin has asked for in vain is left to that one.
+ * - Fast and slow slots: a POST that has waited a second moves from the fast slots to the slow ones. POSTs that hang so
+ *   do not keep others from starting.
+ * - Proof: an origin is proven once it has answered. It loses the proof when a POST turns slow and no later one was
+ *   answered. Then it gets one POST at a time, from the share of the unproven, and one for another URL.
+ * - URLs: a URL in trouble (`urls.ts`) has slots of its own within its origin, as an origin has within the relay.
+ * - Claimed ahead: an origin that is well, with all of its URLs, may have rows claimed ahead of its slots. They start
+ *   as slots come free, before its other rows. A slot that another origin has asked for in vain goes to that origin.
  */
 export class Scopes {
   readonly #options: ScopesOptions
-  /** Those without anything under way stand in the order in which they were used last. */
+  /** Origins with nothing under way stand in the order of their last use. */
   readonly #scopes = new Map<string, Scope>()
   readonly #posts = new Map<string, Post>()
   readonly #fast = new Slots()
   readonly #aging = new Fifo<Post>()
-  /** What was taken ahead, by id. */
+  /** Rows claimed ahead, by id. */
   readonly #ahead = new Map<string, Scope>()
-  /** Until then only origins with nothing ahead take more; then all do, in one claim. */
+  /** Before this time only origins with nothing ahead take more. Then all do, in one claim. */
   #refillAt = Number.NEGATIVE_INFINITY
   #isRefilling = false
   #slow = 0
-  /** Origins that were asked for slots while they rested, by the time when they are to be asked again. */
+  /** Origins that were asked for slots while they rested, by the time to ask again. */
   readonly #resting = new Heap<string, number>(byNumber)
   readonly #restingUntil = new Map<string, Entry<string, number>>()
-  /** Whose breaker has opened, and that nobody was told of since the last attempt there ended. */
+  /** Origins and URLs with an open breaker where an attempt has ended since `probed`. */
   readonly #broken = new Map<string, Pick<Downtime, 'origin' | 'urlHash'>>()
   #outages: Downtime[] = []
-  /** Origins that found no slot of the relay free, the first that asked first; those that have answered go before the others. */
+  /** Origins that found no free slot of the relay, in the order of asking. Proven origins go first. */
   readonly #crowded = { given: new Set<string>(), none: new Set<string>(), lost: new Set<string>() }
 
   constructor(options: ScopesOptions) {
     this.#options = options
   }
 
-  /** POSTs that may start now, of whatever origin. */
+  /** How many POSTs may start now, of any origin. */
   get free(): number {
     return this.#fast.free(this.#options.concurrency, true)
   }
 
-  /** How many more rows may be claimed ahead now, of whatever origin. */
+  /** How many more rows may be claimed ahead now, of any origin. */
   get freeAhead(): number {
     return mostAhead - this.#ahead.size
   }
 
   /**
-   * How many more rows may be taken now, of the origin or of one URL of it. Where none may for another reason than its own POSTs,
-   * `opened` says when to ask again.
+   * How many more rows of the origin, or of one URL of it, may be taken now. After a 0 that its own POSTs do not
+   * explain, `opened` says when to ask again.
    *
-   * @param mayWait a row may be claimed ahead of its slot, too.
+   * @param mayWait counts rows that may be claimed ahead of their slots, too.
    */
   slots(origin: string, now: number, urlHash: number | null = null, mayWait = false): number {
     const name = backlogName(origin, urlHash)
@@ -148,7 +147,7 @@ export class Scopes {
     return ahead
   }
 
-  /** How many more rows of it may be claimed ahead of their slots. */
+  /** How many more rows of the origin may be claimed ahead. */
   #room(scope: Scope, now: number): number {
     const { origin, proof, health, ratePerSecond, urls, ahead } = scope
     if (proof !== 'given' || !health.answersWell || !urls.areWell || ratePerSecond !== null) return 0
@@ -159,21 +158,24 @@ export class Scopes {
     return 0
   }
 
-  /** The URL has less than its origin, just now. */
+  /** The URL has fewer slots than its origin at the moment. */
   isTroubled(origin: string, urlHash: number): boolean {
     const scope = this.#scopes.get(origin)
     const url = scope?.urls.get(urlHash)
     return scope !== undefined && url !== undefined && (isInTrouble(url) || isLimited(scope, url))
   }
 
-  /** What the relay has for it. */
+  /** How many slots the relay has for the origin. */
   #given(scope: Scope | undefined): number {
     const { concurrency, slowConcurrency } = this.#options
     if (scope && scope.slow > 0 && this.#slow >= nearlyAll * slowConcurrency) return 0
     return this.#fast.free(concurrency, scope?.proof === 'given')
   }
 
-  /** It is not to be asked before this time. @param name of an origin, or as `backlogName` has it. */
+  /**
+   * `opened` returns the origin or URL at this time, or earlier if an earlier time was set. @param name of an origin,
+   * or as `backlogName` gives it.
+   */
   rest(name: string, until: number): void {
     const known = this.#restingUntil.get(name)
     if (known && known.rank <= until) return
@@ -181,7 +183,7 @@ export class Scopes {
     this.#restingUntil.set(name, this.#resting.push(name, until))
   }
 
-  /** How many callbacks of the origin memory may hold, or of one URL of it. */
+  /** Most callbacks of the origin, or of one URL of it, in memory. */
   room(origin: string, now: number, urlHash: number | null = null): number {
     const scope = this.#scopes.get(origin)
     const least = 2 * this.#options.settingsOf(origin).concurrency
@@ -194,7 +196,7 @@ export class Scopes {
     return Math.min(mostRoom, Math.max(least, Math.ceil(scope.perMs * roomMs)))
   }
 
-  /** It takes its slots from now on; where none is free it is claimed ahead of them. */
+  /** The row takes its slots now. If none is free, the row is claimed ahead. */
   taken(row: Pick<ShownRow, 'id' | 'origin' | 'urlHash'>, now: number): void {
     const scope = this.#scopes.get(row.origin)
     if (!scope || this.#startsAtOnce(scope, row.urlHash, now)) this.started(row, now)
@@ -205,19 +207,19 @@ export class Scopes {
     }
   }
 
-  /** Behind what was claimed ahead of it no row begins, but for one of a URL that waits apart. */
+  /** While rows are claimed ahead, no other row of the origin starts, except one whose URL is in trouble. */
   #startsAtOnce(scope: Scope, urlHash: number, now: number): boolean {
     const url = scope.urls.get(urlHash)
     const isApart = url !== undefined && isInTrouble(url)
     return (scope.ahead === 0 || isApart) && startable(scope, undefined, now) > 0 && this.#given(scope) > 0
   }
 
-  /** It was taken ahead, and has not begun. */
+  /** The row was claimed ahead and has not started. */
   isAhead(id: string): boolean {
     return this.#ahead.has(id)
   }
 
-  /** Whether a row that was claimed ahead begins now. It leaves when only other URLs of its origin have slots. */
+  /** What a row claimed ahead does now. It leaves if only other URLs of its origin have slots. */
   ahead({ origin, urlHash }: Pick<ShownRow, 'origin' | 'urlHash'>, now: number): 'begins' | 'waits' | 'leaves' {
     const scope = this.#scopes.get(origin)
     if (!scope || !this.isWell(origin, now) || this.isFull) return 'waits'
@@ -226,19 +228,19 @@ export class Scopes {
     return url && isLimited(scope, url) ? 'leaves' : 'begins'
   }
 
-  /** The slots of the relay that are free are meant for origins that have nothing ahead. */
+  /** All free slots of the relay are due to origins that asked in vain. */
   get isFull(): boolean {
     const { given, none, lost } = this.#crowded
     return this.free <= given.size + none.size + lost.size
   }
 
-  /** It neither rests nor has it stopped answering, and no URL of it is in trouble. */
+  /** The origin answers and does not rest, and no URL of it is in trouble. */
   isWell(origin: string, now: number): boolean {
     const scope = this.#scopes.get(origin)
     return scope?.proof === 'given' && scope.urls.areWell && scope.health.opensAt <= now
   }
 
-  /** It takes its slots from now on. */
+  /** The row takes its slots. */
   started({ id, origin, urlHash }: Pick<ShownRow, 'id' | 'origin' | 'urlHash'>, now: number): void {
     this.#leaveAhead(id)
     const scope = this.#scopes.get(origin) ?? this.#meet(origin)
@@ -259,7 +261,7 @@ export class Scopes {
     scope.rateLimit.started(now)
   }
 
-  /** Its POST begins: it may become slow from now on. */
+  /** The POST goes out. The second until it counts as slow begins. */
   sent(id: string, now: number): void {
     const post = this.#posts.get(id)
     if (!post) return
@@ -267,7 +269,7 @@ export class Scopes {
     post.seat = this.#aging.push(post)
   }
 
-  /** It was not sent after all. */
+  /** The row was not sent after all. */
   withdrawn(id: string): void {
     this.#leaveAhead(id)
     const post = this.#posts.get(id)
@@ -291,7 +293,7 @@ export class Scopes {
     this.#leave(id, post)
   }
 
-  /** Outages that are over; each is told of once. */
+  /** Outages that have ended; each is returned once. */
   takeOutages(): readonly Downtime[] {
     const outages = this.#outages
     this.#outages = []
@@ -302,7 +304,7 @@ export class Scopes {
     return this.#outages.length > 0
   }
 
-  /** Where a breaker is open and a probe may go that none has begun. */
+  /** Open breakers where a probe is due and none runs. */
   *probeless(now: number): Generator<Downtime> {
     for (const [name, { origin, urlHash }] of this.#broken) {
       const scope = this.#scopes.get(origin)
@@ -314,12 +316,12 @@ export class Scopes {
     }
   }
 
-  /** `probeless` names it no more until an attempt there has ended. */
+  /** `probeless` does not return it again before an attempt there has ended. */
   probed({ origin, urlHash }: Downtime): void {
     this.#broken.delete(backlogName(origin, urlHash))
   }
 
-  /** @param failedFrom of the outage that is over now; null: none is. @param url null: the whole origin. */
+  /** @param failedFrom the start of the outage that is over now; null: none is. @param url null: the whole origin. */
   #noteHealth(scope: Scope, url: Url | null, failedFrom: number | null, now: number): void {
     const { origin } = scope
     const urlHash = url?.hash ?? null
@@ -329,7 +331,7 @@ export class Scopes {
     else if (this.#broken.size > 0) this.#broken.delete(backlogName(origin, urlHash))
   }
 
-  /** An operator wishes a row tried now: its origin and its URL. True: one of them rested. */
+  /** An operator wants this row tried now: ends the rest of its origin and its URL. True if one of them rested. */
   endRest({ origin, urlHash }: Pick<ShownRow, 'origin' | 'urlHash'>, now: number): boolean {
     const scope = this.#scopes.get(origin)
     const resting = [scope?.health, scope?.urls.get(urlHash)?.health].filter(health => health && health.opensAt > now)
@@ -337,25 +339,25 @@ export class Scopes {
     return resting.some(health => health && health.opensAt <= now)
   }
 
-  /** A hold of it was lifted: nothing has gone there of late, unless something goes there now. */
+  /** A hold on the origin was lifted. Unless a POST runs there, nothing is known of it, and it starts slowly. */
   startSlowly(origin: string): void {
     const scope = this.#scopes.get(origin)
     if (scope?.slots.taken === 0) scope.health.startSlowly()
   }
 
-  /** Its breaker is open, or it asked for a rest. */
+  /** The breaker of the origin is open, or it asked for a rest (Retry-After). */
   isResting(origin: string, now: number): boolean {
     return (this.#scopes.get(origin)?.health.opensAt ?? now) > now
   }
 
-  /** How many are, of those that are remembered. */
+  /** How many of the remembered origins rest. */
   restingCount(now: number): number {
     let count = 0
     for (const { health } of this.#scopes.values()) if (health.opensAt > now) count += 1
     return count
   }
 
-  /** Origins and URLs whose breakers have opened, and no probe was answered since; by the names that `backlogName` gives. */
+  /** Origins and URLs whose breaker opened, and no probe was answered since. Names are as `backlogName` gives them. */
   get broken(): string[] {
     return [...this.#scopes.values()].flatMap(({ origin, health, urls }) => {
       const ofUrls = urls.broken.map(hash => backlogName(origin, hash))
@@ -363,7 +365,7 @@ export class Scopes {
     })
   }
 
-  /** Those that are to be asked again: their rest is over, or the relay has slots for them. */
+  /** Origins and URLs to ask again: their rest is over, or the relay has slots for them. */
   opened(now: number): string[] {
     const opened = this.#age(now)
     if (this.#isRefilling) this.#refillAt = now + refillMs
@@ -376,7 +378,7 @@ export class Scopes {
     return [...opened, ...this.#uncrowded()]
   }
 
-  /** When `opened` has more to say; undefined: not by time alone. */
+  /** When `opened` has more to return; undefined: time alone will not tell. */
   get nextAt(): number | undefined {
     const restedAt = this.#resting.first?.rank
     const oldest = this.#aging.first
@@ -384,7 +386,7 @@ export class Scopes {
     return Math.min(restedAt ?? Number.POSITIVE_INFINITY, oldest.sentAt + slowMs)
   }
 
-  /** What `settingsOf` says may have changed. Returns all origins: each may have other slots now. */
+  /** Applies changed settings. Returns all origins, since each may have other slots now. */
   reconfigure(): string[] {
     for (const [origin, scope] of this.#scopes) {
       const settings = this.#options.settingsOf(origin)
@@ -398,9 +400,9 @@ export class Scopes {
   }
 
   /**
-   * Those that have waited a second leave the fast slots, while there are slow ones.
+   * POSTs that have waited a second move from the fast slots to the slow ones, while those have room.
    *
-   * @returns origins that do not answer any more: another URL of theirs may be tried.
+   * @returns origins that lost their proof: another URL of theirs may be tried.
    */
   #age(now: number): string[] {
     const lost: string[] = []
@@ -419,7 +421,7 @@ export class Scopes {
     return lost
   }
 
-  /** As many of those that found no slot as may find one now. */
+  /** Origins that found no slot, as many as may find one now. */
   #uncrowded(): string[] {
     const { concurrency } = this.#options
     const opened: string[] = []
@@ -489,7 +491,7 @@ export class Scopes {
   }
 }
 
-/** How many more POSTs may start, of it or of one URL of it, were the relay free; where nothing is known, one. */
+/** How many more POSTs of the origin, or of one URL, may start by their own limits. Unknown origins: one. */
 function startable(scope: Scope | undefined, url: Url | undefined, now: number): number {
   return scope ? Math.min(slotsOf(scope, url), scope.rateLimit.startable(now)) : 1
 }
@@ -501,17 +503,17 @@ function slotsOf(scope: Scope, url: Url | undefined): number {
   return Math.min(slots.free(window, isProven(url)), urls.slots(url, window, slots.taken))
 }
 
-/** Its origin has slots for other URLs alone. */
+/** The origin has slots, but only for other URLs. */
 function isLimited(scope: Scope, url: Url): boolean {
   return slotsOf(scope, url) <= 0 && slotsOf(scope, undefined) > 0
 }
 
-/** Attempts that end in a millisecond. */
+/** Attempts ended per millisecond, now. */
 function paceOf({ perMs, endedAt }: Scope, now: number): number {
   return perMs * Math.exp((endedAt - now) / paceMs)
 }
 
-/** One that does not answer any more gets one POST at a time, and one for another URL. */
+/** An origin that lost its proof gets two: one POST, and one for another URL. */
 function windowOf({ health, proof }: Scope): number {
   return proof === 'lost' ? Math.min(2, health.most) : health.window
 }
