@@ -14,7 +14,9 @@ export interface PullerParts {
 
 /**
  * Reads what origins have room for. Each pull looks at a span of its range: a limit counts living rows only, and under a snapshot
- * held open a pull may meet half a million dead entries. The span grows while pulls are quick, and shrinks when they are slow.
+ * held open a pull may meet half a million dead entries. The span grows while pulls are quick, and shrinks when they are slow. It
+ * shrinks below what it began with only where PostgreSQL refuses it: pulls are slow over a slow network as well, and a walk
+ * whose steps are shorter than the time between them never reaches the tip. What was passed over behind its cursor would not go.
  */
 export class Puller {
   readonly #parts: PullerParts
@@ -81,6 +83,6 @@ export class Puller {
 
   #adapt(ms: number): void {
     if (ms < pullMs.quick) this.#growth = Math.min(2 ** 40, this.#growth * 2)
-    else if (ms > pullMs.slow) this.#growth = Math.max(1 / 256, this.#growth / 2)
+    else if (ms > pullMs.slow) this.#growth = Math.max(Math.min(1, this.#growth), this.#growth / 2)
   }
 }
