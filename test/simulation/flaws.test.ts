@@ -3,6 +3,7 @@ import t from 'tap'
 import type { ViolationKind } from '../checker/history.ts'
 import { flawedRelay, type SourceFlaw } from './flawed.ts'
 import type { Flaws } from './flaws.ts'
+import { calmGateway } from './scenario.ts'
 import { type SimulationOptions, simulate } from './simulation.ts'
 
 t.setTimeout(900_000)
@@ -127,7 +128,8 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [{ file: 'relay/claimer.ts', text: 'ahead.takeLeaving(performance.now())', by: '[]' }],
     },
     'lost',
-    765,
+    44,
+    { gateway: 'rough' },
   ],
   [
     {
@@ -151,6 +153,189 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
     },
     'stray',
     355,
+  ],
+  [
+    {
+      rule: 'what an answer says is its URL’s',
+      edits: [
+        {
+          file: 'backlog/urls.ts',
+          text: 'return isOfOrigin ? { ...sign, restMs: bad >= MANY ? sign.restMs : 0 } : null',
+          by: 'return sign',
+        },
+      ],
+    },
+    'stray',
+    7,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'of a URL in trouble only the first bad answer is one of the origin',
+      edits: [
+        {
+          file: 'backlog/urls.ts',
+          text: 'if (!url.isBad || !url.health) this.#latest.add(url.isBad)',
+          by: 'this.#latest.add(url.isBad)',
+        },
+      ],
+    },
+    'stray',
+    13,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'several bad URLs are the origin when half of its answers are bad',
+      edits: [{ file: 'backlog/urls.ts', text: '(bad > 1 && this.#latest.share >= MUCH)', by: 'bad > 1' }],
+    },
+    'stray',
+    13,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'a URL in trouble has a breaker',
+      edits: [
+        {
+          file: 'backlog/urls.ts',
+          text: '    url.health?.report(sign)\n    this.#note(url)',
+          by: '    this.#note(url)',
+        },
+      ],
+    },
+    'stray',
+    1,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'nothing of a URL starts before its breaker lets it',
+      edits: [
+        {
+          file: 'backlog/scopes.ts',
+          text: 'scope.rateLimit.opensAt, url?.health?.opensAt ?? 0',
+          by: 'scope.rateLimit.opensAt',
+        },
+      ],
+    },
+    'stray',
+    1,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'good answers close the breaker of a URL',
+      edits: [{ file: 'backlog/urls.ts', text: 'url.health?.report(sign) ?? null', by: 'null' }],
+    },
+    'stray',
+    1,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'a URL that does not answer leaves half of its origin to others',
+      edits: [
+        {
+          file: 'backlog/urls.ts',
+          text: 'Math.min(own - url.taken, unanswered - url.unanswered)',
+          by: 'own - url.taken',
+        },
+      ],
+    },
+    'stray',
+    11,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'a URL that hangs has one POST at a time',
+      edits: [{ file: 'backlog/urls.ts', text: 'url.isLost ? 1 : ', by: '' }],
+    },
+    'stray',
+    32,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'a URL that answers again has more than one POST at a time',
+      edits: [{ file: 'backlog/urls.ts', text: 'url.isLost = false', by: '' }],
+    },
+    'stray',
+    2,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'a POST that has ended is not waited for',
+      edits: [{ file: 'backlog/urls.ts', text: 'url.unanswered = Math.min(url.unanswered, url.taken)', by: '' }],
+    },
+    'lost',
+    3,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'of many URLs those in trouble are remembered',
+      edits: [{ file: 'backlog/urls.ts', text: 'if (url.health || url.isLost) continue', by: '' }],
+    },
+    'stray',
+    10,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'a URL with a POST under way is remembered',
+      edits: [{ file: 'backlog/urls.ts', text: 'if (url.taken > 0) continue', by: '' }],
+    },
+    'stray',
+    44,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'rows of a URL in trouble wait apart',
+      edits: [
+        {
+          file: 'backlog/backlog.ts',
+          text: 'if (!this.#memory.setApart(candidate.row, urlsApart)) return false',
+          by: 'return false',
+        },
+      ],
+    },
+    'stray',
+    1,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'rows of a URL without slots wait apart',
+      edits: [
+        {
+          file: 'backlog/scopes.ts',
+          text: '(isInTrouble(url) || isLimited(scope, url))',
+          by: 'isInTrouble(url)',
+        },
+      ],
+    },
+    'stray',
+    11,
+    calmGateway,
+  ],
+  [
+    {
+      rule: 'a walk through what waits is faster than what comes behind it, over a slow network as well',
+      edits: [
+        {
+          file: 'relay/puller.ts',
+          text: 'Math.max(Math.min(1, this.#growth), this.#growth / 2)',
+          by: 'Math.max(1 / 256, this.#growth / 2)',
+        },
+      ],
+    },
+    'lost',
+    65,
+    { gateway: 'rough' },
   ],
 ]
 

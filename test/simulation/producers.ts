@@ -1,5 +1,5 @@
 import type { Written } from '../checker/history.ts'
-import type { Database, Row } from './database.ts'
+import { type Database, originOf, type Row } from './database.ts'
 import type { Dice } from './dice.ts'
 import { isSilent } from './statements/keeping.ts'
 import type { Timeline } from './timeline.ts'
@@ -53,6 +53,23 @@ export class Producers {
     })
   }
 
+  /** One callback without a key, committed at once. @param told its message_id then. */
+  one(url: string, atMs: number, told: (messageId: string) => void): void {
+    this.#open += 1
+    this.#timeline.after(atMs, null, () => {
+      this.#open -= 1
+      const row = plainRow(this.#db, this.#db.nextId(), url)
+      const { messageId, id } = row
+      const at = this.#timeline.now
+      this.written.push({ messageId, id: String(id), key: null, insertingAt: at, committedAt: at, bodies: [`n=${id}`] })
+      this.#db.commit(row)
+      told(messageId)
+      const transaction = {}
+      if (!isSilent(this.#db, transaction)) this.#db.notify(null, '')
+      this.#db.locks.releaseAll(transaction)
+    })
+  }
+
   #begin(rows: number): void {
     const isLong = this.#dice.chance(0.3)
     const transaction = {}
@@ -99,27 +116,13 @@ export class Producers {
     const id = this.#db.nextId()
     const now = this.#db.now
     const row: Row = {
-      id,
-      messageId: `m${id}`,
+      ...plainRow(this.#db, id, `${origin}/p`),
       key,
       supersedeKey: key !== null && dice.chance(0.2) ? dice.pick(['s1', 's2']) : null,
       maxAttempts: dice.chance(0.1) ? dice.whole(1, 3) : null,
-      createdAt: now,
       url: `${origin}/p${dice.whole(1, 2)}`,
-      origin,
-      form: `{"n":"${id}"}`,
       expiresAt: dice.chance(0.04) ? now + dice.between(1, 4_000) : null,
-      status: 'pending',
-      attempts: 0,
-      budgetFrom: 0,
-      rev: 0,
       dueAt: dice.chance(0.15) ? now + dice.between(-50, 3_000) : null,
-      claimedAt: null,
-      claimedEpoch: null,
-      settledAt: null,
-      lastError: null,
-      last: null,
-      lockedBy: null,
     }
     const { messageId } = row
     const insertingAt = this.#timeline.now
@@ -132,5 +135,32 @@ export class Producers {
     const dice = this.#dice
     const key = dice.chance(0.8) ? dice.pick(this.#keys) : null
     return { key, origin: `http://r${dice.whole(1, 3)}.example` }
+  }
+}
+
+/** As an INSERT leaves it that says nothing but the URL and the form. */
+function plainRow({ now }: Database, id: number, url: string): Row {
+  return {
+    id,
+    messageId: `m${id}`,
+    key: null,
+    supersedeKey: null,
+    maxAttempts: null,
+    createdAt: now,
+    url,
+    origin: originOf(url),
+    form: `{"n":"${id}"}`,
+    expiresAt: null,
+    status: 'pending',
+    attempts: 0,
+    budgetFrom: 0,
+    rev: 0,
+    dueAt: null,
+    claimedAt: null,
+    claimedEpoch: null,
+    settledAt: null,
+    lastError: null,
+    last: null,
+    lockedBy: null,
   }
 }

@@ -3,8 +3,8 @@ import type { Arrival } from '../checker/history.ts'
 import type { Database } from './database.ts'
 import type { Dice } from './dice.ts'
 import type { Flaws } from './flaws.ts'
-import type { Timeline } from './timeline.ts'
-import { deadlineMs } from './wire.ts'
+import { type EndedPost, Gateway } from './gateway.ts'
+import type { Owner, Timeline } from './timeline.ts'
 
 /** How a request ends, seen from both sides. */
 export interface Fate {
@@ -14,6 +14,7 @@ export interface Fate {
   readonly arrivesInMs: number | null
   readonly answer: number | null
   readonly endsInMs: number
+  readonly retryAfterMs?: number
 }
 
 /** Who is called back, and the network before them. */
@@ -23,6 +24,8 @@ export class Receivers {
   readonly flaws: Flaws
   readonly arrivals: Arrival[] = []
   readonly #db: Database
+  /** null: there is none in this world. */
+  gateway: Gateway | null = null
   /** All is answered with 200, and soon. */
   isCalm = false
 
@@ -46,8 +49,18 @@ export class Receivers {
     this.arrivals.push({ ...arrival, at: this.timeline.now })
   }
 
-  fate(): Fate {
+  /** A POST takes its slot. */
+  began(claim: Claim, by: Owner): void {
+    if (Gateway.isOf(claim)) this.gateway?.began(claim, by)
+  }
+
+  ended(claim: Claim, by: Owner, end: EndedPost): void {
+    if (Gateway.isOf(claim)) this.gateway?.ended(claim, by, end)
+  }
+
+  fate(claim: Claim, deadlineMs: number): Fate {
     const { dice } = this
+    if (this.gateway && Gateway.isOf(claim)) return this.gateway.fate(claim, deadlineMs)
     const arrivesInMs = dice.between(0.2, 30)
     const endsInMs = arrivesInMs + (dice.chance(0.1) ? dice.between(100, 1_500) : dice.between(0.5, 60))
     const answered = { arrivesInMs, endsInMs }

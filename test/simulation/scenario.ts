@@ -2,10 +2,13 @@ import { parse, type RunConfig } from '../../src/config/config.ts'
 import type { KeepOptions } from '../../src/relay/janitor.ts'
 import type { Dice } from './dice.ts'
 import type { FaultKind } from './faults.ts'
-import { deadlineMs } from './wire.ts'
 
 /** How long a relay's lease is, in milliseconds. */
 export const leaseMs = 2_000
+/** Of one attempt, in milliseconds. */
+const deadlineMs = 1_000
+
+const known = new Map<string, RunConfig>()
 
 /** What kind of a world it is; all of it drawn before anything happens. */
 export interface Scenario {
@@ -30,6 +33,8 @@ export interface Scenario {
   readonly acts: number
   readonly holds: number
   readonly faults: number
+  /** There is an origin with URLs that are ill for a time: `rough` among all else that happens, `calm` with nothing else. */
+  readonly gateway: 'rough' | 'calm' | null
   /** Default: of every kind. */
   readonly faultKinds?: readonly FaultKind[]
 }
@@ -53,10 +58,22 @@ export function drawScenario(dice: Dice): Scenario {
     acts: dice.chance(0.6) ? dice.whole(1, 8) : 0,
     holds: dice.chance(0.2) ? 1 : 0,
     faults: dice.pick([0, 1, 2, 3, 4, 10]),
+    gateway: null,
   }
 }
 
-const known = new Map<string, RunConfig>()
+/** A relay has time to find out that a POST hangs before its deadline; nothing but the URLs of the gateway gives it trouble. */
+export const calmGateway: Partial<Scenario> = {
+  configs: [{ ...configOf('a'), deadlineMs: 3_000, leaseMs: 6_000 }],
+  gateway: 'calm',
+  isNotifying: true,
+  arriving: 1,
+  sweepMs: 0,
+  slowOneIn: 30,
+  acts: 0,
+  holds: 0,
+  faults: 0,
+}
 
 /** Reading options takes longer than a whole world. */
 function configOf(name: string): RunConfig {

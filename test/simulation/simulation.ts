@@ -9,6 +9,7 @@ import { Database } from './database.ts'
 import { Dice } from './dice.ts'
 import { Faults } from './faults.ts'
 import type { Flaws } from './flaws.ts'
+import { Gateway, mostPosts } from './gateway.ts'
 import { Operators } from './operators.ts'
 import { Host, type RelayClass } from './process.ts'
 import { Producers } from './producers.ts'
@@ -22,7 +23,7 @@ export interface SimulationOptions {
   /** With another flaw; default: as it is. */
   readonly relay?: RelayClass
   /** What is not drawn, for what happens in few worlds. */
-  readonly scenario?: Partial<Omit<Scenario, 'configs'>>
+  readonly scenario?: Partial<Scenario>
   /** Told what happens, line by line. */
   readonly trace?: (line: string) => void
 }
@@ -30,7 +31,7 @@ export interface SimulationOptions {
 export interface Run {
   readonly history: History
   readonly verdict: Verdict
-  /** What the checker cannot know: claims and attempts under a registration that was buried, or of what is on hold; what the log keeps for ever. */
+  /** What the checker cannot know: claims and attempts under a registration that was buried, or of what is on hold; what the log keeps for ever; what a gateway's URLs suffer for each other. */
   readonly strays: readonly string[]
   readonly steps: number
   /** Virtual. */
@@ -63,6 +64,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   const uninstall = installClocks(timeline, dice)
   try {
     const world = new World(timeline, dice, options)
+    world.addGateway(new Dice(seed + 0.5))
     // Of dice of its own: worlds without a flood are decided by the others alone.
     const floods = new Dice(-seed)
     if (floods.chance(0.2)) world.producers.flood(floods.whole(80, 160), floods.upTo(callbacksWithinMs))
@@ -103,13 +105,22 @@ class World {
     this.operators = new Operators({ db: this.db, timeline, dice, written: this.producers.written })
     const server = new Server(this.db, timeline, dice, scenario)
     const parts = { relay, server, isNotifying, receivers: this.receivers, log: logTo(timeline, trace) }
-    this.#hosts = scenario.configs.map(config => new Host({ ...config, ...scenario.kept }, parts))
+    const limits = scenario.gateway === null ? {} : { originConcurrency: mostPosts }
+    this.#hosts = scenario.configs.map(config => new Host({ ...config, ...limits, ...scenario.kept }, parts))
     this.#faults = new Faults(server, this.#hosts, dice)
     this.db.notify = (from, payload) => {
       for (const host of this.#hosts) if (isNotifying && dice.chance(arriving)) host.hint(from, payload)
     }
     if (trace)
       for (const each of [server, this.#faults, this.operators]) each.trace = line => trace(stamped(timeline, line))
+  }
+
+  /** @param dice of its own: worlds without one are decided by the others alone. */
+  addGateway(dice: Dice): void {
+    const { timeline, db, receivers, producers, scenario } = this
+    if (scenario.gateway === null) return
+    receivers.gateway = new Gateway(timeline, dice, db.strays, scenario.gateway === 'calm')
+    receivers.gateway.write(producers)
   }
 
   async run(): Promise<void> {
@@ -137,6 +148,7 @@ class World {
 }
 
 function judge({ timeline, db, producers, operators, receivers, scenario }: World): Run {
+  receivers.gateway?.judge()
   const history: History = {
     written: producers.written,
     acts: operators.acts,

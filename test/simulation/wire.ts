@@ -5,12 +5,10 @@ import type { Claim, Outcome, OutcomeKind } from '../../src/model.ts'
 import type { Fate, Receivers } from './receivers.ts'
 import type { Owner } from './timeline.ts'
 
-/** Of one attempt, in milliseconds. */
-export const deadlineMs = 1_000
-
 /** An attempt that has not ended. */
 interface Exchange {
   readonly claim: Claim
+  readonly deadlineMs: number
   readonly startedAtMs: number
   hasStarted: boolean
   readonly end: (outcome: Outcome) => void
@@ -23,6 +21,7 @@ interface End {
   readonly status?: number | null
   readonly isAborted?: boolean
   readonly isSilent?: boolean
+  readonly retryAfterMs?: number | null
 }
 
 /** What stands for the HTTP client of one relay: it asks as late as that does whether it may send, and never fails. */
@@ -62,9 +61,11 @@ export class Wire {
     }
   }
 
-  #begin(claim: Claim, { mayStart }: PostOptions, end: (outcome: Outcome) => void): void {
+  #begin(claim: Claim, { mayStart, settingsOf }: PostOptions, end: (outcome: Outcome) => void): void {
     const { timeline, dice, flaws } = this.#receivers
-    const exchange: Exchange = { claim, startedAtMs: performance.now(), hasStarted: false, end }
+    const { deadlineMs } = settingsOf(claim.origin)
+    const exchange: Exchange = { claim, deadlineMs, startedAtMs: performance.now(), hasStarted: false, end }
+    this.#receivers.began(claim, this.#owner)
     this.#running.add(exchange)
     this.#begun.add(`${claim.messageId} ${claim.attempt} ${claim.epoch}`)
     timeline.after(dice.chance(0.1) ? dice.upTo(500) : dice.upTo(2), this.#owner, () => {
@@ -76,13 +77,14 @@ export class Wire {
 
   #send(exchange: Exchange): void {
     const { timeline, dice, flaws } = this.#receivers
-    const fate = this.#receivers.fate()
+    const { claim, deadlineMs } = exchange
+    const fate = this.#receivers.fate(claim, deadlineMs)
     if (fate.kind === 'not_sent') {
       this.#finish(exchange, 'not_sent', { reason: 'refused' })
       return
     }
     exchange.hasStarted = true
-    this.#receivers.sent(exchange.claim, this.#owner.name)
+    this.#receivers.sent(claim, this.#owner.name)
     this.#travel(exchange, fate)
     if (flaws.sendsTwice && fate.answer === null) this.#travel(exchange, fate)
     timeline.after(fate.endsInMs, this.#owner, () => {
@@ -92,6 +94,7 @@ export class Wire {
         reason: 'so it went',
         status: isLate ? null : fate.answer,
         isSilent: isLate || (fate.kind === 'unknown' && fate.endsInMs >= deadlineMs),
+        retryAfterMs: isLate ? null : (fate.retryAfterMs ?? null),
       })
     })
   }
@@ -110,15 +113,16 @@ export class Wire {
   #finish(
     exchange: Exchange,
     kind: OutcomeKind,
-    { reason, status = null, isAborted = false, isSilent = false }: End,
+    { reason, status = null, isAborted = false, isSilent = false, retryAfterMs = null }: End,
   ): void {
     if (!this.#running.delete(exchange)) return
+    this.#receivers.ended(exchange.claim, this.#owner, { kind, isSilent })
     exchange.end({
       kind,
       httpStatus: status,
       error: kind === 'delivered' ? null : reason,
       responseExcerpt: null,
-      retryAfterMs: null,
+      retryAfterMs,
       startedAtMs: exchange.startedAtMs,
       finishedAtMs: performance.now(),
       ...(isAborted ? { isAborted } : {}),
