@@ -145,6 +145,11 @@ export class Backlog {
     return this.#memory.originCount
   }
 
+  /** URLs of those origins whose rows wait apart. */
+  get apartUrls(): number {
+    return this.#memory.apartCount
+  }
+
   /** A sweep over all origins with unsettled rows is wanted. */
   get wantsSweep(): boolean {
     return this.#wantsSweep

@@ -52,6 +52,11 @@ export class Memory {
     return this.#origins.get(name)
   }
 
+  /** URLs that are set apart. */
+  get apartCount(): number {
+    return this.#apart
+  }
+
   get originCount(): number {
     return this.#origins.size - this.#apart
   }

@@ -350,11 +350,14 @@ export class Scopes {
     return (this.#scopes.get(origin)?.health.opensAt ?? now) > now
   }
 
-  /** How many of the remembered origins rest. */
-  restingCount(now: number): number {
-    let count = 0
-    for (const { health } of this.#scopes.values()) if (health.opensAt > now) count += 1
-    return count
+  /** How many of the remembered origins rest, and how many of their URLs. */
+  resting(now: number): { readonly origins: number; readonly urls: number } {
+    let [origins, ofUrls] = [0, 0]
+    for (const { health, urls } of this.#scopes.values()) {
+      if (health.opensAt > now) origins += 1
+      ofUrls += urls.resting(now)
+    }
+    return { origins, urls: ofUrls }
   }
 
   /** Origins and URLs whose breaker opened, and no probe was answered since. Names are as `backlogName` gives them. */

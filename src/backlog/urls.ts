@@ -58,6 +58,13 @@ export class Urls {
     return [...this.#inTrouble].flatMap(({ hash, health }) => (health?.isBroken ? hash : []))
   }
 
+  /** How many of them rest. */
+  resting(now: number): number {
+    let count = 0
+    for (const { health } of this.#inTrouble) if (health && health.opensAt > now) count += 1
+    return count
+  }
+
   get(hash: number): Url | undefined {
     return this.#known.get(hash)
   }

@@ -210,6 +210,12 @@ export class Metrics implements Observer {
         waiting: origins,
       }),
     )
+    this.#shownBy(
+      'urls',
+      'URLs in trouble at receivers that are well: their callbacks wait apart, or their own breakers are open.',
+      'state',
+      ({ apartUrls: apart, restingUrls: resting }) => ({ apart, resting }),
+    )
     this.#shownBy('connections', 'Connections to receivers.', 'state', ({ connections: { open, idle } }) => ({
       busy: open - idle,
       idle,

@@ -24,6 +24,10 @@ export interface RelayState {
   readonly failingOrigins: number
   /** Their breakers are open, or they asked for a rest. */
   readonly restingOrigins: number
+  /** URLs that fail or do not answer while others of their origins do: their callbacks wait apart. */
+  readonly apartUrls: number
+  /** Their own breakers are open, or they asked for a rest. */
+  readonly restingUrls: number
   readonly connections: { readonly open: number; readonly idle: number }
   readonly isConnected: boolean
   /** It has its registration and its lease. */

@@ -312,13 +312,16 @@ export class Relay {
 
   /** How it stands now. It looks at every origin, so it is for people and scrapes. */
   get state(): RelayState {
+    const resting = this.#scopes.resting(performance.now())
     return {
       inFlight: this.#attempts.inFlight,
       unrecorded: this.#attempts.recorder.backlog,
       memoryRows: this.#backlog.size,
       origins: this.#backlog.origins,
       failingOrigins: this.#report.watch.failing.length,
-      restingOrigins: this.#scopes.restingCount(performance.now()),
+      restingOrigins: resting.origins,
+      apartUrls: this.#backlog.apartUrls,
+      restingUrls: resting.urls,
       connections: this.#pool.connections,
       isConnected: this.#link?.ended.aborted === false,
       isRegistered: this.#membership.epoch !== '' && this.#lease.isHeld,

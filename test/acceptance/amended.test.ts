@@ -86,16 +86,22 @@ t.test('so it is with those that are moved to another URL of their receiver', as
   const stage = await Stage.open(t)
   const ill = (path: string) => path.startsWith('/v1/')
   stage.receiver.answer = ({ path }) => (ill(path) ? { status: 503, headers: { 'Retry-After': '600' } } : 200)
-  await stage.relay({ ...patient, 'origin-concurrency': 4 })
+  const relay = await stage.relay({ ...patient, 'origin-concurrency': 4, listen: '127.0.0.1:0' })
+  const { address } = await relay.until('listening')
   for (let n = 0; n < 8; n += 1) await stage.becomes(await stage.send({ n }, { path: '/well' }), 'delivered')
   const ids = await waiting(stage, '/v1/')
   await stage.receiver.until(arrivals => new Set(arrivals.map(({ path }) => path).filter(ill)).size === 3)
   await stage.becomes(await stage.send({}, { path: '/well' }), 'delivered')
   await eventually(async () => assert.equal(await underWay(stage), 0))
   const before = stage.receiver.arrivals.length
+  const urls = () => metrics(address, 'ringback_urls')
+  await eventually(async () =>
+    assert.deepEqual(await urls(), ['ringback_urls{state="apart"} 3', 'ringback_urls{state="resting"} 3']),
+  )
 
   await amend(stage, stage.receiver.url('/v1/'), stage.receiver.url('/v2/'))
   await stage.drained(20_000)
   const later = stage.receiver.arrivals.slice(before).map(({ path }) => path.slice(0, 4))
   t.same(later, Array(ids.length).fill('/v2/'))
+  await eventually(async () => assert.equal((await urls())[0], 'ringback_urls{state="apart"} 0'))
 })

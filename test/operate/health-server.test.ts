@@ -9,6 +9,8 @@ const well: RelayState = {
   origins: 0,
   failingOrigins: 0,
   restingOrigins: 0,
+  apartUrls: 0,
+  restingUrls: 0,
   connections: { open: 0, idle: 0 },
   isConnected: true,
   isRegistered: true,
