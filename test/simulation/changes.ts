@@ -1,6 +1,9 @@
 import type { Row } from './database.ts'
 
-/** What the trigger for operators makes of an UPDATE of a row that is not claimed: see `operator_change` and `save_attempt` in schema.sql. */
+/**
+ * What an operator's UPDATE of a row that is not claimed becomes by the triggers `operator_change` and `save_attempt`
+ * (schema.sql).
+ */
 
 /** `set status = 'cancelled'`, of a pending row. */
 export function cancelled(now: number): Partial<Row> {

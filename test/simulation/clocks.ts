@@ -11,14 +11,17 @@ const { now } = Date
 const { random } = Math
 const { randomBytes, randomUUID } = crypto
 
-/** All clocks, timers and dice of this process are those of the timeline until the returned function is called. */
+/**
+ * Replaces all clocks, timers and random numbers of this process by the timeline's, until the returned function is
+ * called.
+ */
 export function installClocks(timeline: Timeline, dice: Dice): () => void {
   const cancel = (timer: Timer | NodeJS.Timeout | undefined): void => {
     if (timer instanceof Timer) timer.cancel()
     else clearTimeout(timer)
   }
   Object.assign(globalThis, {
-    // A timer is never early, and seldom on the spot.
+    // A timer is never early, and usually a little late.
     setTimeout: (run: () => void, ms = 1) => new Timer(timeline, run, () => Math.max(1, ms) + dice.upTo(0.5)),
     setInterval: (run: () => void, ms = 1) => new Timer(timeline, run, () => ms, true),
     clearTimeout: cancel,

@@ -25,7 +25,7 @@ export interface Row {
   claimedEpoch: string | null
   settledAt: number | null
   lastError: string | null
-  /** Its newest attempt, if that settled it. */
+  /** The attempt that settled it, if one did. */
   last: AttemptRecord | null
   /** The open transaction or the statement that has locked it. */
   lockedBy: object | null
@@ -53,9 +53,9 @@ export interface RegistrationRecord {
   readonly kernel: string
   readonly startedAtMs: number
   readonly forces: boolean
-  /** The start of the server that it was made on. */
+  /** The start of the server on which the registration was made. */
   readonly server: string
-  /** Whether that process is there still. */
+  /** Whether the relay's process still exists. */
   readonly isAlive: () => boolean
   renewals: number
   renewedAt: number
@@ -63,9 +63,9 @@ export interface RegistrationRecord {
   digest: string
   wanted: string | null
   standby: string | null
-  /** Statements that hold it FOR KEY SHARE. */
+  /** Statements that hold the registration FOR KEY SHARE. */
   readonly sharedBy: Set<object>
-  /** The burial that has locked its pulse. */
+  /** The burial that has locked the pulse. */
   pulseLockedBy: object | null
 }
 
@@ -89,7 +89,7 @@ export interface DeletedRow extends Row {
   readonly deletedAt: number
 }
 
-/** Whether that URL alone is on hold, and since when. */
+/** Since when a URL is on hold, and whether URLs below it are free. */
 export interface HoldRecord {
   readonly isExact: boolean
   readonly since: number
@@ -99,7 +99,7 @@ function keyOf({ callbackId, messageId, attempt, epoch }: AttemptRecord): string
   return `${callbackId} ${messageId} ${attempt} ${epoch}`
 }
 
-/** As `new URL()` has it; a lone scheme is everything of that scheme. */
+/** Origin and rest of a URL, as the columns have them. A scheme alone covers every URL of that scheme. */
 function placeOf(url: string): { readonly origin: string; readonly rest: string } {
   if (/^https?:\/\/$/i.test(url)) return { origin: url.toLowerCase().slice(0, -2), rest: '/' }
   const { protocol, hostname, port, pathname, search } = new URL(url)
@@ -107,12 +107,12 @@ function placeOf(url: string): { readonly origin: string; readonly rest: string 
   return { origin: `${protocol}//${host}${port === '' ? '' : `:${port}`}`, rest: pathname + search }
 }
 
-/** As the column `origin` has it. */
+/** The value of the column `origin`. */
 export function originOf(url: string): string {
   return placeOf(url).origin
 }
 
-/** As the column `rest` of a hold has it. */
+/** The value of the column `rest` of a hold. */
 export function restOf(url: string): string {
   return placeOf(url).rest
 }
@@ -130,7 +130,10 @@ function isUnder(url: string, prefix: string, isExact: boolean): boolean {
   return ends.some(each => rest.startsWith(each))
 }
 
-/** When a row is due, as the index of due rows has it: never before it was written. Null: it was never tried, and is due at once. */
+/**
+ * The time in the index of due rows, which is never before the insert. null: the row was never tried, and is due at
+ * once.
+ */
 export function dueTimeOf({ dueAt, createdAt }: Pick<Row, 'dueAt' | 'createdAt'>): number | null {
   return dueAt === null ? null : Math.max(dueAt, createdAt)
 }
@@ -140,40 +143,45 @@ export interface DatabaseOptions {
   readonly isOneMachine: boolean
 }
 
-/** What has been committed, and who has locked what. Open transactions keep what they have written to themselves. */
+/** Committed rows, and locks. An open transaction keeps what it has written to itself. */
 export class Database {
   readonly rows = new Map<number, Row>()
-  /** `outbox.attempt_log`, by its key. */
+  /** `outbox.attempt_log`, by its primary key. */
   readonly #log = new Map<string, AttemptRecord>()
   readonly registrations = new Map<string, RegistrationRecord>()
-  /** By their prefix. */
+  /** By prefix. */
   readonly holds = new Map<string, HoldRecord>()
-  /** In the order of their ids. */
+  /** Sorted by id. */
   readonly janitorRuns: JanitorRecord[] = []
-  /** What the janitor has deleted, with its attempts. */
+  /** Rows that the janitor has deleted. */
   readonly deleted: DeletedRow[] = []
+  /** Attempts that it has deleted with them. */
   readonly deletedAttempts: AttemptRecord[] = []
   readonly locks = new Locks()
   readonly flaws: Flaws
-  /** All relays run on one machine, so that each can know that another's process has ended. */
+  /** Whether all relays run on one machine, where each can see that another's process has ended. */
   readonly isOneMachine: boolean
-  /** Transactions that have locked their row FOR UPDATE: not even FOR KEY SHARE gets it. */
+  /** Transactions that have locked their row FOR UPDATE, which excludes even FOR KEY SHARE. */
   readonly forUpdate = new WeakSet<object>()
-  /** What a statement did that none may do, for example a claim after the burial. */
+  /** Forbidden acts of statements, such as a claim after the burial. */
   readonly strays: string[] = []
-  /** For a flaw: the youngest fresh row that was read, and the rows that were committed too late for it. */
+  /** For the flaw `losesLateCommits`: the newest fresh row that was read. */
   readUpTo = 0
+  /** For the flaw `losesLateCommits`: rows that were committed after a newer one was read. */
   readonly lost = new Set<number>()
-  /** What a step of a sweep takes, in milliseconds: then relays sweep seldom, and what they hear by other ways must suffice. */
+  /**
+   * How long a step of a sweep takes, in milliseconds. If it is long, relays sweep seldom and must find rows in other
+   * ways.
+   */
   sweepMs = 0
-  /** A relay may become the janitor. */
+  /** Whether a relay may become the janitor. */
   hasJanitor = true
   /**
-   * What the janitor is told of its runs, so that it makes more than one in a few seconds: each ended so many milliseconds
-   * earlier, and each batch has taken so many more.
+   * Makes the janitor run more than once in a few seconds: each run seems to have ended `ago` milliseconds earlier, and
+   * each batch seems to have taken `work` more.
    */
   janitorMs = { ago: 0, work: 0 }
-  /** Tells the relays; `from` is the session's process id, null for another's. */
+  /** Notifies the relays. `from` is the session's process id; null: it is no relay's. */
   notify: (from: number | null, payload: string) => void = () => {}
   /** Ends sessions that claim under this registration. */
   endStuckClaims: (epoch: string) => void = () => {}
@@ -192,31 +200,32 @@ export class Database {
     return epochMs + Math.round(this.#timeline.now * 1_000) / 1_000
   }
 
-  /** pg_postmaster_start_time(). Also tells a transaction whether the server is still the one that it began on. */
+  /** pg_postmaster_start_time(). With it, a transaction sees whether the server has restarted since it began. */
   get server(): string {
     return `start ${this.#starts}`
   }
 
-  /** Drawn at INSERT, by transactions that may commit in another order or never. */
+  /** Draws an id at INSERT. Transactions may commit in another order, or never. */
   nextId(): number {
     this.#lastId += 1
     return this.#lastId
   }
 
-  /** Drawn elsewhere. */
+  /** Notes an id that PostgreSQL has drawn. */
   sawId(id: number): void {
     this.#lastId = Math.max(this.#lastId, id)
   }
 
-  /** Of the sequence, which says 1 before the first one is drawn. */
+  /** `last_value` of the sequence, which is 1 before the first id is drawn. */
   get lastValue(): number {
     return Math.max(1, this.#lastId)
   }
 
   /**
-   * The server is started anew: what was open is gone, all registrations are void, and ids that were drawn ahead are lost.
+   * Restarts the server. Open transactions and locks are gone, all registrations are void, and ids that were logged
+   * ahead are lost.
    *
-   * @param lostIds at most 32, of which the sequence has told its log.
+   * @param lostIds at most 32: so many ids a sequence writes to the WAL ahead.
    */
   restart(lostIds: number): void {
     this.#starts += 1
@@ -234,20 +243,24 @@ export class Database {
     if (this.flaws.losesLateCommits && row.id < this.readUpTo) this.lost.add(row.id)
   }
 
-  /** An UPDATE of an operator. As the trigger has it, what a replay takes from the row goes into the log. */
+  /** An operator's UPDATE. As by the trigger, the attempt that a replay takes from the row goes into the log. */
   change(row: Row, values: Partial<Row>): void {
     if (values.last === null && row.last) this.log(row.last)
     Object.assign(row, values)
   }
 
-  /** Statements that have seen it find it settled. @param withLog the log has something of it, perhaps. */
+  /**
+   * A record's. Statements that have seen the row find it settled.
+   *
+   * @param withLog also deletes its attempts in the log.
+   */
   delete(row: Row, withLog: boolean): void {
     Object.assign(row, { status: 'delivered', settledAt: this.now } satisfies Partial<Row>)
     this.rows.delete(row.id)
     if (withLog) for (const [key, { callbackId }] of this.#log) if (callbackId === row.id) this.#log.delete(key)
   }
 
-  /** The janitor's. @param seen attempts in the log that its snapshot shows: those alone go with the row. */
+  /** The janitor's. @param seen the attempts of its snapshot of the log. Only those are deleted with the row. */
   deleteOld(row: Row, seen: readonly AttemptRecord[]): void {
     this.rows.delete(row.id)
     this.deleted.push({ ...row, deletedAt: this.now })
@@ -268,12 +281,12 @@ export class Database {
     return [...this.#log.values()]
   }
 
-  /** Keys of `outbox.attempt_log`. */
+  /** Primary keys of `outbox.attempt_log`. */
   get logged(): string[] {
     return [...this.#log.keys()].sort()
   }
 
-  /** Attempts in the log of callbacks that are gone, which it would keep for ever. */
+  /** Attempts in the log whose callback is gone: nothing would ever delete them. */
   get unowned(): AttemptRecord[] {
     return this.attemptLog.filter(({ callbackId }) => !this.rows.has(callbackId))
   }
@@ -295,7 +308,7 @@ export class Database {
     return false
   }
 
-  /** Since when it is on hold; null: it is not. @param holds those of a snapshot. */
+  /** Since when a row is on hold; null: it is not. @param holds default the present ones. */
   heldSince({ url }: Pick<Row, 'url'>, holds: ReadonlyMap<string, HoldRecord> = this.holds): number | null {
     let first: number | null = null
     for (const [prefix, { isExact, since }] of holds)
@@ -316,7 +329,7 @@ export class Database {
     return first
   }
 
-  /** The newest unsettled row that has come in its place. */
+  /** The newest unsettled row that supersedes this one. */
   supersederOf({ id, key, supersedeKey }: Row): Row | undefined {
     let newest: Row | undefined
     if (supersedeKey === null) return undefined
@@ -326,7 +339,7 @@ export class Database {
     return newest
   }
 
-  /** No unsettled row of its key stands before it. */
+  /** Whether no unsettled row of its key is before it. */
   isFirst({ id, key }: Row): boolean {
     const first = this.firstOf(key, id)
     return first === undefined || first.id > id

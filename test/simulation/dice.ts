@@ -1,6 +1,6 @@
 import { randomFrom } from '../fixtures/random.ts'
 
-/** All chance in a simulation. The same seed throws the same. */
+/** All random numbers of a simulation. The same seed gives the same ones. */
 export class Dice {
   readonly next: () => number
 
@@ -8,7 +8,7 @@ export class Dice {
     this.next = randomFrom(seed * 2_654_435_761)
   }
 
-  /** A number from 0 to below `limit`. */
+  /** A number in [0, limit). */
   upTo(limit: number): number {
     return this.next() * limit
   }

@@ -3,7 +3,7 @@ import type { Host } from './process.ts'
 import { leaseMs, type Scenario } from './scenario.ts'
 import type { Server } from './server.ts'
 
-/** What may go wrong, and how often compared with the others. */
+/** Kinds of faults, each with its weight. */
 const kinds = [
   ['crash', 5],
   ['freeze', 5],
@@ -18,12 +18,12 @@ const kinds = [
 ] as const
 export type FaultKind = (typeof kinds)[number][0]
 
-/** Brings trouble upon relays, their connections and the server; every trouble ends by itself. */
+/** Makes faults of relays, of their connections and of the server. Every fault ends by itself. */
 export class Faults {
   readonly #server: Server
   readonly #hosts: readonly Host[]
   readonly #dice: Dice
-  /** Told of each. */
+  /** Called for each fault. */
   trace: ((line: string) => void) | undefined
 
   constructor(server: Server, hosts: readonly Host[], dice: Dice) {
@@ -90,7 +90,7 @@ export class Faults {
     })
   }
 
-  /** Or a failover that loses nothing. */
+  /** A restart, or a failover that loses nothing. */
   #restart(): void {
     const server = this.#server
     server.isDown = true
@@ -100,7 +100,7 @@ export class Faults {
     })
   }
 
-  /** Connections survive it, unless they are cut meanwhile. */
+  /** The host's connections stall and then go on, unless another fault cuts them. */
   #partition(host: Host): void {
     const ms = this.#dice.between(0.2, 3) * leaseMs
     host.isPartitioned = true
@@ -110,7 +110,7 @@ export class Faults {
     })
   }
 
-  /** One connection after another is cut. */
+  /** Cuts one connection after another. */
   #storm(host: Host): void {
     for (let left = this.#dice.whole(5, 20), at = 0; left > 0; left -= 1, at += this.#dice.between(30, 250))
       this.#later(at, () => this.#disturb('cut', host))

@@ -5,13 +5,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { tsImport } from 'tsx/esm/api'
 import type { RelayClass } from './process.ts'
 
-/** A rule of the relay left out. */
+/** A rule of the relay, and the edits that remove it from the source. */
 export interface SourceFlaw {
   readonly rule: string
   readonly edits: readonly Edit[]
 }
 
-/** In this file below src the text, which stands there once, is replaced. */
+/** Replaces a text, which must be in the file (below src) exactly once. */
 export interface Edit {
   readonly file: string
   readonly text: string
@@ -20,7 +20,7 @@ export interface Edit {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The relay with this flaw, of a copy of the whole source. */
+/** The relay with this flaw, from a copy of the whole source. */
 export async function flawedRelay({ edits }: SourceFlaw): Promise<RelayClass> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-simulation-'))
   try {

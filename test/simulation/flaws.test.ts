@@ -12,17 +12,17 @@ type Kind = ViolationKind | 'stray'
 type World = NonNullable<SimulationOptions['scenario']>
 
 const busy = { faults: 25, slowOneIn: 1.5, callbacks: 150, keys: 12 }
-/** Connections are cut, and what was sent over them arrives long after. */
+/** Connections are cut, and statements that were sent over them arrive long after. */
 const severed: World = { ...busy, faultKinds: ['cut', 'partition'], late: 1 }
-/** Processes stand still until they are taken for dead. */
+/** Processes freeze until they are declared dead. */
 const frozen: World = { ...busy, faultKinds: ['freeze'] }
 
 const unkept: World = { kept: { keepDeliveredMs: 0, keepDeadMs: Number.POSITIVE_INFINITY } }
 const cleaned: World = { kept: { keepDeliveredMs: 300, keepDeadMs: 1_000 }, acts: 30 }
 
 /**
- * Each fault of a statement or of the client, how its discovery is called, the seed that is tried first, and the world that it
- * shows in where few worlds show it.
+ * Each flaw of a statement or of the client, with the kind of violation that shows it, and the seed to try first. If
+ * few worlds show it, also what the world must have.
  */
 const flaws: readonly [keyof Flaws, Kind, number?, World?][] = [
   ['ignoresFence', 'stray', 933],
@@ -48,7 +48,7 @@ const flaws: readonly [keyof Flaws, Kind, number?, World?][] = [
 
 const sweepsWhenBuried = { file: 'relay/relay.ts', text: 'this.#recovery.want()\n      this.#backlog.wantSweep()' }
 
-/** Each rule of the relay that is left out. */
+/** Each rule of the relay that is removed, as above. */
 const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
   [
     {
@@ -59,7 +59,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
           text: 'this.#attempts.has(orphan.id) || this.#claimer.isInDoubtOf(orphan.id, orphan.epoch)',
           by: 'false',
         },
-        // Else its former registration stands for as long, which hides the fault.
+        // Otherwise its former registration stays as long, which hides the flaw.
         { file: 'membership/membership.ts', text: 'this.#options.isDone(epoch) && ', by: '' },
       ],
     },
@@ -71,7 +71,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       rule: 'a burial is followed by a search for orphans',
       edits: [
         { ...sweepsWhenBuried, by: 'this.#backlog.wantSweep()' },
-        // Else the one that comes every few seconds finds them.
+        // Otherwise the search every few seconds finds them.
         { file: 'relay/recovery.ts', text: 'startedAt >= this.#nextAt', by: 'false' },
       ],
     },
@@ -339,7 +339,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
   ],
 ]
 
-/** So many worlds are searched at most, from the one on that found it last. */
+/** How many worlds are searched at most, beginning with the one that showed the flaw last. */
 const mostSeeds = 2_000
 
 for (const [flaw, kind, from, scenario = {}] of flaws) {

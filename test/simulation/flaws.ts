@@ -1,45 +1,48 @@
-/** Faults that are planted to see that they are found; all are absent from the relay's statements and from PostgreSQL. */
+/**
+ * Flaws of the model that tests plant to see that the checker finds them. PostgreSQL and the relay's statements have
+ * none of them.
+ */
 export interface Flaws {
-  /** The claim does not ask whether the registration stands. */
+  /** A claim does not check the registration. */
   readonly ignoresFence?: boolean
-  /** The claim does not ask for earlier rows of the key. */
+  /** A claim does not check for earlier rows of the key. */
   readonly ignoresOrder?: boolean
-  /** A record counts whatever its epoch, number and rev. */
+  /** A record is accepted with any epoch, number and rev. */
   readonly recordsAnything?: boolean
-  /** A record counts whatever its rev. */
+  /** A record is accepted with any rev. */
   readonly recordsAnyRev?: boolean
-  /** A release counts whatever its rev. */
+  /** A release is accepted with any rev. */
   readonly releasesAnyRev?: boolean
-  /** The sessions of the former link are not ended before new ones are opened: what was sent over them may arrive late. */
+  /** New sessions are opened before the former ones are ended, over which statements may arrive late. */
   readonly leavesSessions?: boolean
-  /** Where nothing delivered is kept, what has failed is deleted, too. */
+  /** With `--keep-delivered 0`, failed callbacks are deleted too. */
   readonly deletesFailed?: boolean
-  /** Where nothing delivered is kept, an attempt is logged although its callback will be deleted. */
+  /** With `--keep-delivered 0`, an attempt is logged although its callback will be deleted. */
   readonly logsBeforeDeleting?: boolean
-  /** The janitor deletes what is dead or cancelled at the age at which it deletes what is delivered. */
+  /** The janitor deletes dead and cancelled rows at the age of delivered ones. */
   readonly deletesDeadEarly?: boolean
-  /** The janitor does not ask again whether what it has locked is still settled. */
+  /** The janitor does not check again that a locked row is still settled. */
   readonly deletesReplayed?: boolean
-  /** The janitor leaves the attempts of what it deletes in the log. */
+  /** The janitor leaves the attempts of deleted rows in the log. */
   readonly leavesAttempts?: boolean
-  /** An attempt is not written down now and then. */
+  /** Some attempts are not recorded. */
   readonly forgetsRecords?: boolean
-  /** The HTTP client sends once more when no answer comes. */
+  /** The HTTP client sends again when no answer comes. */
   readonly sendsTwice?: boolean
-  /** What is delivered is made pending now and then, as if the record had failed. */
+  /** Some delivered rows become pending again. */
   readonly forgetsSettling?: boolean
   /** Cancelled rows are claimed. */
   readonly claimsCancelled?: boolean
   /** Held rows are claimed. */
   readonly claimsHeld?: boolean
-  /** Rows in the place of which a newer one has come are claimed. */
+  /** Superseded rows are claimed. */
   readonly claimsSuperseded?: boolean
   /** A row is superseded though no newer one waits. */
   readonly supersedesTheNewest?: boolean
-  /** A row that is committed after a younger one was read is not read any more. */
+  /** A row that is committed after a newer one was read is never read. */
   readonly losesLateCommits?: boolean
-  /** Hints are not sent, by relays or by operators. */
+  /** Relays and operators send no hints. */
   readonly sendsNoHints?: boolean
-  /** Before the first byte nobody asks whether the lease still holds. */
+  /** The lease is not checked before the first byte. */
   readonly ignoresLease?: boolean
 }

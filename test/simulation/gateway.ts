@@ -5,12 +5,12 @@ import type { Producers } from './producers.ts'
 import type { Fate } from './receivers.ts'
 import type { Owner, Timeline } from './timeline.ts'
 
-/** What a URL does while it is ill: no answer; 500; 503; 503 with a Retry-After. */
+/** What a URL does while it is ill: gives no answer; answers 500; 503; 503 with a Retry-After. */
 type Manner = 'hangs' | 'fails' | 'busy' | 'asks'
 
 interface Path {
   readonly url: string
-  /** null: it is always well. */
+  /** null: the URL is always well. */
   readonly manner: Manner | null
   readonly illFrom: number
   readonly illTo: number
@@ -18,44 +18,50 @@ interface Path {
 
 export type EndedPost = { readonly kind: OutcomeKind; readonly isSilent: boolean }
 
-/** What a relay knows of a URL, as far as one can tell from outside. */
+/** What a relay must know about a URL by now, judged from outside. */
 interface Known {
-  /** POSTs under way, and when they began. */
+  /** When each POST under way began, by the callback's id. */
   readonly underWay: Map<string, number>
-  /** In a row, of POSTs that were answered. */
+  /** Failed POSTs in a row. */
   failures: number
-  /** When they were the first time so many that the breaker opens for certain. */
+  /** When `failures` reached the number at which the breaker opens. */
   brokenFrom: number
-  /** POSTs that began after that. */
+  /** POSTs that began after `brokenFrom`. */
   probes: number
-  /** A POST has ended without an answer, and none was answered since. */
+  /** When a POST first ended without an answer; none was answered since. */
   silentFrom: number
-  /** At once, of those that began when it was well again. */
+  /** The most POSTs at one time, among those that began after the illness. */
   most: number
 }
 
 const origin = 'http://gateway.example'
-/** How many POSTs at once a relay of these worlds gives an origin. */
+/** How many POSTs at a time a relay of these worlds may have to an origin. */
 export const mostPosts = 16
 const lastsMs = 5_000
-/** From its first POST on a relay learns which URLs there are, and that they answer; all are well for longer if it starts at once. */
+/**
+ * How long a relay may learn, from its first POST on, which URLs there are and that they answer. If it starts at once,
+ * all are well for longer.
+ */
 const learningMs = 500
-/** From the end of a POST to the last one that was claimed before. */
+/** After so long, no POST begins that was claimed before. */
 const claimedBeforeMs = 500
-/** As `--retry-after` has it, in milliseconds. */
+/** The receiver's `Retry-After`, in milliseconds. */
 const askedMs = 1_000
-/** As the breaker of a relay of these worlds has it. */
+/** `--breaker-failures` of a relay of these worlds. */
 const breakerFailures = 5
-/** Its pauses double, so the illness of one URL has fewer. */
+/** More probes than the breaker makes during one illness, since its pauses double. */
 const mostProbes = 5
 
 /**
- * One origin with several URLs, some of which fail or hang for a time while the others are well. Its own dice decide all of it.
+ * One origin with several URLs. Some of them fail or hang for a time while the others are well. It has dice of its own.
  *
- * What no relay may do, whatever else happens: have more POSTs under way there than one origin is given. And where all else is
- * calm: let a callback to a URL that is well wait for those that are ill; give one that hangs more than half of the origin, or a
- * second POST once it is known to hang; send to one that only fails without the pauses of a breaker; leave one at a single POST
- * when it is well again.
+ * A relay must never have more than `mostPosts` POSTs under way to it. In a calm world, with no other fault, a relay
+ * must also:
+ *
+ * - not let a callback to a well URL wait for ill ones
+ * - not give a hanging URL more than half of the origin's window, nor a second POST once it is known to hang
+ * - not send to a URL that only fails without the pauses of a breaker
+ * - give a URL that is well again more than one POST at a time
  */
 export class Gateway {
   readonly #timeline: Timeline
@@ -64,11 +70,11 @@ export class Gateway {
   readonly #isCalm: boolean
   readonly #paths: readonly Path[]
   readonly #known = new Map<Owner, Map<string, Known>>()
-  /** When a callback may have been known first, by its message_id. */
+  /** When a relay could first see each callback, by message id. */
   readonly #waitsFrom = new Map<string, number>()
   #servedFrom = Number.POSITIVE_INFINITY
 
-  /** @param isCalm nothing but these URLs gives the relay any trouble. */
+  /** @param isCalm whether the world has no other faults. */
   constructor(timeline: Timeline, dice: Dice, strays: string[], isCalm: boolean) {
     this.#timeline = timeline
     this.#dice = dice
@@ -91,7 +97,7 @@ export class Gateway {
     return url.startsWith(`${origin}/`)
   }
 
-  /** All URLs have callbacks all the time; those that were ill have many when they are well again. */
+  /** Writes callbacks to all URLs all the time, and many to each ill URL when it is well again. */
   write(producers: Producers): void {
     const dice = this.#dice
     const isManyUrls = dice.chance(0.3)
@@ -117,7 +123,7 @@ export class Gateway {
     return { kind: 'failed', answer: path.manner === 'busy' ? 503 : 500, ...answered }
   }
 
-  /** A POST takes its slot. */
+  /** Called when a POST takes its slot. */
   began({ id, messageId, url }: Claim, by: Owner): void {
     const { now } = this.#timeline
     const known = this.#knownTo(by)
@@ -147,7 +153,7 @@ export class Gateway {
     else its.brokenFrom = Math.min(its.brokenFrom, now)
   }
 
-  /** When all is over: what was ill is given more than one POST at a time again. */
+  /** Called at the end: a URL that was ill must have had several POSTs at a time again. */
   judge(): void {
     if (!this.#isCalm) return
     for (const { url, manner } of this.#paths) {
@@ -177,7 +183,7 @@ export class Gateway {
     if (its.probes > mostProbes) this.#stray(by, `goes on sending to ${url}, which only fails`)
   }
 
-  /** All were seen to be well before the first was ill. */
+  /** Whether the relay could see all URLs well before the first one became ill. */
   get #wereKnown(): boolean {
     return this.#servedFrom + learningMs < Math.min(...this.#paths.map(({ illFrom }) => illFrom))
   }

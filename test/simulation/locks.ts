@@ -1,4 +1,4 @@
-/** Advisory locks: held by sessions to their end, or by transactions, alone or shared. Nobody queues. */
+/** Advisory locks of sessions and transactions, exclusive or shared. They are only tried: there is no queue. */
 export class Locks {
   readonly #holders = new Map<string, Set<object>>()
   readonly #alone = new Map<string, object>()

@@ -7,18 +7,18 @@ import type { Draft } from './producers.ts'
 import { isSilent } from './statements/keeping.ts'
 import type { Timeline } from './timeline.ts'
 
-/** What an UPDATE changes once it is committed. */
+/** What an UPDATE changes when it is committed. */
 interface Change {
   readonly values: Partial<Row>
   readonly act: Act['act'] | null
-  /** Notifications, whether a relay sleeps or not. */
+  /** Payloads of notifications that are sent even if no relay sleeps. */
   readonly tells: readonly string[]
 }
 
-/** Who cancels, amends, replays and merely locks rows, in transactions that may stay open. */
+/** Cancel, amend, replay or only lock rows, in transactions that may stay open. */
 export class Operators {
   readonly acts: Act[] = []
-  /** Told how a row's transaction ended. */
+  /** Called for each committed change. */
   trace: ((line: string) => void) | undefined
   readonly #db: Database
   readonly #timeline: Timeline
@@ -33,7 +33,7 @@ export class Operators {
     this.#written = parts.written
   }
 
-  /** Transactions that have not begun or not ended. */
+  /** How many transactions have not ended, or not begun. */
   get open(): number {
     return this.#open
   }
@@ -45,7 +45,7 @@ export class Operators {
     }
   }
 
-  /** Stops callbacks to one place for so long. */
+  /** Puts one URL or origin on hold for `ms` milliseconds. */
   hold(ms: number): void {
     const prefix = `http://r${this.#dice.whole(1, 3)}.example${this.#dice.chance(0.5) ? '/p1' : ''}`
     this.#db.holds.set(prefix, { isExact: false, since: this.#db.now })
@@ -83,12 +83,12 @@ export class Operators {
     })
   }
 
-  /** null: it is only locked, as by SELECT FOR UPDATE. */
+  /** null: the row is only locked, as by SELECT FOR UPDATE. */
   #changeOf(row: Row): Change | null {
     const chance = this.#dice.next()
     if (row.status === 'claimed' || chance < 0.15) return null
     const { now, flaws } = this.#db
-    // The transaction began long before.
+    // As if the transaction had begun long before: the trigger then asks for a sweep.
     const tells = this.#dice.chance(0.1) ? ['sweep'] : []
     if (row.status !== 'pending') return { act: 'replay', values: replayed(row, now), tells }
     if (chance < 0.5) {

@@ -8,7 +8,7 @@ import type { Server } from './server.ts'
 import { type Client, ModelSessions } from './session.ts'
 import { type AttemptName, Wire } from './wire.ts'
 
-/** A relay's process, as long as it lives. */
+/** One process of a relay, from start to end. */
 class Life implements Client {
   readonly name: string
   isGone = false
@@ -34,11 +34,11 @@ export interface HostParts {
   readonly server: Server
   readonly receivers: Receivers
   readonly log: Log
-  /** Inserts notify. */
+  /** Whether inserts notify. */
   readonly isNotifying: boolean
 }
 
-/** Somewhere a relay is wanted: it is started there, dies, is started again. */
+/** A machine that runs a relay: starts it, loses it, starts it again. */
 export class Host {
   readonly #config: RunConfig
   readonly #Relay: RelayClass
@@ -47,7 +47,7 @@ export class Host {
   readonly #log: Log
   readonly #listening: Listening | null
   #life: Life | undefined
-  /** From here nobody can connect to the database. */
+  /** Whether this host cannot connect to the database. */
   isPartitioned = false
 
   constructor(config: RunConfig, parts: HostParts) {
@@ -82,7 +82,7 @@ export class Host {
     this.#server.timeline.after(0, life, () => void this.#live(life))
   }
 
-  /** kill -9, or the machine is lost: then the server notices only later. */
+  /** kill -9, or the loss of the machine, which the server notices only after `noticedInMs`. */
   crash(noticedInMs: number): void {
     const life = this.#life
     if (!life) return
@@ -91,7 +91,7 @@ export class Host {
     for (const session of life.sessions?.all ?? []) session.abandon(noticedInMs)
   }
 
-  /** Stands still for so long, and goes on as if nothing had been. */
+  /** Freezes the process for `ms` milliseconds. */
   freeze(ms: number): void {
     if (this.#life) this.#life.frozenUntil = this.#server.timeline.now + ms
   }
@@ -106,7 +106,7 @@ export class Host {
     return this.#life?.sessions
   }
 
-  /** A notification. */
+  /** Delivers a notification. */
   hint(from: number | null, payload: string): void {
     const life = this.#life
     if (life) this.#server.timeline.after(this.#server.latency(), life, () => life.relay?.hint(from, payload))

@@ -12,7 +12,7 @@ interface Inserted {
   readonly draft: Draft
 }
 
-/** Who writes callbacks, in transactions of one to four that may stay open for long, or be rolled back. */
+/** Write callbacks, one to four in a transaction, which may stay open for long or be rolled back. */
 export class Producers {
   readonly written: Draft[] = []
   readonly #db: Database
@@ -28,12 +28,12 @@ export class Producers {
     this.#keys = Array.from({ length: keys }, (_, n) => `k${n}`)
   }
 
-  /** Transactions that have not ended. */
+  /** How many transactions have not ended. */
   get open(): number {
     return this.#open
   }
 
-  /** Writes so many callbacks within so many milliseconds, in all. */
+  /** Writes `callbacks` callbacks within `withinMs` milliseconds. */
   write(callbacks: number, withinMs: number): void {
     for (let left = callbacks; left > 0; ) {
       const rows = Math.min(left, this.#dice.chance(0.6) ? 1 : this.#dice.whole(2, 4))
@@ -43,7 +43,7 @@ export class Producers {
     }
   }
 
-  /** Writes so many callbacks without keys to one receiver, in one transaction: a relay claims them ahead. */
+  /** Writes callbacks without keys to one receiver in one transaction, so that a relay claims ahead. */
   flood(rows: number, atMs: number): void {
     this.#open += 1
     this.#timeline.after(atMs, null, () => {
@@ -53,7 +53,7 @@ export class Producers {
     })
   }
 
-  /** One callback without a key, committed at once. @param told its message_id then. */
+  /** Writes one callback without a key, committed at once. @param told is then called with its message id. */
   one(url: string, atMs: number, told: (messageId: string) => void): void {
     this.#open += 1
     this.#timeline.after(atMs, null, () => {
@@ -94,7 +94,10 @@ export class Producers {
     })
   }
 
-  /** Beyond the look-back of the tips a sweep finds what is committed. */
+  /**
+   * How long a long transaction stays open. Where sweeps are not rare it may exceed the tips' look-back: a sweep finds
+   * its rows.
+   */
   #longMs(): number {
     const isLongest = this.#db.sweepMs === 0 && this.#dice.chance(0.05)
     return isLongest ? this.#dice.between(10_000, 14_000) : this.#dice.between(5, 3_000)
@@ -107,7 +110,7 @@ export class Producers {
       draft.committedAt = this.#timeline.now
       this.#db.commit(row)
     }
-    // The connection broke while it committed: the producer does not know.
+    // The connection broke during COMMIT, so the producer does not know how it ended.
     if (chance < 0.02 || chance > 0.97) for (const { draft } of inserted) draft.committedAt = 'unknown'
   }
 
@@ -138,7 +141,7 @@ export class Producers {
   }
 }
 
-/** As an INSERT leaves it that says nothing but the URL and the form. */
+/** The columns of an INSERT that gives only URL and form. */
 function plainRow({ now }: Database, id: number, url: string): Row {
   return {
     id,

@@ -6,27 +6,27 @@ import type { Flaws } from './flaws.ts'
 import { type EndedPost, Gateway } from './gateway.ts'
 import type { Owner, Timeline } from './timeline.ts'
 
-/** How a request ends, seen from both sides. */
+/** How a request ends, as both sides see it. */
 export interface Fate {
-  /** What the relay sees. */
+  /** As the relay sees it. */
   readonly kind: OutcomeKind
-  /** null: it never arrives. */
+  /** null: the request never arrives. */
   readonly arrivesInMs: number | null
   readonly answer: number | null
   readonly endsInMs: number
   readonly retryAfterMs?: number
 }
 
-/** Who is called back, and the network before them. */
+/** The receivers, and the network in front of them. */
 export class Receivers {
   readonly timeline: Timeline
   readonly dice: Dice
   readonly flaws: Flaws
   readonly arrivals: Arrival[] = []
   readonly #db: Database
-  /** null: there is none in this world. */
+  /** null: this world has none. */
   gateway: Gateway | null = null
-  /** All is answered with 200, and soon. */
+  /** Whether every request is answered with 200. */
   isCalm = false
 
   constructor(timeline: Timeline, dice: Dice, db: Database) {
@@ -49,7 +49,7 @@ export class Receivers {
     this.arrivals.push({ ...arrival, at: this.timeline.now })
   }
 
-  /** A POST takes its slot. */
+  /** Called when a POST takes its slot. */
   began(claim: Claim, by: Owner): void {
     if (Gateway.isOf(claim)) this.gateway?.began(claim, by)
   }

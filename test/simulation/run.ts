@@ -1,16 +1,19 @@
 /**
- * `node --import tsx test/simulation/run.ts SEED`: one world, with all that happens in it.
- * `node --import tsx test/simulation/run.ts FROM TO`: many; says only in which ones a promise was broken, and how fast it was.
+ * `node --import tsx test/simulation/run.ts SEED`: runs one world, and prints everything that happens in it.
+ * `node --import tsx test/simulation/run.ts FROM TO`: runs many, and prints which ones broke a promise, and the speed.
  *
- * A process of its own: the hooks by which tap follows every promise would make it four times slower.
+ * It runs in a process of its own, since tap's hooks on every promise would make it four times slower.
  */
 import { calmGateway, type Scenario } from './scenario.ts'
 import { type Run, type SimulationOptions, simulate } from './simulation.ts'
 
-/** More would say nothing new. */
+/** After so many faults it stops: more would show nothing new. */
 const mostFaults = 5
 
-/** By the last digit of the seed: worlds in which nothing delivered is kept, or what is settled is deleted soon, or with a gateway. */
+/**
+ * By the last digit of the seed: delivered rows are deleted at once, settled rows are deleted soon, or there is a
+ * gateway.
+ */
 const scenarios = new Map<number, Partial<Scenario>>([
   [0, { kept: { keepDeliveredMs: 0, keepDeadMs: 1_000 } }],
   [5, { kept: { keepDeliveredMs: 0, keepDeadMs: 1_000 } }],
@@ -25,7 +28,7 @@ function simulated(seed: number, options: SimulationOptions = {}): Promise<Run> 
   return simulate(seed, scenario ? { ...options, scenario } : options)
 }
 
-/** What to say of a world in which a promise was broken; null when all were kept. */
+/** The text about a world that broke a promise; null for one that kept all. */
 function faultOf(seed: number, { verdict, strays }: Run): string | null {
   const violations = verdict.violations.map(({ kind, messageId, detail }) => `${kind}: ${messageId} ${detail}`)
   const lines = [...violations, ...strays.map(stray => `stray: ${stray}`)].map(line => `  ${line}`)

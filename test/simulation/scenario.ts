@@ -10,32 +10,35 @@ const deadlineMs = 1_000
 
 const known = new Map<string, RunConfig>()
 
-/** What kind of a world it is; all of it drawn before anything happens. */
+/** The properties of a world, drawn before anything happens. */
 export interface Scenario {
-  /** One for each relay; some want the same name. */
+  /** One for each relay. Some worlds give all relays the same name. */
   readonly configs: readonly RunConfig[]
-  /** Each can know that another's process has ended. */
+  /** Whether each relay can see that another's process has ended. */
   readonly isOneMachine: boolean
-  /** Inserts notify; without, only the poll finds them. */
+  /** Whether inserts notify. If not, only the poll finds them. */
   readonly isNotifying: boolean
-  /** How likely a notification arrives where it should. */
+  /** The probability that a notification arrives. */
   readonly arriving: number
-  /** What a step of a sweep takes, in milliseconds: so long that relays sweep once a minute; 0: no time. */
+  /** How long a step of a sweep takes, in milliseconds. 0, or so long that relays sweep once a minute. */
   readonly sweepMs: number
-  /** How often a message takes long, in one of so many. */
+  /** One message in so many is slow. */
   readonly slowOneIn: number
-  /** How likely what was sent over a connection that is cut arrives long after another has taken its place. */
+  /**
+   * The probability that a statement sent over a cut connection arrives long after another connection has replaced
+   * that.
+   */
   readonly late: number
-  /** How long settled callbacks are kept; null: longer than any world lasts. */
+  /** How long settled callbacks are kept; null: for longer than the world exists. */
   readonly kept: KeepOptions | null
   readonly keys: number
   readonly callbacks: number
   readonly acts: number
   readonly holds: number
   readonly faults: number
-  /** There is an origin with URLs that are ill for a time: `rough` among all else that happens, `calm` with nothing else. */
+  /** Adds an origin with URLs that fail or hang for a time: `rough` among other faults, `calm` without them. */
   readonly gateway: 'rough' | 'calm' | null
-  /** Default: of every kind. */
+  /** Default: all kinds. */
   readonly faultKinds?: readonly FaultKind[]
 }
 
@@ -62,7 +65,7 @@ export function drawScenario(dice: Dice): Scenario {
   }
 }
 
-/** A relay has time to find out that a POST hangs before its deadline; nothing but the URLs of the gateway gives it trouble. */
+/** A gateway and no other fault. The deadline is long enough for the relay to see that a POST hangs. */
 export const calmGateway: Partial<Scenario> = {
   configs: [{ ...configOf('a'), deadlineMs: 3_000, leaseMs: 6_000 }],
   gateway: 'calm',
@@ -75,7 +78,7 @@ export const calmGateway: Partial<Scenario> = {
   faults: 0,
 }
 
-/** Reading options takes longer than a whole world. */
+/** Parses options once a name, since that takes longer than a whole world. */
 function configOf(name: string): RunConfig {
   const config = known.get(name) ?? parse('run', argumentsOf(name), {}).config
   known.set(name, config)

@@ -1,6 +1,6 @@
 /**
- * Seeds that failed once, and what each showed. With every change of the simulation a seed becomes another world, so what it
- * showed has a test of its own too, beside the part that was mended.
+ * Seeds that once failed, and the fault that each showed. A change of the simulation makes another world of a seed, so
+ * each fault also has a test of its own.
  */
 export const failedOnce: readonly { readonly seed: number; readonly showed: string }[] = [
   {

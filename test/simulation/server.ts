@@ -6,7 +6,7 @@ import { statements } from './statements/all.ts'
 import { type Answer, type Backend, waitForLock } from './statements/statement.ts'
 import type { Timeline } from './timeline.ts'
 
-/** What came of a statement. */
+/** The result of a statement. */
 export interface Reply {
   readonly rows: readonly unknown[]
   readonly error: Error | null
@@ -15,25 +15,25 @@ export interface Reply {
 /** A statement between its arrival and its end. */
 export interface Running {
   readonly isOver: boolean
-  /** It has no effect any more; false: it was too late for that. */
+  /** Cancels the statement without an effect; false: it had ended. */
   cancel(): boolean
-  /** It is done now, if it waits for nobody. */
+  /** Runs the statement to its end now; cancels it if it must wait for a lock. */
   finish(): void
 }
 
-/** The server: it runs what arrives, a statement in small steps, while others run theirs. */
+/** The database server. It runs statements concurrently, each in small steps. */
 export class Server {
   readonly db: Database
   readonly timeline: Timeline
   readonly dice: Dice
   readonly sessions = new Set<ModelSession>()
-  /** Nobody can connect. */
+  /** Whether nobody can connect. */
   isDown = false
-  /** Now and then a statement takes seconds. */
+  /** Whether some statements take seconds. */
   isSlow = false
-  /** Told of each statement's end. */
+  /** Called at each statement's end. */
   trace: ((line: string) => void) | undefined
-  /** How likely what was sent over a connection that is cut arrives long after. */
+  /** As in `Scenario`. */
   readonly late: number
   readonly #slowOneIn: number
   #lastPid = 0
@@ -47,7 +47,7 @@ export class Server {
     db.endStuckClaims = epoch => this.#endStuckClaims(epoch)
   }
 
-  /** On its way from one side to the other, in milliseconds. */
+  /** How long a message takes from one side to the other, in milliseconds. */
   latency(): number {
     return this.dice.chance(1 / this.#slowOneIn) ? this.dice.between(5, 60) : this.dice.between(0.2, 3)
   }
@@ -59,7 +59,7 @@ export class Server {
     return session
   }
 
-  /** Some of what was under way is committed before; nothing afterwards. Sessions hear of it as of a cut. */
+  /** Some running statements commit before it, the others never. Sessions see a broken connection. */
   restart(): void {
     for (const session of [...this.sessions]) session.end({ finishes: this.dice.chance(0.5) })
     this.db.restart(this.dice.whole(0, 32))
@@ -127,7 +127,7 @@ export class Server {
   }
 }
 
-/** Of what it was asked and what it answers, the beginnings. */
+/** The beginnings of a statement's first value and of its result. */
 function told(name: string, values: readonly unknown[], { rows, error }: Reply): string {
   const asked = JSON.stringify(values[0] ?? null).slice(0, 60)
   const answer = error === null ? JSON.stringify(rows) : error.message

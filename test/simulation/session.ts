@@ -5,7 +5,7 @@ import type { Backend } from './statements/statement.ts'
 import type { Owner } from './timeline.ts'
 import type { AttemptName } from './wire.ts'
 
-/** A relay's process, at the client's side. */
+/** A relay's process, the client of a session. */
 export interface Client extends Owner {
   hasBegun(attempt: AttemptName): boolean
 }
@@ -17,32 +17,32 @@ interface Request {
   readonly reject: (error: Error) => void
 }
 
-/** An answer that takes longer means that the connection is dead, in milliseconds. */
+/** After so many milliseconds without an answer, a session gives its connection up. */
 const timeoutMs = 20_000
 
 type SessionPart = Pick<Session, 'rows' | 'run' | 'lost' | 'pid' | 'server' | 'destroy' | 'close'>
 
-/** Both ends of a connection, and the wire between them. Statements run one after another. */
+/** Both ends of a connection, and the network between them. Statements run one after another. */
 export class ModelSession implements SessionPart {
   readonly purpose: string
   readonly pid: number
-  /** When it was started. */
+  /** The start of the server. */
   readonly server: string
   readonly lost: Promise<Error>
   readonly owner: Client
-  /** Nothing that the server says arrives any more. */
+  /** Whether the server's answers no longer arrive, though the connection stays open. */
   isDeaf = false
   readonly #server: Server
   readonly #backend: Backend
   readonly #queue: Request[] = []
   #lose: (reason: Error) => void = () => {}
   #isOpen = true
-  /** What is sent does not arrive. */
+  /** Requests do not arrive. */
   #isCut = false
-  /** What is answered does not arrive. */
+  /** Answers do not arrive. */
   #isMute = false
   #stalledUntil = 0
-  /** Something that was sent is still on its way. */
+  /** A request is still on its way. */
   #isLate = false
   #sent: Request | undefined
   #running: Running | undefined
@@ -66,7 +66,7 @@ export class ModelSession implements SessionPart {
     })
   }
 
-  /** Of the registration that it claims under; null: of none. */
+  /** The registration under which the session claims; null: none. */
   get epoch(): string | null {
     return this.#backend.epoch
   }
@@ -88,7 +88,7 @@ export class ModelSession implements SessionPart {
     this.#endOnServer()
   }
 
-  /** The client's side is gone. A statement on its way may arrive all the same, and one that runs goes on to its end. */
+  /** Ends the client's side. A request on its way may still arrive, and a running statement goes on to its end. */
   destroy(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
@@ -96,13 +96,13 @@ export class ModelSession implements SessionPart {
     this.abandon(this.#server.dice.upTo(20))
   }
 
-  /** Nobody is at the client's side any more; the server notices after so many milliseconds. */
+  /** The client is gone, which the server notices after `ms` milliseconds. */
   abandon(ms: number): void {
     if (this.#server.dice.chance(0.5)) this.#isCut = true
     this.#server.timeline.after(ms, null, () => this.#endOnServer())
   }
 
-  /** The connection breaks, or the server ends it. */
+  /** Breaks the connection. @param executes whether a request on its way still has its effect. */
   cut({ executes }: { readonly executes: boolean }): void {
     this.#isCut = !executes
     this.#isMute = true
@@ -113,12 +113,12 @@ export class ModelSession implements SessionPart {
     this.#server.timeline.after(this.#server.dice.upTo(20), null, () => this.#endOnServer())
   }
 
-  /** The network stands still, and then delivers all that it has: in both directions nothing arrives before that. */
+  /** Delays everything in both directions until `ms` milliseconds have passed. */
   stall(ms: number): void {
     this.#stalledUntil = this.#server.timeline.now + ms
   }
 
-  /** pg_terminate_backend, of a session of the former link. */
+  /** pg_terminate_backend by a later session of the relay. */
   terminate(): void {
     this.#isCut = true
     this.#running?.cancel()
@@ -139,7 +139,7 @@ export class ModelSession implements SessionPart {
     this.#sent = request
     const { timeline, dice } = this.#server
     timeline.after(this.#latency(), null, () => {
-      // What was sent over a connection that is cut may arrive long after another has taken its place.
+      // A request over a cut connection may arrive long after another connection has replaced that.
       this.#isLate = this.#isMute && !this.#isCut && dice.chance(this.#server.late)
       if (this.#isLate) timeline.after(dice.between(50, 2_000), null, () => this.#arrive(request))
       else this.#arrive(request)
@@ -188,7 +188,7 @@ export class ModelSession implements SessionPart {
     for (const { reject } of refused) reject(reason)
   }
 
-  /** Locks go with the session, after the statement that it runs. */
+  /** Releases the session's locks, after its running statement has ended. */
   #endOnServer(): void {
     if (this.#running?.isOver === false || (this.#isLate && !this.#isCut)) {
       this.#server.timeline.after(5, null, () => this.#endOnServer())
@@ -222,7 +222,7 @@ export class ModelSessions {
     return [this.claim, this.record, this.read, this.keep]
   }
 
-  /** As the relay knows them. */
+  /** As the relay's type. */
   get sessions(): Sessions {
     return this as unknown as Sessions
   }

@@ -1,6 +1,9 @@
 /**
- * Hundreds of worlds, each decided by its seed. SIMULATION_SEEDS: how many (500; `make check-all` takes 5,000), SIMULATION_FROM: from which on (1);
- * SIMULATION_SEED: that one alone, with all that happens in it.
+ * Hundreds of worlds, each determined by its seed.
+ *
+ * - SIMULATION_SEEDS: how many. Default 500; `make check-all` takes 5,000.
+ * - SIMULATION_FROM: the first one. Default 1.
+ * - SIMULATION_SEED: that one alone, with everything that happens in it.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,7 +17,7 @@ t.setTimeout(600_000)
 const { SIMULATION_SEED: only, SIMULATION_FROM: from = '1', SIMULATION_SEEDS: seeds = '500' } = process.env
 const program = fileURLToPath(new URL('run.ts', import.meta.url))
 
-/** What `run.ts` says, line by line, and whether every promise was kept. */
+/** The output of `run.ts`, and whether every promise was kept. */
 async function run(...seeds: readonly number[]): Promise<{ readonly isKept: boolean; readonly said: string[] }> {
   const child = spawn(process.execPath, ['--import', 'tsx', program, ...seeds.map(String)], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -20,44 +20,45 @@ import { Timeline } from './timeline.ts'
 
 export interface SimulationOptions {
   readonly flaws?: Flaws
-  /** With another flaw; default: as it is. */
+  /** A flawed relay. Default: the real one. */
   readonly relay?: RelayClass
-  /** What is not drawn, for what happens in few worlds. */
+  /** Properties that are given, not drawn, for flaws that few worlds show. */
   readonly scenario?: Partial<Scenario>
-  /** Told what happens, line by line. */
+  /** Called for everything that happens, line by line. */
   readonly trace?: (line: string) => void
 }
 
 export interface Run {
   readonly history: History
   readonly verdict: Verdict
-  /** What the checker cannot know: claims and attempts under a registration that was buried, or of what is on hold; what the log keeps for ever; what a gateway's URLs suffer for each other. */
+  /** Forbidden acts that no history shows: see `Database.strays`, `Database.unowned` and `Gateway`. */
   readonly strays: readonly string[]
   readonly steps: number
-  /** Virtual. */
+  /** In virtual milliseconds. */
   readonly tookMs: number
 }
 
-/** Of all that was written, seen and recorded. */
+/** A hash of the whole history. */
 export function digestOf({ history }: Run): string {
   return createHash('sha256').update(JSON.stringify(history)).digest('hex')
 }
 
 const callbacksWithinMs = 4_000
 
-/** From the end of one run of the janitor to the next. */
+/** From the end of one run of the janitor to the next, in virtual milliseconds. */
 const janitorRestMs = 300
 
-/** Until then operators act, receivers fail and faults come. */
+/** Until then, in virtual milliseconds, operators act, receivers fail and faults come. */
 const troubleMs = 5_000
 
 /**
- * After the last fault all must be settled within this, in virtual milliseconds: a connection that says nothing any more is
- * given up after 20 s. Where sweeps are rare none begins within this time that nothing asks for.
+ * All must be settled within this time after the last fault, in virtual milliseconds. It exceeds the 20 s after which a
+ * silent connection is given up. It is below the minute between sweeps in worlds where they are rare, so that no such
+ * sweep helps.
  */
 const drainMs = 50_000
 
-/** One world from its beginning until all is settled; the seed decides everything in it. */
+/** Runs one world until all is settled. The seed determines everything in it. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Run> {
   const timeline = new Timeline()
   const dice = new Dice(seed)
@@ -65,7 +66,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   try {
     const world = new World(timeline, dice, options)
     world.addGateway(new Dice(seed + 0.5))
-    // Of dice of its own: worlds without a flood are decided by the others alone.
+    // Floods have dice of their own, so that they do not change the other draws.
     const floods = new Dice(-seed)
     if (floods.chance(0.2)) world.producers.flood(floods.whole(80, 160), floods.upTo(callbacksWithinMs))
     await world.run()
@@ -115,7 +116,7 @@ class World {
       for (const each of [server, this.#faults, this.operators]) each.trace = line => trace(stamped(timeline, line))
   }
 
-  /** @param dice of its own: worlds without one are decided by the others alone. */
+  /** @param dice its own ones, so that they do not change the other draws. */
   addGateway(dice: Dice): void {
     const { timeline, db, receivers, producers, scenario } = this
     if (scenario.gateway === null) return
@@ -135,7 +136,7 @@ class World {
     await timeline.run(() => false, troubleMs)
     this.receivers.isCalm = true
     if (!(await timeline.run(() => this.#isDrained, troubleMs + drainMs))) return
-    // What was sent or frozen before is told of now.
+    // Requests that are still on their way arrive, and frozen relays go on.
     await timeline.run(() => false, Math.max(timeline.now, ...this.#hosts.map(({ frozenUntil }) => frozenUntil)) + 500)
     await timeline.run(() => this.#isDrained, timeline.now + drainMs)
   }

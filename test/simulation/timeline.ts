@@ -1,10 +1,10 @@
 import TinyQueue from 'tinyqueue'
 
-/** Whose step it is: a relay's are late while it is frozen, and do not happen once it is gone. */
+/** The relay to which a step belongs. Its steps are late while it is frozen, and do not happen once it is gone. */
 export interface Owner {
   readonly name: string
   isGone: boolean
-  /** Virtual milliseconds; steps that come before happen then. */
+  /** In virtual milliseconds. Earlier steps happen at this time. */
   frozenUntil: number
 }
 
@@ -17,8 +17,8 @@ interface Step {
 }
 
 /**
- * Virtual time, and all that will happen in it, one step after another. Nothing waits: when all that follows from a step
- * without a further one has happened, it is the time of the next.
+ * Virtual time, and the steps that will happen in it, one after another. No real time passes: the next step comes once
+ * everything has happened that follows directly from the last one.
  */
 export class Timeline {
   readonly #steps = new TinyQueue<Step>([], (a, b) => a.at - b.at || a.seq - b.seq)
@@ -31,19 +31,19 @@ export class Timeline {
     return this.#now
   }
 
-  /** Whose step is happening; timers that it sets are his. */
+  /** The owner of the present step, who also owns the timers that the step sets. */
   get current(): Owner | null {
     return this.#current
   }
 
-  /** @param owner null: the world's; such a step must not touch a promise that a relay waits for. */
+  /** @param owner null: the world. Such a step must not settle a promise that a relay awaits. */
   after(ms: number, owner: Owner | null, run: () => void): Step {
     const step = { at: this.#now + Math.max(0, ms), seq: this.#seq++, owner, run, isCancelled: false }
     this.#steps.push(step)
     return step
   }
 
-  /** Lets steps happen until `isOver`, or until so much time has passed. False: time ran out. */
+  /** Runs steps until `isOver`, or until the time `untilMs`. Returns false when it reached that time. */
   async run(isOver: () => boolean, untilMs: number): Promise<boolean> {
     while (!isOver()) {
       const step = this.#steps.peek()
@@ -65,14 +65,17 @@ export class Timeline {
     this.#current = null
   }
 
-  /** In the order in which they would have happened. */
+  /** Moves the step to the end of the freeze. Steps keep their order. */
   #thawLater(step: Step, owner: Owner): void {
     step.at = owner.frozenUntil
     this.#steps.push(step)
   }
 }
 
-/** Node runs its queue of ticks when that of microtasks is empty, so all that follows from a settled promise has happened. */
+/**
+ * Node runs this tick when its queue of microtasks is empty: everything that follows from a settled promise has
+ * happened.
+ */
 function microtasks(): Promise<void> {
   return new Promise(resolve => process.nextTick(resolve))
 }

@@ -1,6 +1,6 @@
 /**
- * The model that the simulation runs against answers as PostgreSQL does, and stores the same: what producers, operators and
- * relays may do, drawn at random, done in both, one after the other.
+ * Tests that the simulation's model of the database answers as PostgreSQL does, and stores the same. It draws acts of
+ * producers, operators and relays at random, and does each in both.
  */
 import assert from 'node:assert/strict'
 import t from 'tap'
@@ -12,13 +12,13 @@ import { type Past, relayNames, WildRelay } from './twins/wild-relay.ts'
 
 const acts = 200
 const worlds = 8
-/** So many are searched for a planted fault at most; some show in few. */
+/** How many worlds are searched for a planted flaw at most. */
 const mostWorlds = 50
 
 const { stage, begin } = await Twins.open(t, relayNames.length)
 const other = await stage.database.connect()
 
-/** @returns how the model and PostgreSQL first differed; null: not at all. */
+/** @returns the first difference between the model and PostgreSQL; null: none. */
 async function difference(seed: number, flaws: Flaws = {}): Promise<string | null> {
   const twins = await begin(flaws)
   const dice = new Dice(seed)
@@ -49,7 +49,7 @@ t.test('the model answers and stores as PostgreSQL does', async t => {
   }
 })
 
-/** Each with the world that is tried first. */
+/** Each flaw, with the world to try first. */
 const flaws: readonly (readonly [keyof Flaws, number?])[] = [
   ['ignoresFence'],
   ['ignoresOrder'],

@@ -24,7 +24,7 @@ interface End {
   readonly retryAfterMs?: number | null
 }
 
-/** What stands for the HTTP client of one relay: it asks as late as that does whether it may send, and never fails. */
+/** Replaces the HTTP client of one relay. Like that, it checks the lease as late as possible, and never rejects. */
 export class Wire {
   readonly #receivers: Receivers
   readonly #owner: Owner
@@ -41,7 +41,7 @@ export class Wire {
     return this.#running.size
   }
 
-  /** It has begun this attempt, whatever became of it. */
+  /** Whether this process has begun the attempt, however it ended. */
   hasBegun({ messageId, attempt, epoch }: AttemptName): boolean {
     return this.#begun.has(`${messageId} ${attempt} ${epoch}`)
   }
@@ -51,7 +51,7 @@ export class Wire {
     return new Promise(resolve => this.#begin(claim, options, resolve))
   }
 
-  /** The relay aborts by its pool of connections, of which there are none here. */
+  /** The relay aborts attempts through its connection pool, which has no connections here. */
   #heedAborts(pool: ConnectionPool): void {
     if (this.#pool === pool) return
     this.#pool = pool
@@ -88,7 +88,7 @@ export class Wire {
     this.#travel(exchange, fate)
     if (flaws.sendsTwice && fate.answer === null) this.#travel(exchange, fate)
     timeline.after(fate.endsInMs, this.#owner, () => {
-      // A relay that was frozen finds the answer and its deadline at the same moment.
+      // A relay that was frozen finds the answer and the deadline at the same moment.
       const isLate = performance.now() - exchange.startedAtMs > deadlineMs && dice.chance(0.5)
       this.#finish(exchange, isLate ? 'unknown' : fate.kind, {
         reason: 'so it went',

@@ -5,7 +5,7 @@ import * as reading from './reading.ts'
 import * as recording from './recording.ts'
 import type { ServerStatement } from './statement.ts'
 
-/** What stands for each statement of the relay, by its name. */
+/** The model of each statement of the relay, by the statement's name. */
 export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_claim: claiming.claim,
   ringback_release: claiming.release,

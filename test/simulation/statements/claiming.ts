@@ -3,7 +3,7 @@ import { type Database, dueTimeOf, type HoldRecord, type RegistrationRecord, typ
 import { lock, microseconds, nothing, rowsOf, shownOfKey, unlock, urlHashOf } from './rows.ts'
 import { type Answer, atOnce, pauseOnServer } from './statement.ts'
 
-/** The registration that stands, FOR KEY SHARE until released; null: there is none. */
+/** Locks the registration FOR KEY SHARE; null: it is gone. */
 function lockMe(db: Database, epoch: string, holder: object): RegistrationRecord | null {
   const me = db.registrations.get(epoch)
   if (me?.server !== db.server) return null
@@ -11,7 +11,7 @@ function lockMe(db: Database, epoch: string, holder: object): RegistrationRecord
   return me
 }
 
-/** What a statement goes by that was begun at this moment. */
+/** What a statement sees that begins at this moment. */
 interface Snapshot {
   readonly at: number
   readonly holds: ReadonlyMap<string, HoldRecord>
@@ -28,7 +28,8 @@ export function* claim(db: Database, values: readonly unknown[]): Answer {
   const snapshot = { at: db.now, holds: new Map(db.holds), superseded }
   const isFree = (row: Row): boolean =>
     isClaimable(db, row) && (flaws.claimsHeld === true || db.heldSince(row, snapshot.holds) === null)
-  // Of earlier rows the snapshot tells: one that commits meanwhile is not seen, even where the row itself is asked again.
+  // Earlier rows are those of the snapshot: one that commits meanwhile is not seen, even if the row itself is checked
+  // again.
   const isTurn = (row: Row): boolean =>
     (flaws.ignoresOrder || db.isFirst(row)) && (flaws.claimsSuperseded || !superseded.has(row))
   const seen = wanted.filter(row => isFree(row) && isTurn(row))
@@ -202,7 +203,7 @@ export function* giveUp(db: Database, values: readonly unknown[]): Answer {
   })
 }
 
-/** From the first row of each key on: those that are superseded, until one that is not. */
+/** Walks each key from its first row while rows are superseded. */
 export function* supersede(db: Database, values: readonly unknown[]): Answer {
   const [epoch, ids, limit] = values as [string, string[], number]
   const keys = new Set(
@@ -233,7 +234,7 @@ interface Settling {
   readonly reasonOf: (row: Row) => string
 }
 
-/** Ends pending rows that are wanted, and names the next of each key by the snapshot. */
+/** Settles the wanted pending rows, and names the next row of each key by the snapshot. */
 function* settle(db: Database, epoch: string, settling: Settling): Answer {
   const { rows, limit, isWanted, becomes, reasonOf } = settling
   const holder = {}

@@ -4,7 +4,7 @@ import { type Answer, atOnce, pauseOnServer } from './statement.ts'
 
 const dayMs = 86_400_000
 
-/** As PostgreSQL writes a `timestamptz` in UTC, to the microsecond; null: NULL. */
+/** PostgreSQL's text of a `timestamptz` in UTC, to the microsecond; null: NULL. */
 export function textOf(at: number | null): string | null {
   if (at === null) return null
   if (at === Number.NEGATIVE_INFINITY) return '-infinity'
@@ -14,7 +14,7 @@ export function textOf(at: number | null): string | null {
   return `${seconds}${fraction === 0 ? '' : fraction.toFixed(6).slice(1).replace(/0+$/, '')}+00`
 }
 
-/** Milliseconds since 1970 of such a text. */
+/** The inverse of `textOf`: milliseconds since 1970. */
 export function timeOf(text: string | null): number | null {
   if (text === null) return null
   if (text === '-infinity') return Number.NEGATIVE_INFINITY
@@ -22,7 +22,7 @@ export function timeOf(text: string | null): number | null {
   return Date.parse(`${seconds.replace(' ', 'T')}Z`) + Math.round(Number(fraction) * 1_000_000) / 1_000
 }
 
-/** Where nothing is old enough to be deleted, a relay that is not in the simulation is the janitor. */
+/** In worlds that delete nothing, the lock is taken, as if by another relay. */
 export const lockJanitor = atOnce((db, _, backend) => [{ got: db.hasJanitor && db.locks.tryAlone('janitor', backend) }])
 
 function shown(run: JanitorRecord): Record<string, unknown> {
@@ -54,7 +54,7 @@ export const takeUp = atOnce((db, values) => {
   return []
 })
 
-/** No run is a week old here. */
+/** Does not delete old runs: here none is a week old. */
 export const begin = atOnce((db, values) => {
   const [relay, deliveredMs, deadMs] = values as [string, number | null, number | null]
   const { now, janitorRuns } = db
@@ -117,7 +117,7 @@ export function* batch(db: Database, values: readonly unknown[]): Answer {
   }
 }
 
-/** Along the index of settled callbacks, from the place of the run on. */
+/** Walks the index of settled callbacks from the place of the run. */
 function walk(db: Database, values: readonly unknown[]): Walked[] {
   const [, reachedAt, reachedId, delivered, dead, limit] = values as [
     string,

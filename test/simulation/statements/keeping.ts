@@ -44,7 +44,7 @@ export const register = atOnce((db, values, { isAlive }) => {
   return []
 })
 
-/** What is returned of the registrations is what the snapshot shows: before this renewal. */
+/** Returns the registrations of the snapshot, which do not show this renewal. */
 export function* renew(db: Database, values: readonly unknown[], { pid }: { readonly pid: number }): Answer {
   const [epoch, former, serving, , digest, wanted, , standby] = values as [
     string,
@@ -93,7 +93,10 @@ function shownRegistration(db: Database, each: RegistrationRecord): Record<strin
   }
 }
 
-/** The pulse first: a renewal that is under way wins. Then the registration, which waits for the claims that are under way. */
+/**
+ * Locks the pulse first, so that a renewal under way wins. Then the registration, so that it waits for claims under
+ * way.
+ */
 export function* bury(db: Database, values: readonly unknown[]): Answer {
   const [epoch, renewals] = values as [string, string | null]
   const holder = {}
@@ -116,14 +119,14 @@ export function* bury(db: Database, values: readonly unknown[]): Answer {
   }
 }
 
-/** A relay may be buried by another one when its lease has run out, or its process has ended. */
+/** Another relay may bury this one when its lease has run out or its process has ended. Anything else is a stray. */
 function judgeBurial(db: Database, { epoch, leaseMs, renewedAt, isAlive }: RegistrationRecord): void {
   const ageMs = Math.round(db.now - renewedAt)
   if (ageMs < leaseMs && (isAlive() || !db.isOneMachine))
     db.strays.push(`${epoch} was buried ${ageMs} ms after its last renewal`)
 }
 
-/** Waits until it is, for as long as `lock_timeout` allows. */
+/** Waits until `isFree`, at most for `lock_timeout`. */
 function* free(db: Database, isFree: () => boolean): Generator<typeof waitForLock, void> {
   for (const since = db.now; !isFree(); yield waitForLock) if (db.now - since > lockTimeoutMs) throw lockTimeout()
 }
@@ -155,7 +158,7 @@ const wakeKey = 'wake'
 
 export const sleep = atOnce((db, _, backend) => [{ got: db.locks.tryAlone(wakeKey, backend) }])
 
-/** A session that has the lock alone gets a share beside it. */
+/** A session that has the exclusive lock also gets a share. */
 export const share = atOnce((db, _, backend) => {
   const got = db.locks.tryShare(wakeKey, backend)
   if (got) db.locks.releaseShare(wakeKey, backend)
@@ -167,12 +170,12 @@ export const wake = atOnce((db, _, backend) => {
   return [{ got: db.locks.unlock(wakeKey, backend) }]
 })
 
-/** What the trigger does: silent with a share, which ends with the transaction, or else it notifies at the commit. */
+/** Acts as the trigger: with a share, which ends with the transaction, it is silent; else it notifies at the commit. */
 export function isSilent(db: Database, transaction: object): boolean {
   return db.locks.tryShare(wakeKey, transaction)
 }
 
-/** Nothing decides by it. */
+/** No decision depends on it. */
 export const survey = atOnce(() => [
   { due: 0, later: 0, claimed: 0, dead: 0, holds: 0, living: 1, serving: 1, standingBy: 0, stale: 0, isEldest: true },
 ])

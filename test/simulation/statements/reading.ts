@@ -14,7 +14,7 @@ function freshRows(db: Database): Row[] {
   return db.unsettled.filter(row => row.dueAt === null && !db.lost.has(row.id))
 }
 
-/** By their due time. */
+/** Sorted by due time. */
 function dueRows(db: Database): Due[] {
   return db.unsettled
     .flatMap(row => {
@@ -28,7 +28,7 @@ function isBehind({ row, dueUs }: Due, afterUs: number, afterId: string): boolea
   return dueUs > afterUs || (dueUs === afterUs && BigInt(row.id) > BigInt(afterId))
 }
 
-/** As `plainArray` writes them. */
+/** Reads the text of `plainArray`. */
 function idsOf(text: unknown): string[] {
   return String(text).slice(1, -1).split(',').filter(Boolean)
 }
@@ -121,7 +121,7 @@ export const keyHeads = atOnce((db, values) => {
   })
 })
 
-/** In the order of a hash, which is not PostgreSQL's. */
+/** In the order of a hash, though not of PostgreSQL's. */
 export function* origins(db: Database, values: readonly unknown[]): Answer {
   const [after, limit] = values as [string, number]
   const names = new Set(db.unsettled.map(({ origin }) => origin))
@@ -200,7 +200,7 @@ function orphan(db: Database, row: Row): Record<string, unknown> {
   }
 }
 
-/** Those of a page that are claimed and whose registration is gone; or one row that tells only how far the page reaches. */
+/** The claimed rows of a page whose registration is gone; or one row that only says how far the page reaches. */
 function orphansOf(db: Database, page: readonly Row[]): unknown[] {
   const last = page.at(-1)
   const dueTime = last ? dueTimeOf(last) : null

@@ -22,7 +22,7 @@ interface Recorded {
 }
 
 export const record: ServerStatement = (db, values, backend) => recording(db, values, backend, false)
-/** What is delivered is deleted. */
+/** As `record`, and deletes delivered rows. */
 export const recordDeleting: ServerStatement = (db, values, backend) => recording(db, values, backend, true)
 
 function* recording(db: Database, values: readonly unknown[], backend: Backend, deletes: boolean): Answer {
@@ -84,8 +84,13 @@ function recordedOf(values: readonly unknown[]): Recorded[] {
 }
 
 /**
- * Of a row that it does not change: what an heir had to assume is none; nor is what was recorded before; nor what concerns
- * a row that is deleted, or will be, or that FOR KEY SHARE does not get, or another one, to which a failover has given the id.
+ * Whether the attempt goes into the log although the record does not change its row. It does not:
+ *
+ * - if the relay that took over only assumed it
+ * - if it is recorded in the row already
+ * - if the row is deleted, or will be
+ * - if FOR KEY SHARE does not get the row
+ * - if a failover has given the id to another callback
  */
 function isFact(db: Database, each: Recorded, deletes: boolean): boolean {
   const { id, messageId, attempt, epoch, writtenEpoch } = each
@@ -96,7 +101,7 @@ function isFact(db: Database, each: Recorded, deletes: boolean): boolean {
   return row.attempts !== attempt || row.last?.epoch !== writtenEpoch
 }
 
-/** It will be deleted when nobody has locked it any more: the log is not looked through then. */
+/** Whether the row will be deleted once nobody has locked it. That deletion does not search the log. */
 function waitsForRecord(row: Row, { attempt, epoch, status }: Recorded): boolean {
   return status === 'delivered' && row.status === 'claimed' && row.attempts === attempt && row.claimedEpoch === epoch
 }
@@ -109,7 +114,7 @@ function isFenced({ flaws }: Database, row: Row, { messageId, attempt, epoch, re
   return row.status === 'pending' && status === 'delivered'
 }
 
-/** As that relay saw it. */
+/** Whether the attempt is recorded by the relay that made it. */
 function isOnRecord(db: Database, { messageId, attempt, epoch }: Recorded): boolean {
   return db.attempts.some(each => each.messageId === messageId && each.attempt === attempt && each.epoch === epoch)
 }
@@ -140,7 +145,7 @@ function become(db: Database, row: Row, each: Recorded): void {
   else row.last = attemptOf(db, each)
 }
 
-/** @returns false: it is on hold already. */
+/** @returns false: the URL was on hold before. */
 function holdGone(db: Database, url: string, { pid }: Backend): boolean {
   if ([...db.holds.keys()].some(held => isSamePlace(held, url))) return false
   db.holds.set(url, { isExact: true, since: db.now })

@@ -2,17 +2,17 @@ import type { RowStanding, ShownRow } from '../../../src/model.ts'
 import { hashtext } from '../../fixtures/hashtext.ts'
 import { type Database, dueTimeOf, type Row } from '../database.ts'
 
-/** Microseconds of Unix time. */
+/** Unix time in microseconds. */
 export function microseconds(at: number): number {
   return Math.round(at * 1_000)
 }
 
-/** Tells the URLs of an origin apart. */
+/** The value of the column that tells the URLs of an origin apart. */
 export function urlHashOf({ url }: Pick<Row, 'url'>): number {
   return hashtext(url.split('?', 1)[0] ?? '')
 }
 
-/** The columns of a `ShownRow`. @param epoch that of the relay's own registration. */
+/** The columns of a `ShownRow`. @param epoch the relay's own registration. */
 export function shown(db: Database, row: Row, epoch: string): ShownRow {
   const dueTime = dueTimeOf(row)
   return {
@@ -28,7 +28,7 @@ export function shown(db: Database, row: Row, epoch: string): ShownRow {
   }
 }
 
-/** One that is superseded is due at once, to be cancelled. */
+/** A superseded row is due at once, so that it gets cancelled. */
 function standingOf(db: Database, row: Row, epoch: string): RowStanding {
   const { status, claimedEpoch, dueAt } = row
   if (status === 'claimed') return claimedEpoch === epoch ? 'claimed here' : 'claimed elsewhere'
@@ -37,7 +37,7 @@ function standingOf(db: Database, row: Row, epoch: string): RowStanding {
 
 type Nothing = { readonly [Name in keyof ShownRow]: null }
 
-/** What an outer join gives where there is no row. */
+/** The columns of an outer join without a row. */
 export const nothing: Nothing = {
   id: null,
   orderingKey: null,
@@ -70,10 +70,10 @@ export function rowsOf(db: Database, ids: readonly string[]): Row[] {
 }
 
 /**
- * FOR NO KEY UPDATE SKIP LOCKED, of rows that the snapshot shows: one that was changed since is asked again.
+ * FOR NO KEY UPDATE SKIP LOCKED on rows of the snapshot. A row that has changed since is checked again.
  *
- * @param holder to be given to `unlock`.
- * @param limit counts those that it locks.
+ * @param holder is passed to `unlock`.
+ * @param limit how many rows it locks at most.
  */
 export function lock(
   rows: readonly Row[],
@@ -86,7 +86,7 @@ export function lock(
   return free
 }
 
-/** The end of the statement. */
+/** Called at the end of the statement. */
 export function unlock(db: Database, holder: object): void {
   for (const row of db.rows.values()) if (row.lockedBy === holder) row.lockedBy = null
 }

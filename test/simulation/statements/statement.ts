@@ -1,31 +1,31 @@
 import type { Database } from '../database.ts'
 import type { AttemptName } from '../wire.ts'
 
-/** Between taking its snapshot, locking its rows and committing: others go on meanwhile. */
+/** A pause between snapshot, locks and commit, in which other statements go on. */
 export const pauseOnServer = 'pause'
-/** It waits for a lock and tries again. */
+/** The statement waits for a lock and tries again. */
 export const waitForLock = 'wait'
 export type Pause = typeof pauseOnServer | typeof waitForLock
 
-/** A statement as the server runs it: up to its snapshot, to its end, and the rows it returns. */
+/** A running statement. It yields pauses, and returns the rows of its result. */
 export type Answer = Generator<Pause, readonly unknown[]>
 
-/** Who runs it. */
+/** The session that runs a statement. */
 export interface Backend {
-  /** Which relay's, and what for. */
+  /** The relay's name, and the session's purpose. */
   readonly name: string
   readonly pid: number
-  /** Whether the process at the other end lives. */
+  /** Whether the relay's process lives. */
   readonly isAlive: () => boolean
-  /** Whether that process has begun this attempt itself, whatever became of it. */
+  /** Whether that process has begun this attempt itself. */
   readonly hasBegun: (attempt: AttemptName) => boolean
-  /** Of the registration that its application name bears; null: it bears none. */
+  /** The epoch in its application name; null: none. */
   epoch: string | null
 }
 
 export type ServerStatement = (db: Database, values: readonly unknown[], backend: Backend) => Answer
 
-/** A statement that is done in a moment. */
+/** A statement without pauses. */
 export function atOnce(
   run: (db: Database, values: readonly unknown[], backend: Backend) => readonly unknown[],
 ): ServerStatement {

@@ -6,18 +6,18 @@ import { isSilent } from '../statements/keeping.ts'
 import { type Acts, anyKey, anyPrefix, anyUrl } from './acts.ts'
 import { rowColumns, type Twins } from './twins.ts'
 
-/** An open transaction, and what the model makes of its commit. */
+/** An open transaction, and the act of the model at its commit. */
 interface Open {
   readonly token: object
   readonly row: Row
   readonly commit: () => void
 }
 
-/** Who writes callbacks, changes them and holds them, in transactions of which one may stay open. */
+/** Write, change and hold callbacks in transactions, of which one may stay open. */
 export class ProducersAndOperators {
   readonly #twins: Twins
   readonly #dice: Dice
-  /** Of the transaction that may stay open. */
+  /** The session of the transaction that may stay open. */
   readonly #other: pg.Client
   #open: Open | null = null
 
@@ -40,7 +40,7 @@ export class ProducersAndOperators {
       this.#twins.db.commit(await this.#written(this.#twins.stage.database.client))
   }
 
-  /** Inserts a row into PostgreSQL. @returns the row as the model has it once it is committed. */
+  /** Inserts a row into PostgreSQL. @returns the model's row, for its commit. */
   async #written(client: pg.Client): Promise<Row> {
     const dice = this.#dice
     const key = dice.chance(0.7) ? anyKey(dice) : null
@@ -62,7 +62,7 @@ export class ProducersAndOperators {
     return { ...row, last: null, lockedBy: null }
   }
 
-  /** One that has written a row, or changed one, or merely locked it. */
+  /** Begins a transaction that writes, changes or only locks a row. */
   async #begin(): Promise<void> {
     if (this.#open) return
     const { db } = this.#twins
@@ -86,7 +86,7 @@ export class ProducersAndOperators {
     this.#open = { token, row, commit: () => db.change(row, values ?? {}) }
   }
 
-  /** Ends the transaction that is open. */
+  /** Ends the open transaction. */
   async end(): Promise<void> {
     if (!this.#open) return
     const { token, row, commit } = this.#open
@@ -104,7 +104,11 @@ export class ProducersAndOperators {
     if (row?.lockedBy === null) db.change(row, (await this.#changed(stage.database.client, row)) ?? {})
   }
 
-  /** Replays, cancels or amends a row in PostgreSQL. @returns what that makes of it; null: it is claimed, nothing was done. */
+  /**
+   * Replays, cancels or amends a row in PostgreSQL.
+   *
+   * @returns the changed values; null: the row is claimed, and unchanged.
+   */
   async #changed(client: pg.Client, row: Row): Promise<Partial<Row> | null> {
     if (row.status === 'claimed') return null
     this.#twins.tick()
@@ -133,7 +137,7 @@ export class ProducersAndOperators {
     return amended(row, { url, origin: originOf(url) }, now)
   }
 
-  /** Puts a prefix on hold, or, more often, lets it go. */
+  /** Puts a prefix on hold, or releases it. */
   async #hold(): Promise<void> {
     const { stage, db } = this.#twins
     const prefix = anyPrefix(this.#dice)

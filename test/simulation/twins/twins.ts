@@ -9,10 +9,10 @@ import { statements } from '../statements/all.ts'
 import type { Backend } from '../statements/statement.ts'
 import type { Timeline } from '../timeline.ts'
 
-/** What depends on when it was asked may differ by so many milliseconds. */
+/** How much times may differ, in milliseconds, since both are asked one after the other. */
 const toleranceMs = 20_000
 
-/** In answers and rows alike. */
+/** Names of times in milliseconds, in answers and in rows. */
 const times = new Set([
   'claimedMsAgo',
   'expiresInMs',
@@ -33,7 +33,7 @@ const times = new Set([
   'deadBefore',
 ])
 
-/** The same in microseconds. */
+/** Names of times in microseconds. */
 const timesUs = new Set(['dueUs', 'nowUs', 'settledUs'])
 
 interface Opened {
@@ -41,7 +41,7 @@ interface Opened {
   readonly begin: (flaws?: Flaws) => Promise<Twins>
 }
 
-/** A PostgreSQL and the model of it, which are told and asked the same, one after the other. */
+/** PostgreSQL and the model of it. Both get the same statements, one after the other. */
 export class Twins {
   readonly stage: Stage
   readonly #clock = { now: 0 }
@@ -50,7 +50,7 @@ export class Twins {
   readonly db: Database
 
   /**
-   * @param relays how many may be asked, each with a session of its own in both.
+   * @param relays how many relays there are, each with a session of its own in both.
    * @returns `begin`, which empties the database for a new world.
    */
   static async open(t: Pick<Test, 'teardown'>, relays: number): Promise<Opened> {
@@ -77,14 +77,16 @@ export class Twins {
     )
   }
 
-  /** The model's clock goes on: never behind PostgreSQL's, which says when what is stored happened. */
+  /** Moves the model's clock, which must not be behind the times that PostgreSQL has stored. */
   tick(): void {
     this.#clock.now = Date.now() + 1 - epochMs
   }
 
   /**
-   * Asks both. @returns PostgreSQL's answer.
-   * @throws {assert.AssertionError} when the model's is another one.
+   * Asks both.
+   *
+   * @returns PostgreSQL's answer.
+   * @throws {assert.AssertionError} when the model's answer differs.
    */
   async ask<T>(relay: number, what: string, call: (session: Session) => Promise<T>): Promise<T> {
     const [session, model] = [this.#sessions[relay], this.#models[relay]]
@@ -95,7 +97,10 @@ export class Twins {
     return real
   }
 
-  /** Compares all that both have stored; then the model's times are PostgreSQL's, which alone orders by them. */
+  /**
+   * Compares everything that both have stored. Then copies PostgreSQL's times to the model, since the order of rows
+   * depends on them.
+   */
   async compare(): Promise<void> {
     const shown = await stored(this.stage)
     assertAlike(storedInModel(this.db), shown, 'stored')
@@ -105,7 +110,9 @@ export class Twins {
   }
 }
 
-/** What the functions of `src/outbox` ask of a session. Nobody else is there, so each statement runs to its end. */
+/**
+ * The model as a session for the functions of `src/outbox`. It has no other session, so each statement runs to its end.
+ */
 function modelSession(db: Database, backend: Backend): Session {
   const rows = async ({ name }: Statement, values: readonly unknown[] = []): Promise<unknown[]> => {
     const statement = statements[name]
@@ -162,14 +169,14 @@ interface Stored {
 
 const ms = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`
 
-/** The columns of a row as the model names them. */
+/** The columns of a row, under the model's names. */
 export const rowColumns = `
   id::integer, message_id as "messageId", ordering_key as key, supersede_key as "supersedeKey", max_attempts as "maxAttempts", url, origin, form::text,
   ${ms('created_at')} as "createdAt", ${ms('expires_at')} as "expiresAt", status, attempts, budget_from as "budgetFrom", rev::integer,
   ${ms('due_at')} as "dueAt", ${ms('claimed_at')} as "claimedAt", claimed_epoch::text as "claimedEpoch",
   ${ms('settled_at')} as "settledAt", last_error as "lastError"`
 
-/** `shown`: what is compared. */
+/** Everything that PostgreSQL has stored and that is compared. */
 async function stored(stage: Stage): Promise<Stored> {
   const callbacks = await stage.query<Row>(`select ${rowColumns} from outbox.callback order by id`)
   const attempts = await stage.query<AttemptRecord>(`

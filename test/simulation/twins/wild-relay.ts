@@ -25,19 +25,19 @@ import { urlHashOf } from '../statements/rows.ts'
 import { type Acts, anyKey, anyUrl } from './acts.ts'
 import type { Twins } from './twins.ts'
 
-/** Of each relay that can be. */
+/** The names of all relays. */
 export const relayNames = ['a', 'b', 'c']
 
-/** What no row has that they make. */
+/** A message id that no row has. */
 const noMessage = '00000000-0000-4000-8000-000000000000'
 
-/** What relays have claimed, and under which epochs they have registered: each makes use of the others', too. */
+/** All claims, and all epochs of registrations. Each relay also uses those of the others. */
 export interface Past {
   readonly claims: Claim[]
   readonly epochs: string[]
 }
 
-/** What one relay asks of the outbox. It keeps no promise: it claims when it is buried, and records what it likes. */
+/** A relay that uses the outbox without rules: it claims after it was buried, and records anything. */
 export class WildRelay {
   readonly #twins: Twins
   readonly #dice: Dice
@@ -45,7 +45,7 @@ export class WildRelay {
   readonly #past: Past
   #epoch = '0'
   #isAsleep = false
-  /** Of the janitor, perhaps one that has ended. */
+  /** The janitor's run, which may have ended. */
   #run: Timed<janitor.JanitorRun> | null = null
 
   constructor(twins: Twins, dice: Dice, given: { readonly number: number; readonly past: Past }) {
@@ -127,7 +127,7 @@ export class WildRelay {
     await this.#ask('release', async session => [...(await release(session, epoch, given))].sort())
   }
 
-  /** Outcomes of its own claims, of others', and of those that were recorded long ago. */
+  /** Records outcomes of its own claims, of others', and of claims that were recorded long ago. */
   async #record(): Promise<void> {
     const attempts = this.#someClaims().map(each => this.#attemptOf(each))
     const writer = { relay: this.#name, epoch: this.#epoch }
@@ -305,7 +305,7 @@ export class WildRelay {
     if (batch) this.#run = { ...run, ...batch }
   }
 
-  /** Whoever holds the lock twice must let go of it twice, which no relay does. */
+  /** Takes the lock at most once: a session that takes it twice must release it twice, which no relay does. */
   async #sleep(): Promise<void> {
     if (this.#isAsleep) {
       await this.#ask('wake', session => new WakeLock(session).unlock())
@@ -320,19 +320,19 @@ export class WildRelay {
     return this.#twins.ask(this.#number, what, call)
   }
 
-  /** Now and then another's, or one that is buried. */
+  /** Usually its own epoch; sometimes another's, or a buried one. */
   #anyEpoch(): string {
     const { epochs } = this.#past
     return epochs.length > 0 && this.#dice.chance(0.2) ? this.#dice.pick(epochs) : this.#epoch
   }
 
-  /** One for each row at most. */
+  /** At most one claim of each row. */
   #someClaims(): Claim[] {
     const chosen = this.#past.claims.slice(-8).filter(() => this.#dice.chance(0.5))
     return [...new Map(chosen.map(each => [each.id, each])).values()]
   }
 
-  /** Of rows of all kinds, and of one that is not there. */
+  /** Ids of some rows, and of one that does not exist. */
   #ids(): string[] {
     const ids = [...this.#twins.db.rows.keys()].filter(() => this.#dice.chance(0.3))
     return [...ids.map(String), '1000000']
@@ -342,7 +342,7 @@ export class WildRelay {
     return String(this.#dice.whole(0, Math.max(0, ...this.#twins.db.rows.keys())))
   }
 
-  /** The start of a range, the place of a row, or one without a row. */
+  /** The start of a range, the place of a row, or a place without a row. */
   #anyPlace(range: RangeName): IndexPlace {
     if (range === 'fresh') return { dueUs: null, id: this.#anyId() }
     const rows = [...this.#twins.db.rows.values()].filter(({ dueAt }) => dueAt !== null)
@@ -357,14 +357,14 @@ type Timed<R extends janitor.JanitorRun> = Omit<R, 'deliveredBefore' | 'deadBefo
   readonly deadBefore: number | null
 }
 
-/** Its ends as times, which may differ a little. */
+/** The run with its limits as times, which may differ a little. */
 function timed<R extends janitor.JanitorRun>(run: R | undefined): Timed<R> | null {
   if (!run) return null
   const { deliveredBefore, deadBefore } = run
   return { ...run, deliveredBefore: timeOf(deliveredBefore), deadBefore: timeOf(deadBefore) }
 }
 
-/** Rows in the order of what names them: nobody promises another. */
+/** Rows sorted by the field `name`, since the statement promises no order. */
 function sorted<T>(rows: readonly T[], name: keyof T): T[] {
   return [...rows].sort((a, b) => (String(a[name]) < String(b[name]) ? -1 : 1))
 }
