@@ -1,7 +1,9 @@
 /**
- * The server's side of this relay's sessions. It may live on when the client's side has gone: in a statement, or in a commit
- * that waits for a synchronous standby. Such a commit is already done on this server and cannot be undone; ended, it would
- * look like a claim that nobody sends. So it is waited for, without limit.
+ * The server's side of this relay's sessions. A backend may outlive its client, in a statement or in a commit that
+ * waits for a synchronous standby.
+ *
+ * Such a commit is done on this server and cannot be undone. If its backend were ended, a claim could be committed that
+ * no relay sends. So the relay waits for it, without limit.
  */
 import { pause } from '../pause.ts'
 import type { Backend, Session, Statement } from './session.ts'
@@ -23,16 +25,16 @@ const endStatement: Statement = {
      where a.pid <> pg_backend_pid()`,
 }
 
-/** The `synchronous_standby_names` for which the commit of one of these waits; null: none waits. */
+/** The `synchronous_standby_names` for which the commit of one of these backends waits; null: none waits. */
 export async function standbysAwaited(session: Session, backends: readonly Backend[]): Promise<string | null> {
   return (await session.rows<{ standbys: string | null }>(waitingStatement, those(backends)))[0]?.standbys ?? null
 }
 
 /**
- * Ends these, and resolves when they are gone.
+ * Ends these backends, and resolves when they are gone.
  *
- * @param awaited called again and again while one of them waits for a synchronous standby.
- * @throws when one of the others is still there after `withinMs` milliseconds.
+ * @param awaited called repeatedly while one of them waits for a synchronous standby.
+ * @throws when one that does not wait for a standby is still there after `withinMs` milliseconds.
  */
 export async function endAbandoned(
   session: Session,

@@ -2,38 +2,45 @@ import type { IndexPlace } from '../model.ts'
 import type { Session, Statement } from './session.ts'
 import { urlHash as hashOfUrl, isRow, me, originHash, rangePlace, timeOf } from './sql.ts'
 
-/** Which of the rows that wait for their next attempt at an origin are due now. */
+/** Which rows that wait for their next attempt at an origin become due now. */
 export interface Forwarding {
   readonly origin: string
-  /** Of this URL alone; null: of all. */
+  /** Only rows of this URL; null: of all URLs. */
   readonly urlHash: number | null
-  /** Only rows that were claimed for their newest attempt between so many milliseconds ago, */
+  /** Only rows whose newest claim is at most this long ago, in milliseconds. */
   readonly claimedFromMsAgo: number
-  /** and so many, */
+  /** Only rows whose newest claim is at least this long ago, in milliseconds. */
   readonly claimedToMsAgo: number
-  /** and wait at most this long from then on, in milliseconds: what was postponed for longer had other reasons than a failure. */
+  /**
+   * Only rows that wait at most this long from the claim, in milliseconds. A longer wait has another reason than a
+   * failure.
+   */
   readonly waitsMs: number
-  /** Goes on behind this place of the due range. What is due by now is passed. */
+  /** The place in the due range after which to go on. Rows due by now are skipped. */
   readonly after: IndexPlace
-  /** So many index entries are looked at, */
+  /** Most index entries to read. */
   readonly entries: number
-  /** and so many rows are changed at most. */
+  /** Most rows to change. */
   readonly rows: number
-  /** Rows that are left alone. */
+  /** Rows to leave alone. */
   readonly except: readonly string[]
-  /** Attempts that a callback has which does not say itself: rows whose last one would be next are left alone. null: none is. */
+  /**
+   * Spares rows whose next attempt is their last. The number is the default for callbacks without `max_attempts`; null:
+   * none is spared.
+   */
   readonly sparesLastOf: number | null
 }
 
 export interface Forwarded {
   readonly ids: readonly string[]
-  /** The last entry looked at, where more may follow; null: all were. */
+  /** The last entry read, if more may follow; null: all were read. */
   readonly reached: IndexPlace | null
 }
 
 /**
- * A part of the index on what waits for an origin, from now on: what producers have delayed stands there as well, so entries are
- * limited, not only rows. All of a batch are due at the same time: the tip reads them by id, in the order in which they were written.
+ * Reads the index on unsettled rows of an origin, from the present time on. Callbacks that producers have delayed are
+ * in it as well, so the entries are limited, not only the rows. All rows of a batch get the same due time: the tip then
+ * reads them by id, in the order written.
  */
 const forwardStatement: Statement = {
   name: 'ringback_bring_forward',
@@ -70,7 +77,7 @@ const forwardStatement: Statement = {
       left join lateral (select e.id::text, e."dueUs" from entry e where e.place = $7) last on true`,
 }
 
-/** Makes them due now. The limits of their receiver and the order of their keys hold as ever. */
+/** Makes these rows due now. The limits of their receiver and the order of their keys still apply. */
 export async function bringForward(session: Session, epoch: string, which: Forwarding): Promise<Forwarded> {
   const { origin, urlHash, claimedFromMsAgo, claimedToMsAgo, waitsMs, after, entries, rows, except, sparesLastOf } =
     which

@@ -1,9 +1,12 @@
 import type { Session, Statement } from './session.ts'
 
-/** Which of the callbacks that wait. */
+/** Which waiting callbacks. */
 export type Waiting = { readonly ids: readonly string[] } | { readonly url: string } | { readonly key: string }
 
-/** By ids; by the beginning of the URL; by the ordering key. Conditions name the indexes of what waits: see cookbook/cancel.sql. */
+/**
+ * By ids, by the beginning of the URL, or by the ordering key. The conditions let PostgreSQL use the indexes on
+ * unsettled rows: see cookbook/cancel.sql.
+ */
 function conditionOf(waiting: Waiting): { readonly text: string; readonly value: unknown } {
   if ('ids' in waiting) return { text: 'id = any ($1)', value: waiting.ids }
   if ('key' in waiting) return { text: 'settled_at is null and ordering_key = $1', value: waiting.key }
@@ -13,7 +16,10 @@ function conditionOf(waiting: Waiting): { readonly text: string; readonly value:
   }
 }
 
-/** None of them is sent after the commit. What is being sent is left alone. @returns the ids of those that are cancelled. */
+/**
+ * Cancels pending callbacks: none of them is sent after the commit. Callbacks that are being sent are left alone.
+ * @returns the ids of the cancelled callbacks.
+ */
 export async function cancelWaiting(session: Session, waiting: Waiting): Promise<string[]> {
   const { text, value } = conditionOf(waiting)
   const statement: Statement = {
@@ -24,7 +30,7 @@ export async function cancelWaiting(session: Session, waiting: Waiting): Promise
   return (await session.rows<{ id: string }>(statement, [value])).map(({ id }) => id)
 }
 
-/** How many of them wait, and how many are being sent. */
+/** How many of these callbacks are pending, and how many are being sent. */
 export async function countWaiting(session: Session, waiting: Waiting): Promise<{ pending: bigint; claimed: bigint }> {
   const { text, value } = conditionOf(waiting)
   const statement: Statement = {

@@ -3,9 +3,9 @@ import type { Session, Statement } from './session.ts'
 import { dueUs, isFirst, isFree, isRow, isSuperseded, me, plainArray, sentKey, urlHash } from './sql.ts'
 
 /**
- * What SQL says wins, however long a row sat in memory: order, holds, due time and expiry are asked of the database once more.
- * An earlier unsettled row of the key refuses the claim, even one that memory has not seen yet.
- * SKIP LOCKED: a row that an operator holds in an open transaction is left for later; nothing here ever waits for a row.
+ * The database decides, however long a row sat in memory: the statement checks order, holds, due time and expiry again.
+ * An earlier unsettled row of the key refuses the claim, even one that memory has not seen. SKIP LOCKED: a row locked
+ * by another transaction is left for later, so the claim never waits.
  */
 const claimStatement: Statement = {
   name: 'ringback_claim',
@@ -33,7 +33,10 @@ const claimStatement: Statement = {
               (extract(epoch from c.expires_at - clock_timestamp()) * 1000)::float8 as "expiresInMs"`,
 }
 
-/** Leases these rows for one attempt each. Returns those it got, in no order; `look` tells about the others. */
+/**
+ * Leases these rows for one attempt each. Returns the rows that it got, in no order. `look` says why it did not get the
+ * others.
+ */
 export function claim(session: Session, epoch: string, ids: readonly string[]): Promise<Claim[]> {
   return session.rows<Claim>(claimStatement, [plainArray(ids), epoch])
 }

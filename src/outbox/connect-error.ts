@@ -1,21 +1,24 @@
-/** Why no connection came about, in words that need no knowledge of the driver: what was tried, what happened, what to do. */
+/**
+ * Why a connection failed, in words that need no knowledge of the driver: what was tried, what happened, what to do.
+ */
 import pg from 'pg'
 import { MissingPasswordError, messageOf } from '../errors.ts'
 
-/** Where a connection was to lead. */
+/** The server that a connection was meant for. */
 export interface Aim {
   readonly host: string
   readonly port: number
   readonly user: string | undefined
   readonly hasPassword: boolean
-  /** False: neither a URL nor one of libpq's variables says where, so that defaults were tried. */
+  /** False: neither a URL nor one of libpq's variables names the server, so defaults were tried. */
   readonly isNamed: boolean
 }
 
 /**
- * What PostgreSQL itself says is left as it is, but for a password that it missed.
+ * Explains errors of the network and the driver. PostgreSQL's own errors stay as they are, except that of a missing
+ * password.
  *
- * @returns what to throw: of PostgreSQL's errors the same one, of others one that has it as its cause, and its `code`.
+ * @returns the error to throw: PostgreSQL's own, or a new one with the old one as its cause, and its `code`.
  */
 export function explainConnecting(error: unknown, target: Aim): unknown {
   if (!target.hasPassword && isPasswordWanted(error)) return new MissingPasswordError(withoutPassword(target), error)
@@ -25,7 +28,7 @@ export function explainConnecting(error: unknown, target: Aim): unknown {
   return Object.assign(new Error(`${unset(target)}${fact}`, { cause: error }), code === undefined ? {} : { code })
 }
 
-/** Where it is, for people. */
+/** The address of the server, for people. */
 export function placeOf({ host, port }: Pick<Aim, 'host' | 'port'>): string {
   return host.startsWith('/') ? `the socket of port ${port} in ${host}` : `${host}:${port}`
 }
@@ -42,7 +45,7 @@ function unset({ isNamed }: Aim): string {
   return isNamed ? '' : 'DATABASE_URL is not set, and neither is PGHOST; '
 }
 
-/** By SCRAM the driver gives up without a password; by other methods the server refuses what came in its place. */
+/** With SCRAM, the driver gives up without a password. With other methods the server refuses the empty one. */
 function isPasswordWanted(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return error.code === '28P01'
   return error instanceof Error && /password must be a/.test(error.message)

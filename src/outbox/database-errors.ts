@@ -1,10 +1,10 @@
-/** What an error of the database says: about the session, about the statement, about its values, about the hour. */
+/** What an error of the database is about: the session, the statement, its values, or a passing state of the server. */
 import pg from 'pg'
 import { PrivilegeError } from '../errors.ts'
 
 /**
- * An error of PostgreSQL that leaves the session usable has a five-letter code that does not belong to the classes
- * 08 (connection), 57P (shutdown, crash) or 25006 (the primary became a standby under us).
+ * The session is lost, unless PostgreSQL sent the error. Of its errors these end the session: classes 08 (connection)
+ * and 57P (shutdown, crash), 25006 (the primary became a standby) and 26000 (the prepared statement does not exist).
  */
 export function endsSession(error: unknown): boolean {
   const code = (error as { code?: unknown }).code
@@ -13,19 +13,22 @@ export function endsSession(error: unknown): boolean {
 }
 
 /**
- * PostgreSQL refuses the statement, and the session goes on: for a fault of the statement, or of one of its rows. Not: it has
- * no memory or disk left (53), or cannot read its files (58).
+ * PostgreSQL refused the statement because of the statement or one of its rows, and the session goes on. Excluded: no
+ * memory or disk left (53), files that cannot be read (58).
  */
 export function isRefusal(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && !endsSession(error) && !/^(53|58)/.test(error.code ?? '')
 }
 
-/** The values of a statement were refused (class 22, 23 or 54): another row would have been taken. */
+/** PostgreSQL refused the values of a statement (class 22, 23 or 54). Other values may be accepted. */
 export function isDataError(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(22|23|54)/.test(error.code ?? '')
 }
 
-/** The same values would be refused for ever. Class 54 says nothing like that: a server has it that is out of transaction ids. */
+/**
+ * The same values will always be refused. Class 54 does not say so: it also means a server that is out of transaction
+ * ids.
+ */
 export function isLastingDataError(error: unknown): boolean {
   return isDataError(error) && !(error as pg.DatabaseError).code?.startsWith('54')
 }
@@ -36,21 +39,21 @@ export function isLockTimeout(error: unknown): boolean {
 }
 
 /**
- * Trouble that may pass by itself: no connection, a server that starts or stops, too many clients, somebody's lock, a timeout.
- * Not: wrong password.
+ * Trouble that may pass: no connection, a server that starts or stops, too many clients, a lock, a timeout. A wrong
+ * password is not of these.
  */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return true
   return /^(08|40|53|57P|57014|55P03|25006)/.test(error.code ?? '')
 }
 
-/** What a login may be a member of, without the name of the schema in front. */
+/** A role that a login may be a member of, without the prefix `<schema>_`. */
 export type RolePart = 'producer' | 'relay' | 'operator' | 'reader'
 
 /**
- * Of a right that is missing: the role that has it, as an error of its own. Any other error as it is.
+ * Turns a missing privilege into an error that names the role to grant. Returns any other error as it is.
  *
- * @param command as it is typed, such as `ringback status`.
+ * @param command as typed, such as `ringback status`.
  */
 export function explainDenied(error: unknown, command: string, part: RolePart, session: Grantee): unknown {
   if (!(error instanceof pg.DatabaseError) || error.code !== '42501') return error
@@ -64,7 +67,7 @@ interface Grantee {
   readonly login: string
 }
 
-/** A table, a column or a function is not there. */
+/** A table, a column, a function or the schema does not exist. */
 export function isUndefined(error: unknown): boolean {
   const code = (error as { readonly code?: unknown } | undefined)?.code
   return ['42P01', '42703', '42883', '3F000'].some(undefinedCode => undefinedCode === code)

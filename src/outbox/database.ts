@@ -6,8 +6,8 @@ import type { Tables } from './tables.ts'
 export type Database = Kysely<Tables>
 
 /**
- * Kysely over one session: its statements run there one after another, and fail as the session's own do. Nothing is to be
- * destroyed; whoever opened the session closes it.
+ * Kysely over one session: its statements run there one after another, and fail as the session's own do. Do not destroy
+ * it: the session is closed by whoever opened it.
  */
 export function databaseOf(session: Session): Database {
   const client = {

@@ -1,39 +1,39 @@
-/** What a producer in Node may say in place of the INSERT. */
+/** What a producer in Node can call instead of an INSERT. */
 
 import { isSchemaName } from './sql-files.ts'
 
-/** A connection, or a transaction of a library that has such a method, such as `pg.Client`. */
+/** A connection or a transaction of a library with such a method, for example `pg.Client`. */
 export interface ProducerClient {
   query(text: string, values: unknown[]): Promise<{ readonly rows: readonly unknown[] }>
 }
 
 type FieldValue = string | number | bigint | boolean
 
-/** A flat object. Its fields are sent in this order; but JavaScript puts names that are whole numbers first. */
+/** A flat object. Fields are sent in its order, except that JavaScript puts names that are whole numbers first. */
 export type Form = Readonly<Record<string, FieldValue | readonly FieldValue[] | null | undefined>>
 
 export interface NewCallback {
   /** Absolute, `http:` or `https:`. */
   readonly url: string
-  /** null and undefined leave a field out. A bigint keeps all its digits. Default: no field. */
+  /** A field that is null or undefined is left out. A bigint keeps all its digits. Default: no fields. */
   readonly form?: Form
-  /** Callbacks with the same one go one at a time, in the order written. */
+  /** Callbacks with the same key are sent one at a time, in the order written. Default: no order. */
   readonly orderingKey?: string
-  /** A second callback with the same one is not written. */
+  /** A second callback with the same key is not written. */
   readonly dedupeKey?: string
-  /** Of the waiting ones of an ordering key with the same one only the newest is sent. */
+  /** Needs `orderingKey`. Of the waiting callbacks with both keys the same, only the newest is sent. */
   readonly supersedeKey?: string
-  /** Not before. Default: at once. */
+  /** The earliest time to send. Default: at once. */
   readonly dueAt?: Date
-  /** Not after. Default: for ever. */
+  /** The latest time to send. Default: no limit. */
   readonly expiresAt?: Date
-  /** Default: the relay's. */
+  /** Default: the relay's `--max-attempts`. */
   readonly maxAttempts?: number
-  /** W3C Trace Context, forwarded. */
+  /** W3C Trace Context, forwarded as it is. */
   readonly traceparent?: string
 }
 
-/** Of a callback that was written. */
+/** The callback that was written. */
 export interface Enqueued {
   /** A bigint, as text. */
   readonly id: string
@@ -42,10 +42,10 @@ export interface Enqueued {
 }
 
 /**
- * Writes a callback in the transaction that the client is in: it is sent after the commit, and never when it rolls back.
+ * Writes a callback in the transaction of the client. It is sent after the commit, and never after a rollback.
  *
- * @returns null when there is a callback with this `dedupeKey` already.
- * @throws TypeError for a form that JSON cannot hold; or what the database says to a callback that it does not take.
+ * @returns null when a callback with this `dedupeKey` exists.
+ * @throws TypeError for a form that JSON cannot hold; otherwise the error of the database.
  */
 export async function writeCallback(
   client: ProducerClient,
@@ -67,7 +67,7 @@ export async function writeCallback(
   return row ? { id: String(row.id), messageId: row.messageId } : null
 }
 
-/** JSON, with the digits of a bigint. */
+/** JSON that keeps all digits of a bigint. */
 function formText(form: Form): string {
   const fields = Object.entries(form).filter(([, value]) => value !== undefined && value !== null)
   return `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${valueText(name, value as FieldValue)}`).join(',')}}`

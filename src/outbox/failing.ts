@@ -1,36 +1,41 @@
 import type { Session, Statement } from './session.ts'
 import { isFree, originHash, rangePlace, secondsSince } from './sql.ts'
 
-/** A receiver whose newest known attempt has failed, and whose callbacks wait to be tried again. */
+/** A receiver whose newest known attempt failed, and which has callbacks to retry. */
 export interface FailingReceiver {
   readonly origin: string
-  /** Since the first failure after its last known delivery, or of the callback that has failed for longest. */
+  /**
+   * Seconds since the first failure of its oldest failed callback, or since its last known delivery, if that is later.
+   */
   readonly failingSeconds: number
-  /** Callbacks that have failed and wait to be tried again. */
+  /** Callbacks that have failed and will be retried. */
   readonly failed: number
-  /** What was tried of these, all in all. */
+  /** Attempts of these callbacks, in total. */
   readonly attempts: number
-  /** Callbacks to it that are not settled; at most `mostWaiting` are counted. */
+  /** Unsettled callbacks to the receiver; counted up to `mostWaiting`. */
   readonly waiting: number
-  /** Of the newest attempt; a receiver may have written parts of it. */
+  /** The error of the newest attempt. The receiver may have written parts of it. */
   readonly reason: string
   /** null: no answer. */
   readonly httpStatus: number | null
   readonly lastFailedSecondsAgo: number
-  /** null: none is among the callbacks that were settled last. */
+  /** null: the settled callbacks read show no delivery. */
   readonly lastDeliveredSecondsAgo: number | null
-  /** What was looked at of the settled callbacks reaches back to the first failure: nothing was delivered since. */
+  /** The settled callbacks read reach back to the first failure, so nothing was delivered since. */
   readonly isSure: boolean
 }
 
 export const mostWaiting = 1_000
-/** Retries that are looked at, the first that are due first. */
+/** Most retries read, in the order of their due time. */
 const mostRetries = 2_500
-/** Settled callbacks that are looked at, the newest first: there is no index by origin and time. */
+/** Most settled callbacks read, the newest first: there is no index by origin and time. */
 const mostSettled = 5_000
 export const mostReceivers = 20
 
-/** Every part has a limit: what waits and what has been settled may be millions. A callback that is on hold is not tried, so it does not fail. */
+/**
+ * Each part has a limit, since unsettled and settled rows may number millions. A held callback is not tried, so it does
+ * not count as failing.
+ */
 const failingStatement: Statement = {
   name: 'ringback_failing',
   text: schema => `
@@ -38,7 +43,7 @@ const failingStatement: Statement = {
       select c.id, c.url, c.origin, c.status, c.attempts - c.budget_from as tried, c.budget_from, c.message_id, c.last_error, c.last_http_status, c.claimed_at, c.created_at
         from ${schema}.callback c where c.due_at is not null order by greatest(c.due_at, c.created_at), c.id limit ${mostRetries}
     ), failed as materialized (
-      -- What has no hold on its origin is told by a hash of all holds' origins, the rest by a look into their indexes.
+      -- Most origins have no hold, which one hashed list of all holds' origins tells. Only the others need isFree.
       select c.* from retried c
        where c.claimed_at is not null and (c.status = 'pending' and c.tried > 0 or c.status = 'claimed' and c.tried > 1)
          and (c.origin not in (select h.origin from ${schema}.hold h) and split_part(c.origin, '/', 1) not in (select h.origin from ${schema}.hold h)
@@ -51,7 +56,8 @@ const failingStatement: Statement = {
     ), oldest as materialized (
       select distinct on (c.origin) c.* from receivers r join failed c on c.origin = r.origin and c.created_at = r.oldest_at order by c.origin, c.id
     ), examined as materialized (
-      -- Joined before anything is asked of each: a planner that guesses wrong would ask it of each callback that has failed.
+      -- This join comes before the lateral parts. A planner with a wrong estimate would otherwise run those for each
+      -- failed callback.
       select r.origin, r.failed, r.attempts, n.last_error, n.last_http_status, n.id as newest, n.message_id as newest_message, n.claimed_at as newest_at,
              o.id as oldest, o.message_id as oldest_message, o.claimed_at as oldest_claimed_at, o.budget_from
         from receivers r join newest n on n.origin = r.origin join oldest o on o.origin = r.origin
@@ -84,17 +90,23 @@ const failingStatement: Statement = {
      order by "failingSeconds" desc`,
 }
 
-/** The one that has failed for longest first; of more than twenty those of which most callbacks have failed. */
+/**
+ * The receiver that has failed for longest comes first. Beyond `mostReceivers`, those with the fewest failed callbacks
+ * are left out.
+ */
 export function readFailing(session: Session): Promise<FailingReceiver[]> {
   return session.rows<FailingReceiver>(failingStatement)
 }
 
-/** Seconds for which a receiver may fail: a restart takes less. */
+/** Seconds for which a receiver may fail. A restart takes less. */
 const patience = 600
-/** Attempts that say something about the receiver. */
+/** Attempts needed to judge the receiver. */
 const fewest = 3
 
-/** Where too much was settled since to look at all of it, one callback that fails again and again is not the receiver's fault. */
+/**
+ * True if the receiver itself fails. If too much was settled since to read all of it, failures of one or two callbacks
+ * do not count.
+ */
 export function hasOnlyFailed({ failingSeconds, attempts, failed, isSure }: FailingReceiver): boolean {
   return failingSeconds >= patience && attempts >= fewest && (isSure || failed >= fewest)
 }

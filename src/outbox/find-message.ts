@@ -1,11 +1,11 @@
 import type { Session, Statement } from './session.ts'
 
-/** Callbacks that are looked at on either side of the time that the id says: more are not written in a few seconds. */
+/** Callbacks searched before and after the time in the id. Fewer are written in a few seconds. */
 const lookedAt = 5_000
 
 /**
- * A webhook-id has no index, but begins with the time at which it was made, and ids of callbacks are given in about that order. So the
- * place is found by halving, at most 63 looks into the primary key.
+ * There is no index on the webhook-id. It begins with the time at which it was made, and ids of callbacks follow about
+ * that order. So a binary search finds the place: at most 63 look-ups in the primary key.
  */
 const findStatement: Statement = {
   name: 'ringback_screen_find',
@@ -29,15 +29,15 @@ const findStatement: Statement = {
      where message_id = $1 limit 1`,
 }
 
-/** A version 7 UUID, as callbacks have it. */
+/** A UUID of version 7, as callbacks have it. */
 export function isMessageId(text: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text)
 }
 
-/** @returns the id of the callback with that webhook-id; null: none is near the time that it says. */
+/** @returns the id of the callback with this webhook-id; null: none is near the time in it. */
 export async function findMessage(session: Session, messageId: string): Promise<string | null> {
   const madeAt = new Date(Number.parseInt(messageId.replace('-', '').slice(0, 12), 16))
-  // No callback is of the year 10,000, and PostgreSQL does not read it like this.
+  // No callback is of the year 10,000 or later, and PostgreSQL cannot read the ISO form of such a year.
   if (madeAt.getUTCFullYear() > 9_999) return null
   const [row] = await session.rows<{ id: string }>(findStatement, [messageId, madeAt.toISOString()])
   return row?.id ?? null

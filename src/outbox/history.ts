@@ -2,13 +2,13 @@ import { sql } from 'kysely'
 import type { CallbackStatus, OutcomeKind } from '../model.ts'
 import type { Database } from './database.ts'
 
-/** A callback, and every POST of it. */
+/** A callback and all its POSTs. */
 export interface History {
   readonly url: string
   readonly status: CallbackStatus
   readonly attempts: number
   readonly lastError: string | null
-  /** In the order they were made. */
+  /** In the order made. */
   readonly made: readonly AttemptRow[]
 }
 
@@ -24,7 +24,7 @@ export interface AttemptRow {
   readonly relay: string
 }
 
-/** undefined: there is no such callback. */
+/** @returns undefined: no such callback. */
 export async function readHistory(db: Database, id: string): Promise<History | undefined> {
   const callback = await db
     .selectFrom('callback')
@@ -36,7 +36,7 @@ export async function readHistory(db: Database, id: string): Promise<History | u
   return { ...history, made: await readAttempts(db, id, messageId) }
 }
 
-/** Two rows of one attempt (what an heir had to assume, what the old relay had seen) follow each other. */
+/** An attempt may have two rows, what an heir assumed and what the old relay saw. They follow each other. */
 function readAttempts(db: Database, id: string, messageId: string): Promise<AttemptRow[]> {
   return db
     .selectFrom('attempt')

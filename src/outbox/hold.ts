@@ -1,6 +1,6 @@
 import type { Session, Statement } from './session.ts'
 
-/** A hold as it stands in the table. */
+/** A row of `hold`. */
 export interface UrlHold {
   readonly urlPrefix: string
   readonly exact: boolean
@@ -16,7 +16,7 @@ const holdStatement: Statement = {
   text: schema => `insert into ${schema}.hold (url_prefix, reason, exact) values ($1, $2, $3)`,
 }
 
-/** However its URL is spelt. */
+/** Compares URLs, not their spelling. */
 const whereHeld = (schema: string) => `origin = ${schema}.origin_of($1) and rest = ${schema}.rest_of($1)`
 
 const heldStatement: Statement = {
@@ -34,22 +34,22 @@ const releaseOneStatement: Statement = {
   text: schema => `delete from ${schema}.hold where id = $1 returning id`,
 }
 
-/** Callbacks to this URL wait from the commit on; `exact`: to none below it. */
+/** From the commit on, callbacks to this URL wait, and those to URLs below it. `exact`: not those below it. */
 export async function holdUrl(session: Session, url: string, reason: string, exact: boolean): Promise<void> {
   await session.rows(holdStatement, [url, reason, exact])
 }
 
-/** The holds of exactly this URL, in whatever spelling; not those of URLs above or below it. */
+/** The holds of exactly this URL, in any spelling. Holds of URLs above or below it are not returned. */
 export function holdsOf(session: Session, url: string): Promise<UrlHold[]> {
   return session.rows<UrlHold>(heldStatement, [url])
 }
 
-/** @returns the holds that it has lifted: those that `holdsOf` finds. */
+/** @returns the lifted holds: those that `holdsOf` returns. */
 export function releaseUrl(session: Session, url: string): Promise<UrlHold[]> {
   return session.rows<UrlHold>(releaseStatement, [url])
 }
 
-/** One hold among those of its URL. @returns false: it was gone already. */
+/** Lifts one hold. @returns false: it did not exist any more. */
 export async function releaseHold(session: Session, id: string): Promise<boolean> {
   return (await session.rows(releaseOneStatement, [id])).length > 0
 }

@@ -1,6 +1,7 @@
 /**
- * A URL of the database that names several hosts, as libpq's may: `postgres://u@h1:5432,h2:5433/db?target_session_attrs=read-write`.
- * pg (8.x) takes one host, so each gets a URL of its own, with all the rest of the one that names them.
+ * A database URL that names several hosts, as libpq allows:
+ * `postgres://u@h1:5432,h2:5433/db?target_session_attrs=read-write`. pg (8.x) takes one host, so each host gets its own
+ * URL.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
@@ -9,13 +10,13 @@ import { connectMs, hostConnectMs, hostHeadStartMs } from '../policy/tuning.ts'
 import { isTransient } from './database-errors.ts'
 
 export interface Host {
-  /** As the URL names it, such as `h2:5433`; empty: it names none. */
+  /** As in the URL, such as `h2:5433`; empty: the URL names no host. */
   readonly name: string
-  /** What pg is given. */
+  /** The configuration for pg. */
   readonly connection: pg.ClientConfig
 }
 
-/** The hosts that a connection names, in that order; always at least one. */
+/** The hosts of a connection, in their order; at least one. */
 export function hostsOf(connection: pg.ClientConfig): Host[] {
   const [, start = '', names = '', end = ''] =
     /^(\w+:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/s.exec(connection.connectionString ?? '') ?? []
@@ -25,16 +26,19 @@ export function hostsOf(connection: pg.ClientConfig): Host[] {
   }))
 }
 
-/** The host of this name, or else the first one. */
+/** The host with this name, or else the first one. */
 export function sameHost(name: string, connection: pg.ClientConfig): pg.ClientConfig {
   const hosts = hostsOf(connection)
   return (hosts.find(host => host.name === name) ?? hosts[0])?.connection ?? connection
 }
 
-/** Of libpq's values those under which a relay can work; without one it is `any`. */
+/** The values of libpq's `target_session_attrs` that suit a relay. Default: `any`. */
 const targets = ['any', 'read-write', 'primary']
 
-/** A URL of PostgreSQL, with one host or several. libpq's form with an empty host (`user@/database`) is none to a URL parser. */
+/**
+ * A URL of PostgreSQL with one host or several. `URL` does not accept libpq's form with an empty host
+ * (`user@/database`).
+ */
 export function isDatabaseUrl(text: string): boolean {
   const isUrl = ({ connection: { connectionString = '' } }: Host) =>
     /^postgres(ql)?:\/\/./.test(connectionString) && URL.canParse(connectionString.replace('@/', '@localhost/'))
@@ -46,17 +50,21 @@ export function targetOf({ connectionString = '' }: pg.ClientConfig): string {
   return /[?&]target_session_attrs=([^&#]*)/.exec(connectionString)?.[1] ?? 'any'
 }
 
-/** How long one of `hosts` hosts may take to connect, in milliseconds; the URL's `connect_timeout`, in seconds, wins. */
+/**
+ * Connect timeout of one of `hosts` hosts, in milliseconds. The `connect_timeout` of the URL, in seconds, takes
+ * precedence.
+ */
 export function connectMsOf({ connectionString = '' }: pg.ClientConfig, hosts: number): number {
   const seconds = Number(/[?&]connect_timeout=(\d+)/.exec(connectionString)?.[1] ?? 0)
   return seconds > 0 ? seconds * 1_000 : hosts > 1 ? hostConnectMs : connectMs
 }
 
 /**
- * Tries the hosts in their order, and takes the one that opens first. The next one is tried when the one before has failed or has
- * not answered for a moment: a machine that is gone refuses nothing, and would hold up the rest until the connect's timeout.
+ * Tries the hosts in their order, and takes the first that opens. The next host is tried when the one before has failed
+ * or has not answered for `hostHeadStartMs`: a machine that is down refuses nothing, and would delay the others until
+ * the connect timeout.
  *
- * @throws of the failures the one that may pass by itself, if any, with what was wrong with each host.
+ * @throws one error that names the failure of each host; a transient one if any is.
  */
 export async function firstToOpen<T extends { close(): Promise<void> }>(
   hosts: readonly Host[],

@@ -2,7 +2,7 @@ import { RowSecurityError, SchemaError } from '../errors.ts'
 import type { Session, Statement } from './session.ts'
 import { migrationFiles } from './sql-files.ts'
 
-/** Others may have a table of this name, but hardly with this column. */
+/** Other software may have a table of this name, but hardly with this column. */
 const booksStatement: Statement = {
   name: 'ringback_books',
   text: schema => `
@@ -20,7 +20,7 @@ const triggerStatement: Statement = {
     `select exists (select from pg_trigger where tgname = 'wake' and tgrelid = '${schema}.callback'::regclass) as found`,
 }
 
-/** @throws SchemaError when the schema is missing, too old or too new for this binary. */
+/** @throws SchemaError when the schema is missing, or too old or too new for this binary. */
 export async function checkSchema(session: Session, schema: string): Promise<void> {
   const files = await migrationFiles()
   const done = await appliedMigrations(session)
@@ -34,13 +34,16 @@ export async function checkSchema(session: Session, schema: string): Promise<voi
   }
 }
 
-/** Names of the migrations that this schema has seen, oldest first; none where it is not ours. Never fails in a way that ends a transaction, unless a right is missing. */
+/**
+ * The migrations applied to this schema, oldest first; none if the schema is not Ringback's. It does not abort a
+ * transaction, unless a privilege is missing.
+ */
 export async function appliedMigrations(session: Session): Promise<string[]> {
   const hasBooks = (await session.rows(booksStatement)).length > 0
   return hasBooks ? (await session.rows<{ name: string }>(appliedStatement)).map(({ name }) => name) : []
 }
 
-/** @throws SchemaError when the database knows migrations that this binary does not. */
+/** @throws SchemaError when the database has migrations that this binary does not know. */
 export function refuseNewer(done: readonly string[], files: readonly string[], schema: string): void {
   const unknown = done.filter(name => !files.includes(name))
   if (unknown.length === 0) return
@@ -59,9 +62,9 @@ const rowSecurityStatement: Statement = {
 }
 
 /**
- * Policies say nothing when they hide a row: the relay would find nothing to do.
+ * A policy that hides rows raises no error: the relay would find nothing to do.
  *
- * @throws RowSecurityError when row level security holds for this session's role in any table of the schema.
+ * @throws RowSecurityError when row level security applies to this session's role in any table of the schema.
  */
 export async function refuseRowSecurity(session: Session, schema: string): Promise<void> {
   const rows = await session.rows<{ table: string; role: string }>(rowSecurityStatement)
@@ -84,7 +87,10 @@ const saltStatement: Statement = {
   text: schema => `select encode(salt, 'hex') as salt from ${schema}.salt`,
 }
 
-/** For HMACs of what only those may know who know it anyway; random, and the same for all relays of this outbox. */
+/**
+ * The key of HMACs that only recipients of the plain text can reproduce. It is random, and the same for all relays of
+ * this outbox.
+ */
 export async function readSalt(session: Session): Promise<string> {
   const [row] = await session.rows<{ salt: string }>(saltStatement)
   if (!row) throw new SchemaError('the table of the salt is empty; write a row: insert into salt default values')

@@ -1,19 +1,19 @@
 import { isRefusal } from './database-errors.ts'
 
-/** What PostgreSQL does not do for one item, and why. */
+/** An item that PostgreSQL refused, and why. */
 export interface Refused<Item> {
   readonly item: Item
   readonly error: Error
 }
 
 /**
- * Runs a statement for many items, of which a single one can make PostgreSQL refuse all: by a byte that does not convert, by
- * a CHECK, by a trigger of the user's. They are halved until those that are refused are alone; all others are done.
+ * Runs a statement for many items when a single one can make PostgreSQL refuse all: by a byte that does not convert, a
+ * CHECK, or a user's trigger. The items are halved until each refused one is alone. All others are done.
  *
- * A statement that is refused even without any item is at fault itself, by a missing grant, a table that is gone, or a
- * setting: that is thrown, and no item is blamed.
+ * If PostgreSQL refuses the statement even without items, the fault is elsewhere: a missing grant, a missing table, a
+ * setting. Then that error is thrown, and no item is blamed.
  *
- * @param run runs it for these items and takes in what was done; for none as well.
+ * @param run runs the statement for these items and takes in the result; must also work for none.
  */
 export async function isolate<Item>(
   items: readonly Item[],

@@ -2,16 +2,16 @@ import type { ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
 import { firstOfKey, keyOf, sentKey } from './sql.ts'
 
-/** Of a key, or of the key of the row `hint`; one of them is null. */
+/** Asks for the first unsettled row of a key, or of the key of the row `hint`. Exactly one of the two is null. */
 export interface KeyQuestion {
   readonly key: string | null
   readonly hint: string | null
 }
 
 export interface KeyAnswer {
-  /** null: the row named has none, or is not there. */
+  /** null: the named row has no key, or does not exist. */
   readonly key: string | null
-  /** The first unsettled row of the key, however it stands; null: there is none. */
+  /** The first unsettled row of the key, in any state; null: there is none. */
   readonly first: ShownRow | null
 }
 
@@ -34,7 +34,7 @@ const keyHeadsStatement: Statement = {
      order by q.n`,
 }
 
-/** One answer for each question, in their order. */
+/** One answer for each question, in the same order. */
 export async function readKeyHeads(
   session: Session,
   epoch: string,
@@ -50,7 +50,7 @@ const hintStatement: Statement = {
   text: schema => `select pg_notify('${schema}', payload) from unnest($1::text[]) as p (payload)`,
 }
 
-/** Tells the other relays: ids of rows that are first of their key now, or `sweep`. */
+/** Tells the other relays. A payload is the id of a row that is now first of its key, or `sweep`. */
 export async function sendHints(session: Session, payloads: readonly string[]): Promise<void> {
   await session.rows(hintStatement, [payloads])
 }

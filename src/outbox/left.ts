@@ -1,34 +1,37 @@
 import type { Session, Statement } from './session.ts'
 import { isFirst, isFree, isSuperseded, urlHash } from './sql.ts'
 
-/** What is not settled, and how many are dead. Each callback is counted once. */
+/** Counts of unsettled and dead callbacks. Each callback is counted once. */
 export interface Left {
-  /** A callback could start now if its receiver allows, or is being sent; not at the receivers and URLs that the reader has named. */
+  /** A callback is being sent, or could start if its receiver allowed. Receivers and URLs in `except` do not count. */
   readonly isBusy: boolean
-  /** As in `isBusy`, at whatever receiver. */
+  /** As in `isBusy`, at all receivers. */
   readonly due: number
-  /** They have failed, and wait to be tried again. */
+  /** Failed, and waiting for their next attempt. */
   readonly retrying: number
-  /** Their producer wants them sent later. */
+  /** Their producer delayed them. */
   readonly later: number
   readonly held: number
-  /** An earlier one of their key is not settled. */
+  /** Behind an earlier unsettled callback of their key. */
   readonly behind: number
-  /** Since the time that was asked for. */
+  /** Dead since `sinceUs`. */
   readonly dead: number
-  /** Of the last one that was settled and is kept; null: there is none. In microseconds of Unix time. */
+  /**
+   * When the newest settled callback still in the table was settled, in microseconds of Unix time; null: none is in the
+   * table.
+   */
   readonly settledUs: number | null
   /** The database's clock, in microseconds of Unix time. */
   readonly nowUs: number
 }
 
-/** Of a callback `c`. */
+/** For a callback `c`. */
 const isDue = (schema: string) =>
   `(c.due_at is null or c.due_at <= clock_timestamp() or ${isSuperseded(schema)}) and ${isFirst(schema)} and ${isFree(schema)}`
 
 /**
- * That something is due is seen by the first such row. To know that nothing is, all that is not settled must be read, and only
- * then it is counted: while millions are due a count would take longer than a statement may.
+ * The first due row shows that something is due. That nothing is due shows only after all unsettled rows were read, so
+ * only then they are counted. While millions are due, a count would take longer than the statement's timeout.
  */
 const leftStatement: Statement = {
   name: 'ringback_left',
@@ -59,11 +62,11 @@ const leftStatement: Statement = {
 }
 
 export interface LeftQuestion {
-  /** Origins, as the column has them, and URLs: an origin, a space, the hash of the URL. */
+  /** Origins, as in the column, and URLs: an origin, a space, and the hash of the URL. */
   readonly except: readonly string[]
-  /** Of the dead that are counted, in microseconds of Unix time by the database's clock; null: none are. */
+  /** Counts callbacks dead since this time, in microseconds of Unix time by the database's clock; null: counts none. */
   readonly sinceUs: number | null
-  /** Counts even while something is due; otherwise all counts are 0 then. */
+  /** Counts even while something is due. Otherwise all counts are then 0. */
   readonly counts: boolean
 }
 

@@ -12,31 +12,31 @@ import type { Session } from './session.ts'
 import { listenOptions } from './settings.ts'
 
 export interface ListenerOptions {
-  /** Asked before each connection. */
+  /** Called before each connection. */
   readonly connection: () => pg.ClientConfig
   readonly schema: string
   readonly applicationName: string
-  /** How often the connection is proved alive, in milliseconds. */
+  /** Milliseconds between two checks that the connection is alive. */
   readonly heartbeatMs: number
-  /** How long a proof may take, in milliseconds. */
+  /** How long a check may take, in milliseconds. */
   readonly echoMs: number
 }
 
-/** A CommonJS module with a default export of its own: Node hands us the module. */
+/** pg-listen is a CommonJS module with a default export: Node imports the module object. */
 const createSubscriber = pgListen.default
 
-/** What the listener tells. */
+/** What the listener reports. */
 export interface ListenerEvents {
   /**
-   * Look for rows: somebody notified, or a connection is new and may have missed something.
+   * Look for rows: a session notified, or the connection is new and may have missed something.
    *
-   * @param from process id of the notifying session; null: nobody, the connection is new.
+   * @param from process id of the notifying session; null: the connection is new.
    */
   hint(from: number | null, payload?: string): void
   /**
    * The connection failed; another will be made.
    *
-   * @param tries which one it was of those that did not last a minute, from 1.
+   * @param tries how many connections in a row, this one included, did not last a minute.
    */
   lost(reason: Error, tries: number): void
 }
@@ -44,16 +44,18 @@ export interface ListenerEvents {
 /**
  * Listens on the channel named like the schema, for ever.
  *
- * Of pg-listen (1.7.0) one connection is used and no reconnection: its own gives up, hangs on a black-holed connect, stays
- * deaf on a server that turned standby, and cannot be stopped by `close`. So at the first trouble the whole subscriber
- * is thrown away, its socket destroyed, and another built after a pause. What it would not notice at all, a half-open
- * socket, is found by an echo: we notify a channel of our own and must hear it in time.
+ * Each instance of pg-listen (1.7.0) is used for one connection only. Its own reconnection gives up, hangs on a
+ * black-holed connect, stays deaf on a server that turned standby, and `close` cannot stop it. So at the first trouble
+ * the subscriber is dropped, its socket destroyed, and another is built after a pause.
+ *
+ * An echo finds half-open sockets, which cause no error: the listener notifies a channel of its own and must hear it in
+ * time.
  */
 export class Listener {
   readonly #options: ListenerOptions
   readonly #events: ListenerEvents
   readonly #stop = new AbortController()
-  /** A pooler between does not carry options in the startup packet. */
+  /** True once a pooler has refused options in the startup packet. */
   #isBare = false
   #rebuild = new AbortController()
   #host = ''
@@ -69,14 +71,14 @@ export class Listener {
     this.#running = this.#run()
   }
 
-  /** From now on it listens to the server of this session: no other one hears its notifications. */
+  /** From now on it listens on the server of this session: notifications do not reach other servers. */
   follow({ connection, server }: Pick<Session, 'connection' | 'server'>): void {
     this.#host = hostsOf(connection)[0]?.name ?? ''
     if (this.#server !== '' && server !== this.#server) this.#rebuild.abort(new Error('the server is another one'))
     this.#server = server
   }
 
-  /** Somebody has reason to think that this listener is deaf. */
+  /** The caller has reason to think that this listener is deaf. */
   distrust(): void {
     this.#rebuild.abort(new Error('a callback arrived without a notification'))
   }
@@ -99,7 +101,7 @@ export class Listener {
     }
   }
 
-  /** Listens until something is wrong; resolves with what. */
+  /** Listens until something fails; resolves with the reason. */
   async #listenOnce(): Promise<Error> {
     const socket = new Socket()
     const subscriber = this.#subscriber(socket)
@@ -129,7 +131,7 @@ export class Listener {
       query_timeout: echoMs,
       stream: () => socket,
     }
-    // Any role may send anything: the payload is never parsed as JSON.
+    // Any role may send any payload, so it is never parsed as JSON.
     return createSubscriber(config, { retryLimit: 1, paranoidChecking: false, parse: (text: string) => text })
   }
 
@@ -172,8 +174,8 @@ export class Listener {
 }
 
 /**
- * False: the server answers, but a transaction that has notified is still committing, and no other can notify meanwhile: it
- * waits for a standby, perhaps. That says nothing against this connection.
+ * False if the server answers, but a transaction that has notified is still committing, perhaps waiting for a standby.
+ * No other session can notify meanwhile. The connection itself is sound.
  *
  * @throws any other error.
  */
@@ -182,7 +184,7 @@ function isStuck(error: unknown): false {
   throw error
 }
 
-/** Beside options that are given already, in the URL or by PGOPTIONS. */
+/** Adds to the options that the URL or PGOPTIONS give already. */
 function withOptions(connection: pg.ClientConfig, options: string): pg.ClientConfig {
   const { connectionString } = connection
   const inUrl = /([?&]options=)([^&#]*)/

@@ -2,22 +2,22 @@ import type { CallbackStatus, ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
 import { firstOfKey, isFree, isRow, isSuperseded, shown } from './sql.ts'
 
-/** How a row stands that a claim or a record did not get. */
+/** The state of a row that a claim or a record did not get. */
 export interface Looked {
   readonly id: string
   readonly messageId: string
   readonly status: CallbackStatus
   readonly attempts: number
   readonly claimedEpoch: string | null
-  /** As a read would show it; of a settled row it says nothing. */
+  /** As a read would show it; meaningless for a settled row. */
   readonly row: ShownRow
   readonly isExpired: boolean
-  /** A newer row has come in its place. */
+  /** A newer row has superseded it. */
   readonly isSuperseded: boolean
   readonly isHeld: boolean
-  /** Somebody's open transaction has it. */
+  /** Another open transaction has locked it. */
   readonly isLocked: boolean
-  /** The first unsettled row of its key, when that is another. */
+  /** The first unsettled row of its key, if that is another row. */
   readonly first: ShownRow | null
 }
 
@@ -25,7 +25,7 @@ interface LookedRow extends ShownRow, Omit<Looked, 'row' | 'first' | 'id'> {
   readonly first: (Omit<ShownRow, 'id'> & { readonly id: number | string }) | null
 }
 
-/** A lock is told by trying; what is got here is let go at the end of the statement. */
+/** A row that SKIP LOCKED leaves out is locked. The locks taken here end with the statement. */
 const lookStatement: Statement = {
   name: 'ringback_look',
   text: schema => `
@@ -47,7 +47,7 @@ const lookStatement: Statement = {
      cross join lateral (select c.id, c.ordering_key offset 0) asked`,
 }
 
-/** How these rows stand now; a row that is not there any more is not in the answer. */
+/** The state of these rows now. Rows that no longer exist are missing from the answer. */
 export async function look(session: Session, epoch: string, ids: readonly string[]): Promise<Looked[]> {
   const rows = await session.rows<LookedRow>(lookStatement, [ids, epoch])
   return rows.map(

@@ -10,24 +10,24 @@ import { migrationFiles, readSql } from './sql-files.ts'
 export interface MigrateOptions {
   readonly schema: string
   /**
-   * `poll`: no trigger at all, for producers that PREPARE TRANSACTION, which forbids NOTIFY. `keep`: as it is, and `notify`
-   * for a new schema.
+   * `poll`: no trigger, for producers that use PREPARE TRANSACTION, which forbids NOTIFY. `keep`: no change; a new
+   * schema gets `notify`.
    */
   readonly wake: 'keep' | 'notify' | 'poll'
-  /** Only say what would be done. */
+  /** Changes nothing, and only returns what would be done. */
   readonly dryRun?: boolean
 }
 
-/** For one migration, in milliseconds: it may rewrite a table. */
+/** For one migration, in milliseconds. It may rewrite a table. */
 const timeoutMs = 6 * 3_600_000
 
 /**
- * Brings the schema up to this binary, in one transaction: all of it or nothing. Safe when two run at once: the second waits for
- * the first. Roles and grants are put right each time, though there be nothing to migrate: a restore may have lost them.
+ * Brings the schema up to this binary, in one transaction. Safe when two run at once: the second waits for the first.
+ * Roles and grants are corrected even if there is nothing to migrate, since a restore may have lost them.
  *
- * @returns the names of the migrations that were applied (or, with `dryRun`, would be), oldest first.
- * @throws SchemaError when the database was migrated by a newer Ringback, or the schema is used by others; PrivilegeError, which
- * names every right that is missing; StandbyError; or what pg throws when it cannot connect.
+ * @returns the migrations that were applied (with `dryRun`: would be), oldest first.
+ * @throws SchemaError when a newer Ringback migrated the database, or other software uses the schema; PrivilegeError,
+ * which names every missing privilege; StandbyError; or what pg throws when it cannot connect.
  */
 export async function migrate(connection: pg.ClientConfig, options: MigrateOptions): Promise<string[]> {
   const { schema, dryRun = false } = options
@@ -55,7 +55,7 @@ export async function migrate(connection: pg.ClientConfig, options: MigrateOptio
   }
 }
 
-/** All migrations as SQL, oldest first, for whoever runs them by other means. Each is to be run once, in one transaction. */
+/** All migrations as SQL, oldest first, to be run by other means. Each must be run once, in one transaction. */
 export async function printed(schema: string, wake: MigrateOptions['wake']): Promise<string> {
   const names = await migrationFiles()
   const parts = await Promise.all(
@@ -71,8 +71,8 @@ export async function printed(schema: string, wake: MigrateOptions['wake']): Pro
 }
 
 /**
- * Whoever migrates is mighty: nothing that others have created in `public` may be run here. What else a migration relies on is
- * set too, since the role or the database may have set it otherwise.
+ * The migrating role has many rights, so `search_path` excludes objects that others created in `public`. The other
+ * settings are those that a migration relies on, and that the role or the database may have changed.
  */
 const begin = `
   begin isolation level read committed read write;
@@ -85,7 +85,7 @@ const lockStatement: Statement = {
   text: 'select pg_advisory_xact_lock(hashtextextended($1, 0))',
 }
 
-/** @throws SchemaError when the schema is used by others, or was migrated by a newer Ringback. */
+/** @throws SchemaError when other software uses the schema, or a newer Ringback migrated it. */
 async function missingMigrations(session: Session): Promise<string[]> {
   const files = await migrationFiles()
   const done = await appliedMigrations(session)
@@ -94,7 +94,7 @@ async function missingMigrations(session: Session): Promise<string[]> {
   return files.filter(name => !done.includes(name))
 }
 
-/** All that is in the schema, most telling first. */
+/** All objects in the schema, tables first. */
 const objectsStatement: Statement = {
   name: 'ringback_objects',
   text: `
@@ -110,7 +110,7 @@ async function objectsIn(session: Session): Promise<string[]> {
   return (await session.rows<{ object: string }>(objectsStatement, [session.schema])).map(({ object }) => object)
 }
 
-/** @throws SchemaError when the schema is used by others: their objects and ours must not meet. */
+/** @throws SchemaError when other software uses the schema: its objects and ours must not mix. */
 function refuseOthers(objects: readonly string[], schema: string): void {
   if (objects.length === 0) return
   const more = objects.length > 3 ? ` and ${objects.length - 3} more` : ''
@@ -123,17 +123,17 @@ function refuseOthers(objects: readonly string[], schema: string): void {
 interface Rights {
   readonly role: string
   readonly database: string
-  /** Of the schema; null: it is not there. */
+  /** Owner of the schema; null: it does not exist. */
   readonly owner: string | null
   readonly isOwner: boolean
   readonly mayCreateSchema: boolean
   readonly mayCreateIn: boolean
   readonly mayCreateRoles: boolean
-  /** Quoted where they need be. */
+  /** Quoted if needed. */
   readonly missingRoles: readonly string[]
 }
 
-/** Of a role that may do what the owner may, PostgreSQL says that it has the owner's USAGE. */
+/** `pg_has_role(..., 'usage')` is true for every role that has the owner's rights. */
 const rightsStatement: Statement = {
   name: 'ringback_rights',
   text: schema => `
@@ -150,7 +150,7 @@ const rightsStatement: Statement = {
 }
 
 /**
- * Before anything is done, so that all that is missing is named at once.
+ * Checks before any change, so that one error names everything missing.
  *
  * @throws PrivilegeError
  */
@@ -167,7 +167,7 @@ async function checkRights(session: Session, isMigrating: boolean): Promise<void
   )
 }
 
-/** A line each: what is missing, and what an administrator may do. */
+/** One line for each: what is missing, and what an administrator can run. */
 function lackingRights(rights: Rights, schema: string, isMigrating: boolean): string[] {
   const { role, database, owner, missingRoles } = rights
   const lines: string[] = []
@@ -196,7 +196,10 @@ async function apply(session: Session, name: string): Promise<void> {
   }
 }
 
-/** The trigger that wakes on INSERT is there in `notify`, and away in `poll`; left alone when right, as a change locks the table. */
+/**
+ * `notify` needs the trigger that wakes on INSERT, `poll` must not have it. A change locks the table, so nothing is
+ * done if the trigger is right.
+ */
 async function setWake(session: Session, wake: MigrateOptions['wake']): Promise<void> {
   if (wake === 'keep' || (await isNotifying(session)) === (wake === 'notify')) return
   await session.run(changeOfWake(session.schema, wake))

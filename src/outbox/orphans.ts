@@ -3,12 +3,12 @@ import { claimedPageEntries } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
 import { dueTime, dueUs, isRow, timeOf } from './sql.ts'
 
-/** A row that is claimed under a registration that is gone, or was never there. */
+/** A row claimed under a registration that is gone, or never existed. */
 export interface Orphan {
   readonly id: string
   readonly messageId: string
   readonly attempt: number
-  /** Under which it was claimed. */
+  /** The epoch under which it was claimed. */
   readonly epoch: string
   readonly rev: number
   readonly origin: string
@@ -17,16 +17,19 @@ export interface Orphan {
   readonly claimedMsAgo: number
 }
 
-/** Within a century: the owner of the table may write what he likes. */
+/** At most about a century, since the owner of the table may write any time. */
 const claimedMsAgo = `case when isfinite(c.claimed_at)
                   then least(greatest(extract(epoch from clock_timestamp() - c.claimed_at) * 1000, 0), 3e12) else 0 end::float8`
 
-/** Of an entry: thousands are read for a few claimed ones, so no more than what tells these, and where to go on. */
+/**
+ * The columns of an entry. Thousands of entries are read to find a few claimed rows, so they hold only what identifies
+ * those and where to go on.
+ */
 const entry = `c.id, ${dueUs} as "dueUs", case when c.status = 'claimed' then c.claimed_epoch end as epoch, row_number() over () as n`
 
 /**
- * Nothing that the claim changes is in an index, so claimed rows can only be walked to. Whole pages of entries are read, and
- * the claimed ones picked; `reach` is there when no row is.
+ * No index holds anything that a claim changes, so claimed rows are found by a walk. It reads whole pages of entries
+ * and picks the claimed ones. `reach` is returned even if no row is an orphan.
  */
 const picked = (schema: string) => `
     select reach.*, orphan.*
@@ -58,11 +61,11 @@ const dueStatement: Statement = {
     ) ${picked(schema)}`,
 }
 
-/** First through what is fresh, then through what has a due time. */
+/** The walk reads the fresh range first, then the due range. */
 export const orphansStart: IndexPlace = { dueUs: null, id: '0' }
 const dueStart: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
 
-/** Orphans among the next entries; `next` is where to go on, null: that was all. */
+/** Orphans among the next entries. `next`: where to go on; null: the walk is over. */
 export async function readOrphans(
   session: Session,
   after: IndexPlace,

@@ -1,18 +1,21 @@
 import type { Session, Statement } from './session.ts'
 import { readSql } from './sql-files.ts'
 
-/** What is granted (or, of PUBLIC, taken away), one privilege on one object, or on one column of it, to one role. */
+/**
+ * One privilege on an object, or on one column of it, that a role must have, or (`isGranted` false) that PUBLIC must
+ * not have.
+ */
 interface Privilege {
   readonly isGranted: boolean
   readonly role: string
   readonly privilege: string
   readonly column: string | null
   readonly kind: 'schema' | 'function' | 'table'
-  /** Without the schema and, of a function, without its arguments: none has a namesake. */
+  /** Without the schema, and without the arguments of a function: names are unique without them. */
   readonly object: string
 }
 
-/** Privileges that are not as they should be; a role that is not there lacks them all. */
+/** Privileges that differ from what they should be. A role that does not exist lacks all of its own. */
 interface Wrong {
   readonly isGranted: boolean
   readonly hasRole: boolean
@@ -22,7 +25,7 @@ interface Wrong {
   readonly object: string
 }
 
-/** Looked up by name and not by `::regclass`, which would need the very USAGE that may be missing. */
+/** Names are looked up in the catalogs. `::regclass` would need USAGE, which may be the privilege that is missing. */
 const wrongStatement: Statement = {
   name: 'ringback_privileges',
   text: `
@@ -43,15 +46,15 @@ const wrongStatement: Statement = {
      order by w.role collate "C", w.object collate "C", w.privilege`,
 }
 
-/** Creates the roles that are missing and gives each what it needs: parts of sql/schema.sql, which can be run again. */
+/** Creates missing roles and grants each its privileges: the parts of sql/schema.sql that can be run again. */
 export async function rolesAndGrants(schema: string): Promise<string> {
   const text = await readSql('schema.sql', schema)
   return [part(text, 'Roles'), part(text, 'Privileges')].join('\n')
 }
 
 /**
- * How the privileges of this schema differ from those of sql/schema.sql, as after a restore without roles: a sentence each,
- * such as `outbox_relay lacks UPDATE (rev, status) on callback`. `migrate` puts all of it right.
+ * How the privileges of this schema differ from sql/schema.sql, for example after a restore without roles. One sentence
+ * each, such as `outbox_relay lacks UPDATE (rev, status) on callback`. `migrate` corrects all of them.
  */
 export async function wrongPrivileges(session: Session): Promise<string[]> {
   const wanted = privilegesIn(await rolesAndGrants(session.schema))
@@ -65,7 +68,7 @@ function sentence({ isGranted, hasRole, role, privilege, columns, object }: Wron
   return isGranted ? `${role} lacks ${what}` : `every role has ${what}`
 }
 
-/** From its heading to the next one. */
+/** The text between a heading and the next one. */
 function part(text: string, heading: string): string {
   const [, found] = text.split(new RegExp(`^-- ${heading} -+$`, 'm'))
   if (found === undefined) throw new Error(`sql/schema.sql has no part "${heading}"`)
@@ -99,12 +102,12 @@ function privilegesIn(text: string): Privilege[] {
   )
 }
 
-/** Parts between commas, but for those within parentheses. */
+/** Splits at commas outside parentheses. */
 function listed(text: string): string[] {
   return text.split(/,\s*(?![^(]*\))/)
 }
 
-/** `callback` of `outbox.callback`, `purge` of `outbox.purge(...)`, a schema as it is. */
+/** `callback` for `outbox.callback`, `purge` for `outbox.purge(...)`; a schema as it is. */
 function nameOf(object: string): string {
   return object.replace(/^\w+\./, '').replace(/\(.*$/s, '')
 }

@@ -3,7 +3,7 @@ import type { Session, Statement } from './session.ts'
 /** Which settled callbacks are deleted; null: none of that kind. Times are ISO 8601. */
 export interface Purged {
   readonly deliveredBefore: string | null
-  /** Of the cancelled, too. */
+  /** For cancelled callbacks, too. */
   readonly deadBefore: string | null
 }
 
@@ -26,12 +26,14 @@ const countStatement: Statement = {
        and (c.status = 'delivered' and c.settled_at < $1::timestamptz or c.status <> 'delivered' and c.settled_at < $2::timestamptz)`,
 }
 
-/** Deletes so many at most, with their attempts; rows that somebody has locked are left. @returns how many it has deleted. */
+/** Deletes at most `atMost` callbacks, with their attempts. Locked rows are left. @returns how many were deleted. */
 export function purgeOld(session: Session, { deliveredBefore, deadBefore }: Purged, atMost: number): Promise<bigint> {
   return count(session, purgeStatement, [deliveredBefore, deadBefore, atMost])
 }
 
-/** Deletes one settled callback with its attempts. @returns false: there is none. @throws when it is not settled. */
+/**
+ * Deletes one settled callback with its attempts. @returns false: it does not exist. @throws when it is not settled.
+ */
 export async function purgeOne(session: Session, id: string): Promise<boolean> {
   return (await count(session, purgeOneStatement, [id])) > 0n
 }

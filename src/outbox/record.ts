@@ -2,11 +2,11 @@ import type { Attempt, Decision, OutcomeKind, ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
 import { firstOfKey, isRow, plainArray, sentKey } from './sql.ts'
 
-/** The attempts, as the statement is given them. Ages in microseconds, so that the database's clock alone says when. */
+/** The attempts, as parameters. Times are ages in microseconds, so that only the database's clock counts. */
 const given = `unnest($1::bigint[], $2::uuid[], $3::integer[], $4::bigint[], $5::float8[], $6::float8[], $7::float8[], $8::integer[])
           as each (id, message_id, attempt, rev, started_us, finished_us, retry_ms, ending)`
 
-/** What many attempts have in common, by the place that `ending` names. */
+/** What many attempts share, by its place `ending`. */
 const common = {
   epoch: '($9::bigint[])[ending]',
   writtenEpoch: '($10::bigint[])[ending]',
@@ -20,24 +20,25 @@ const common = {
 } as const
 
 /**
- * Two facts of each attempt, which may come apart: the row is changed if it is still this attempt's, and what was seen is
- * written down as long as there is the row. It stands in the row that it settles, else in the log; `outbox.attempt` shows both.
- * ON CONFLICT and the fence make the statement idempotent: when its reply was lost it is sent again.
+ * An attempt has two facts, recorded independently. The row is changed if it is still this attempt's. What was seen is
+ * written down if the row exists: in the row that it settles, else in the log. `outbox.attempt` shows both. ON CONFLICT
+ * and the fence make the statement idempotent: it is sent again after a lost reply.
  *
- * Arrays and not one JSON document, which PostgreSQL takes a sixth longer to read for 200 attempts. What many attempts have in
- * common (delivered, 204) is sent once: an array that is taken apart row by row costs a fifth of a microsecond a row on either side.
- * It is looked up where it is wanted: carried from one step to the next it would be copied for each attempt.
+ * Three choices save time:
+ * - Arrays, since PostgreSQL takes a sixth longer to read one JSON document with 200 attempts.
+ * - What many attempts share (delivered, 204) is sent once: unnesting an array costs 0.2 µs a row on either side.
+ * - Shared values are looked up where needed. Carried from step to step they would be copied for each attempt.
  *
- * @param deletes what is delivered is deleted instead of updated, with what the log has of it: only where there was an earlier
- * attempt. A row that was not claimed any more when its 2xx came is updated; the janitor deletes it.
+ * @param deletes deletes delivered rows instead of updating them, and after an earlier attempt also their log. A row no
+ * longer claimed when its 2xx came is updated; the janitor deletes it.
  */
 const recording = (deletes: boolean): Statement => ({
   name: deletes ? 'ringback_record_deleting' : 'ringback_record',
   text: schema => `
     with free as materialized (
-      -- The fence: claimed by this very attempt, as rev tells, since attempts repeat after a release. A 2xx also settles a row that
-      -- an heir has released and nobody has claimed since.
-      -- All that is wanted of an attempt is carried along: joined once more, two hundred would be compared with one another.
+      -- The fence: claimed by this attempt, as told by rev, since a release lets the attempt number repeat. A 2xx also
+      -- settles a row that an heir has released and no relay has claimed since.
+      -- The columns of an attempt are carried along: a second join would compare 200 attempts with one another.
       select c.id, attempt, started_us, finished_us, retry_ms, ending, ${common.status} as status,
              ${deletes ? `c.status = 'claimed' and ${common.status} = 'delivered'` : 'false'} as leaves
         from ${given} join ${schema}.callback c on ${isRow('each.id')}
@@ -45,22 +46,22 @@ const recording = (deletes: boolean): Statement => ({
          and (c.status = 'claimed' and c.rev = each.rev or c.status = 'pending' and ${common.status} = 'delivered')
          for ${deletes ? 'update' : 'no key update'} of c skip locked
     ), r as materialized (
-      -- Most batches settle each row that they are of, and have nothing for the log.
+      -- Empty for most batches: each row is settled, and nothing goes to the log.
       select each.*, ${common.epoch} as epoch, ${common.writtenEpoch} as written_epoch, ${common.status} as status
         from ${given}
        where (select count(*) from free where status <> 'pending') < cardinality($1::bigint[])
     ), fact as materialized (
-      -- What was seen of a row that has gone on without this attempt. The lock sees to it that nobody deletes the row meanwhile:
-      -- the log would keep the fact for ever.
+      -- Attempts whose row has gone on without them. The lock keeps the row from being deleted meanwhile: the log would
+      -- keep the attempt for ever.
       select r.id
         from r join ${schema}.callback c on ${isRow('r.id')}
        where r.id not in (select id from free)
-         -- What an heir had to assume comes with its row or not at all.
+         -- What an heir assumes is written with its row or not at all.
          and r.written_epoch = r.epoch
-         -- A failover has lost the row and given its id, even its epoch, to another, as message_id tells: the attempt would
-         -- stand in the other's history, in the place of its own.
+         -- A failover may lose the row and give its id and epoch to another row, which has another message_id. This
+         -- attempt must not appear in the history of that row.
          and c.message_id = r.message_id
-         -- Recorded before, and the reply was lost.
+         -- Excludes an attempt recorded before, whose reply was lost.
          and (c.attempts, c.last_epoch) is distinct from (r.attempt, r.written_epoch)
          ${deletes ? waitsForRecord : ''}
          for key share of c skip locked
@@ -97,9 +98,9 @@ const recording = (deletes: boolean): Statement => ({
     )`
         : ''
     }
-    -- The hold comes with the row that found its url gone: once, though the statement be sent again, and never by a zombie.
-    -- No unique index sees to it: the statement would wait for an operator's open transaction with the same prefix. The
-    -- function sees what another relay has just committed, as this statement's snapshot may not.
+    -- The hold is written by the statement that records its row: once, even if the statement is sent again, and never
+    -- by a zombie. A unique index would make the statement wait for an operator's open transaction with the same
+    -- prefix. The function sees what another relay has just committed; this statement's snapshot may not.
     select done.id as "recordedId", done.sent as "recordedKey", next.*,
            case when done.gone is not null then ${schema}.hold_gone(done.gone, '410 Gone, callback ' || done.id, $18) end as held
       from ${deletes ? '(select * from done union all select * from gone) done' : 'done'}
@@ -108,16 +109,19 @@ const recording = (deletes: boolean): Statement => ({
      order by done.id`,
 })
 
-/** Of what will be deleted once nobody locks it, the log must have nothing: it is not looked for after a first attempt. */
+/**
+ * Excludes a row that will be deleted as soon as it is not locked: the log must not have entries of it, since deleting
+ * after a first attempt does not search the log.
+ */
 const waitsForRecord = `and not (r.status = 'delivered' and c.status = 'claimed' and c.attempts = r.attempt and c.claimed_epoch = r.epoch)`
 
 const recordStatement = recording(false)
 const deletingStatement = recording(true)
 
-/** A row that became what was decided. */
+/** A row that was changed as decided. */
 export interface Recorded {
   readonly orderingKey: string | null
-  /** The first unsettled row of its key, when this one is settled; null: there is none. */
+  /** The first unsettled row of its key, if this row is settled; null: there is none. */
   readonly next: ShownRow | null
 }
 
@@ -128,10 +132,10 @@ interface RecordedRow {
   readonly id: string | null
 }
 
-/** Who records. */
+/** The relay that records. */
 export interface Writer {
   readonly relay: string
-  /** Of its present registration. */
+  /** The epoch of its present registration. */
   readonly epoch: string
 }
 
@@ -139,8 +143,8 @@ export interface Writer {
  * Records attempts, at most one for each callback.
  *
  * @param now `performance.now()`, the clock of the outcomes.
- * @param deletes rows that are delivered are deleted: `--keep-delivered 0`.
- * @returns the rows that became what was decided, by id; `look` tells about the others.
+ * @param deletes deletes delivered rows: `--keep-delivered 0`.
+ * @returns the rows that were changed as decided, by id. `look` tells about the others.
  */
 export async function record(
   session: Session,
@@ -180,7 +184,7 @@ export async function record(
   )
 }
 
-/** What attempts of a batch have in common. */
+/** What attempts of a batch share. */
 interface Ending {
   readonly epoch: string
   readonly writtenEpoch: string
@@ -207,7 +211,7 @@ function endingOf({ epoch, writtenEpoch, outcome, decision }: Attempt): Ending {
   }
 }
 
-/** As PostgreSQL counts, from 1; a new one is added. */
+/** The place in `endings`, from 1 as PostgreSQL counts. Adds a new one. */
 function placeOf(ending: Ending, endings: Ending[]): number {
   const found = endings.findIndex(other => isSame(other, ending))
   return found < 0 ? endings.push(ending) : found + 1
@@ -227,12 +231,12 @@ function isSame(a: Ending, b: Ending): boolean {
   )
 }
 
-/** Whole ones, which are shorter to write and to read. */
+/** Whole microseconds: shorter to write and to read. */
 function microseconds(ms: number): number {
   return Math.round(ms * 1_000)
 }
 
-/** PostgreSQL's text holds any character but NUL; lone surrogates become U+FFFD on their way to UTF-8. */
+/** PostgreSQL's text cannot hold NUL. Lone surrogates become U+FFFD in UTF-8. */
 function storable(text: string | null): string | null {
   return text === null ? null : text.replaceAll('\0', '')
 }

@@ -1,9 +1,12 @@
 import { PoolerError } from '../errors.ts'
 import type { Session, Statement } from './session.ts'
 
-/** What a relay says of itself when it registers. */
+/** What a relay writes when it registers. */
 export interface Identity {
-  /** 63 random bits, in decimal: a failover that has lost a sequence's advances cannot give one twice. */
+  /**
+   * 63 random bits, in decimal: unlike a sequence, they cannot repeat after a failover that lost the sequence's
+   * advances.
+   */
   readonly epoch: string
   readonly node: string
   readonly process: string
@@ -11,31 +14,31 @@ export interface Identity {
   readonly leaseMs: number
   readonly pid: number
   readonly host: string
-  /** Boot id, PID namespace, start of the process. */
+  /** Boot id, PID namespace and start time of the process. */
   readonly kernel: string
   readonly version: string
-  /** Unix time in milliseconds, by its own clock. */
+  /** Unix time in milliseconds, by the relay's own clock. */
   readonly startedAtMs: number
-  /** Its settings count as those of most relays. */
+  /** `--force-settings`: its settings count as those of most relays. */
   readonly forces: boolean
 }
 
-/** What a relay says with each renewal. */
+/** What a relay writes with each renewal. */
 export interface Pulse {
   readonly serving: boolean
   /** Origins of which it knows callbacks. */
   readonly origins: number
-  /** Of the settings that it goes by. */
+  /** Digest of the settings that it uses. */
   readonly digest: string
-  /** Of the settings that it was given last; null: it leaves. */
+  /** Digest of the settings that it was given last; null: it leaves. */
   readonly wanted: string | null
-  /** JSON: what the digest is made of, secrets as an HMAC. */
+  /** JSON of the settings in the digest; secrets as an HMAC. */
   readonly settings: string
-  /** Why it does not serve; null: it does, or is not able to. */
+  /** Why it stands by; null: it serves, or is not able to. */
   readonly standby: string | null
 }
 
-/** A registration as others see it. */
+/** A registration as other relays see it. */
 export interface Registration {
   readonly epoch: string
   readonly node: string
@@ -46,16 +49,16 @@ export interface Registration {
   readonly leaseMs: number
   readonly startedAtMs: number
   readonly renewals: string
-  /** It does not leave, and no claim of it is stuck: it serves, or stands by. */
+  /** It serves or stands by: it is not leaving, and none of its claims is stuck. */
   readonly isAble: boolean
   readonly digest: string
   readonly wanted: string | null
   readonly forces: boolean
-  /** It was made on another server, or before this one was started: it covers no claim. */
+  /** It was made on another server, or before this one was restarted. Claims need a registration that is not void. */
   readonly isVoid: boolean
 }
 
-/** A renewal that was committed. */
+/** A committed renewal. */
 export interface Renewal {
   /** Those of the given epochs that are registered. */
   readonly renewed: readonly string[]
@@ -75,7 +78,7 @@ const registerStatement: Statement = {
     values ($1, to_timestamp($10::float8 / 1000), $11, $12, $13, $14, $15::json, $16)`,
 }
 
-/** The pulses of former registrations move on, too; they serve nothing. */
+/** Renews the pulses of former registrations, too. Those do not serve. */
 const renewStatement: Statement = {
   name: 'ringback_renew',
   text: schema => `
@@ -97,7 +100,10 @@ const renewStatement: Statement = {
               from ${schema}.relay r join ${schema}.pulse p on p.epoch = r.epoch) as registrations`,
 }
 
-/** The pulse first: a renewal that is under way wins. Then the registration, which waits for the claims that are under way. */
+/**
+ * Locks the pulse first, so a renewal that is under way wins. Deletes the registration then, which waits for claims
+ * that are under way.
+ */
 const buryStatement: Statement = {
   name: 'ringback_bury',
   text: schema => `
@@ -111,8 +117,8 @@ const buryStatement: Statement = {
 }
 
 /**
- * Of those that this role may end: to try others is an error, which would end none. Sessions of relays whose logins have
- * nothing to do with this one's are ended by their own timeouts; see `settings.ts`.
+ * Only sessions that this role may end: trying another one is an error, and then none would end. Sessions of relays
+ * with unrelated logins end by their own timeouts; see `settings.ts`.
  */
 const endStuckStatement: Statement = {
   name: 'ringback_end_stuck',
@@ -139,10 +145,10 @@ export async function register(session: Session, me: Identity, pulse: Pulse): Pr
 }
 
 /**
- * Renews, and reads what all relays say, in one round trip.
+ * Renews, and reads all registrations, in one round trip.
  *
- * @param former earlier registrations of this relay, under which something may still be under way.
- * @throws PoolerError when another session has answered than the one that holds our locks.
+ * @param former earlier registrations of this relay that may still have callbacks under way.
+ * @throws PoolerError when the answer comes from another session than the one that holds this relay's locks.
  */
 export async function renew(
   session: Session,
@@ -159,21 +165,24 @@ export async function renew(
 }
 
 /**
- * Removes a registration: after this no claim is made under it, and what was claimed is an heir's to judge.
+ * Removes a registration. After this no claim is made under it, and an heir decides about its claimed rows.
  *
- * @param renewals as it was seen; null: whatever it is, since it is this relay's own.
- * @returns false: it has renewed meanwhile, or is gone.
+ * @param renewals the count as last seen; null: any, for the relay's own registration.
+ * @returns false: it was renewed meanwhile, or is gone.
  */
 export async function bury(session: Session, epoch: string, renewals: string | null): Promise<boolean> {
   return (await session.rows(buryStatement, [epoch, renewals])).length > 0
 }
 
-/** Ends the sessions that claim under this registration: one of them is stuck in its transaction. */
+/** Ends the sessions that claim under this registration, one of which is stuck in its transaction. */
 export async function endStuckClaims(session: Session, epoch: string): Promise<void> {
   await session.rows(endStuckStatement, [epoch])
 }
 
-/** A session that claims bears its registration in its name, which PostgreSQL cuts at 63 bytes: so the relay's own comes last. */
+/**
+ * Writes the registration into the name of a claiming session. PostgreSQL cuts the name at 63 bytes, so the relay's
+ * name comes last.
+ */
 export async function labelSession(session: Session, purpose: string, epoch: string, relay: string): Promise<void> {
   await session.rows(nameStatement, [`ringback ${purpose} ${epoch} ${relay}`])
 }

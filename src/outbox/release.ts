@@ -3,8 +3,9 @@ import type { Session, Statement } from './session.ts'
 import { isRow } from './sql.ts'
 
 /**
- * No byte can have left: the attempt is taken back, and none is on record. By `rev`, since attempts repeat after a release
- * and `rev` only grows: one that comes late, over a connection that was cut, must not hit the next claim.
+ * Takes an attempt back of which no byte can have left; it leaves no record. A release is fenced by `rev`, which only
+ * grows. The attempt number repeats after a release, so a late release over a cut connection could otherwise hit the
+ * next claim.
  */
 const releaseStatement: Statement = {
   name: 'ringback_release',
@@ -23,7 +24,7 @@ const releaseStatement: Statement = {
     returning c.id`,
 }
 
-/** @returns ids of the rows that are pending again by this statement, with no attempt used up. */
+/** @returns ids of the rows that this statement made pending again, with no attempt used up. */
 export async function release(session: Session, epoch: string, claims: readonly Release[]): Promise<Set<string>> {
   const values = [claims.map(({ id }) => id), claims.map(({ rev }) => rev), epoch]
   return new Set((await session.rows<{ id: string }>(releaseStatement, values)).map(({ id }) => id))

@@ -6,21 +6,21 @@ import type { Tables } from './tables.ts'
 /** Which callbacks. */
 type Condition = (eb: ExpressionBuilder<Tables, 'callback'>) => ExpressionWrapper<Tables, 'callback', SqlBool>
 
-/** Which of the dead. */
+/** Which dead callbacks. */
 export interface DeadFilter {
-  /** The beginning of the URL, letter by letter; null: any. */
+  /** The beginning of the URL, compared character by character; null: any. */
   readonly url: string | null
-  /** Died at or after this moment; null: at any. */
+  /** Dead since this time or later; null: any time. */
   readonly since: string | null
-  /** Died before this moment; left out: at any. */
+  /** Dead before this time; left out: any time. */
   readonly until?: string
 }
 
 /**
- * The trigger for operators gives each row a fresh budget and wakes the relay. What is not settled is left alone: it goes
- * out anyway.
+ * Sends settled callbacks again. The operators' trigger gives each a new budget of attempts and wakes the relay.
+ * Unsettled callbacks are left alone, since they will be sent anyway.
  *
- * @returns the ids that go out again.
+ * @returns the ids that will be sent again.
  */
 export async function replayIds(db: Database, ids: readonly string[]): Promise<string[]> {
   const rows = await db
@@ -33,7 +33,7 @@ export async function replayIds(db: Database, ids: readonly string[]): Promise<s
   return rows.map(row => row.id)
 }
 
-/** How these callbacks stand; one that does not exist is not in the answer. */
+/** The status of each callback; one that does not exist is missing. */
 export async function standingOf(db: Database, ids: readonly string[]): Promise<Map<string, CallbackStatus>> {
   const rows = await db
     .selectFrom('callback')
@@ -43,19 +43,19 @@ export async function standingOf(db: Database, ids: readonly string[]): Promise<
   return new Map(rows.map(row => [row.id, row.status]))
 }
 
-/** @returns how many go out again; in one statement, so all of them or none. */
+/** Replays all matching callbacks or none, in one statement. @returns how many will be sent again. */
 export async function replayDead(db: Database, filter: DeadFilter): Promise<bigint> {
   const result = await db.updateTable('callback').set({ status: 'pending' }).where(isDead(filter)).executeTakeFirst()
   return result.numUpdatedRows
 }
 
-/** @returns how many `replayDead` would send again. */
+/** @returns how many callbacks `replayDead` would send again. */
 export function countDead(db: Database, filter: DeadFilter): Promise<bigint> {
   return count(db, isDead(filter))
 }
 
 /**
- * Ends the wait of these pending callbacks. Their keys' order and their receivers' limits hold as ever.
+ * Makes pending callbacks due now. The order of their keys and the limits of their receivers still apply.
  *
  * @returns the ids that are due now.
  */
@@ -70,7 +70,10 @@ export async function retryIdsNow(db: Database, ids: readonly string[]): Promise
   return rows.map(row => row.id)
 }
 
-/** The same of what failed there and waits to be tried again. What a producer has put off is left for its time. */
+/**
+ * Makes due now all callbacks with this beginning of the URL that have failed and wait for a retry. A producer's delay
+ * is left as it is.
+ */
 export async function retryNow(db: Database, url: string): Promise<bigint> {
   const result = await db
     .updateTable('callback')
@@ -80,7 +83,7 @@ export async function retryNow(db: Database, url: string): Promise<bigint> {
   return result.numUpdatedRows
 }
 
-/** @returns how many `retryNow` would make due. */
+/** @returns how many callbacks `retryNow` would make due. */
 export function countRetries(db: Database, url: string): Promise<bigint> {
   return count(db, isRetry(url))
 }
@@ -94,7 +97,7 @@ async function count(db: Database, condition: Condition): Promise<bigint> {
   return BigInt(rows)
 }
 
-/** Each key has one at most, so the index by due time ends early. */
+/** The index by due time makes this cheap: it has at most one row per key that waits for a retry. */
 function isRetry(url: string): Condition {
   return eb =>
     eb.and([
@@ -105,7 +108,7 @@ function isRetry(url: string): Condition {
     ])
 }
 
-/** `dead_at is not null` stands for status dead: it is what the index of the dead says. */
+/** `dead_at is not null` means status dead, and is the condition of the index of dead callbacks. */
 function isDead({ url, since, until }: DeadFilter): Condition {
   return eb =>
     eb.and([

@@ -1,6 +1,6 @@
-/** The acts as plain SQL, for whoever wants to do by hand what the page does. */
+/** The page's operations as plain SQL, for people who want to run them by hand. */
 
-/** A text as a literal. */
+/** A text as an SQL literal. */
 function sqlText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
@@ -40,7 +40,7 @@ export function releaseSql(schema: string, id: string): string {
   return `DELETE FROM ${schema}.hold WHERE id = ${id};`
 }
 
-/** A first callback, to try with. */
+/** A first callback to try. */
 export function insertSql(schema: string): string {
   return `INSERT INTO ${schema}.callback (url, form, ordering_key)\nVALUES ('https://crm.example/callbacks',\n        '{"flowId": 7, "flowExecutionId": 31, "code": 2}',\n        'crm, execution 31');`
 }

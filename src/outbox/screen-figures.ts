@@ -1,41 +1,41 @@
-/** The figures of the operator's page, each from a bounded part of the callbacks: see screens.ts. */
+/** The figures of the operator's page, each from a bounded number of callbacks: see screens.ts. */
 import { sample } from './screens.ts'
 import type { Session, Statement } from './session.ts'
 import { dueTime, originHash } from './sql.ts'
 
-/** Rows of either index of what is not settled that the overview looks into, the first ones. */
+/** Rows that the overview reads from the beginning of each index on unsettled rows. */
 const lookedInto = 2_500
 
 export interface Figures {
   readonly now: Date
-  /** Of these counts, one above `sample` means that and more. */
+  /** In these counts, `sample + 1` means "more than `sample`". */
   readonly waiting: number
   readonly claimed: number
   readonly dead: number
   readonly deadLastHour: number
   readonly deadLastDay: number
-  /** What has been due for longest, in seconds; null: nothing is due. */
+  /** How long the oldest due callback has been due, in seconds; null: none is due. */
   readonly oldestSeconds: number | null
-  /** No callback was ever written, or all are deleted. */
+  /** The table is empty. */
   readonly isEmpty: boolean
-  /** By origin, those with most failed callbacks first; 200 at most. */
+  /** By origin, those with most failed callbacks first; at most 200. */
   readonly origins: readonly OriginFigures[]
-  /** More is not settled than was looked into: each origin may have more. */
+  /** There are more unsettled callbacks than were read: each origin may have more. */
   readonly isPartial: boolean
 }
 
-/** An origin with callbacks among those that were read. */
+/** An origin with callbacks among those read. */
 export interface OriginFigures {
   readonly origin: string
   readonly waiting: number
   readonly claimed: number
-  /** Have failed, and wait to be tried again. */
+  /** Callbacks that have failed and wait for a retry. */
   readonly failed: number
-  /** Of the newest of these. */
+  /** The error of the newest of them. */
   readonly lastError: string | null
 }
 
-/** Counts by the indexes alone, which costs a tenth of looking at the rows. */
+/** Counts from the index alone, at a tenth of the cost of reading the rows. */
 const countOf = (schema: string, condition: string) =>
   `(select count(*) from (select from ${schema}.callback where ${condition} limit ${sample + 1}) v)`
 
@@ -62,7 +62,7 @@ const originFigures = `
     select o.origin, o.waiting, o.claimed, o.failed, n.last_error as "lastError"
       from origins o left join seen n on n.id = o.newest`
 
-/** What was claimed, and what is due for longest, is at the beginning of the indexes. */
+/** Claimed rows, and those due for longest, stand at the beginning of the indexes. */
 const firstUnsettledStatement: Statement = {
   name: 'ringback_screen_unsettled',
   text: schema => `
@@ -108,7 +108,7 @@ const originStatement: Statement = {
     ${originFigures}`,
 }
 
-/** undefined: nothing waits for it. */
+/** @returns undefined: the origin has no unsettled callbacks. */
 export async function readOrigin(session: Session, origin: string): Promise<OriginFigures | undefined> {
   const [row] = await session.rows<OriginFigures>(originStatement, [origin])
   return row

@@ -1,14 +1,14 @@
 import type { Session, Statement } from './session.ts'
 import { dueTime, isFirst } from './sql.ts'
 
-/** A key of which the first callback does not go out, and others wait behind it. */
+/** A key whose first callback waits for a later time while others wait behind it. */
 export interface BlockedKey {
   readonly orderingKey: string
   /** The first callback of the key. */
   readonly id: string
   readonly url: string
   readonly attempts: number
-  /** null: it was put off, and has not failed. */
+  /** null: it was delayed, and has not failed. */
   readonly lastError: string | null
   readonly createdAt: Date
   readonly dueAt: Date
@@ -16,7 +16,10 @@ export interface BlockedKey {
   readonly behind: number
 }
 
-/** Callbacks with a due time that are looked at, from either end: a first one that waits longest is due last. */
+/**
+ * Callbacks with a due time that are read, from either end of the index: a first callback that waits longest is due
+ * last.
+ */
 const lookedAt = 1_000
 
 const blockedStatement: Statement = {
@@ -44,7 +47,7 @@ const blockedStatement: Statement = {
   },
 }
 
-/** Those with most callbacks behind the first one. */
+/** The keys with most callbacks behind the first one. */
 export function readBlockedKeys(session: Session): Promise<BlockedKey[]> {
   return session.rows(blockedStatement)
 }

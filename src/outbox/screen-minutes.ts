@@ -1,20 +1,20 @@
 import type { Session, Statement } from './session.ts'
 
-/** What was settled in one minute. */
+/** What was settled within one minute. */
 export interface MinuteCount {
-  /** Its beginning, in milliseconds of Unix time. */
+  /** The beginning of the minute, in milliseconds of Unix time. */
   readonly atMs: number
   readonly delivered: number
   readonly dead: number
-  /** `delivered` was worked out from six parts of the minute: it was a busy one. */
+  /** `delivered` was extrapolated from six samples of a busy minute. */
   readonly isEstimate: boolean
 }
 
-/** Rows of a minute that are counted one by one. */
+/** Up to this many rows, a minute is counted exactly. */
 const counted = 1_000
-/** Of a minute with more, this much is looked at every ten seconds, in seconds. */
+/** Length of a sample, in seconds. A busier minute has one sample every ten seconds. */
 const part = 0.2
-/** Rows of one part at most. */
+/** Most rows read per sample. */
 const mostOfPart = 1_000
 
 const minutesStatement: Statement = {
@@ -41,7 +41,10 @@ const minutesStatement: Statement = {
      order by m.at`,
 }
 
-/** @param minutes beginnings of minutes that are over, in milliseconds of Unix time. A minute costs a few milliseconds at most. */
+/**
+ * A minute costs a few milliseconds at most. @param minutes beginnings of minutes that are over, in milliseconds of
+ * Unix time.
+ */
 export function readMinutes(session: Session, minutes: readonly number[]): Promise<MinuteCount[]> {
   return session.rows(minutesStatement, [minutes.map(atMs => new Date(atMs).toISOString())])
 }

@@ -1,9 +1,9 @@
 import type { Session, Statement } from './session.ts'
 
-/** One walk of what deletes history. */
+/** One retention run. */
 export interface RetentionRun {
   readonly startedAt: Date
-  /** null: it goes on. */
+  /** null: it is running. */
   readonly endedAt: Date | null
   readonly deleted: number
   readonly relay: string
@@ -11,9 +11,9 @@ export interface RetentionRun {
   readonly error: string | null
 }
 
-/** A command of Ringback that is connected to this database. */
+/** A command of Ringback that is connected to the database. */
 export interface ConnectedCommand {
-  /** As `ringback replay`. */
+  /** For example `ringback replay`. */
   readonly name: string
   readonly role: string
   readonly pid: number
@@ -26,7 +26,7 @@ export interface Operations {
   readonly commands: readonly ConnectedCommand[]
 }
 
-/** Runs of seven days are kept. */
+/** Runs are kept for seven days. */
 const runsStatement: Statement = {
   name: 'ringback_screen_runs',
   text: schema => `
@@ -34,7 +34,7 @@ const runsStatement: Statement = {
       from ${schema}.janitor_run order by id desc limit 20`,
 }
 
-/** Those that change something. Relays have a screen of their own. */
+/** Only commands that change something. Relays have a screen of their own. */
 const commandsStatement: Statement = {
   name: 'ringback_screen_commands',
   text: () => `

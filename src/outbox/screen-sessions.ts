@@ -4,21 +4,21 @@ import { Session } from './session.ts'
 import { commandSettings, settle } from './settings.ts'
 
 export interface ScreenSessionsOptions {
-  /** Asked at each connect, since the file that holds the URL may have changed. */
+  /** Called before each connection, since the file with the URL may have changed. */
   readonly connection: () => ClientConfig
   readonly schema: string
 }
 
-/** Sessions at most, however many look at the page. */
+/** Most sessions, however many people watch the page. */
 const most = 2
 
 /** For one statement of a screen, in milliseconds. */
 const screenMs = 5_000
 
-/** For an act, which may be of very many rows, in milliseconds. */
+/** For an operation, which may change very many rows, in milliseconds. */
 const actMs = 60_000
 
-/** The page's sessions: opened when they are needed, each used for one transaction at a time. */
+/** The page's sessions: opened on demand, each used for one transaction at a time. */
 export class ScreenSessions {
   readonly #options: ScreenSessionsOptions
   readonly #idle: Session[] = []
@@ -34,20 +34,20 @@ export class ScreenSessions {
   }
 
   /**
-   * Runs `use` in a transaction that PostgreSQL lets read alone.
+   * Runs `use` in a read-only transaction.
    *
-   * @throws what pg throws when it cannot connect, or SchemaError.
+   * @throws SchemaError, or what pg throws when it cannot connect.
    */
   read<T>(use: (session: Session) => Promise<T>): Promise<T> {
     return this.#transact('read only', screenMs, use)
   }
 
-  /** The same for an act: all of it, or nothing. */
+  /** Runs `use` in a transaction that may write. */
   write<T>(use: (session: Session) => Promise<T>): Promise<T> {
     return this.#transact('read write', actMs, use)
   }
 
-  /** Runs `use`, which begins and ends its transactions by itself. */
+  /** Runs `use`, which begins and ends its own transactions. */
   use<T>(use: (session: Session) => Promise<T>): Promise<T> {
     return this.#lend(use)
   }
@@ -63,7 +63,7 @@ export class ScreenSessions {
   ): Promise<T> {
     return this.#lend(async session => {
       await session.run(`begin isolation level read committed ${access}`)
-      // The newest dead are read by an index that does not have the order of the ids: a few rows of one moment are sorted.
+      // The index of the dead is not ordered by id. The sort is needed for the few rows with the same time.
       const settings = { ...commandSettings(timeoutMs), enable_incremental_sort: 'on', enable_sort: 'on' }
       await settle(session, { ...settings, plan_cache_mode: 'auto', lock_timeout: '2s' }, 'transaction')
       const result = await use(session)
@@ -81,7 +81,7 @@ export class ScreenSessions {
       this.#idle.push(session)
       return result
     } catch (error) {
-      // Its transaction may be open still.
+      // Its transaction may still be open.
       session?.destroy()
       throw error
     } finally {
@@ -105,7 +105,7 @@ export class ScreenSessions {
       timeoutMs: actMs + 5_000,
       prepared: false,
     })
-    // A session that is lost while it is idle must not be taken.
+    // A session that was lost while idle must not be used again.
     void session.lost.then(() => this.#idle.splice(0, Infinity, ...this.#idle.filter(each => each !== session)))
     try {
       await checkSchema(session, session.schema)

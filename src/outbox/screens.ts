@@ -1,12 +1,12 @@
 /**
- * What the page reads. Each statement is bounded, whatever the table holds: it goes along one index, from one end of it, and
- * reads `sample` rows at most. A count over history, or a filter without an index over all of it, would kill the database.
+ * What the page reads. Each statement reads at most `sample` rows, from one end of one index, whatever the table holds.
+ * Counting history, or filtering all of it without an index, could overload the database.
  */
 import type { CallbackStatus } from '../model.ts'
 import type { Session, Statement } from './session.ts'
 import { isFree, originHash } from './sql.ts'
 
-/** Rows that one statement reads at most. A count above it is shown as "10,000+". */
+/** Most rows that one statement reads. A count above it is shown as "10,000+". */
 export const sample = 10_000
 
 /** Rows on one screen of a list. */
@@ -32,15 +32,15 @@ export async function readViewer(session: Session): Promise<Viewer> {
   return row
 }
 
-/** Which callbacks are listed. */
+/** Which callbacks to list. */
 export interface ListFilter {
   readonly status: CallbackStatus
-  /** The beginning of the URL, letter by letter; null: any. */
+  /** The beginning of the URL, compared character by character; null: any. */
   readonly url: string | null
   readonly key: string | null
-  /** ISO 8601, of when it was settled, or written; null: any. */
+  /** ISO 8601: settled since then, or written since then if unsettled; null: any. */
   readonly since: string | null
-  /** The last of the screen before; null: from the newest. */
+  /** The last entry of the screen before; null: start with the newest. */
   readonly after: ListPlace | null
 }
 
@@ -60,7 +60,7 @@ export interface ListedCallback extends ListPlace {
 
 const listColumns = 'c.id, c.status, c.url, c.ordering_key, c.attempts, c.last_error, c.created_at, c.settled_at'
 
-/** Newest first; of the settled the time is that of their end, of the others that of their writing. */
+/** Newest first: by the time of settling for settled callbacks, by the time of writing for the others. */
 const listStatement = (from: (schema: string) => string, time: string, order: string, place = 'true'): Statement => ({
   name: 'ringback_screen_list',
   text: schema => `
@@ -71,7 +71,10 @@ const listStatement = (from: (schema: string) => string, time: string, order: st
      order by ${order} limit ${listed + 1}`,
 })
 
-/** The bound stands within, so that the walk ends where enough is found. Of what is never null, no bound means the end of all. */
+/**
+ * The bounds stand inside the subquery, so the index scan can stop early. Without bounds, both are the largest value,
+ * since the columns are never null.
+ */
 const settledFrom = (column: string) => (schema: string) =>
   `
   select ${listColumns}, c.${column} as ended from ${schema}.callback c
@@ -82,7 +85,7 @@ const settledFrom = (column: string) => (schema: string) =>
 const deadStatement = listStatement(settledFrom('dead_at'), 'c.ended', 'c.ended desc, c.id desc')
 const settledStatement = listStatement(settledFrom('settled_at'), 'c.ended', 'c.ended desc, c.id desc')
 
-/** Bounds a walk only where the index is ordered by id; elsewhere it stands outside the limit. */
+/** Limits the scan only where the index is ordered by id. Elsewhere it stands outside the limit. */
 const before = 'c.id < coalesce($5::bigint, 9223372036854775807)'
 
 const unsettledStatement = listStatement(
@@ -113,10 +116,10 @@ const ofOriginStatement = listStatement(
 )
 
 /**
- * One more than `listed` where there are more. A filter is applied to the first `sample` rows of the index that fits best:
- * the key's or the origin's of what is not settled, else the newest of that status.
+ * Returns one callback more than `listed` if there are more. A filter applies to the first `sample` rows of the best
+ * index: that of the key or the origin for unsettled callbacks, otherwise the newest with that status.
  *
- * @param origin of `filter.url`, where it names one.
+ * @param origin of `filter.url`, if it names one.
  */
 export function listCallbacks(session: Session, filter: ListFilter, origin: string | null): Promise<ListedCallback[]> {
   const { status, url, key, since, after } = filter
@@ -139,7 +142,7 @@ export interface ShownCallback {
   readonly maxAttempts: number | null
   readonly url: string
   readonly origin: string
-  /** Letter by letter as it is stored. */
+  /** Character by character as stored. */
   readonly form: string
   readonly orderingKey: string | null
   readonly supersedeKey: string | null
@@ -166,7 +169,7 @@ const callbackStatement: Statement = {
       from ${schema}.callback c where c.id = any (array[$1::bigint])`,
 }
 
-/** undefined: there is no such callback. */
+/** @returns undefined: it does not exist. */
 export async function readCallback(session: Session, id: string): Promise<ShownCallback | undefined> {
   const [row] = await session.rows<ShownCallback>(callbackStatement, [id])
   return row
@@ -191,7 +194,7 @@ const neighboursStatement = (sign: '<' | '>', end: string, order: string): State
 const aheadStatement = neighboursStatement('<', '>=', 'desc')
 const behindStatement = neighboursStatement('>', '<=', 'asc')
 
-/** What of its key is before and behind a callback, the nearest first; 101 at most of each. */
+/** The unsettled callbacks of its key before and behind this one, nearest first; at most 101 of each. */
 export async function readKey(session: Session, { id, orderingKey }: Pick<ShownCallback, 'id' | 'orderingKey'>) {
   if (orderingKey === null) return { before: [], behind: [] }
   return {
@@ -200,7 +203,7 @@ export async function readKey(session: Session, { id, orderingKey }: Pick<ShownC
   }
 }
 
-/** Which dead an act is of: what died until then, so that no later one is taken with them. */
+/** The dead callbacks that an operation is for. `until` excludes those that died after the operator looked. */
 export interface DeadMatch {
   readonly url: string | null
   readonly since: string | null
@@ -217,7 +220,7 @@ const matchStatement: Statement = {
      where $1::text is null or starts_with(url, $1)`,
 }
 
-/** How many of the newest `sample` match. */
+/** How many match, of the newest `sample`. */
 export async function countMatching(session: Session, { url, since, until }: DeadMatch): Promise<number> {
   const [row] = await session.rows<{ count: number }>(matchStatement, [url, since, until])
   return row?.count ?? 0

@@ -6,54 +6,70 @@ import { type Aim, explainConnecting, placeOf } from './connect-error.ts'
 import { endsSession } from './database-errors.ts'
 import { connectMsOf, firstToOpen, hostsOf, targetOf } from './hosts.ts'
 
-/** What a relay's session is for. */
+/** What a session of a relay is for. */
 export type Purpose = 'claim' | 'record' | 'read' | 'keep' | 'listen'
 
-/** Of a relay's session. PostgreSQL cuts names at 63 bytes, so what others look for, the purpose, comes before the relay's name. */
+/**
+ * The name of a relay's session. PostgreSQL cuts names at 63 bytes, so the purpose, by which others search, comes
+ * first.
+ */
 export function sessionName(purpose: Purpose, relay: string): string {
   return `ringback ${purpose} ${relay}`
 }
 
-/** A statement with a name, under which PostgreSQL keeps its plan. */
+/** A named statement: PostgreSQL keeps its plan under the name. */
 export interface Statement {
   readonly name: string
-  /** A function of the schema where it names anything of ours. A schema has a plain lower-case name, so nothing needs quoting. */
+  /**
+   * A function of the schema if it names our objects. The schema is a plain lower-case name, so nothing needs quotes.
+   */
   readonly text: string | ((schema: string) => string)
 }
 
-/** The SQL that PostgreSQL is sent. */
+/** The text that is sent to PostgreSQL. */
 export function textIn({ text }: Statement, schema: string): string {
   return typeof text === 'string' ? text : text(schema)
 }
 
 export interface SessionOptions {
-  /** Its URL may name several hosts. */
+  /** The URL may name several hosts. */
   readonly connection: pg.ClientConfig
   readonly schema: string
   /** Shown in pg_stat_activity, cut at 63 bytes; see `sessionName`. */
   readonly applicationName: string
-  /** An answer that takes longer means that the connection is dead (a half-open socket never says so), in milliseconds. */
+  /**
+   * How long an answer may take, in milliseconds. After that the connection counts as dead, since a half-open socket
+   * raises no error.
+   */
   readonly timeoutMs: number
-  /** false where something in between does not carry prepared statements. */
+  /** false if a pooler between does not support prepared statements. */
   readonly prepared: boolean
-  /** What to do when the server is in recovery; default `refuse`, and always where there are other hosts. `read` is for those who only want to look. */
+  /**
+   * What to do if the server is in recovery. Default `refuse`, which always applies with several hosts. `read` suits
+   * commands that only read.
+   */
   readonly onStandby?: 'refuse' | 'read'
-  /** Told of each answer, to a statement with a name, and of how long it took in milliseconds. */
+  /** Called after each answer to a named statement, with the milliseconds that it took. */
   readonly answered?: ((statement: string, ms: number) => void) | undefined
-  /** Asked while an answer is overdue, again and again. true: the server is waiting for something, so the connection is not dead. */
+  /**
+   * Called repeatedly while an answer is overdue. True: the server waits for something, so the connection is not dead.
+   */
   readonly isWaiting?: (backend: Backend) => Promise<boolean>
 }
 
-/** The server's process behind a session. Ids are used again; together with its start it is the only one. */
+/** The server process of a session. Process ids are reused, so its start time is part of the identity. */
 export interface Backend {
   readonly pid: number
-  /** Seconds since 1970, as PostgreSQL writes them; null where the session's role (`SET ROLE`) may not see its own session. */
+  /**
+   * Seconds since 1970, as PostgreSQL writes them; null if the role of the session (`SET ROLE`) may not see its own
+   * session.
+   */
   readonly since: string | null
 }
 
 /**
- * One connection. It is used until it fails for the first time and never again: `lost` then settles, and whoever opened it
- * opens another. So no statement runs on a connection whose settings or locks are gone without anybody noticing.
+ * One connection. After its first failure it is never used again: `lost` resolves, and whoever opened it opens another.
+ * So no statement runs on a connection that has lost its settings or locks unnoticed.
  */
 export class Session {
   readonly #client: pg.Client
@@ -67,7 +83,7 @@ export class Session {
   #backend: Backend = { pid: 0, since: null }
   #usedAt = performance.now()
   #unanswered = 0
-  /** Resolves with the reason when the connection has failed; stays pending after an orderly `close`. */
+  /** Resolves with the reason when the connection fails; stays pending after an orderly `close`. */
   readonly lost: Promise<Error>
 
   private constructor(client: pg.Client, socket: Socket, options: SessionOptions) {
@@ -77,7 +93,7 @@ export class Session {
     this.lost = new Promise(resolve => {
       this.#lose = resolve
     })
-    // Asked for at once: a socket that has closed knows its peer no longer.
+    // Read at once: a closed socket no longer knows its peer.
     socket.once('connect', () => {
       const { remoteAddress: address, remotePort: port } = socket
       if (address !== undefined && port !== undefined) this.#peer = { address, port }
@@ -87,9 +103,10 @@ export class Session {
   }
 
   /**
-   * Connects, and sets nothing: whose session it is behind a pooler is not known yet.
+   * Connects, and changes no setting: behind a pooler the session may be another program's.
    *
-   * @throws StandbyError when the server is in recovery, unless `onStandby` is `read`; MissingPasswordError; or what says why it cannot connect.
+   * @throws StandbyError when the server is in recovery, unless `onStandby` is `read`; MissingPasswordError; or an
+   * error that explains why it cannot connect.
    */
   static async open(options: SessionOptions): Promise<Session> {
     const hosts = hostsOf(options.connection)
@@ -127,17 +144,17 @@ export class Session {
     return { host, port, user, hasPassword: Boolean(password), isNamed }
   }
 
-  /** What leads to the same server again. */
+  /** A configuration that leads to the same server again. */
   get connection(): pg.ClientConfig {
     return this.#options.connection
   }
 
-  /** Where the server is, as people are told. */
+  /** The address of the server, for people. */
   get place(): string {
     return placeOf(this.#target)
   }
 
-  /** Whose session it is: the role that has logged in. */
+  /** The role that has logged in. */
   get login(): string {
     return this.#client.user ?? 'the login'
   }
@@ -159,7 +176,8 @@ export class Session {
   /**
    * Runs a statement and returns its rows.
    *
-   * @throws pg.DatabaseError when PostgreSQL refuses the statement and the session goes on; any other error has ended it.
+   * @throws pg.DatabaseError when PostgreSQL refuses the statement and the session goes on. Any other error has ended
+   * the session.
    */
   async rows<Row>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
     const sentAt = performance.now()
@@ -168,7 +186,7 @@ export class Session {
     return rows as Row[]
   }
 
-  /** Runs a statement that has no name; throws as `rows` does. */
+  /** Runs a statement without a name; throws as `rows` does. */
   async query(query: pg.QueryConfig<unknown[]>, timeoutMs = this.#options.timeoutMs): Promise<pg.QueryResult> {
     if (!this.#open) throw new Error('the connection to the database is lost')
     try {
@@ -179,49 +197,52 @@ export class Session {
     }
   }
 
-  /** Whose tables the statements are about. */
+  /** The schema that the statements are for. */
   get schema(): string {
     return this.#options.schema
   }
 
-  /** The server's side, which answered when the session was opened. */
+  /** The server process that answered when the session was opened. */
   get backend(): Backend {
     return this.#backend
   }
 
-  /** Process id of the server's side, as notifications name their sender. */
+  /** Its process id, by which notifications name their sender. */
   get pid(): number {
     return this.#backend.pid
   }
 
-  /** Process id that was named when the connection was made; a pooler names one of its own. */
+  /** The process id announced when the connection was made. A pooler announces one of its own. */
   get announcedPid(): number | undefined {
     return (this.#client as unknown as { processID?: number }).processID
   }
 
-  /** For how long nothing has passed, in milliseconds; 0 while an answer is on its way. */
+  /** How long the connection has been idle, in milliseconds; 0 while an answer is outstanding. */
   get idleMs(): number {
     return this.#unanswered > 0 ? 0 : performance.now() - this.#usedAt
   }
 
-  /** The server's end of the connection, or that of a pooler before it; null over a Unix socket. */
+  /** The server's end of the connection, or that of a pooler between; null over a Unix socket. */
   get peer(): { readonly address: string; readonly port: number } | null {
     return this.#peer
   }
 
-  /** Tells one server from another, and from itself before it was started again: when it was started, to the microsecond. */
+  /**
+   * The start time of the server, to the microsecond. It tells servers apart, and one server before and after a
+   * restart.
+   */
   get server(): string {
     return this.#server
   }
 
-  /** Runs text that may hold several statements or settings. */
+  /** Runs text that may hold several statements. */
   async run(text: string): Promise<void> {
     await this.query({ text })
   }
 
   /**
-   * Ends the session in order: locks are gone when it resolves. A server that does not answer within the time for an answer
-   * is left alone.
+   * Ends the session in order: its locks are gone when it resolves. A server that does not answer within `closeMs` is
+   * left alone.
    */
   async close(): Promise<void> {
     if (!this.#open) return
@@ -231,7 +252,7 @@ export class Session {
     clearTimeout(giveUp)
   }
 
-  /** Ends it at once, without a word to the server. */
+  /** Closes the socket at once, without a message to the server. */
   destroy(): void {
     this.#open = false
     this.#socket.destroy()
@@ -251,10 +272,10 @@ export class Session {
   }
 
   /**
-   * Calls `late` when the time for an answer is over and the server is not known to be waiting. By hand: with an AbortSignal
-   * and Promise.race a statement costs twice the CPU.
+   * Calls `late` when the time for an answer is over, unless the server is known to be waiting. It uses timers, since
+   * an AbortSignal with Promise.race would double the CPU per statement.
    *
-   * @returns ends the watch.
+   * @returns a function that ends the watch.
    */
   #watch(timeoutMs: number, late: (error: Error) => void): () => void {
     const { isWaiting } = this.#options
@@ -282,7 +303,7 @@ export class Session {
     this.#lose(reason)
   }
 
-  /** Once for each statement: some run hundreds of times a second. */
+  /** Written once for each statement, since some run hundreds of times a second. */
   #write(statement: Statement): pg.QueryConfig {
     let written = this.#written.get(statement)
     if (written === undefined) {

@@ -9,11 +9,13 @@ export interface SessionsOptions
   /** The relay's name. */
   readonly relay: string
   readonly leaseMs: number
-  /** The sessions of the former link: they are gone before new ones are opened, so that there are never more than five. */
+  /**
+   * The sessions of the former link. They are ended before new ones are opened, so a relay never has more than five.
+   */
   readonly former: readonly Backend[]
-  /** A commit waits for a synchronous standby, one of these; called again and again while it does. */
+  /** Called repeatedly while a commit waits for one of these synchronous standbys. */
   readonly standbyAwaited: (standbys: string) => void
-  /** A session on which nothing has passed for so long is asked something, in milliseconds; default 15,000. */
+  /** A session idle for this long gets a statement, in milliseconds. Default 15,000. */
   readonly idleMs?: number
 }
 
@@ -21,15 +23,15 @@ type Four = readonly [Session, Session, Session, Session]
 
 const aliveStatement: Statement = { name: 'ringback_alive', text: 'select 1' }
 
-/** The four connections of a running relay; the listener is the fifth and last. */
+/** The four connections of a running relay. The listener is the fifth and last. */
 export class Sessions {
-  /** Claims, and looks at what could not be claimed. */
+  /** Claims, and looks at rows that it could not claim. */
   readonly claim: Session
   /** Records. */
   readonly record: Session
-  /** Reads what waits, expires, and finds what a dead relay left. */
+  /** Reads and expires unsettled rows, and finds those that a dead relay left. */
   readonly read: Session
-  /** Registration, lease, and the lock that sleeping needs, which ends with this session. */
+  /** Holds the registration, the lease, and the wake lock, which ends with this session. */
   readonly keep: Session
   readonly #asking: NodeJS.Timeout
 
@@ -42,10 +44,11 @@ export class Sessions {
   }
 
   /**
-   * Opens all four, or none. First one, which sees to it that those of the former link are gone. Nothing is set in any of
-   * them before it is known that they are our own, and not handed around by a pooler.
+   * Opens all four sessions or none. `keep` comes first, to end those of the former link. No session is changed before
+   * all are known to be the relay's own, and not shared by a pooler.
    *
-   * @throws PoolerError; StandbyError; whatever pg throws when it cannot connect, saying so when fewer than four can.
+   * @throws PoolerError; StandbyError; or what pg throws when it cannot connect, with a hint if fewer than four could
+   * be opened.
    */
   static async open(options: SessionsOptions): Promise<Sessions> {
     const keep = await open('keep', options)
@@ -66,17 +69,17 @@ export class Sessions {
     }
   }
 
-  /** As notifications name their senders. */
+  /** Process ids, by which notifications name their sender. */
   get pids(): number[] {
     return this.#all.map(({ pid }) => pid)
   }
 
-  /** For the next link: the server's side of these. */
+  /** The server processes of these sessions, for the next link. */
   get backends(): Backend[] {
     return this.#all.map(({ backend }) => backend)
   }
 
-  /** Rejects when the first of them fails. */
+  /** Rejects when the first session fails. */
   async failure(): Promise<never> {
     throw await Promise.race(this.#all.map(({ lost }) => lost))
   }
@@ -95,7 +98,7 @@ export class Sessions {
     return [this.claim, this.record, this.read, this.keep]
   }
 
-  /** Proxies end connections on which nothing passes, after 50 s perhaps. Whether an answer came, the session says itself. */
+  /** Proxies end idle connections, some after 50 s. A missing answer makes the session fail by itself. */
   #askTheIdle(idleMs: number): void {
     for (const session of this.#all) if (session.idleMs >= idleMs) session.rows(aliveStatement).catch(() => {})
   }
@@ -122,14 +125,14 @@ async function endFormer(keep: Session, options: SessionsOptions): Promise<void>
   await endAbandoned(keep, options.former, { awaited: options.standbyAwaited, withinMs: formerSessionsMs })
 }
 
-/** Their commits may wait for a standby. Those of `keep` never do, so it can tell. */
+/** Commits of these sessions may wait for a standby. Those of `keep` never do, so it can observe the others. */
 async function openOthers(keep: Session, options: SessionsOptions): Promise<[Session, Session, Session]> {
   const isWaiting = async (backend: Backend) => {
     const standbys = await standbysAwaited(keep, [backend])
     if (standbys !== null) options.standbyAwaited(standbys)
     return standbys !== null
   }
-  // Where several hosts are named, all of them go to the one that was found.
+  // With several hosts, all sessions go to the host that `keep` found.
   const at = { ...options, connection: keep.connection }
   const opened = await Promise.allSettled(
     (['claim', 'record', 'read'] as const).map(purpose => open(purpose, at, isWaiting)),
@@ -141,7 +144,7 @@ async function openOthers(keep: Session, options: SessionsOptions): Promise<[Ses
   throw tooFew(failed.reason, 1 + sessions.length)
 }
 
-/** One could be opened: where another is refused or gets no answer, something limits their number. */
+/** One session could be opened. If another is refused or gets no answer, something limits their number. */
 function tooFew(error: unknown, count: number): unknown {
   const code = (error as { code?: unknown }).code
   if (error instanceof RingbackError || (code !== undefined && !/^(53|08P)/.test(String(code)))) return error
@@ -153,9 +156,9 @@ function tooFew(error: unknown, count: number): unknown {
 }
 
 /**
- * In transaction mode a pooler lends the session that was given back last, or each in turn: then two of ours answer as one,
- * or one of ours as two. One after the other, and not in the order in which they were opened, so that neither way of lending
- * looks like sessions of our own.
+ * Finds a pooler in transaction mode. Such a pooler lends the session returned last, or each in turn. Then two of our
+ * sessions answer with one process id, or one of them with a new one. The sessions are asked one after the other, in
+ * another order than they were opened, so that both ways of lending show.
  *
  * @throws PoolerError
  */

@@ -1,25 +1,25 @@
 /**
- * What sessions rely on, whatever the defaults of the server, the database and the role are. A running relay sets it for its
- * sessions, once it is known that they are its own (see `sessions.ts`); a command sets it for its transaction only, since a
- * pooler may hand its session to another program afterwards.
+ * The settings that sessions rely on, whatever the defaults of the server, the database and the role. A running relay
+ * sets them for its sessions, once these are known to be its own (see `sessions.ts`). A command sets them for its
+ * transaction only: a pooler may hand its session to another program afterwards.
  */
 import type { Purpose, Session, Statement } from './session.ts'
 
-/** Name and value, as `set_config` takes them. */
+/** Names and values for `set_config`. */
 export type Settings = Readonly<Record<string, string>>
 
-/** Statements mean the same everywhere. */
+/** With these, a statement means the same everywhere. */
 const meaning: Settings = {
-  // `array_nulls = off` reads NULL in an array as a text.
+  // With `off`, NULL in an array is read as a text.
   array_nulls: 'on',
   standard_conforming_strings: 'on',
-  // A policy that hides rows is an error, instead of an empty table.
+  // With `off`, a policy that hides rows is an error instead of an empty table.
   row_security: 'off',
-  // A statement takes what others have committed meanwhile, and writes.
+  // Each statement sees what others have committed, and may write.
   default_transaction_isolation: 'read committed',
   default_transaction_read_only: 'off',
   default_transaction_deferrable: 'off',
-  // pg reads these forms, and of numbers all digits.
+  // The forms that pg reads, and all digits of numbers.
   client_encoding: 'UTF8',
   datestyle: 'ISO, YMD',
   intervalstyle: 'postgres',
@@ -29,34 +29,33 @@ const meaning: Settings = {
 }
 
 /**
- * A statement is planned once for a session: planning it anew for each call's values, which PostgreSQL prefers for short
- * lists, costs as much as running it. The plan is kept for long and may have been made while the table was empty, when to
- * read all of it costs nothing; once a flood has come, the same plan costs a quarter of a second for each claim. So
- * statistics decide nothing. The settings forbid the other ways, and statements are written in forms that only the index
- * meant for them can serve:
- * - A row by its id: `id = any (array[x])`. Of a plain `=` between two tables a walk through the whole index may be made.
- * - A hold by its origin: `origin = any (array[x])`. Of a plain `=` a hash table of all holds may be made, at each statement.
- * - A key with the order of its ids: by `(ordering_key, id) < (x, y)` or `ordering_key >= x`. With `ordering_key = x` and
- *   `id < y` the order is that of the ids alone, and the primary key may be walked from its beginning.
- * - Whether a row is settled, where it is looked for by its id: by `status`. Of `settled_at is null` a walk through any of the
- *   indexes of unsettled rows may be made.
- * - The end of a range of times: by `statement_timestamp()`. The volatile `clock_timestamp()` bounds no index: whenever fewer
- *   rows than the limit are due, every later one would be read.
+ * Each statement is planned once per session: PostgreSQL prefers to plan short lists anew for each call, which costs as
+ * much as running them. The plan may be made while the table is empty, when reading all of it costs nothing. After a
+ * flood of rows that plan would take a quarter of a second per claim. So statistics must not decide. The settings
+ * forbid other plans, and statements have forms that only the right index can serve:
+ * - A row by its id: `id = any (array[x])`. With `=` between two tables, a whole index may be walked.
+ * - A hold by its origin: `origin = any (array[x])`. With `=`, each statement may hash all holds.
+ * - A key in the order of its ids: `(ordering_key, id) < (x, y)` or `ordering_key >= x`. With `ordering_key = x` and
+ *   `id < y` only the order of ids is left, and the primary key may be walked from its beginning.
+ * - Whether a row found by its id is settled: by `status`. With `settled_at is null`, any index of unsettled rows may
+ *   be walked.
+ * - The end of a range of times: by `statement_timestamp()`. The volatile `clock_timestamp()` bounds no index scan:
+ *   with fewer due rows than the limit, every later row would be read.
  *
- * `test/outbox/plans.test.ts` looks at the plans, made on a full table and on an empty one.
+ * `test/outbox/plans.test.ts` checks the plans made on a full table and on an empty one.
  */
 const planning: Settings = {
   plan_cache_mode: 'force_generic_plan',
   enable_seqscan: 'off',
-  // A bitmap reads all due rows and sorts them, to return the first thousand.
+  // A bitmap scan reads and sorts all due rows, to return the first thousand.
   enable_bitmapscan: 'off',
-  // A sort stands behind a walk through another index than the one that has the order, which reads all before the first row.
+  // A sort follows a scan of an index with another order, which reads all rows before it returns the first.
   enable_sort: 'off',
   enable_incremental_sort: 'off',
   enable_indexscan: 'on',
   enable_indexonlyscan: 'on',
   enable_nestloop: 'on',
-  // The compiler alone costs 160 ms for a statement that takes one.
+  // Compiling a statement costs 160 ms, running it 1 ms.
   jit: 'off',
 }
 
@@ -67,8 +66,9 @@ export interface Times {
 }
 
 /**
- * The server gives up before the client does: a statement that nobody waits for any more could still claim rows, and holds
- * one of the relay's connections. What has no timeout is a commit that waits for a synchronous standby; see `backends.ts`.
+ * The server must give up before the client does. Otherwise a statement without a client could still claim rows, and it
+ * would hold one of the relay's connections. Only a commit that waits for a synchronous standby has no timeout; see
+ * `backends.ts`.
  */
 export function relaySettings(purpose: Purpose, { timeoutMs, leaseMs }: Times): Settings {
   return {
@@ -80,25 +80,27 @@ export function relaySettings(purpose: Purpose, { timeoutMs, leaseMs }: Times): 
     idle_in_transaction_session_timeout: ms(timeoutMs * 0.75),
     transaction_timeout: '0',
     idle_session_timeout: '0',
-    // Nothing is sent before its claim is on disk.
+    // A claim is on disk before its POST is sent.
     synchronous_commit: 'on',
     ...(purpose === 'keep' ? keeping(leaseMs) : {}),
   }
 }
 
 /**
- * Renewals must not wait for a standby: the lease would run out while nothing is wrong with this relay. The standby has a
- * registration before any claim under it, since it stands before it in the log.
- * A stopped relay, or one whose machine is lost, would keep the lock under which it sleeps for hours.
+ * Renewals must not wait for a standby, or the lease could run out although this relay works. The standby still has
+ * each registration before the claims under it, since the log has that order.
+ *
+ * `idle_session_timeout` is two leases. Otherwise PostgreSQL could hold the wake lock of a stopped or unreachable relay
+ * for hours.
  */
 function keeping(leaseMs: number): Settings {
   return { synchronous_commit: 'local', lock_timeout: '500ms', idle_session_timeout: ms(2 * leaseMs) }
 }
 
 /**
- * The server ends a session whose client takes nothing for so long: a relay that was stopped in the middle of a claim's reply
- * holds its registration by an open transaction, and its heir may have no right to end it. TCP's own patience is many minutes.
- * A client that has gone is noticed under a statement, too.
+ * The server ends a session whose client reads nothing for this long. A relay stopped while it receives a claim's reply
+ * holds its registration by an open transaction, and its heir may lack the right to end that session. TCP's own timeout
+ * is many minutes. `client_connection_check_interval` finds a lost client during a statement.
  */
 function network(userTimeoutMs: number): Settings {
   return {
@@ -110,7 +112,7 @@ function network(userTimeoutMs: number): Settings {
   }
 }
 
-/** @param timeoutMs for one statement, in milliseconds; who calls a command waits for it, so nothing else may end it. */
+/** @param timeoutMs for one statement, in milliseconds. No other timeout applies: a person waits for the command. */
 export function commandSettings(timeoutMs: number): Settings {
   return {
     ...meaning,
@@ -122,7 +124,8 @@ export function commandSettings(timeoutMs: number): Settings {
 }
 
 /**
- * For the startup packet, since pg-listen sets nothing. An echo waits for no standby, and gives up before the listener does.
+ * For the startup packet, since pg-listen sets nothing. An echo does not wait for a standby, and the server gives it up
+ * before the listener does.
  *
  * @param echoMs how long an echo may take, in milliseconds.
  */
@@ -141,15 +144,17 @@ export function listenOptions(echoMs: number): string {
     .join(' ')
 }
 
-/** Before all else, so that what follows finds PostgreSQL's own functions and operators. */
+/** Runs first, so that later statements find PostgreSQL's own functions and operators. */
 const pathStatement: Statement = {
   name: 'ringback_search_path',
   text: `select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', $1::pg_catalog.bool)`,
 }
 
 /**
- * Left as they are: what this version of PostgreSQL does not know, or its system cannot do; a synchronous_commit that is
- * stricter or waits for less than all standbys; and `read only` for the whole server, by which a host says that its disk is full.
+ * Leaves these as they are:
+ * - settings that this version of PostgreSQL or its operating system does not support
+ * - a `synchronous_commit` other than `off`, when `on` is wanted
+ * - `default_transaction_read_only` set for the whole server: a hosting provider marks a full disk in this way
  */
 const setStatement: Statement = {
   name: 'ringback_set',
@@ -161,7 +166,7 @@ const setStatement: Statement = {
        and not (s.name = 'client_connection_check_interval' and version() ~* 'windows|visual|mingw|msvc')`,
 }
 
-/** @param scope `transaction`: the one that is open; afterwards all is as it was. */
+/** @param scope `transaction`: the open one; its end restores the former settings. */
 export async function settle(session: Session, settings: Settings, scope: 'session' | 'transaction'): Promise<void> {
   const isLocal = scope === 'transaction'
   await session.rows(pathStatement, [isLocal])

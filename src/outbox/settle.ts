@@ -2,11 +2,11 @@ import type { ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
 import { firstOfKey, isRow, isSuperseded, me, sentKey } from './sql.ts'
 
-/** A row that ended without an attempt, and who is first in its key now. */
+/** A row that ended without an attempt, and the first row of its key now. */
 export interface Settled {
   readonly id: string
   readonly orderingKey: string | null
-  /** null: nobody; or it is named with another row of the key, that ended in the same statement. */
+  /** null: there is none, or another row of the key that ended in the same statement has it. */
   readonly next: ShownRow | null
 }
 
@@ -16,7 +16,7 @@ interface SettledRow {
   readonly id: string | null
 }
 
-/** `dead`: what the statement has settled. Of several rows of a key the last one names the next. */
+/** `dead` holds the rows that the statement settled. Of several rows of a key, the last one names the next. */
 const named = (schema: string, epoch: string) => `
     select dead.id as "settledId", dead.sent as "settledKey", next.*
       from (select d.*, max(d.id) over (partition by d.ordering_key) as last from dead d) dead
@@ -29,8 +29,8 @@ const dies = (reason: string) =>
   `status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1, last_error = ${reason}`
 
 /**
- * Past `expires_at` no attempt starts; the row ends here, though it is held or waits behind another. The limit counts what is
- * locked here: rows that are being sent, or that somebody has locked, keep no others from it.
+ * After `expires_at` no attempt starts. The row ends here, even if it is held or behind another. The limit counts
+ * only rows that this statement locks, so rows claimed or locked elsewhere do not use it up.
  */
 const expireStatement: Statement = {
   name: 'ringback_expire',
@@ -61,8 +61,8 @@ const nextExpiryStatement: Statement = {
 }
 
 /**
- * From the first row of each key on: those that are superseded, until one that is not, or that somebody has. A row's turn comes
- * with its key's, so what stands behind another waits.
+ * Cancels superseded rows from the beginning of each key, up to the first row that is not superseded, or is claimed.
+ * Later rows wait for their turn.
  */
 const supersedeStatement: Statement = {
   name: 'ringback_supersede',
@@ -103,7 +103,7 @@ const supersedeStatement: Statement = {
     ) ${named(schema, '$1::bigint')}`,
 }
 
-/** What can never be claimed, since its own values are refused, ends here. */
+/** Ends rows that can never be claimed, since PostgreSQL refuses their values. */
 const giveUpStatement: Statement = {
   name: 'ringback_give_up',
   text: schema => `
@@ -121,17 +121,20 @@ const giveUpStatement: Statement = {
     ) ${named(schema, '$1::bigint')}`,
 }
 
-/** Ends rows whose `expires_at` has passed, at most `limit`: they are dead now, reason `expired`. */
+/** Makes rows dead whose `expires_at` has passed, at most `limit`; the reason is `expired`. */
 export function expire(session: Session, epoch: string, limit: number): Promise<Settled[]> {
   return settled(session, expireStatement, [epoch, limit])
 }
 
-/** Milliseconds until the next row expires, 0 or less: now; null: none will. Asked first, since `expire` locks the registration, and so writes. */
+/**
+ * Milliseconds until the next row expires; 0 or less: now; null: none will. It is asked before `expire`, which locks
+ * the registration and so writes.
+ */
 export async function nextExpiry(session: Session): Promise<number | null> {
   return (await session.rows<{ inMs: number }>(nextExpiryStatement))[0]?.inMs ?? null
 }
 
-/** @returns those that are dead now, each for the reason given. */
+/** @returns the rows that are dead now, each for its reason. */
 export function giveUp(
   session: Session,
   epoch: string,
@@ -140,7 +143,7 @@ export function giveUp(
   return settled(session, giveUpStatement, [epoch, rows.map(({ id }) => id), rows.map(({ reason }) => reason)])
 }
 
-/** @returns those that are cancelled now, since newer ones have come in their place; at most `limit` of each key. */
+/** @returns the rows cancelled because newer ones supersede them; at most `limit` of each key. */
 export function supersede(session: Session, epoch: string, ids: readonly string[], limit: number): Promise<Settled[]> {
   return settled(session, supersedeStatement, [epoch, ids, limit])
 }

@@ -1,13 +1,16 @@
 /**
- * The files under sql/ are written for the schema `outbox`, so that they can be read, copied into psql and run as they stand.
- * `migrate` writes the name of another schema in its place.
+ * Files under sql/ use the schema `outbox`, so that people can read them and run them in psql. `migrate` replaces the
+ * name for another schema.
  */
 import { readdir, readFile } from 'node:fs/promises'
 
 /** Works from src/outbox and from dist/outbox. */
 const folder = new URL('../../sql/', import.meta.url)
 
-/** Where the files name the schema: elsewhere the word is prose. Roles, the notification channel and locks are named after it. */
+/**
+ * Places where the files name the schema; elsewhere the word is prose. Roles, the notification channel and locks are
+ * named after it.
+ */
 const places = [
   /\boutbox(?=\.\w)/,
   /\boutbox(?=_(producer|relay|operator|reader)\b)/,
@@ -17,12 +20,12 @@ const places = [
 ]
 const anyPlace = new RegExp(places.map(({ source }) => source).join('|'), 'g')
 
-/** A plain lower-case name: nothing needs quoting, and roles and the channel can be named after it. */
+/** A plain lower-case name: it needs no quotes, and names of roles and the channel can be built from it. */
 export function isSchemaName(text: string): boolean {
   return /^[a-z_][a-z0-9_]{0,39}$/.test(text)
 }
 
-/** SQL of a file, for another schema. A schema has a plain lower-case name, so nothing needs quoting. */
+/** The SQL of a file for another schema; see `isSchemaName`. */
 export function inSchema(text: string, schema: string): string {
   return text.replace(anyPlace, schema)
 }
@@ -34,7 +37,7 @@ export async function readSql(path: string, schema: string): Promise<string> {
 
 /** A file for people to run. */
 export interface Recipe {
-  /** Of the file, without `.sql`. */
+  /** The name of the file, without `.sql`. */
   readonly name: string
   /** Below sql/. */
   readonly path: string
@@ -58,7 +61,7 @@ async function recipesIn(place: string): Promise<Recipe[]> {
   )
 }
 
-/** The comment at the top goes on over several lines. */
+/** The comment at the top may have several lines. */
 function titleOf(text: string): string {
   const [comment = ''] = /^(-- .*\n)+/.exec(text) ?? []
   return (
@@ -70,7 +73,7 @@ function titleOf(text: string): string {
   )
 }
 
-/** Names of the migrations this binary knows, oldest first. */
+/** The migrations that this binary knows, oldest first. */
 export async function migrationFiles(): Promise<string[]> {
   const names = await readdir(new URL('migrations/', folder))
   return names

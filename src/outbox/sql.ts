@@ -1,25 +1,25 @@
-/** Parts that several statements share. Those that name a table are functions of the schema. */
+/** Parts that several statements share. Parts that name a table are functions of the schema. */
 
-/** `c.id` equals `id`, in the form that only the index on id can serve; see `planning` in settings.ts. */
+/** `c.id` equals `id`, in a form that only the index on id can serve; see `planning` in settings.ts. */
 export const isRow = (id: string) => `c.id = any (array[${id}])`
 
 /**
- * The ordering key as a text that can always be sent. In a database that is not in UTF-8 a key may hold bytes that do not
- * convert; there every byte beyond ASCII is sent as `\\nnn`. Nobody reads more from it than whether two keys are the same.
+ * The ordering key as a text that can always be sent, only to be compared. In a database not in UTF-8, a key may hold
+ * bytes that do not convert. There, each byte beyond ASCII is sent as `\nnn`.
  */
 export const sentKey = `case when getdatabaseencoding() = 'UTF8' then c.ordering_key::text
              else encode(convert_to(c.ordering_key, 'SQL_ASCII'), 'escape') end`
 
-/** The key again that `sentKey` gave. */
+/** The key from the result of `sentKey`. */
 export const keyOf = (sent: string) => `case when getdatabaseencoding() = 'UTF8' then ${sent}
              else convert_from(decode(${sent}, 'escape'), getdatabaseencoding()) end`
 
-/** Of a callback `c`, and of a hold on everything of its scheme. */
+/** What `hold.origin` may be to match a callback `c`: its origin, or its scheme. */
 const origins = `array[c.origin, split_part(c.origin, '/', 1)]`
 
 /**
- * True for a callback `c` that no hold stops. An origin without holds pays one look into an index; with `offset 0` another's
- * `rest` is worked out once. Why `= any (array[...])`: see `planning` in settings.ts.
+ * True for a callback `c` that no hold stops. Without holds on its origin, this costs one index look-up. `offset 0`
+ * makes `rest` be computed only once. Why `= any (array[...])`: see `planning` in settings.ts.
  */
 export const isFree = (schema: string) => `(
            exists (select from ${schema}.hold h where h.origin = any (${origins}))
@@ -28,37 +28,37 @@ export const isFree = (schema: string) => `(
                   from (select ${schema}.rest_of(c.url) as rest offset 0) asked)
          ) is not true`
 
-/** When a callback `c` with a due_at is due, as the index of due rows has it. */
+/** The due time of a callback `c` with a due_at, as in the index of due rows. */
 export const dueTime = 'greatest(c.due_at, c.created_at)'
 
-/** The same as a `ShownRow` has it: in microseconds of Unix time, null for what is fresh. */
+/** The due time as in `ShownRow`: microseconds of Unix time, null for a fresh row. */
 export const dueUs = `case when c.due_at is not null then (extract(epoch from ${dueTime}) * 1000000)::float8 end`
 
-/** Its place in the index on what waits for an origin: null for what is fresh. */
+/** The place of `c` in the index of unsettled rows by origin; null for a fresh row. */
 export const rangePlace = `case when c.due_at is not null then ${dueTime} end`
 
-/** The origins of that index. */
+/** The first column of that index. */
 export const originHash = 'hashtextextended(c.origin, 0)'
 
 /** Seconds since a time, by the database's clock. */
 export const secondsSince = (time: string) => `extract(epoch from clock_timestamp() - ${time})::float8`
 
-/** A time given in microseconds of Unix time, perhaps infinite. */
+/** A time in microseconds of Unix time, perhaps infinite. */
 export const timeOf = (us: string) =>
   `case when ${us} < '-1e300' then '-infinity'::timestamptz when ${us} > '1e300' then 'infinity' else timestamptz 'epoch' + ${us} * interval '1 microsecond' end`
 
-/** True for a callback `c` in the place of which a newer one has come. Why it compares rows: see `planning` in settings.ts. */
+/** True for a callback `c` that a newer one supersedes. Why it compares rows: see `planning` in settings.ts. */
 export const isSuperseded = (schema: string) => `(c.supersede_key is not null and exists (
                select from ${schema}.callback n
                 where n.settled_at is null and n.supersede_key is not null
                   and n.ordering_key = c.ordering_key and n.supersede_key = c.supersede_key
                   and (n.ordering_key, n.supersede_key, n.id) > (c.ordering_key, c.supersede_key, c.id)))`
 
-/** Tells the URLs of an origin apart, of a callback `c`. Those with the same 32 bits, by chance, are taken for one. */
+/** Tells apart the URLs of an origin, for a callback `c`. Two URLs with the same 32 bits by chance count as one. */
 export const urlHash = `hashtext(split_part(c.url, '?', 1))`
 
 /**
- * The columns of a `ShownRow`, of a callback `c`. One that is superseded is due at once, to be cancelled.
+ * The columns of a `ShownRow` for a callback `c`. A superseded row is due at once, to be cancelled.
  *
  * @param epoch that of the relay's own registration.
  */
@@ -70,10 +70,11 @@ export const shown = (schema: string, epoch: string) => `
              c.rev::float8 as rev, c.attempts - c.budget_from as tried, c.max_attempts as "maxAttempts"`
 
 /**
- * The first unsettled row of a key: columns of a `ShownRow`, or nothing. Why the key is asked for by `>=`: see `planning` in
+ * The first unsettled row of a key: columns of a `ShownRow`, or no row. Why `>=` on the key: see `planning` in
  * settings.ts.
  *
- * @param others which of its rows `c` are meant: a statement still sees those as unsettled that it has settled itself.
+ * @param others condition on rows `c`: a statement must exclude rows that it settled itself, since it still sees them
+ * as unsettled.
  */
 export const firstOfKey = (schema: string, epoch: string, key: string, others = 'true') => `
       select ${shown(schema, epoch)}
@@ -82,16 +83,19 @@ export const firstOfKey = (schema: string, epoch: string, key: string, others = 
          and (c.ordering_key, c.id) >= (${key}, 0) and c.ordering_key <= ${key} and ${others}
        order by c.ordering_key, c.id limit 1`
 
-/** True for a callback `c` that has no earlier unsettled row of its key before it. Why it compares rows: see `planning` in settings.ts. */
+/**
+ * True for a callback `c` with no earlier unsettled row of its key. Why it compares rows: see `planning` in
+ * settings.ts.
+ */
 export const isFirst = (schema: string) => `(c.ordering_key is null or not exists (
                select from ${schema}.callback e
                 where e.settled_at is null and e.ordering_key is not null
                   and e.ordering_key = c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)))`
 
 /**
- * The fence: a registration that stands. Whoever buries it deletes the row, so he waits for this statement, and this one
- * finds nothing afterwards. SKIP LOCKED: it never waits, so it never goes on with an old snapshot.
- * Asked for by `exists (select from me)`.
+ * The fence: this relay's registration, which must exist. A relay that buries it deletes the row. That delete waits for
+ * this statement, and later statements find no row. SKIP LOCKED: the statement never waits, so it never goes on with an
+ * old snapshot. Use it by `exists (select from me)`.
  */
 export const me = (schema: string, epoch: string) => `
     me as materialized (
@@ -101,8 +105,8 @@ export const me = (schema: string, epoch: string) => `
     )`
 
 /**
- * An array's text, of what needs no quotes: numbers, ids, uuids. pg's own way, which looks into each element for what must be
- * escaped, costs the relay a microsecond a callback.
+ * The text of an array whose elements need no quotes: numbers, ids, uuids. pg's own conversion escapes each element,
+ * which costs the relay a microsecond a callback.
  */
 export function plainArray(values: readonly (string | number | null)[]): string {
   return `{${values.map(value => value ?? 'null').join()}}`

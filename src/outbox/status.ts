@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from './database.ts'
 
-/** What waits, what is on hold, what is dead, who delivers, what is deleted. Seconds are of the database's clock. */
+/** The state of callbacks, holds, relays and retention. Seconds are by the database's clock. */
 export interface Status {
   readonly callbacks: Counts
   readonly holds: readonly Hold[]
@@ -17,13 +17,13 @@ export interface Counts {
   readonly later: number
   readonly claimed: number
   readonly dead: number
-  /** null: nothing waits. */
+  /** Since the oldest pending callback was written; null: none is pending. */
   readonly oldestWaitingSeconds: number | null
 }
 
 export interface Hold {
   readonly urlPrefix: string
-  /** That URL alone is held. */
+  /** Only this URL is held, not those below it. */
   readonly exact: boolean
   readonly reason: string
   readonly heldBy: string
@@ -37,33 +37,36 @@ export interface RelayStatus {
   readonly version: string
   /** It takes its share of the origins. */
   readonly serving: boolean
-  /** Origins of which it has callbacks in memory or knows of some in the table. */
+  /** Origins of which it has callbacks in memory, or knows of some in the table. */
   readonly origins: number
-  /** Why it does not serve; null: it does, or is leaving. */
+  /** Why it does not serve; null: it serves, or is leaving. */
   readonly standby: string | null
   /** `--force-settings`. */
   readonly forces: boolean
-  /** It was given another file of settings, and goes by it when most relays want that. */
+  /** It was given other settings, and will use them once most relays want the same. */
   readonly changes: boolean
-  /** Names of the options in which it differs from the relays that serve. */
+  /** Names of the options that differ from those of the serving relays. */
   readonly differing: readonly string[]
   readonly leaseSeconds: number
-  /** For people; above `leaseSeconds` the relay is most likely dead. */
+  /** For people: above `leaseSeconds` the relay is most likely dead. */
   readonly renewedSecondsAgo: number
 }
 
-/** The newest run of what deletes history. */
+/** The newest retention run. */
 export interface JanitorStatus {
   readonly relay: string
   readonly deleted: number
   readonly startedSecondsAgo: number
-  /** null: it goes on. */
+  /** null: it is running. */
   readonly endedSecondsAgo: number | null
-  /** What its statements have taken. */
+  /** Time that its statements took. */
   readonly busySeconds: number
   /** Why it failed; null: it has not. */
   readonly error: string | null
-  /** What was too old at that time is deleted: since the newest run began that has come to its end; null: none has. */
+  /**
+   * Since the start of the newest run that completed: everything too old at that time is deleted. null: none has
+   * completed.
+   */
   readonly doneSecondsAgo: number | null
 }
 
@@ -76,7 +79,7 @@ export async function readStatus(db: Database): Promise<Status> {
   }
 }
 
-/** Reads the two indexes of what is not settled and the one of the dead; a count by status would read all of history. */
+/** Reads the two indexes of unsettled rows and that of the dead. A count by status would read all of history. */
 async function readCounts(db: Database): Promise<Counts> {
   const columns = ['status', 'due_at', 'created_at'] as const
   const unsettled = await db
@@ -145,7 +148,7 @@ export async function readRelays(db: Database): Promise<RelayStatus[]> {
   return relays.map(({ settings, ...relay }) => ({ ...relay, differing: holding ? differing(settings, holding) : [] }))
 }
 
-/** What relays must agree upon, by the name of the option. */
+/** The settings that relays must agree on, by name of the option. */
 type Settings = Readonly<Record<string, unknown>>
 
 function differing(settings: Settings, others: Settings): string[] {
@@ -153,7 +156,7 @@ function differing(settings: Settings, others: Settings): string[] {
   return names.filter(name => JSON.stringify(settings[name]) !== JSON.stringify(others[name]))
 }
 
-/** undefined: no relay has run of late. */
+/** @returns undefined: no run is in the table. */
 export function readJanitor(db: Database): Promise<JanitorStatus | undefined> {
   return db
     .selectFrom('janitor_run')
@@ -176,7 +179,7 @@ export function readJanitor(db: Database): Promise<JanitorStatus | undefined> {
     .executeTakeFirst()
 }
 
-/** As a double: pg hands int8 out as text, and no table has 2^53 rows. */
+/** As a double: pg returns int8 as text, and no table has 2^53 rows. */
 function countWhere(condition: RawBuilder<unknown>): RawBuilder<number> {
   return sql<number>`(count(*) filter (where ${condition}))::float8`
 }

@@ -1,7 +1,7 @@
 import type { Session, Statement } from './session.ts'
 import { secondsSince } from './sql.ts'
 
-/** What stands in the tables, for the log and for metrics; seconds are of the database's clock. Counts end at `mostSurveyed`. */
+/** Counts and ages for the log and for metrics. Seconds are by the database's clock. Counts end at `mostSurveyed`. */
 export interface Survey {
   /** Could start now, if their key and their receiver allow. */
   readonly due: number
@@ -10,37 +10,37 @@ export interface Survey {
   readonly claimed: number
   readonly dead: number
   readonly holds: number
-  /** Since the oldest that waits was written; null: nothing waits. */
+  /** Since the oldest pending callback was written; null: none is pending. */
   readonly oldestWaitingSeconds: number | null
-  /** Since the first became due of those that are; null: none is. */
+  /** Since the first of the due callbacks became due; null: none is due. */
   readonly oldestDueSeconds: number | null
   /** Since the oldest hold was placed; null: there is none. */
   readonly oldestHoldSeconds: number | null
-  /** Of settled callbacks that are kept, since the oldest was settled; null: none is kept. */
+  /** Since the oldest settled callback still in the table was settled; null: there is none. */
   readonly oldestHistorySeconds: number | null
-  /** Since the last run of retention that has come to its end began; null: none of late. */
+  /** Since the start of the newest retention run that completed; null: there is none. */
   readonly retentionSeconds: number | null
   readonly relays: RelaysSurveyed
-  /** This relay has run for longest of those that live, so it is the one that shows what all would show. */
+  /** This relay has run longest of the living ones. Only it shows what all would show. */
   readonly isEldest: boolean
 }
 
 export interface RelaysSurveyed {
   readonly living: number
-  /** Of those. */
+  /** Living relays that serve. */
   readonly serving: number
-  /** Of those. */
+  /** Living relays that stand by. */
   readonly standingBy: number
-  /** Their leases have run out, and nobody has buried them yet. */
+  /** Relays whose lease has run out, and which are not buried yet. */
   readonly stale: number
 }
 
-/** Of each index so many entries are read at most, from its first on. */
+/** Most entries read of each index, from its beginning. */
 export const mostSurveyed = 10_000
 
 /**
- * Reads the first entries of three indexes and the small tables, so its cost does not grow with what waits or has been settled.
- * A row that is retried stands in its index by its due time: beyond the first 10,000 an older one may wait unseen.
+ * Reads the first entries of three indexes and the small tables, so its cost does not grow with the table. Retried rows
+ * stand in their index by due time: beyond the first 10,000 entries an older row may wait unseen.
  */
 const surveyStatement: Statement = {
   name: 'ringback_survey',

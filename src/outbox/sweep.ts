@@ -2,7 +2,7 @@ import { sweptOrigins } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
 import { originHash, rangePlace } from './sql.ts'
 
-/** From one origin that has something unsettled to the next, by the index on what waits: it reads an entry of each. */
+/** Skips in the index from one origin with unsettled rows to the next: it reads one entry of each origin. */
 const originsStatement: Statement = {
   name: 'ringback_origins',
   text: schema => `
@@ -28,14 +28,15 @@ export const sweepStart = '-9223372036854775808'
 
 export interface SweptOrigins {
   readonly origins: readonly string[]
-  /** Where the sweep goes on; null: it has seen all. */
+  /** Where the sweep goes on; null: it has read all. */
   readonly next: string | null
 }
 
 /**
- * The next origins that have unsettled callbacks, in the order of their hashes. Nobody has the least one: 1 in 2^64. Of two with
- * one hash (of 100,000 origins two have one with a chance of 3 in 10^10) a sweep finds the one whose callback is due first, and
- * the other when nothing of that one is left. Reading new and due rows finds both.
+ * The next origins that have unsettled callbacks, in the order of their hashes.
+ *
+ * No origin has the least hash, except with a chance of 1 in 2^64. Two of 100,000 origins share a hash with a chance of
+ * 3 in 10^10. Then a sweep finds only the one whose callback is due first, until it has none left. The tips find both.
  */
 export async function readOrigins(session: Session, after: string): Promise<SweptOrigins> {
   const found = await session.rows<{ hash: string; origin: string }>(originsStatement, [after, sweptOrigins])
@@ -43,11 +44,14 @@ export async function readOrigins(session: Session, after: string): Promise<Swep
   return { origins: found.map(({ origin }) => origin), next: last?.hash ?? null }
 }
 
-/** What is on hold, as far as reading goes by it. */
+/** The holds, as far as reading needs them. */
 export interface HeldOrigins {
-  /** Another one: something has changed. */
+  /** Changes whenever a hold does. */
   readonly digest: string
-  /** As the column `hold.origin`; `http:` for everything of that scheme. Whether all of it is held, and a digest of its holds. */
+  /**
+   * By the column `hold.origin`; `http:` stands for everything of that scheme. `isWhole`: all of it is held. `digest`:
+   * of its holds.
+   */
   readonly origins: ReadonlyMap<string, { readonly isWhole: boolean; readonly digest: string }>
 }
 

@@ -1,12 +1,12 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { CallbackStatus, OutcomeKind } from '../model.ts'
 
-/** Written by the database or by the statements of the busy path, which are not Kysely's. */
+/** Written by the database, or by statements of the busy path, which do not use Kysely. */
 type ReadOnly<T> = ColumnType<T, never, never>
 
-/** The tables as Kysely sees them; what each column means stands in sql/schema.sql. int8 arrives as a string. */
+/** The tables as Kysely sees them. sql/schema.sql says what each column means. int8 arrives as a string. */
 export interface Tables {
-  /** What can be written is what producers (INSERT) and operators (UPDATE) may write. */
+  /** Writable here is what producers (INSERT) and operators (UPDATE) may write. */
   callback: {
     id: GeneratedAlways<string>
     created_at: ReadOnly<Date>
@@ -32,7 +32,7 @@ export interface Tables {
     traceparent: ColumnType<string | null, string | null | undefined, never>
     url: string
     origin: GeneratedAlways<string>
-    /** pg parses json, which rounds long numbers and moves fields: to read it as written, select `form::text`. */
+    /** pg parses json, which rounds long numbers and reorders fields. To read it as written, select `form::text`. */
     form: ColumnType<unknown, string | undefined, string>
     last_error: ReadOnly<string | null>
     last_outcome: ReadOnly<OutcomeKind | null>

@@ -6,26 +6,26 @@ import { dueTime, plainArray, shown, timeOf } from './sql.ts'
 export interface TipPage {
   /** In the order of the index. */
   readonly rows: readonly ShownRow[]
-  /** There may be more behind them. */
+  /** There may be more after these. */
   readonly isFull: boolean
 }
 
 export interface FreshTip extends TipPage {
-  /** The last id given, to whomever. */
+  /** The last id that the sequence gave, to any callback. */
   readonly lastId: string
 }
 
 export interface DueTip extends TipPage {
   /** Milliseconds until the next row is due; null: none will be. */
   readonly nextInMs: number | null
-  /** Up to when it has read: the database's clock, in microseconds of Unix time. */
+  /** The time up to which it has read, by the database's clock, in microseconds of Unix time. */
   readonly nowUs: number
 }
 
 /**
- * What a tip has shown is not read once more: each row costs some 3 us here and as much in the relay.
- * Never beyond the last id of the sequence: a row with a high id of its producer's choice must not make later rows wait. It is
- * the sweep's.
+ * Reads only the gaps between ids already shown: a row costs about 3 µs here and as much in the relay. It never reads
+ * beyond the last id of the sequence: a producer may choose a high id, and later rows must not wait for that one. The
+ * sweep finds it.
  */
 const freshStatement: Statement = {
   name: 'ringback_fresh',
@@ -43,7 +43,7 @@ const freshStatement: Statement = {
             limit $3) row) row on true`,
 }
 
-/** Why up to `statement_timestamp()`: see `planning` in settings.ts. */
+/** Why `statement_timestamp()`: see `planning` in settings.ts. */
 const dueStatement: Statement = {
   name: 'ringback_due',
   text: schema => `
@@ -65,9 +65,10 @@ const dueStatement: Statement = {
 }
 
 /**
- * Rows never tried with ids of these gaps, which are in their order.
+ * Rows never tried, with ids in these gaps. The gaps are in the order of ids.
  *
- * @param limit for each gap. The page is full when there are as many rows: more may be behind them, or behind those of one gap.
+ * @param limit most rows per gap. The page is full if it has `limit` rows or more: more may follow, at the end or in
+ * one gap.
  */
 export async function readFresh(
   session: Session,
@@ -83,7 +84,7 @@ export async function readFresh(
   return { ...page(found, limit), lastId: first.lastId }
 }
 
-/** Rows with a due time that has come, after this place. */
+/** Rows after this place whose due time has come. */
 export async function readDue(session: Session, epoch: string, after: IndexPlace, limit: number): Promise<DueTip> {
   const values = [after.dueUs, after.id, limit, epoch]
   const found = await session.rows<ShownRow & { nextInMs: number | null; nowUs: number }>(dueStatement, values)

@@ -13,13 +13,13 @@ const tryShareStatement: Statement = {
     `select case when pg_try_advisory_lock_shared(${key(schema)}) then pg_advisory_unlock_shared(${key(schema)}) else false end as got`,
 }
 
-/** Letting go is announced: peers that slept because this relay held the lock must look for themselves from now on. */
+/** The unlock notifies: peers that slept because this relay held the lock must now look for themselves. */
 const unlockStatement: Statement = {
   name: 'ringback_wake',
   text: schema => `select pg_advisory_unlock(${key(schema)}) as got, pg_notify('${schema}', '')`,
 }
 
-/** The advisory lock behind the wake protocol (see `wake.ts`), held by one session. */
+/** The advisory lock of the wake protocol (see `wake.ts`), held by one session. */
 export class WakeLock {
   readonly #session: Session
 
@@ -27,12 +27,12 @@ export class WakeLock {
     this.#session = session
   }
 
-  /** True: no silent writer is in flight, and from now on every writer notifies. Never queues. */
+  /** True: no silent writer is in flight, and from now on every writer notifies. Never waits. */
   tryLock(): Promise<boolean> {
     return this.#got(tryLockStatement)
   }
 
-  /** True: no relay holds the lock. Holds nothing afterwards. */
+  /** True: no relay holds the lock. This session does not hold it afterwards either. */
   tryShare(): Promise<boolean> {
     return this.#got(tryShareStatement)
   }
