@@ -1,34 +1,37 @@
 import { AutoResetEvent } from './auto-reset-event.ts'
 
-/** What the next look is to read, and what wakes the loop that looks. It outlives connections; times are of `performance.now()`. */
+/**
+ * What the next look must read, and what wakes the loop that looks. It outlives connections. Times are of
+ * `performance.now()`.
+ */
 export class Agenda {
-  /** A look is to be made at once. */
+  /** Set when it is time to look. */
   readonly event = new AutoResetEvent()
-  /** New rows are to be read, and not only what is wanted of what is known. */
+  /** Whether the next look must read new rows. */
   isNewWanted = true
   areHoldsWanted = true
-  /** By what is known, of the database or from this relay's own retries. */
+  /** When the next row is due, as far as the database and this relay's own retries tell. */
   nextDueAt = Number.POSITIVE_INFINITY
 
-  /** Reading begins anew: all is wanted. */
+  /** Called when reading begins anew, over new connections. */
   restart(): void {
     this.isNewWanted = true
     this.areHoldsWanted = true
     this.nextDueAt = Number.POSITIVE_INFINITY
   }
 
-  /** New rows may be there. */
+  /** Called when there may be new rows. */
   lookForNew(): void {
     this.isNewWanted = true
     this.event.set()
   }
 
-  /** A row of ours is due again then. When that is sooner than all that was known, the wait for the next look is too long. */
+  /** Called when a row of this relay will be due again. Wakes the loop if that is sooner than any known due time. */
   dueAgainAt(at: number): void {
     if (this.noteDue(at)) this.event.set()
   }
 
-  /** True: it is sooner than all that was known. */
+  /** Returns whether it is sooner than any known due time. */
   noteDue(at: number): boolean {
     const isSooner = at < this.nextDueAt
     if (isSooner) this.nextDueAt = at

@@ -23,23 +23,26 @@ export interface AttemptsParts {
   readonly agenda: Agenda
   readonly policy: RetryPolicy
   readonly report: Report
-  /** What is delivered is deleted as it is recorded. */
+  /** Whether delivered rows are deleted as they are recorded. */
   readonly deletes: boolean
-  /** POSTs one callback and says how it ended, whatever happens. */
+  /** POSTs one callback and returns its outcome. Never rejects, but for a defect. */
   readonly post: (claim: Claim) => Promise<Outcome>
-  /** The lease is held, and the claim is of the present registration. */
+  /** Whether the lease is held and the claim is of the present registration. */
   readonly mayStart: (claim: Claim) => boolean
   /** Set when a slot or a row may have come free. */
   readonly claimable: AutoResetEvent
-  /** Set when a POST has ended, or an outcome is committed. */
+  /** Set when a POST has ended or an outcome is committed. */
   readonly progress: AutoResetEvent
 }
 
-/** From a claim to its record: what waits for its slot, what is on the wire, what is to be written down, and what became of it. */
+/**
+ * The attempts of this relay, from claim to record: those that wait for slots, those on the wire, and those to be
+ * recorded.
+ */
 export class Attempts {
   /** Claims that wait for their slots. */
   readonly ahead: Ahead
-  /** Outcomes on their way into the record. */
+  /** Outcomes that are not recorded yet. */
   readonly recorder: Recorder
   readonly #parts: AttemptsParts
   /** Callbacks whose POST is under way, by id. */
@@ -69,40 +72,40 @@ export class Attempts {
     this.recorder = new Recorder({ relay: () => relay, epoch, log, deletes, isUrgent }, this)
   }
 
-  /** POSTs on the wire. */
+  /** How many POSTs are on the wire. */
   get inFlight(): number {
     return this.#inFlight.size
   }
 
-  /** Claims, POSTs and outcomes that are not written down yet. */
+  /** How many claims wait, POSTs are on the wire, and outcomes are not recorded. */
   get size(): number {
     return this.ahead.size + this.#inFlight.size + this.recorder.backlog
   }
 
-  /** So much is to be recorded that nothing new may start. */
+  /** Whether so many outcomes wait for their record that no attempt may start. */
   get isPressed(): boolean {
     return this.recorder.pressing > maxUnrecorded
   }
 
-  /** The callback is claimed, its POST under way, or the outcome on its way into the record. */
+  /** Whether the callback is claimed, on the wire, or waits for its record. */
   has(id: string): boolean {
     return this.ahead.has(id) || this.#inFlight.has(id) || this.recorder.holds(id)
   }
 
-  /** Something that was claimed under this epoch is here. */
+  /** Whether there is an attempt that was claimed under this epoch. */
   hasOf(epoch: string): boolean {
     if (this.ahead.holdsEpoch(epoch) || this.recorder.holdsEpoch(epoch)) return true
     for (const claim of this.#inFlight.values()) if (claim.epoch === epoch) return true
     return false
   }
 
-  /** What has not begun never will. */
+  /** Lets no further attempt begin. */
   stop(): void {
     this.#isStopping = true
     this.ahead.giveUp(() => true)
   }
 
-  /** The claim has its slot. */
+  /** Starts the attempt. The claim has its slot. */
   start(claim: Claim): void {
     this.#attempt(claim).catch((error: unknown) =>
       this.#fail(new DefectError(`delivering callback ${claim.id}`, error)),
@@ -126,7 +129,7 @@ export class Attempts {
     report.attempted(claim, outcome, sign, decision)
   }
 
-  /** A slot of the origin has come free. */
+  /** Called when a slot of the origin has come free. */
   #passOn(origin: string, now: number): void {
     const { scopes, backlog, agenda } = this.#parts
     if (scopes.hasOutages) agenda.event.set()
@@ -140,7 +143,7 @@ export class Attempts {
     this.#parts.progress.set()
   }
 
-  /** Committed: the row is what was decided. */
+  /** The record is committed, and the row is what was decided. */
   recorded({ id, decision }: Attempt, { orderingKey, next }: Recorded): void {
     const { backlog, agenda } = this.#parts
     if (decision.status === 'pending') {
@@ -151,24 +154,27 @@ export class Attempts {
     this.#readWanted()
   }
 
-  /** It was recorded before: what it has become is known, and not who is first in its key now. */
+  /**
+   * The attempt was recorded before, by a statement whose reply was lost. Which row is first in its key now is not
+   * known.
+   */
   repeated({ id }: Attempt): void {
     this.#parts.backlog.ended(id, 'unknown', null)
     this.#ended()
     this.#readWanted()
   }
 
-  /** The attempt is written down, but the row had gone on without us. */
+  /** The attempt is recorded, but its row had gone on without this relay. */
   overtaken(attempt: Attempt): void {
     this.#readAnew('warn', 'attempt_overtaken', attempt)
   }
 
-  /** The row was lost in a failover and its id given to another. */
+  /** A failover has lost the row and given its id to another. */
   lost(attempt: Attempt): void {
     this.#readAnew('error', 'attempt_of_lost_callback', attempt)
   }
 
-  /** The row is not what was sent any more. */
+  /** Reads the row again, since it is no longer what was sent. */
   #readAnew(level: 'warn' | 'error', event: EventName, { id, messageId, attempt, outcome }: Attempt): void {
     const { backlog, log, agenda } = this.#parts
     backlog.ended(id, 'unknown', null)

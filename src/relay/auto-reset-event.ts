@@ -1,5 +1,6 @@
 /**
- * Wakes one waiter. Set while nobody waits, it is remembered once. What two loops of the relay tell one another: "look".
+ * Wakes the one waiter. If nobody waits, the event stays set for the next wait. The relay's loops wake each other with
+ * it.
  */
 export class AutoResetEvent {
   #isSet = false
@@ -10,12 +11,12 @@ export class AutoResetEvent {
     this.#wake?.()
   }
 
-  /** Whoever waits looks at the signal when it is aborted. */
+  /** Sets the event when the signal is aborted. */
   setBy(signal: AbortSignal): void {
     signal.addEventListener('abort', this.set, { once: true })
   }
 
-  /** Resolves when it is set, or after `ms` milliseconds. True when it was set; it is not any more then. */
+  /** Resolves when the event is set, or after `ms` milliseconds. Resets it, and returns whether it was set. */
   async wait(ms: number): Promise<boolean> {
     if (!this.#isSet && ms > 0) {
       await new Promise<void>(resolve => {

@@ -20,50 +20,52 @@ export interface ClaimerParts {
   readonly refusals: Refusals
   /** Set when a slot or a row may have come free. */
   readonly claimable: AutoResetEvent
-  /** Of the present registration. */
+  /** The epoch of the present registration. */
   readonly epoch: () => string
   readonly attempts: Pick<Attempts, 'ahead' | 'start' | 'has'>
   readonly agenda: Agenda
-  /** How many POSTs may start now, and how many rows may be claimed beside and ahead of them; both 0 while the lease is not held. */
+  /** How many POSTs may start now, and how many rows may be claimed ahead. Both are 0 while the lease is not held. */
   readonly slots: () => { readonly free: number; readonly ahead: number }
   /** Set when a claim has been answered. */
   readonly progress: AutoResetEvent
 }
 
 /**
- * Claims rows as many as can be sent at once, and a few milliseconds' worth ahead of that; one statement at a time. What becomes
- * ready meanwhile is the next batch. What was claimed ahead and may not begin any more it releases. It accounts for every row it asked for: one that was not claimed is looked at before its key goes on.
- * It outlives connections: a claim whose reply was lost is looked at over the next one.
+ * Claims as many rows as can be sent at once, and some milliseconds' worth ahead; one statement at a time. Rows that
+ * become ready meanwhile are the next batch. Rows that were claimed ahead and may not begin are released.
+ *
+ * Every row that it asked for is accounted for. One that was not claimed, or whose claim's reply was lost, is *in
+ * doubt*: it is looked at before its key goes on. Doubts outlive connections.
  */
 export class Claimer {
   readonly #parts: ClaimerParts
-  /** Rows that were asked for and whose answer is not known, with the epoch under which they may be claimed. */
+  /** Rows in doubt, each with the epoch under which it may be claimed. */
   readonly #inDoubt = new Map<string, string>()
   #claimingSince: number | null = null
-  /** The last claim. */
+  /** Whether the last claim returned no row. */
   #gotNothing = false
 
   constructor(parts: ClaimerParts) {
     this.#parts = parts
   }
 
-  /** Since when a claim is under way, by `performance.now()`; null: none is. */
+  /** Since when a claim is under way, by `performance.now()`; null: none. */
   get claimingSince(): number | null {
     return this.#claimingSince
   }
 
-  /** Rows may be claimed under this epoch, of which nothing is known yet. */
+  /** Whether a row is in doubt under this epoch. */
   isInDoubt(epoch: string): boolean {
     for (const each of this.#inDoubt.values()) if (each === epoch) return true
     return false
   }
 
-  /** The row may have been claimed under this epoch, by a statement whose answer is not known. */
+  /** Whether this row is in doubt under this epoch. */
   isInDoubtOf(id: string, epoch: string): boolean {
     return this.#inDoubt.get(id) === epoch
   }
 
-  /** Claims until the signal is aborted, and releases then what is to be released. Throws when the session fails. */
+  /** Claims until the signal is aborted, then releases claims that have not begun. Throws when the session fails. */
   async run(session: Session, signal: AbortSignal): Promise<void> {
     const { claimable } = this.#parts
     claimable.setBy(signal)
@@ -157,7 +159,7 @@ export class Claimer {
     }
   }
 
-  /** PostgreSQL does not let these be claimed: what can never be sent ends dead, anything else rests. */
+  /** PostgreSQL refuses to claim these rows. One that can never be sent becomes dead; any other rests. */
   async #refuse(session: Session, refused: readonly Refused<ShownRow>[]): Promise<void> {
     if (refused.length === 0) return
     const { backlog, refusals, epoch } = this.#parts
@@ -183,7 +185,7 @@ export class Claimer {
     }
   }
 
-  /** Why were these not claimed? Or they were, and the reply was lost. */
+  /** Looks at rows in doubt: why was each not claimed, or was it, and the reply was lost? */
   async #account(session: Session): Promise<void> {
     const { backlog, epoch, agenda } = this.#parts
     const doubts = [...this.#inDoubt].slice(0, 1_000)
@@ -206,14 +208,14 @@ export class Claimer {
       } else {
         this.#inDoubt.delete(id)
         const refusal = refusalOf(stands)
-        // Nothing at all was claimed, though it could be: the registration is gone. It takes a moment to make another.
+        // No row was claimed though this one is free, so the registration is gone. A new one takes a moment.
         backlog.refused(id, refusal.why === 'free' && this.#gotNothing ? { why: 'occupied' } : refusal, now)
       }
     }
     if (backlog.wantsReads) agenda.event.set()
   }
 
-  /** Newer ones have come in the place of these. Those of a key that stand behind them are cancelled at once. */
+  /** Cancels superseded rows that are first in their keys, and superseded rows that follow them in the key. */
   async #supersede(session: Session, found: readonly Looked[]): Promise<Set<string>> {
     const { backlog, epoch } = this.#parts
     const ids = found.flatMap(({ id, status, isSuperseded, first }) =>
@@ -225,7 +227,7 @@ export class Claimer {
     return new Set(ended.map(({ id }) => id))
   }
 
-  /** Its claim's reply was lost, so no byte has left. */
+  /** Releases a row whose claim's reply was lost. No byte of it was sent. */
   async #giveBackOne(session: Session, { id, row }: Looked, epoch: string): Promise<void> {
     const released = await release(session, epoch, [{ id, rev: row.rev }])
     if (!released.has(id)) return
@@ -233,7 +235,7 @@ export class Claimer {
     this.#parts.backlog.ended(id, 'back', null)
   }
 
-  /** What was claimed ahead and may not begin any more. What is not released by that is in doubt: it is looked at. */
+  /** Releases rows that were claimed ahead and may not begin. A row that this does not release is in doubt. */
   async #release(session: Session): Promise<void> {
     const { backlog, scopes, agenda } = this.#parts
     const { ahead } = this.#parts.attempts
@@ -258,7 +260,7 @@ export class Claimer {
     agenda.dueAgainAt(performance.now())
   }
 
-  /** Claims under this registration that a read has shown, and that nobody here knows of. */
+  /** Releases claims of this registration that a read has shown and that this process does not know. */
   async #giveBack(session: Session): Promise<void> {
     const { backlog, epoch, attempts } = this.#parts
     const unknown = backlog.takeReleases().filter(({ id }) => !attempts.has(id) && !this.#inDoubt.has(id))
@@ -266,16 +268,16 @@ export class Claimer {
   }
 }
 
-/** What a look says of a row that the claim did not get. */
+/** Why the claim did not get a row, by what a look shows. */
 function refusalOf(stands: Looked | undefined): Refusal {
   if (stands === undefined || !(stands.status === 'pending' || stands.status === 'claimed')) return { why: 'gone' }
   const { row, first, isLocked, isHeld, isExpired, isSuperseded } = stands
   if (stands.status === 'claimed' || isLocked) return { why: 'occupied' }
   if (first) return first.standing === 'claimed elsewhere' ? { why: 'occupied' } : { why: 'behind', first }
-  // Cancelled by the statement of that name, unless somebody was quicker.
+  // The statement `supersede` cancels it, unless somebody was faster.
   if (isSuperseded) return { why: 'occupied' }
   if (row.standing === 'later') return { why: 'later' }
-  // An expired row ends within a second, by the statement of that name.
+  // The statement `expire` ends it within a second.
   if (isExpired) return { why: 'occupied' }
   return isHeld ? { why: 'held' } : { why: 'free', row }
 }

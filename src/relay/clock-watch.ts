@@ -2,17 +2,17 @@ import type { Log } from '../log/log.ts'
 import { clockToleranceMs } from '../policy/tuning.ts'
 
 /**
- * How far our clock is ahead of the database's, in milliseconds, at least; negative: behind it. The database's was read between
- * two readings of ours, all as Unix times in milliseconds: what lies between them is in its favour.
+ * How far this machine's clock is ahead of the database's at least, in milliseconds; negative: behind it. The
+ * database's clock was read between two readings of this one, so the time between those is not counted.
  */
 export function aheadBy(beforeMs: number, databaseMs: number, afterMs: number): number {
   return Math.max(0, beforeMs - databaseMs) + Math.min(0, afterMs - databaseMs)
 }
 
 /**
- * Compares this machine's clock with the database's at each renewal, and says once when they disagree and once when they
- * agree again. Nothing of the relay is decided by it, but receivers refuse signatures whose timestamp is minutes off, so
- * that every signed callback would die with 401.
+ * Compares this machine's clock with the database's at each renewal. It logs once when they differ, and once when they
+ * agree again. The relay decides nothing by this. But receivers refuse signatures whose timestamp is minutes off, so
+ * every signed callback would die.
  */
 export class ClockWatch {
   readonly #log: Log
@@ -22,7 +22,7 @@ export class ClockWatch {
     this.#log = log
   }
 
-  /** As `aheadBy`. */
+  /** @param beforeMs and the others as of `aheadBy`. */
   see(beforeMs: number, databaseMs: number, afterMs: number): void {
     const aheadMs = Math.round(aheadBy(beforeMs, databaseMs, afterMs))
     const isOff = Math.abs(aheadMs) > clockToleranceMs

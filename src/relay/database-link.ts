@@ -5,13 +5,13 @@ import type { Agenda } from './agenda.ts'
 import { Doubt } from './doubt.ts'
 import { noSleepLock, Wake } from './wake.ts'
 
-/** How inserts reach the relay. */
+/** The listener for notifications. */
 export interface Listening {
-  /** Callbacks were there and no notification had come: what listens may be deaf. */
+  /** Called when rows were found without a notification: the listener may be deaf. */
   distrust(): void
 }
 
-/** What lives from connecting until the first connection fails. */
+/** The time from connecting until the first connection fails, and the parts that live for that time. */
 export class DatabaseLink {
   readonly sessions: Sessions
   readonly wake: Wake
@@ -19,7 +19,7 @@ export class DatabaseLink {
   readonly doubt = new Doubt()
   readonly #ending = new AbortController()
   readonly #stopping = new AbortController()
-  /** Aborted when nothing may use it any more. */
+  /** Aborted when nothing may use the sessions any more. */
   readonly ended: AbortSignal = this.#ending.signal
   /** Aborted when no new work may start. */
   readonly stopped: AbortSignal = this.#stopping.signal

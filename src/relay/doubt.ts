@@ -1,23 +1,23 @@
 import { doubtLooks } from '../policy/tuning.ts'
 
 /**
- * Whether what listens is deaf. While a relay holds the lock that lets writers notify, each new row comes with a
- * notification, which may arrive a little later than its row is seen. So one look that finds rows unannounced means nothing,
- * and several without a notification between them do.
+ * Whether the listener is deaf. While a relay holds the wake lock, each new row comes with a notification, which may
+ * arrive a little after its row is seen. So one look that finds unannounced rows means nothing. Several without a
+ * notification between them mean that the listener is deaf.
  *
- * A new listener helps only when the old one was the reason. A trigger that does not fire is none that it can help: each
- * doubt takes twice as many such looks as the one before.
+ * A new listener does not help when the trigger does not fire. So each doubt takes twice as many such looks as the last
+ * one.
  */
 export class Doubt {
   #looks = 0
   #enough: number = doubtLooks.first
 
-  /** Somebody's notification came. */
+  /** A notification of another session has come. */
   heard(): void {
     this.#looks = 0
   }
 
-  /** A look found new rows that nobody had announced. True: it is time for a new listener. */
+  /** A look found new rows without a notification. Returns whether it is time for a new listener. */
   found(): boolean {
     this.#looks += 1
     if (this.#looks < this.#enough) return false

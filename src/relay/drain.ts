@@ -4,34 +4,35 @@ import type { Session } from '../outbox/session.ts'
 import { drainQuietMs, drainReadMs, sweepShare } from '../policy/tuning.ts'
 
 export interface DrainParts {
-  /** Receivers and URLs whose breakers are open: what is due there is not waited for. */
+  /** Origins and URLs whose breakers are open. Due callbacks to them are not waited for. */
   readonly broken: () => readonly string[]
-  /** By this relay, so far: where what is delivered is not kept, the table does not tell. */
+  /** How many callbacks this relay has delivered. With `--keep-delivered 0` the table does not show them. */
   readonly delivered: () => number
-  /** So long it waits while nothing is settled, in milliseconds. */
+  /** How long it waits while nothing is settled, in milliseconds. */
   readonly patienceMs: number
 }
 
-/** How the table stands at the end. */
+/** What is left in the table at the end. */
 export interface DrainEnd extends Left {
-  /** Why it has ended although something is due; null: nothing was, but at receivers whose breakers are open. */
+  /** Why it has ended although callbacks are due; null: none is, except at receivers whose breakers are open. */
   readonly gaveUp: string | null
 }
 
 /**
- * When a relay has delivered what is due. The table alone says so: what is due or claimed, of whatever relay, by whatever way it
- * gets there. So notifications, sweeps and other relays need not be asked, and none of them can be forgotten.
+ * Finds out when every due callback is delivered. It asks only the table, for due and claimed rows of all relays. So it
+ * depends on no notification, sweep or other relay.
  *
- * It is over when for a second nothing was due or being sent; a first retry, which comes within a second, is waited for by that. It
- * always ends: a receiver that fails for good opens its breaker, and one that hangs is silent until the deadline; and where
- * nothing is settled for `patienceMs`, since another relay's receiver fails or somebody holds a lock, it gives up.
+ * It ends when for a second (`drainQuietMs`) no row was due or claimed. A first retry comes within that second.
+ *
+ * It always ends. A receiver that keeps failing opens its breaker, and its rows no longer count. If nothing is settled
+ * for `patienceMs`, because another relay's receiver fails or somebody holds a lock, it gives up.
  */
 export class Drain {
   readonly #parts: DrainParts
   #session: Session
   #settledUs: number | null | undefined
   #delivered = 0
-  /** Of the first reading: what was dead by then is none of this relay's. */
+  /** The time of the first reading. Rows that were dead by then are not counted. */
   #sinceUs: number | null = null
   #quietFrom: number | null = null
   #progressAt = performance.now()
@@ -41,16 +42,16 @@ export class Drain {
     this.#parts = parts
   }
 
-  /** After the connection was lost. */
+  /** Called with a new session after the connection was lost. */
   goOn(session: Session): void {
     this.#session = session
   }
 
   /**
-   * To be called before the relay begins.
+   * Must be called before the relay begins.
    *
-   * @returns null: it was stopped before.
-   * @throws what the database says, where it cannot be asked at the end of the patience.
+   * @returns null: the relay was stopped before it had drained.
+   * @throws the database's error, if it cannot be asked when the patience has ended.
    */
   async ended(stopped: AbortSignal): Promise<DrainEnd | null> {
     while (!stopped.aborted) {
@@ -65,7 +66,7 @@ export class Drain {
     return null
   }
 
-  /** null: the database could not be asked. The relay itself sees that a connection is lost, and makes another. */
+  /** null: the database could not be asked. The relay itself notices the lost connection and makes another. */
   async #read(now: number): Promise<Left | null> {
     try {
       const left = await this.#ask(false)

@@ -13,36 +13,40 @@ export interface HealerParts {
   readonly scopes: Scopes
   readonly epoch: () => string
   readonly isMine: (origin: string) => boolean
-  /** All of it is on hold. */
+  /** Whether the whole origin is on hold. */
   readonly isHeld: (origin: string) => boolean
   readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'maxAttempts'>
-  /** No back-off is longer, in milliseconds. */
+  /** The longest back-off, in milliseconds. */
   readonly retryCapMs: number
   /** Called when an origin may have come free. */
   readonly freed: () => void
 }
 
-/** From a claim to its POST, or to its record, in milliseconds; it counts only where nothing exact is known. */
+/**
+ * How long it may take from a claim to its POST, and to its record, in milliseconds. Used where nothing exact is known.
+ */
 const claimMs = 1_000
 const recordMs = 10_000
 
 const start: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
 
 /**
- * Gets an origin, or one URL of it, out of its outage sooner than the back-off of its rows would:
- * - When the breaker closes, what failed during the outage and still waits is due now: each row once, a batch at a time.
- * - While it is open and no row of it is due, one that waits is made due when a probe may go. It waited for minutes
- *   otherwise, however short the pause. A row is not made the probe more often than three times an outage, nor for its last
- *   attempt: the probes of a long outage must not use it up.
+ * Gets an origin, or one URL of it, out of an outage sooner than the back-off of its rows would:
+ *
+ * - When the breaker closes, rows that failed during the outage and still wait become due: each row once, a batch at a
+ *   time.
+ * - While it is open and none of its rows is due, a waiting row is made due as the probe, once the pause ends. Without
+ *   that the next probe would come only when the back-off of a row ends. A row is made the probe at most three times an
+ *   outage, and never for its last attempt, so that probes do not use it up.
  * - An operator who retries a row ends the pause.
  *
- * It outlives connections. What it forgets when the relay ends goes out when its back-off does.
+ * It outlives connections. If the relay ends, the rows wait for the end of their back-off.
  */
 export class Healer {
   readonly #parts: HealerParts
-  /** Outages that are over, by whose they were, and how far their rows were made due. */
+  /** Outages that are over, by origin or URL, each with the place up to which its rows were made due. */
   readonly #over = new Map<string, { readonly outage: Downtime; readonly after: IndexPlace }>()
-  /** Rows that were made due as probes, by whose breaker is open, and how often. */
+  /** By origin or URL with an open breaker: how often each row was made due as a probe. */
   readonly #probes = new Map<string, Map<string, number>>()
   readonly #retries = new Set<string>()
   #batchAt = 0
@@ -51,7 +55,7 @@ export class Healer {
     this.#parts = parts
   }
 
-  /** An operator, or somebody who says so, wants this row tried now. */
+  /** A notification asks to try this row now. Any role may send it, so it is only a hint. */
   retry(id: string): void {
     if (this.#retries.size < mostRetries) this.#retries.add(id)
   }
@@ -62,7 +66,7 @@ export class Healer {
     return this.#over.size > 0 ? this.#batchAt : Number.POSITIVE_INFINITY
   }
 
-  /** One step, if it is time. True: rows have become due. @param now `performance.now()` */
+  /** Makes one step, if it is time. Returns whether rows have become due. @param now `performance.now()` */
   async work(session: Session, now = performance.now()): Promise<boolean> {
     for (const outage of this.#parts.scopes.takeOutages()) {
       const name = nameOf(outage)
@@ -73,7 +77,7 @@ export class Healer {
     return this.#over.size > 0 && now >= this.#batchAt && (await this.#forwardBatch(session, now))
   }
 
-  /** The origins take turns. */
+  /** Makes rows of one outage due. The outages take turns. */
   async #forwardBatch(session: Session, now: number): Promise<boolean> {
     const [[name, { outage, after }] = ['', { outage: null, after: start }]] = this.#over
     this.#over.delete(name)
@@ -82,7 +86,7 @@ export class Healer {
     const batch = { now, entries: forwardRows, rows: forwardRows, except: [], sparesLastOf: null, after }
     try {
       const { ids, reached } = await this.#bringForward(session, outage, batch)
-      // It may have had another one meanwhile.
+      // There may be a newer outage of it by now.
       if (reached && !this.#over.has(name)) this.#over.set(name, { outage, after: reached })
       const endedAt = performance.now()
       this.#batchAt = endedAt + (endedAt - startedAt) * (1 / forwardShare - 1)
@@ -93,7 +97,10 @@ export class Healer {
     }
   }
 
-  /** Each second: a row for each origin where a probe may go and none is due. True: rows have become due. */
+  /**
+   * Called each second. Makes a row due for each origin or URL that may have a probe and has none. Returns whether rows
+   * are due.
+   */
   async probe(session: Session, now = performance.now()): Promise<boolean> {
     const { scopes, backlog, isMine, isHeld, settingsOf } = this.#parts
     let isAny = false
@@ -133,7 +140,7 @@ export class Healer {
     })
   }
 
-  /** What was said is a hint: only a row that is due now counts. */
+  /** Ends the pause of a breaker for retried rows. Only a row that is due now counts, since a retry is only a hint. */
   async #endRests(session: Session, now: number): Promise<void> {
     const { scopes, backlog, epoch, freed } = this.#parts
     const ids = [...this.#retries]

@@ -1,7 +1,10 @@
 import type { Session } from '../outbox/session.ts'
 import { type HeldOrigins, noHolds, readHolds } from '../outbox/sweep.ts'
 
-/** Which origins are on hold, as far as reading goes by it: one that is wholly held is not asked for rows. The claim asks anyway. */
+/**
+ * Which origins are on hold. It saves reads: no rows are read for an origin that is wholly on hold. The claim itself
+ * checks holds.
+ */
 export class Holds {
   #held: HeldOrigins = noHolds
 
@@ -15,7 +18,7 @@ export class Holds {
     return this.#held.origins.get(origin)?.isWhole === true || this.#held.origins.get(scheme)?.isWhole === true
   }
 
-  /** @returns origins (or schemes, such as `http:`) whose holds are not what they were; empty: nothing has changed. */
+  /** @returns origins, or schemes such as `http:`, whose holds have changed. */
   async read(session: Session): Promise<readonly string[]> {
     const now = await readHolds(session, this.#held.digest)
     if (!now) return []

@@ -1,6 +1,6 @@
 import { idEnd } from '../ids.ts'
 
-/** Ids after one and up to another, that one included. */
+/** The ids after `after`, up to and including `upTo`. */
 export interface IdGap {
   readonly after: string
   readonly upTo: string
@@ -11,9 +11,9 @@ interface Span {
   to: bigint
 }
 
-/** A set of ids, most of which follow one another. */
+/** A set of ids, most of which are consecutive. */
 export class IdSpans {
-  /** In their order; none touches the next. */
+  /** Sorted. No span touches the next. */
   #spans: Span[] = []
 
   add(text: string): void {
@@ -28,13 +28,16 @@ export class IdSpans {
     this.#spans.splice(first, at - first + (to === id ? 0 : 1), { from, to })
   }
 
-  /** Those up to this one are not asked for any more. */
+  /** Forgets spans that end at this id or before it. */
   forget(upTo: string): void {
     const end = BigInt(upTo)
     this.#spans = this.#spans.filter(({ to }) => to > end)
   }
 
-  /** What lies between them and behind them, from `after` on; of more gaps than `most` the first ones are taken as one. */
+  /**
+   * The ids after `after` that are not in the set, as gaps. If there are more than `most` gaps, the first ones are
+   * joined to one.
+   */
   gaps(after: string, most: number): IdGap[] {
     const gaps: IdGap[] = []
     let end = BigInt(after)

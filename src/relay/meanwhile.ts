@@ -1,6 +1,6 @@
 import { AutoResetEvent } from './auto-reset-event.ts'
 
-/** Something that is done now and then, in short steps. */
+/** Work in short steps, done now and then. */
 export interface Chore {
   /** When the next step may be made, as `performance.now()` shows it. */
   readonly nextAt: number
@@ -8,10 +8,10 @@ export interface Chore {
 }
 
 /**
- * Does chores until `waiting` has settled; one step when that is so at once, since the time between the reads of a busy relay
- * consists of such moments.
+ * Does chores until `waiting` has settled. It makes at least one step that is due, since a busy relay has no longer
+ * pauses than that between its reads.
  *
- * @returns what `waiting` resolves with, at most one step later.
+ * @returns the result of `waiting`, at most one step later.
  */
 export async function meanwhile<T>(waiting: Promise<T>, chores: readonly [Chore, ...Chore[]]): Promise<T> {
   const settled = new AutoResetEvent()

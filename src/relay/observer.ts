@@ -1,17 +1,20 @@
 import type { Claim, Decision, Outcome } from '../model.ts'
 import type { Survey } from '../outbox/survey.ts'
 
-/** Is told what a relay does, for metrics. Called on the busy path: each call must be short, and must not throw. */
+/**
+ * Observes the relay's work, for metrics. Its methods are called on the hot path: they must be short and must not
+ * throw.
+ */
 export interface Observer {
   attempted(claim: Claim, outcome: Outcome, decision: Decision): void
-  /** So many callbacks are dead without an attempt of now. */
+  /** So many callbacks have expired. */
   expired(callbacks: number): void
-  /** An answer of the database. */
+  /** The database has answered a statement. */
   answered(statement: string, ms: number): void
   surveyed(survey: Survey): void
 }
 
-/** How a relay stands at this moment. */
+/** The state of a relay at this moment. */
 export interface RelayState {
   /** POSTs on the wire. */
   readonly inFlight: number
@@ -19,21 +22,21 @@ export interface RelayState {
   readonly unrecorded: number
   /** Callbacks in memory. */
   readonly memoryRows: number
-  /** Origins with callbacks in memory, or of which some are known to be in the table. */
+  /** Origins that have callbacks, in memory or known to be in the table. */
   readonly origins: number
   readonly failingOrigins: number
-  /** Their breakers are open, or they asked for a rest. */
+  /** Origins whose breaker is open, or that sent a Retry-After. */
   readonly restingOrigins: number
-  /** URLs that fail or do not answer while others of their origins do: their callbacks wait apart. */
+  /** URLs that fail or hang while others of their origin do not. Their callbacks wait apart. */
   readonly apartUrls: number
-  /** Their own breakers are open, or they asked for a rest. */
+  /** URLs whose own breaker is open, or that sent a Retry-After. */
   readonly restingUrls: number
   readonly connections: { readonly open: number; readonly idle: number }
   readonly isConnected: boolean
-  /** It has its registration and its lease. */
+  /** Whether the relay has a registration and holds its lease. */
   readonly isRegistered: boolean
   readonly isStopping: boolean
   readonly leaseRemainingMs: number
-  /** Why it does not serve; null: it does, or will. */
+  /** Why the relay stands by; null: it does not. */
   readonly standby: string | null
 }

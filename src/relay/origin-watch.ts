@@ -5,11 +5,11 @@ import { failingAfter, watchedOrigins } from '../policy/tuning.ts'
 /** An origin whose attempts have only failed for a while. */
 export interface FailingOrigin {
   readonly origin: string
-  /** When the first of the failures in a row had ended, in Unix milliseconds. */
+  /** When the first of these failures ended, in Unix milliseconds. */
   readonly sinceMs: number
-  /** Failed attempts in a row. */
+  /** How many attempts failed in a row. */
   readonly failures: number
-  /** Of the newest one. */
+  /** Why the newest one failed. */
   readonly reason: string
 }
 
@@ -20,10 +20,10 @@ interface Watched extends FailingOrigin {
 }
 
 /**
- * Says when an origin has only failed for a while, and when it answers again. What counts as a failure stands in
- * `policy/answers.ts`: a refusal with 4xx is an answer of a receiver that is well.
+ * Logs when an origin has only failed for a while, and when it answers again. `policy/answers.ts` says what a failure
+ * is: a 4xx is an answer of a well receiver.
  *
- * Apart from the breaker, which an operator can set to rest after one failure, or never: people want to know either way.
+ * It does not depend on the breaker, which may be set to open after one failure, or never.
  */
 export class OriginWatch {
   readonly #log: Log
@@ -33,7 +33,7 @@ export class OriginWatch {
     this.#log = log
   }
 
-  /** Those that are failing, the longest first. */
+  /** The failing origins, the longest failing first. */
   get failing(): readonly FailingOrigin[] {
     return [...this.#failed.values()].filter(({ isSaid }) => isSaid)
   }
@@ -42,7 +42,7 @@ export class OriginWatch {
     return this.#failed.get(origin)?.isSaid === true
   }
 
-  /** @param nowMs in Unix milliseconds */
+  /** @param nowMs Unix time in milliseconds. */
   see(origin: string, { receiver, finishedAtMs }: OriginSign, { error }: Pick<Outcome, 'error'>, nowMs: number): void {
     const before = this.#failed.get(origin)
     if (receiver === null) return
@@ -65,7 +65,7 @@ export class OriginWatch {
     if (this.#failed.size > watchedOrigins) this.#forgetOne()
   }
 
-  /** Origins of another relay from now on are that one's to watch. */
+  /** Forgets origins that another relay serves from now on. */
   keep(isMine: (origin: string) => boolean): void {
     for (const origin of [...this.#failed.keys()]) if (!isMine(origin)) this.#failed.delete(origin)
   }
@@ -75,7 +75,7 @@ export class OriginWatch {
     if (isSaid) this.#log.info('origin_well', { origin, away_ms: Math.round(now - firstAt), tries: failures })
   }
 
-  /** The first that is not failing yet; where all are, the one that has failed for longest. */
+  /** Forgets the first origin that does not count as failing yet. If all do, forgets the longest failing one. */
   #forgetOne(): void {
     const all = [...this.#failed.values()]
     const one = all.find(({ isSaid }) => !isSaid) ?? all[0]

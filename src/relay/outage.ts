@@ -6,16 +6,16 @@ import { retryDelayMs } from '../policy/decision.ts'
 import { mostReasons, passingPause, refusingPause, reminderMs, steadyMs } from '../policy/tuning.ts'
 
 /**
- * The time without a database that does what the relay needs: how long to wait before the next try, and what is said of it.
- * Each reason is said at once when it is new, and once a minute while it lasts. The end is said when the relay has done some
- * work, since a server that is read-only or refuses a statement can be connected to all the same.
+ * An outage of the database: how long to wait before the next try, and what to log. A new reason is logged at once, the
+ * same one once a minute. The end is logged when the relay has renewed its lease: a connection alone proves nothing,
+ * since the server may be read-only or refuse a statement.
  */
 export class Outage {
   readonly #log: Log
   readonly #time: Timers
   #tries = 0
   #since: number | undefined
-  /** When each reason was said last. */
+  /** When each reason was last logged. */
   readonly #saidAt = new Map<string, number>()
   #isSaid = false
   #servedAt: number | undefined
@@ -26,8 +26,8 @@ export class Outage {
   }
 
   /**
-   * The database was lost, cannot be reached, or refuses what the relay needs. Waits from 50 ms, doubling to a second, or to
-   * ten seconds where it refuses; half of it at random.
+   * Waits before the next try: from 50 ms, doubling to one second, or to ten seconds if the database refuses what the
+   * relay needs. Half of each wait is random.
    */
   async wait(error: unknown, stopping: AbortSignal): Promise<void> {
     this.#since ??= this.#begin()
@@ -37,7 +37,7 @@ export class Outage {
     await this.#time.sleep(retryDelayMs(this.#tries, isPassing ? passingPause : refusingPause, Math.random), stopping)
   }
 
-  /** The relay has renewed its lease, and nothing that it does has failed since it connected. */
+  /** Called when the relay has renewed its lease and nothing has failed since it connected. */
   over(): void {
     const now = this.#time.now()
     if (this.#isSaid && this.#since !== undefined) {
@@ -48,7 +48,10 @@ export class Outage {
     this.#since = undefined
   }
 
-  /** An outage within 10 s of the last one keeps its backoff and its silence: connections may come and fail for hours. */
+  /**
+   * An outage within 10 s of the last one keeps its backoff and its log throttling: connections may come and fail for
+   * hours.
+   */
   #begin(): number {
     const now = this.#time.now()
     if (this.#servedAt !== undefined && now - this.#servedAt > steadyMs) {
@@ -71,22 +74,23 @@ export class Outage {
   }
 }
 
-/** What tells one reason from another; numbers in a message, such as ports and process ids, do not. */
+/** The key of a reason. Numbers in a message, such as ports and process ids, do not make another reason. */
 function kindOf(error: unknown): string {
   const { code } = error as { readonly code?: unknown }
   return `${code} ${messageOf(error).replace(/\d+/g, '0')}`
 }
 
 /**
- * True when no wait can cure it, so that the relay must end: a defect of Ringback, a schema that is gone or of another
- * version, a wrong setting. A wrong password, a lost grant, a read-only server are an operator's to cure, and the relay goes on by itself.
+ * True when waiting cannot cure the error, so that the relay must end: a defect of Ringback, a missing schema or one of
+ * another version, a wrong setting. False for a wrong password, a lost grant or a read-only server: once an operator
+ * has cured that, the relay goes on by itself.
  */
 export function isLasting(error: unknown): boolean {
   if (error instanceof RingbackError) return !(error instanceof StandbyError)
   return [TypeError, RangeError, ReferenceError, SyntaxError].some(defect => error instanceof defect)
 }
 
-/** Passed in so that a test of an hour takes no hour. */
+/** Passed in, so that a test of an hour takes no hour. */
 export interface Timers {
   /** Milliseconds that only grow. */
   now(): number

@@ -8,10 +8,10 @@ import type { DestinationSettings } from '../policy/destinations.ts'
 import { version } from '../version.ts'
 
 /**
- * All that a POST goes by.
+ * Puts together the connection pool and all options of a POST.
  *
- * @param relay `database`: the server's end of a connection to it, to which nothing is ever sent.
- * @param watched what opens connections, with somebody who looks on.
+ * @param relay `database` returns the address of the relay's own database, to which no callback may go.
+ * @param watched wraps the function that opens connections, for an observer.
  */
 export function posting(
   config: Pick<RunConfig, 'allow' | 'deny' | 'connectTimeoutMs' | 'excerptBytes'>,

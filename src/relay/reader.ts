@@ -36,26 +36,27 @@ export interface ReaderParts {
   readonly ahead: Pick<Ahead, 'giveUp'>
   readonly recovery: Recovery
   readonly agenda: Agenda
-  /** Of the present registration. */
+  /** The epoch of the present registration. */
   readonly epoch: () => string
-  /** Set when rows may have come in that can start. */
+  /** Set when rows may have come that can start. */
   readonly claimable: AutoResetEvent
-  /** Callbacks are dead, since they have expired. */
+  /** Called with callbacks that are dead since they have expired. */
   readonly expired: (ids: readonly string[]) => void
 }
 
-/** What a look brought; times are of `performance.now()`. */
+/** The result of a look. Times are of `performance.now()`. */
 export interface Look extends LookedFor {
-  /** New rows that were never tried. */
+  /** How many new rows were never tried. */
   readonly fresh: number
 }
 
-/** Beyond the last row that is due. */
+/** The place after the last due row. */
 const dueEnd: IndexPlace = { dueUs: Number.POSITIVE_INFINITY, id: '0' }
 
 /**
- * Reads over one session, one statement at a time: what is new, whose turn in its key it is, what origins have room for, and,
- * now and then, what has expired, what is held, what a dead relay left, and whether anything was missed.
+ * Reads over one session, one statement at a time: new rows, the first rows of keys, and rows for which origins have
+ * room. Now and then it also looks for expired rows, for changed holds, for claims of dead relays, and (the sweep) for
+ * rows that were missed.
  */
 export class Reader {
   readonly #parts: ReaderParts
@@ -76,7 +77,7 @@ export class Reader {
     this.#sweeper = new Sweeper(parts)
   }
 
-  /** @param isPassing another look follows within milliseconds: due rows are not read each time then. */
+  /** @param isPassing whether another look follows within milliseconds. Due rows are then not read each time. */
   async look(isPassing: boolean): Promise<Look> {
     if (!this.#isStarted) await this.#start()
     const { agenda, healer, session } = this.#parts
@@ -95,7 +96,7 @@ export class Reader {
       more ||= due.more
     }
     if (performance.now() >= this.#choresAt) more = (await this.#doChores()) || more
-    // Before the pulls: what was on hold until now goes on slowly, and they would find it free.
+    // Before the pulls: an origin that was on hold until now begins slowly, and the pulls would find it free.
     if (agenda.areHoldsWanted || (this.#mayPull && this.#parts.holds.areAny)) more = (await this.#readHolds()) || more
     more = (await this.#readWanted()) || more
     more = (await this.#parts.recovery.work(session)) || more
@@ -107,7 +108,7 @@ export class Reader {
     return { found, fresh, more, alarmAt, readAt: this.#readAt }
   }
 
-  /** From a little before the end on; what is older is the sweep's. */
+  /** Begins to read a little before the end. The sweep finds older rows. */
   async #start(): Promise<void> {
     const { session, epoch, backlog, agenda } = this.#parts
     agenda.restart()
@@ -143,7 +144,7 @@ export class Reader {
     this.#duePauseUntil = now + duePauseMs
     const next = this.#due.read(now)
     const read = backlog.beginRead()
-    // A retry that is recorded meanwhile is not in the answer.
+    // Reset before the read, since the answer does not show a retry that is recorded meanwhile.
     agenda.nextDueAt = Number.POSITIVE_INFINITY
     const { rows, isFull, nextInMs, nowUs } = await readDue(session, epoch(), next.after, next.limit)
     const shown = this.#due.show(rows, next, performance.now())
@@ -159,7 +160,9 @@ export class Reader {
     return { rows: shown.length, more: isFull }
   }
 
-  /** What the backlog asks for, for a short while: then new rows come first again. True: it asks for more. */
+  /**
+   * Reads for `pullingMs` what the backlog asks for; then new rows come first again. Returns whether it asks for more.
+   */
   async #readWanted(): Promise<boolean> {
     const { backlog, claimable } = this.#parts
     for (const end = performance.now() + pullingMs; backlog.wantsAnswers || this.#mayPull; ) {
@@ -186,7 +189,7 @@ export class Reader {
     backlog.endRead()
   }
 
-  /** Each second. True: there is more. */
+  /** Done each second. Returns whether there is more to do at once. */
   async #doChores(): Promise<boolean> {
     const { session, epoch, backlog, agenda, healer, expired: tell } = this.#parts
     agenda.areHoldsWanted = true
@@ -200,7 +203,10 @@ export class Reader {
     return isMore
   }
 
-  /** An origin with a hold less, or another: what was passed over there may go. True: holds have changed. */
+  /**
+   * Reads the holds. At an origin whose holds have changed, rows that were passed over may go. Returns whether holds
+   * have changed.
+   */
   async #readHolds(): Promise<boolean> {
     const { session, backlog, agenda, holds, ahead, scopes, claimable } = this.#parts
     agenda.areHoldsWanted = false
@@ -226,7 +232,10 @@ export class Reader {
   }
 }
 
-/** What others have claimed is theirs to end; then it is shown again, or the next of its key is named. */
+/**
+ * Rows that another relay has claimed are not offered. When that ends, a read or a hint shows the row, or the next of
+ * its key.
+ */
 function isOffered({ standing }: ShownRow): boolean {
   return standing === 'due' || standing === 'claimed here'
 }

@@ -9,34 +9,34 @@ import { gatherMs, gatherRows, lockedPauseMs, loopIdleMs, recordRows } from '../
 import { AutoResetEvent } from './auto-reset-event.ts'
 import { ascii, asciiReason, Refusals } from './refusals.ts'
 
-/** What becomes of an attempt once it is written down. */
+/** How the record of an attempt ends. */
 export interface RecorderEvents {
-  /** Committed: the row is what was decided. */
+  /** The record is committed, and the row is what was decided. */
   readonly recorded: (attempt: Attempt, now: Recorded) => void
-  /** It was recorded before, and the reply was lost. */
+  /** The attempt was recorded before, and the reply was lost. */
   readonly repeated: (attempt: Attempt) => void
-  /** The attempt is written down, but the row had gone on without us (an heir, a replay). */
+  /** The attempt is recorded, and its row unchanged: another relay had taken it over, or an operator had changed it. */
   readonly overtaken: (attempt: Attempt) => void
-  /** The row was lost in a failover and its id given to another: nothing is written down. */
+  /** A failover has lost the row and given its id to another. Nothing is recorded. */
   readonly lost: (attempt: Attempt) => void
 }
 
 export interface RecorderOptions {
   readonly relay: () => string
-  /** Of the present registration. */
+  /** The epoch of the present registration. */
   readonly epoch: () => string
   readonly log: Log
-  /** What is delivered is deleted as it is recorded; default false. */
+  /** Whether delivered rows are deleted as they are recorded. Default false. */
   readonly deletes?: boolean
-  /** Somebody waits for the record of this attempt, or no other outcome is to be expected. Default: always. */
+  /** Whether something waits for this record, or no other outcome is expected. Default: always. */
   readonly isUrgent?: (attempt: Attempt) => boolean
 }
 
 /**
- * Writes outcomes down. They wait here while the database is away and outlive the connection; nothing is dropped.
+ * Records outcomes. They outlive the connection and wait here while the database is away. None is dropped.
  *
- * An outcome waits a few milliseconds for others, unless it is urgent or they are many. Those that arrive while a statement
- * is under way form the next one.
+ * An outcome waits some milliseconds for others, unless it is urgent or they are many. Outcomes that come while a
+ * statement is under way go into the next one.
  */
 export class Recorder {
   readonly #relay: () => string
@@ -47,14 +47,14 @@ export class Recorder {
   readonly #log: Log
   readonly #refusals: Refusals
   readonly #added = new AutoResetEvent()
-  /** The epochs under which the attempts were claimed that are here. */
+  /** By callback: the epoch under which the attempt that is here was claimed. */
   readonly #ids = new Map<string, string>()
   #waiting: Attempt[] = []
-  /** Until then those that wait may wait for others; by `performance.now()`. */
+  /** Until then outcomes wait for others, by `performance.now()`. */
   #gatherUntil = 0
-  /** What of the present batch is not committed yet, by id. */
+  /** The attempts of the present batch that are not committed yet, by id. */
   #underWay = new Map<string, Attempt>()
-  /** Attempts that come again after a pause. */
+  /** How many attempts are recorded after a pause. */
   #resting = 0
 
   constructor(options: RecorderOptions, events: RecorderEvents) {
@@ -76,28 +76,31 @@ export class Recorder {
     if (isFirst || isEnough) this.#added.set()
   }
 
-  /** True while an attempt of the callback is not committed. */
+  /** Whether an attempt of the callback is not committed. */
   holds(id: string): boolean {
     return this.#ids.has(id)
   }
 
-  /** True while one is not committed that was claimed under this epoch. */
+  /** Whether an attempt that was claimed under this epoch is not committed. */
   holdsEpoch(epoch: string): boolean {
     for (const each of this.#ids.values()) if (each === epoch) return true
     return false
   }
 
-  /** Outcomes that are not committed yet. */
+  /** How many outcomes are not committed yet. */
   get backlog(): number {
     return this.pressing + this.#resting
   }
 
-  /** Those of them that could be: their rows are neither locked nor refused. */
+  /** How many of them do not rest: their rows are neither locked nor refused. */
   get pressing(): number {
     return this.#waiting.length + this.#underWay.size
   }
 
-  /** Records until the signal is aborted; then what is here waits for the next session. Throws when the session fails. */
+  /**
+   * Records until the signal is aborted. The remaining outcomes wait for the next session. Throws when the session
+   * fails.
+   */
   async run(session: Session, signal: AbortSignal): Promise<void> {
     this.#added.setBy(signal)
     while (!signal.aborted) {
@@ -113,13 +116,13 @@ export class Recorder {
     try {
       await this.#recordBatch(session, [...this.#underWay.values()])
     } finally {
-      // What the session did not live to record goes first in the next one.
+      // Outcomes that this session could not record go first in the next one.
       this.#waiting = [...this.#underWay.values(), ...this.#waiting]
       this.#underWay.clear()
     }
   }
 
-  /** At most `recordRows`, and one for each callback, since the statement changes a row once. */
+  /** At most `recordRows`, and one a callback, since the statement changes a row once. */
   #nextBatch(): Map<string, Attempt> {
     const batch = new Map<string, Attempt>()
     const rest: Attempt[] = []
@@ -131,7 +134,7 @@ export class Recorder {
     return batch
   }
 
-  /** One attempt that PostgreSQL refuses must not hold up the others. */
+  /** Records a batch so that an attempt that PostgreSQL refuses does not hold up the others. */
   async #recordBatch(session: Session, batch: readonly Attempt[]): Promise<void> {
     const refused = await isolate(batch, part => this.#recordNow(session, part))
     for (const { item, error } of refused) await this.#recordWithLess(session, item, error)
@@ -151,7 +154,7 @@ export class Recorder {
     if (missed.length > 0) await this.#account(session, missed)
   }
 
-  /** Why were the rows of these not changed? */
+  /** Finds out why the record did not change the rows of these attempts. */
   async #account(session: Session, missed: readonly Attempt[]): Promise<void> {
     const ids = missed.map(({ id }) => id)
     const standings = new Map((await look(session, this.#epoch(), ids)).map(row => [row.id, row]))
@@ -182,8 +185,8 @@ export class Recorder {
   }
 
   /**
-   * What a receiver has answered may be more than the encoding of the database can hold. So an attempt whose values are
-   * refused gives up its texts one after the other, the excerpt first; any other refusal has other reasons than texts.
+   * The encoding of the database may not be able to hold a receiver's text. So an attempt whose values are refused is
+   * recorded with less and less text, as `lessAndLess` says. Any other refusal has nothing to do with texts.
    */
   async #recordWithLess(session: Session, attempt: Attempt, refusal: Error): Promise<void> {
     let error = refusal
@@ -206,15 +209,15 @@ export class Recorder {
   }
 }
 
-/** What a look says of a row that the record did not change. */
+/** Why the record did not change the row, by what a look shows. */
 function becameOf(attempt: Attempt, row: Looked | undefined): 'locked' | 'lost' | 'repeated' | 'overtaken' {
-  // Settled by this attempt and deleted since; any other decision would have kept it.
+  // This attempt has delivered the row, which was deleted since. After any other decision it would exist.
   if (row === undefined) return attempt.decision.status === 'delivered' ? 'repeated' : 'overtaken'
   if (row.messageId !== attempt.messageId) return 'lost'
   if (row.attempts !== attempt.attempt || row.claimedEpoch !== attempt.epoch) return 'overtaken'
-  // Somebody's open transaction has it.
+  // Another transaction has locked it.
   if (row.status === 'claimed' && row.row.rev === attempt.rev) return 'locked'
-  // It was changed before, and the reply was lost.
+  // This attempt has changed it before, and the reply was lost.
   return row.status === attempt.decision.status ? 'repeated' : 'overtaken'
 }
 
@@ -223,7 +226,7 @@ interface Less {
   readonly less: Attempt
 }
 
-/** The attempt without its excerpt; with its reasons in ASCII; and with what PostgreSQL says in their place. */
+/** The attempt without its excerpt; then with its reasons in ASCII; then with PostgreSQL's refusal in their place. */
 function lessAndLess(attempt: Attempt, refusal: Error): Less[] {
   const { outcome, decision } = attempt
   const withTexts = (change: (text: string) => string): Attempt => ({

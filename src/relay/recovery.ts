@@ -8,23 +8,24 @@ import type { Recorder } from './recorder.ts'
 export interface RecoveryParts {
   readonly recorder: Recorder
   readonly policy: RetryPolicy
-  /** Of the present registration. */
+  /** The epoch of the present registration. */
   readonly epoch: () => string
-  /** It does not stand by: a relay with other settings than most must not judge what becomes of an attempt. */
+  /** False while it stands by: a relay with other settings than most must not decide what becomes of an attempt. */
   readonly mayJudge: () => boolean
-  /** Whether this very process has the attempt in flight, in doubt or unrecorded, under whatever epoch. */
+  /** Whether this process itself has the attempt in flight, in doubt or unrecorded, under any epoch. */
   readonly isUnderWay: (orphan: Pick<Orphan, 'id' | 'epoch'>) => boolean
 }
 
 /**
- * Finds what a relay that is gone has left claimed, and puts it on record. A row says by the epoch of its claim whose it is; its
- * registration is gone when somebody has buried it. Of two relays that find the same row the record of one changes it.
+ * Finds callbacks that a dead relay has left claimed, and records their attempts as unknown. The epoch of a claim names
+ * its registration, which is gone once another relay has buried it. If two relays find the same row, the record of one
+ * changes it.
  */
 export class Recovery {
   readonly #parts: RecoveryParts
   /** Where the search goes on; null: it rests. */
   #place: IndexPlace | null = orphansStart
-  /** A registration has gone since the read under way was sent. */
+  /** Whether a registration has gone since the last read was sent. */
   #isWanted = false
   #spentMs = 0
   #hasSkipped = false
@@ -34,13 +35,13 @@ export class Recovery {
     this.#parts = parts
   }
 
-  /** A registration has gone. */
+  /** Called when a registration is gone. */
   want(): void {
     this.#place = orphansStart
     this.#isWanted = true
   }
 
-  /** One page. True: there are more. */
+  /** Reads one page. Returns whether there are more. */
   async work(session: Session): Promise<boolean> {
     if (!this.#parts.mayJudge()) return false
     const startedAt = performance.now()
@@ -71,8 +72,9 @@ export class Recovery {
 }
 
 /**
- * What is to be recorded of an orphaned claim: it may have arrived. It is due at once, but within its budget, since a row that
- * brings relays down must not do so for ever, and dead where its origin is set to `unknown: hold`.
+ * The attempt to record for an orphaned claim. It may have arrived, so its outcome is unknown. The callback is due
+ * again at once. The attempt counts, since a row that crashes relays must not do so for ever. With `unknown: hold` the
+ * callback becomes dead.
  */
 export function orphaned(orphan: Orphan, epoch: string, policy: RetryPolicy, now: number): Attempt {
   const outcome: Outcome = {

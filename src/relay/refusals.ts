@@ -5,8 +5,8 @@ import { retryDelayMs } from '../policy/decision.ts'
 import { refusedLines, refusedPause, refusedRows } from '../policy/tuning.ts'
 
 /**
- * Callbacks that PostgreSQL refuses for a reason that need not be theirs: a user's trigger, a grant that it lacks. They rest
- * for longer each time, and the log says why.
+ * Callbacks that PostgreSQL refuses, perhaps for no fault of theirs: a user's trigger raises an error, or lacks a
+ * grant. Each refusal makes a callback rest for longer, and is logged.
  */
 export class Refusals {
   readonly #log: Log
@@ -14,18 +14,18 @@ export class Refusals {
   readonly #known = new Map<string, { readonly tries: number; readonly until: number }>()
   #lines = { since: 0, count: 0 }
 
-  /** @param event what the lines of the log are called. */
+  /** @param event the event of the log lines. */
   constructor(log: Log, event: EventName) {
     this.#log = log
     this.#event = event
   }
 
-  /** How much longer the callback rests, in milliseconds; 0: it does not. */
+  /** How much longer the callback rests, in milliseconds; 0: it does not rest. */
   restMs(id: string, now: number): number {
     return Math.max(0, (this.#known.get(id)?.until ?? 0) - now)
   }
 
-  /** @returns how long it rests now, in milliseconds. */
+  /** @returns how long the callback rests now, in milliseconds. */
   refused(id: string, error: Error, now: number, fields: LogFields = {}): number {
     const tries = (this.#known.get(id)?.tries ?? 0) + 1
     const restMs = retryDelayMs(tries, refusedPause, () => 1)
@@ -38,13 +38,13 @@ export class Refusals {
     return restMs
   }
 
-  /** It is dead, by its own fault. */
+  /** The callback is dead, since its own values are the fault. */
   ended(id: string, error: Error): void {
     this.passed(id)
     this.#log.warn(this.#event, { id, becomes: 'dead', err: error })
   }
 
-  /** PostgreSQL has taken it after all. */
+  /** PostgreSQL has accepted the callback. */
   passed(id: string): void {
     this.#known.delete(id)
   }
@@ -56,12 +56,12 @@ export class Refusals {
   }
 }
 
-/** Any database takes it, whatever its encoding: in ASCII, and short. */
+/** The error's message, short and in ASCII, which a database of any encoding can store. */
 export function asciiReason(error: Error): string {
   return ascii(messageOf(error)).slice(0, 500)
 }
 
-/** The text with `?` for what is not ASCII. */
+/** The text with `?` for each character that is not printable ASCII. */
 export function ascii(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?')
 }

@@ -39,10 +39,10 @@ import type { WakeReason } from './wake.ts'
 import { warmUp } from './warm-up.ts'
 
 /**
- * The relay: reads rows, puts them in order, claims, delivers, records.
+ * The relay: reads rows, orders them, claims, delivers, records.
  *
- * What is under way (attempts, outcomes, registration, lease) and what waits in memory outlive the connections; a link is the
- * time from connecting until the first connection fails. All connections are replaced together then, and reading begins anew.
+ * Attempts, outcomes, registration, lease and the rows in memory outlive the connections. A *link* is the time from
+ * connecting until the first connection fails. Then all connections are replaced together, and reading begins anew.
  */
 export class Relay {
   readonly #config: RunConfig
@@ -65,9 +65,9 @@ export class Relay {
   readonly #agenda = new Agenda()
   /** Set when a slot or a row may have come free. */
   readonly #claimable = new AutoResetEvent()
-  /** Set when the lease is to be renewed before its time. */
+  /** Set when the lease must be renewed early. */
   readonly #renewable = new AutoResetEvent()
-  /** Set when something has ended that a stop waits for. */
+  /** Set when work has ended that a stop waits for. */
   readonly #progress = new AutoResetEvent()
   #link: DatabaseLink | undefined
   #serving: Promise<void> | undefined
@@ -76,8 +76,8 @@ export class Relay {
   readonly #watchdog = setInterval(() => this.#abortWithoutLease(), leaseCheckMs)
 
   /**
-   * @param send POSTs one callback and says how it ended, whatever happens.
-   * @param observer is told what is done, for metrics; null: nobody asks.
+   * @param send POSTs one callback and returns its outcome.
+   * @param observer for metrics; null: there are none.
    */
   constructor(config: RunConfig, log: Log, send: typeof post = post, observer: Observer | null = null) {
     this.#config = config
@@ -151,11 +151,11 @@ export class Relay {
   }
 
   /**
-   * Works over one link to the database until `stop` has ended, or until a session fails; rejects with why then. While the relay
-   * stops, a link is for recording alone.
+   * Works over one link until `stop` has ended, or until a session fails: then it rejects with the reason. While the
+   * relay stops, a link only records.
    *
-   * @param listening how inserts reach us; null: they do not notify (`migrate --wake poll`).
-   * @param works is called whenever the lease has been renewed while everything else goes on.
+   * @param listening the listener; null: inserts do not notify (`migrate --wake poll`).
+   * @param works is called whenever the lease has been renewed.
    */
   async serve(sessions: Sessions, listening: Listening | null, works: () => void = () => {}): Promise<void> {
     if (this.#hasStopped || (this.#isStopping && this.unsettled === 0)) return sessions.destroy()
@@ -184,14 +184,14 @@ export class Relay {
   async #join(link: DatabaseLink): Promise<void> {
     const { sessions } = link
     this.#destinations.connected(await readSalt(sessions.keep))
-    // Before it takes an origin, whose callbacks would wait for this.
+    // Before this relay takes origins, whose callbacks would wait for it.
     await warmUp(sessions, this.#config.keepDeliveredMs === 0)
     this.#recovery.want()
     await this.#membership.join(sessions.keep, this.#changes)
     await this.#label(link)
   }
 
-  /** Whoever buries this relay must find the sessions that claim under its registration. */
+  /** Puts the epoch into the names of the sessions that claim: a relay that buries this one ends them. */
   async #label({ sessions }: DatabaseLink): Promise<void> {
     const [{ epoch }, { name }] = [this.#membership, this.#config]
     await Promise.all([
@@ -200,7 +200,7 @@ export class Relay {
     ])
   }
 
-  /** Renews the registration, and hears of the other relays. */
+  /** Renews the registration, and learns about the other relays. */
   async #keep(link: DatabaseLink, works: () => void): Promise<void> {
     this.#renewable.setBy(link.ended)
     const everyMs = renewalIntervalMs(this.#config.leaseMs)
@@ -217,7 +217,7 @@ export class Relay {
     }
   }
 
-  /** Brings rows into memory. */
+  /** Reads rows into memory. */
   async #read({ sessions, stopped, wake, doubt, listening }: DatabaseLink): Promise<void> {
     const reader = this.#newReader(sessions)
     const chores = [this.#newJanitor(sessions), this.#newSurveyor(sessions)] as const
@@ -232,19 +232,19 @@ export class Relay {
     }
   }
 
-  /** Claims what memory has and receivers can take. */
+  /** Claims rows in memory that receivers can take. */
   #claim({ sessions, stopped }: DatabaseLink): Promise<void> {
     return this.#claimer.run(sessions.claim, stopped)
   }
 
-  /** Writes down what became of it. */
+  /** Records outcomes. */
   #record({ sessions, ended }: DatabaseLink): Promise<void> {
     return this.#attempts.recorder.run(sessions.record, ended)
   }
 
   /**
-   * A notification: look for rows. What is said in it is a hint, since any role may send anything. One of our own (waking, we
-   * announce that to the others) is no reason to look.
+   * Called at a notification: looks for rows. The payload is only a hint, since any role may send one. The relay's own
+   * notification, by which it tells the others that it woke, is no reason to look.
    */
   hint(from: number | null, payload = ''): void {
     const link = this.#link
@@ -261,8 +261,8 @@ export class Relay {
   }
 
   /**
-   * Other settings were read. It goes by them once most of the relays want them, alone at once: what starts then; what is being
-   * sent ends as it began.
+   * Gives new settings. The relay uses them once most of the relays want them; a single relay at once. Attempts under
+   * way end with the old ones.
    */
   adopt(destinations: Destinations): void {
     this.#destinations.give(destinations)
@@ -270,7 +270,7 @@ export class Relay {
   }
 
   /**
-   * Ends in order; the others go on with its origins.
+   * Stops in order. The other relays take over its origins.
    *
    * @returns how many attempts could not be recorded.
    */
@@ -291,26 +291,29 @@ export class Relay {
     const attempts = this.#attempts.recorder.backlog
     if (attempts > 0) this.#log.error('stopped_unrecorded', { attempts })
     this.#link?.end()
-    // Whoever serves is told why it failed.
+    // The caller of `serve` gets the error.
     await this.#serving?.catch(() => {})
     await this.#pool.close()
     clearInterval(this.#watchdog)
     return attempts
   }
 
-  /** Ends without any order: what is in flight is cut off, and is found as after a crash. */
+  /** Ends at once: POSTs are cut off. Another relay finds their callbacks as after a crash. */
   async abandon(): Promise<void> {
     this.#pool.abort('the relay has failed')
     await this.#pool.close()
     clearInterval(this.#watchdog)
   }
 
-  /** Claims, POSTs and outcomes that are not written down yet; while there are any, a relay that stops still needs the database. */
+  /**
+   * How many claims wait, POSTs are on the wire, and outcomes are not recorded. A stopping relay needs the database for
+   * them.
+   */
   get unsettled(): number {
     return this.#attempts.size
   }
 
-  /** How it stands now. It looks at every origin, so it is for people and scrapes. */
+  /** The relay's state. It walks over every origin, so it is for people and scrapes. */
   get state(): RelayState {
     const resting = this.#scopes.resting(performance.now())
     return {
@@ -331,12 +334,12 @@ export class Relay {
     }
   }
 
-  /** Callbacks that it has delivered since it began. */
+  /** How many callbacks this relay has delivered since it began. */
   get delivered(): number {
     return this.#report.tally.delivered
   }
 
-  /** Origins and URLs whose breakers have opened, by the names that `readLeft` takes. */
+  /** Origins and URLs whose breakers are open, under the names that `readLeft` takes. */
   get broken(): string[] {
     return this.#scopes.broken
   }
@@ -349,7 +352,7 @@ export class Relay {
     return this.#report.watch.isFailing(origin)
   }
 
-  /** What the other relays change for this one. */
+  /** What changes when this relay learns about the others. */
   readonly #changes: MembershipEvents = {
     agreed: () => {
       this.#destinations.agreed()
@@ -427,7 +430,10 @@ export class Relay {
     return 0
   }
 
-  /** If this process dies before it begins, the row is as if it had been sent: then that must not be the end of it. */
+  /**
+   * Whether a row may be claimed ahead. If the process dies before the POST, the attempt counts as sent; that must not
+   * kill the row.
+   */
   #mayWait({ origin, tried, maxAttempts }: ShownRow): boolean {
     const settings = this.#destinations.of(origin)
     return settings.unknown !== 'hold' && tried + 1 < (maxAttempts ?? settings.maxAttempts)

@@ -4,11 +4,10 @@ import type { Log } from '../log/log.ts'
 import type { Destinations } from '../policy/destinations.ts'
 
 /**
- * On SIGHUP the file of `--config` is read again, with all files that it names. Either all of it holds from then on, or, when
- * anything is wrong with it, nothing has changed. The file that holds the URL of the database is read too, to say what is wrong
- * with it; each new connection reads it anyway.
+ * On SIGHUP reads again the file of `--database-url-file`, then the file of `--config` with all files that it names. If
+ * any of them has a fault, that is logged and nothing changes. Each new connection reads the file of the URL anyway.
  *
- * @param use is given the settings that hold from now on.
+ * @param use is called with the new settings.
  */
 export function reloadOnSignal(config: RunConfig, log: Log, use: (destinations: Destinations) => void): void {
   process.on('SIGHUP', () => reload(config, log, use))

@@ -5,7 +5,7 @@ import type { Observer } from './observer.ts'
 import { OriginWatch } from './origin-watch.ts'
 import { Tally } from './surveyor.ts'
 
-/** Tells people what a relay does: a line of the log for each attempt, which origins are failing, counts, metrics. */
+/** Reports the relay's work: a log line for each attempt, failing origins, counts for the summary, metrics. */
 export class Report {
   readonly watch: OriginWatch
   readonly tally = new Tally()
@@ -13,7 +13,7 @@ export class Report {
   readonly #relay: string
   readonly #log: Log
 
-  /** @param observer null: nobody asks for metrics. */
+  /** @param observer null: there are no metrics. */
   constructor(relay: string, log: Log, observer: Observer | null) {
     this.#relay = relay
     this.#log = log
@@ -31,7 +31,7 @@ export class Report {
       this.#log.warn('url_held', { id: claim.id, origin: claim.origin, error: outcome.error })
   }
 
-  /** These are dead without an attempt. */
+  /** Called with callbacks that are dead since they have expired. */
   readonly expired = (ids: readonly string[]): void => {
     this.tally.ended(ids.length)
     this.observer?.expired(ids.length)

@@ -4,7 +4,10 @@ import { options } from '../config/options.ts'
 import type { RelaySettings } from '../membership/membership.ts'
 import type { DestinationSettings, Destinations } from '../policy/destinations.ts'
 
-/** The options that decide what becomes of a callback. Not names, addresses to listen on, the log, --concurrency and memory. */
+/**
+ * The options that decide what becomes of a callback. Names, addresses to listen on, the log, --concurrency and memory
+ * do not.
+ */
 const deciding = [
   'allow',
   'deny',
@@ -23,10 +26,10 @@ const deciding = [
 ] as const satisfies readonly (keyof RunConfig)[]
 
 /**
- * What relays must agree upon: the options that decide what becomes of a callback, and the file of --config, of which only an
- * HMAC is told, since it may hold secrets.
+ * The settings that relays must share: the options in `deciding`, and the file of --config. Of the file only an HMAC is
+ * stored, since it may hold secrets.
  *
- * @param salt kept in the database, so that nobody can look the HMAC of a common file up.
+ * @param salt from the database, so that the HMAC of a common file cannot be looked up.
  */
 export function sharedSettings(config: RunConfig, destinations: Destinations, salt: string): RelaySettings {
   const file = createHmac('sha256', salt).update(destinations.source).digest('hex').slice(0, 16)
@@ -35,13 +38,16 @@ export function sharedSettings(config: RunConfig, destinations: Destinations, sa
   return { text, digest: createHash('sha256').update(text).digest('hex').slice(0, 16) }
 }
 
-/** The settings of receivers that a relay goes by, and those it was given last: the same once most of the relays want them. */
+/**
+ * The settings of receivers: those that the relay uses, and those that it was given last. Once most relays want these,
+ * it uses them.
+ */
 export class RelayDestinations {
   readonly #config: RunConfig
   readonly #want: (settings: RelaySettings) => void
   #inUse: Destinations
   #wanted: Destinations
-  /** Of the database; null: it is not known yet. */
+  /** The database's salt; null: not known yet. */
   #salt: string | null = null
 
   /** @param want tells the others what this relay wants. */
@@ -52,24 +58,24 @@ export class RelayDestinations {
     this.#wanted = config.destinations
   }
 
-  /** What holds for an origin now. */
+  /** The settings of an origin that the relay uses now. */
   readonly of = (origin: string): DestinationSettings => this.#inUse.of(origin)
 
   give(destinations: Destinations): void {
     this.#wanted = destinations
-    // Nobody has heard yet which settings it goes by.
+    // Before the first connection no other relay knows this one's settings.
     if (this.#salt === null) this.#inUse = destinations
     else this.#tell(this.#salt)
   }
 
-  /** Said once: to say the same again with each connection would renew the connections of all receivers. */
+  /** Tells the settings once a salt: telling them at each connection would renew all connections to receivers. */
   connected(salt: string): void {
     if (salt === this.#salt) return
     this.#salt = salt
     this.#tell(salt)
   }
 
-  /** Most relays want those that were given last. */
+  /** Called when most relays want the settings that were given last. */
   agreed(): void {
     this.#inUse = this.#wanted
   }

@@ -5,19 +5,20 @@ import { abortMs, lastRecordMs } from '../policy/tuning.ts'
 import type { AutoResetEvent } from './auto-reset-event.ts'
 import type { DatabaseLink } from './database-link.ts'
 
-/** What must end before a relay may. */
+/** Work that must end before the relay does. */
 export interface Work {
   /** POSTs on the wire. */
   readonly inFlight: number
-  /** A claim is under way, and may bring something to send. */
+  /** A claim is under way, and may return rows. */
   readonly isClaiming: boolean
-  /** Claims that have not begun, and outcomes that are not committed. */
+  /** How many claims have not begun, and outcomes are not committed. */
   readonly unrecorded: number
 }
 
 /**
- * Nothing new starts any more. What is in flight may finish within the grace, and is aborted then; outcomes are recorded, for
- * which the database may come back within the grace, or in the seconds after it.
+ * Waits for the end of the work, when no new work starts. POSTs in flight may finish within the grace time, and are
+ * then aborted. Outcomes may be recorded until the end of the grace time, and for at least `lastRecordMs` after the
+ * last POST.
  *
  * @param progress is set whenever some of the work has ended.
  */
@@ -37,7 +38,7 @@ export async function finish(
   await until(Math.max(graceEnd, performance.now() + lastRecordMs), () => work().unrecorded === 0)
 }
 
-/** Takes the registration back, so that nobody waits for the lease to run out. */
+/** Removes the registration, so that the other relays need not wait for the end of the lease. */
 export async function handOver({ wake, sessions }: DatabaseLink, membership: Membership, log: Log): Promise<void> {
   try {
     await wake.stop()

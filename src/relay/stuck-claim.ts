@@ -1,12 +1,15 @@
 import { stuckClaimMs } from '../policy/tuning.ts'
 
-/** Renewals are answered, and a claim is not: by itself that tells a locked row from a database that stands still. */
+/**
+ * Whether a claim gets no answer while renewals are answered. That tells a locked row or table from a database that is
+ * stuck.
+ */
 export class StuckClaim {
   readonly #claimingSince: () => number | null
-  /** The claim without an answer at the last renewals, and at how many of them. */
+  /** The claim without an answer, and at how many renewals in a row it had none. */
   #unanswered: { readonly since: number | null; readonly renewals: number } = { since: null, renewals: 0 }
 
-  /** @param claimingSince since when a claim is under way, by `performance.now()`; null: none is. */
+  /** @param claimingSince since when a claim is under way, by `performance.now()`; null: none. */
   constructor(claimingSince: () => number | null) {
     this.#claimingSince = claimingSince
   }

@@ -11,7 +11,7 @@ export class Tally {
   #counts = { delivered: 0, dead: 0, failed: 0, unknown: 0 }
   #delivered = 0
 
-  /** Since the relay began. */
+  /** How many callbacks were delivered since the relay began. */
   get delivered(): number {
     return this.#delivered
   }
@@ -24,7 +24,7 @@ export class Tally {
     if (status === 'dead') this.#counts.dead += 1
   }
 
-  /** They are dead without an attempt. */
+  /** So many callbacks are dead without an attempt. */
   ended(callbacks: number): void {
     this.#counts.dead += callbacks
   }
@@ -71,7 +71,8 @@ export class Surveyor implements Chore {
       surveyed(survey)
       if (performance.now() - clock.summaryAt >= summaryMs) this.#summarise(survey)
     } catch (error) {
-      // A locked table, a lost grant: nothing that delivers depends on this, and what does says so.
+      // A locked table or a lost grant. Deliveries do not depend on the survey, and their statements report the same
+      // fault.
       if (endsSession(error)) throw error
     }
   }

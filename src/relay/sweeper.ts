@@ -3,28 +3,35 @@ import type { Session } from '../outbox/session.ts'
 import { readOrigins, sweepStart } from '../outbox/sweep.ts'
 import { longestSweepPauseMs, sweepPauseMs, sweepShare } from '../policy/tuning.ts'
 
-/** So many origins may be behind before the sweep waits for their pulls: each further one puts another out. */
+/**
+ * With more origins behind than this, the sweep waits for their pulls: memory remembers no more, and would forget
+ * others.
+ */
 const mostBehind = 10_000
-/** How long it waits for them before it looks again, in milliseconds. */
+/** How long it waits for the pulls before it checks again, in milliseconds. */
 const behindPauseMs = 100
 
 /**
- * Looks through all origins that have something unsettled, and has each read anew: the net under everything that can be missed.
- * At once when it is wanted, though not twice a second: every role may send the notification that wants it. And again and
- * again, for at most a twentieth of the time.
+ * The sweep: walks over all origins with unsettled rows, and has each read again. It finds every row that other reads
+ * have missed.
+ *
+ * - A *wanted* sweep begins at once and has no pauses between its steps. Wanted sweeps begin at most once a second
+ *   (`sweepPauseMs`), since any role may send the notification that asks for one.
+ * - Other sweeps follow one another. Between steps, and between sweeps, they pause 20 times (`sweepShare`) as long as
+ *   they worked. The pause between sweeps is at least `sweepPauseMs` and at most `longestSweepPauseMs`.
  */
 export class Sweeper {
   readonly #parts: { readonly session: Session; readonly backlog: Backlog }
-  /** Where it goes on; null: it rests. */
+  /** Where the sweep goes on; null: none is under way. */
   #place: string | null = null
-  /** The one under way is, so it goes without pauses. */
+  /** Whether the sweep under way is a wanted one. */
   #isWanted = false
-  /** When the last wanted one began. */
+  /** When the last wanted sweep began. */
   #wantedAt = Number.NEGATIVE_INFINITY
   #spentMs = 0
-  /** Of the next step, or the next sweep that nothing asks for. */
+  /** When the next step is due, or the next sweep that nothing asks for. */
   #nextAt = 0
-  /** When the last one had seen all; null: none has yet. */
+  /** When the last sweep ended; null: none has yet. */
   #endedAt: number | null = null
 
   constructor(parts: { readonly session: Session; readonly backlog: Backlog }) {
@@ -40,7 +47,7 @@ export class Sweeper {
     return this.#endedAt
   }
 
-  /** One step, if it is time. True: it goes on. */
+  /** Makes one step, if it is time. Returns whether there is more to read. */
   async work(): Promise<boolean> {
     const { session, backlog } = this.#parts
     const startedAt = performance.now()
@@ -61,7 +68,7 @@ export class Sweeper {
     return next !== null || origins.length > 0
   }
 
-  /** What the sweep under way has passed already may be meant, or it goes too slowly: it begins anew. */
+  /** Whether to begin a wanted sweep: the one under way has passed some origins already, or pauses. */
   get #isNewlyWanted(): boolean {
     return this.#parts.backlog.wantsSweep && !this.#isWanted
   }

@@ -2,41 +2,42 @@ import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import { longLookBack, longLookPauseMs, mostGaps, pageRows, shortLookBack, sweepShare } from '../policy/tuning.ts'
 import { type IdGap, IdSpans } from './id-spans.ts'
 
-/** Where a read had come to. */
+/** How far a read had come. */
 interface Mark {
-  /** When it was begun. */
+  /** When the read began. */
   readonly begunAt: number
   readonly reached: IndexPlace
-  /** Entries shown until then, since the start. */
+  /** How many entries had been shown until then. */
   readonly shown: number
 }
 
-/** Where a read begins, and how many entries it reads at most; of the fresh range, of each gap. */
+/** Where a read begins, and how many entries it reads at most: in all, or for the fresh range in each gap. */
 export interface TipRead {
   readonly after: IndexPlace
   readonly limit: number
   readonly begunAt: number
   readonly isLong: boolean
-  /** Of the fresh range what was not shown after that place: nothing new can be elsewhere. */
+  /** Only for the fresh range: the ids after that place that were not shown. New rows can only be there. */
   readonly gaps: readonly IdGap[]
 }
 
-/** Marks closer together than this, in milliseconds, would tell nothing more. */
+/** The least time between two marks, in milliseconds. */
 const markMs = 20
 
 /**
- * How far the reading of new entries of a range has come. A read begins a little earlier, since rows become visible (COMMIT)
- * later than they got their place (INSERT): at what was reached half a second, now and then ten seconds, before the last
- * read. Each entry is shown once. Entries that become visible later than that are the sweep's.
+ * A read cursor with look-back over new entries of a range. Rows get their place at INSERT and become visible later, at
+ * COMMIT. So a read begins at the place that was reached half a second or 2,000 rows before (`shortLookBack`),
+ * whichever is nearer. Now and then it begins ten seconds or 10,000 rows before (`longLookBack`). Each entry is shown
+ * once. The sweep finds entries that become visible later than that.
  */
 export class Tip {
   readonly #range: RangeName
   #marks: Mark[] = []
   #reached: IndexPlace
   #shownCount = 0
-  /** Entries after the oldest mark that were shown, and when that read was begun. */
+  /** Shown entries after the oldest mark, each with the time when its read began. */
   readonly #shown = new Map<string, number>()
-  /** The same of the fresh range. */
+  /** The ids of these entries, for the fresh range. */
   #shownIds = new IdSpans()
   #lastBegunAt = Number.NEGATIVE_INFINITY
   #nextLongAt = Number.NEGATIVE_INFINITY
@@ -50,7 +51,7 @@ export class Tip {
     return this.#reached
   }
 
-  /** From here on; nothing before is looked at again. */
+  /** Reads from this place on, and nothing before it. */
   restart(at: IndexPlace, now: number): void {
     this.#reached = at
     this.#marks = [{ begunAt: now, reached: at, shown: this.#shownCount }]
@@ -59,20 +60,24 @@ export class Tip {
     this.#lastBegunAt = now
   }
 
-  /** The next read, begun now. */
+  /** The next read, which begins now. */
   read(now: number): TipRead {
     const isLong = now >= this.#nextLongAt
     const mark = this.#markBefore(isLong ? longLookBack : shortLookBack)
     const { reached: after, shown } = mark ?? { reached: this.#reached, shown: this.#shownCount }
     const gaps = this.#range === 'fresh' ? this.#shownIds.gaps(after.id, mostGaps) : []
-    // Of so many gaps the first may be several, with what was shown between them.
+    // At the most gaps, the first may be several joined ones, with shown entries between them.
     const again = this.#range === 'due' || gaps.length === mostGaps ? this.#shownCount - shown : 0
     return { after, limit: again + pageRows, begunAt: now, isLong, gaps }
   }
 
-  /** What the read has found, in the order of the index. Returns what is new of it. @param endedAt when it was answered. */
+  /**
+   * Takes the rows of a read, in the order of the index. Returns those not shown before.
+   *
+   * @param endedAt when the answer came.
+   */
   show(rows: readonly ShownRow[], { begunAt, isLong }: TipRead, endedAt = begunAt): ShownRow[] {
-    // Of a flood that nobody takes in the long one finds all again.
+    // The long look-back may read many rows again, so it pauses in proportion to its duration.
     if (isLong) this.#nextLongAt = endedAt + Math.max(longLookPauseMs, (endedAt - begunAt) / sweepShare)
     const fresh = rows.filter(row => !this.#shown.has(this.#nameOf(row)))
     for (const row of fresh) {
@@ -90,7 +95,7 @@ export class Tip {
     return fresh
   }
 
-  /** The last place that was reached so long ago, or so many rows ago. */
+  /** The newest mark that is so old, or so many rows back. */
   #markBefore({ ms, rows }: { readonly ms: number; readonly rows: number }): Mark | undefined {
     const [before, most] = [this.#lastBegunAt - ms, this.#shownCount - rows]
     for (let i = this.#marks.length - 1; i >= 0; i -= 1) {
@@ -100,7 +105,7 @@ export class Tip {
     return this.#marks[0]
   }
 
-  /** What was shown until the oldest mark that counts lies before it. */
+  /** Forgets marks, and shown entries, from before the longest look-back. */
   #forget(): void {
     const oldest = this.#markBefore(longLookBack)
     if (!oldest || oldest === this.#marks[0]) return

@@ -1,26 +1,39 @@
 import { calmBelow, streamAbove, streamPauseMs, writerPauseMs } from '../policy/tuning.ts'
 import type { AutoResetEvent } from './auto-reset-event.ts'
 
-/** Why it is time to look: a notification; a short pause while awake; the lock was got, look once more; the slow poll; something is to be done at this time. */
+/**
+ * Why it is time to look:
+ *
+ * - `hint`: a notification came, or another part of the relay asks for a look.
+ * - `linger`: a short pause of an awake relay has ended, or more rows are there.
+ * - `checked`: the relay may sleep now, after one more look.
+ * - `poll`: the slow poll.
+ * - `alarm`: other work is due.
+ */
 export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll' | 'alarm'
 
 /**
  * When to look for new rows, without making producers pay for it.
  *
- * A producer's trigger notifies only when it cannot get a share of the advisory lock, that is when a relay holds it; its
- * share is kept to the end of its transaction. So there are two ways to live:
- * - asleep, with the lock: every writer notifies, the relay looks once for each notification and sleeps on. For rows that
- *   come one by one;
- * - awake, without: writers are silent, and the relay looks at short, growing intervals. For rows that come in a stream,
- *   whose writers would wait for one another to notify.
- * It wakes for good when rows become many. Before it sleeps again it
- * 1. waits until they have become few;
- * 2. tries the lock, never queueing (a queued request would make all producers notify behind one long writer).
- *    Got it: no silent writer is in flight. It looks once more, and sleeps;
- * 3. did not get it, nor a share: a peer sleeps on it, and one sleeper is enough, since all relays listen. It sleeps too;
- * 4. did not get it, but a share: writers are in flight. It stays awake and looks again soon.
- * A notification is only a hint. A slow poll goes on behind it, and rows that it finds again and again while every writer
- * notifies mean that the listener is deaf (`Doubt`).
+ * A producer's trigger tries to get a share of the advisory lock, which it keeps to the end of its transaction. It
+ * notifies only if it gets no share, that is, if a relay holds the lock. So a relay is in one of two states:
+ *
+ * - Asleep, with the lock: every writer notifies. The relay looks once for each notification and sleeps on. This is for
+ *   rows that come one by one.
+ * - Awake, without the lock: writers are silent, and the relay looks at short, growing intervals. This is for a stream
+ *   of rows, whose writers would wait for one another to notify.
+ *
+ * The relay wakes up when rows become many. Before it sleeps again, it:
+ *
+ * 1. waits until rows have become few
+ * 2. tries the lock. It never queues for it: behind a queued request, all producers would notify while one long writer
+ *    is open. If it gets the lock, no silent writer is in flight: it looks once more and sleeps.
+ * 3. else tries a share. If it gets none, a peer sleeps with the lock. One such relay is enough, since all relays
+ *    listen: it sleeps too.
+ * 4. else stays awake, since silent writers are in flight, and looks again soon.
+ *
+ * A notification is only a hint. A slow poll goes on behind it. If it finds rows again and again while every writer
+ * notifies, the listener is deaf (`Doubt`).
  */
 export class Wake {
   readonly #lock: SleepLock
@@ -31,7 +44,7 @@ export class Wake {
   readonly #rate: Rate
   #pauseMs = 0
 
-  /** @param hinted is set when it is time to look: a notification came, or something else says so. */
+  /** @param hinted is set when a notification came, or another part of the relay asks for a look. */
   constructor(lock: SleepLock, options: WakeOptions, hinted: AutoResetEvent) {
     this.#lock = lock
     this.#hinted = hinted
@@ -39,7 +52,7 @@ export class Wake {
     this.#rate = new Rate(options.lingerMs)
   }
 
-  /** Asleep with the lock: whoever writes notifies. */
+  /** Whether the relay sleeps with the lock, so that every writer notifies. */
   get expectsHints(): boolean {
     return this.#asleep && this.#locked
   }
@@ -47,8 +60,8 @@ export class Wake {
   /**
    * Waits until it is time to look again.
    *
-   * @param look what the last one has brought.
-   * @returns why.
+   * @param look the result of the last look.
+   * @returns why it is time.
    */
   async next({ found, more, alarmAt, readAt }: LookedFor, now: () => number): Promise<WakeReason> {
     const perSecond = this.#rate.add(found, now())
@@ -61,15 +74,16 @@ export class Wake {
     return this.#tryToSleep()
   }
 
-  /** Lets the lock go, so that producers need not notify a relay that has stopped. */
+  /** Releases the lock, so that producers do not notify for a relay that has stopped. */
   async stop(): Promise<void> {
     await this.#rise()
   }
 
-  /** It keeps the lock while it looks, so a hint without a row costs a look and no more: nothing to let go, nor to announce. */
+  /** Sleeps. The relay keeps the lock while it looks, so a hint without a row costs one look. */
   async #sleep(pollAt: number, alarmAt: number, now: () => number): Promise<'hint' | 'poll' | 'alarm'> {
     const isHinted = await this.#hinted.wait(Math.max(1, Math.min(pollAt, alarmAt) - now()))
-    // Whoever had the lock may have let it go, which is announced, or died, which is not: this one tries again.
+    // The peer with the lock may have released it, which it announces, or died, which nobody announces. So this relay
+    // tries again.
     if (!this.#locked) this.#asleep = false
     if (isHinted) return 'hint'
     return now() >= pollAt ? 'poll' : 'alarm'
@@ -101,13 +115,13 @@ export class Wake {
   }
 }
 
-/** Rows a second of late, older ones counting less and less. */
+/** A decaying average of rows a second. */
 class Rate {
   readonly #overMs: number
   #rows = 0
   #at = Number.NEGATIVE_INFINITY
 
-  /** @param overMs after this time a row counts a third, in milliseconds. */
+  /** @param overMs the time constant, in milliseconds: after it a row counts 1/e. */
   constructor(overMs: number) {
     this.#overMs = Math.max(1, overMs)
   }
@@ -119,31 +133,31 @@ class Rate {
   }
 }
 
-/** What a look has brought, as far as the next one goes by it. */
+/** The result of a look, as far as the next one depends on it. */
 export interface LookedFor {
-  /** New rows. */
+  /** How many new rows it found. */
   readonly found: number
-  /** It knows of others, and looks again soon by itself. */
+  /** Whether there is more to read, so that the next look comes soon. */
   readonly more: boolean
-  /** When something is to be done though nobody hints. */
+  /** When other work is due. */
   readonly alarmAt: number
-  /** When new rows were looked for last: the slow poll counts from there. */
+  /** When new rows were last looked for. The slow poll counts from then. */
   readonly readAt: number
 }
 
 export interface WakeOptions {
-  /** Over how long a time it is judged whether rows come in a stream, in milliseconds. */
+  /** The time over which the rate of new rows is measured, in milliseconds. */
   readonly lingerMs: number
   /** The slow poll behind the notifications, in milliseconds. */
   readonly pollMs: number
 }
 
-/** The lock that sleeping needs; `outbox/wake-lock.ts` has it in the database. */
+/** The lock for sleeping. `outbox/wake-lock.ts` implements it in the database. */
 export interface SleepLock {
   tryLock(): Promise<boolean>
   tryShare(): Promise<boolean>
   unlock(): Promise<void>
 }
 
-/** For a schema without the trigger: nobody notifies, so there is nothing to agree upon; only the poll remains. */
+/** For a schema without the trigger: nobody notifies, so no lock is needed, and only the poll remains. */
 export const noSleepLock: SleepLock = { tryLock: async () => true, tryShare: async () => true, unlock: async () => {} }

@@ -7,14 +7,15 @@ import { record } from '../outbox/record.ts'
 import type { Sessions } from '../outbox/sessions.ts'
 import { readFresh } from '../outbox/tip.ts'
 
-/** Bears no registration: nothing can be claimed under it. */
+/** An epoch without a registration: nothing can be claimed under it. */
 const nobody = '0'
 
 /**
- * Sends the statements that callbacks wait for once, about no row at all: a new session has to read the catalog and to plan each,
- * which would cost the first callbacks of a relay tens of milliseconds. What PostgreSQL refuses is left to who sends it in earnest.
+ * Sends each statement that callbacks wait for once, without rows. A new session must read the catalog and plan each
+ * statement, which would cost a relay's first callbacks tens of milliseconds. Refusals are ignored here: the real
+ * statement reports them.
  *
- * @param deletes as of `record`.
+ * @param deletes as in `record`.
  */
 export async function warmUp(
   { claim: claims, record: records, read }: Pick<Sessions, 'claim' | 'record' | 'read'>,
