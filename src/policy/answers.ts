@@ -1,25 +1,27 @@
 /**
- * What each answer means: for the callback, for its URL and for the receiver. docs/reference/wire.md shows these tables, and a test holds
- * the two against each other. `decision.ts` says what follows from them for one callback.
+ * What each answer means for the callback, for its URL and for the receiver. docs/reference/wire.md shows these tables,
+ * and a test compares the two. `decision.ts` says what follows for a callback.
  */
 import type { OriginSign, Outcome, OutcomeKind } from '../model.ts'
 
-/** How the answer to a POST is taken, or the lack of one. */
+/** How an answer to a POST, or the lack of one, is judged. */
 export interface ResponseRule {
-  /** What came, in the words of that page. */
+  /** The answer, in the words of docs/reference/wire.md. */
   readonly answer: string
-  /** First and last status of each range; none: no answer came, and whoever made the outcome says which kind it is. */
+  /**
+   * First and last status of each range. Empty: no answer came, and the code that made the outcome has set its kind.
+   */
   readonly statuses: readonly (readonly [first: number, last: number])[]
   readonly outcome: OutcomeKind
-  /** What the receiver is by that, see `receiverRules`; null: nothing is known of it. */
+  /** What the receiver then counts as, see `receiverRules`; null: nothing is known of it. */
   readonly receiver: OriginSign['receiver']
-  /** The endpoint is gone: nothing more goes to its URL until an operator lets it. */
+  /** The endpoint is gone: its URL is held until an operator releases it. */
   readonly holdsUrl?: true
 }
 
 /**
- * The first rule that has the status holds. A 4xx refuses the request for good, except those about the moment: 408 (timed out),
- * 425 (too early) and 429 (too many). A status above 599 does not exist, and counts as an error of the server.
+ * The first rule with the status applies. A 4xx refuses the request for good, except the temporary ones: 408 (timed
+ * out), 425 (too early) and 429 (too many). A status above 599 is not defined, and counts as a server error.
  */
 export const responseRules: readonly ResponseRule[] = [
   { answer: '2xx', statuses: [[200, 299]], outcome: 'delivered', receiver: 'alive' },
@@ -41,7 +43,7 @@ export const responseRules: readonly ResponseRule[] = [
   },
 ]
 
-/** A 2xx where the receiver's rule asks for more (`success.ts`), by the outcome. */
+/** For a 2xx that does not meet the receiver's rule (`success.ts`), by the outcome. */
 export const mismatchRules: readonly ResponseRule[] = [
   { answer: '2xx, but not as `success` asks', statuses: [], outcome: 'failed', receiver: 'failing' },
   { answer: 'the same, with `mismatch: rejected`', statuses: [], outcome: 'rejected', receiver: 'alive' },
@@ -53,7 +55,7 @@ export const mismatchRules: readonly ResponseRule[] = [
   },
 ]
 
-/** What a callback becomes after an attempt that ended so; `retried`: within its budget. */
+/** What a callback becomes after an attempt with this outcome. `retried`: within its budget of attempts. */
 export const callbackRules: Readonly<Record<OutcomeKind, 'delivered' | 'retried' | 'dead'>> = {
   delivered: 'delivered',
   failed: 'retried',
@@ -62,17 +64,23 @@ export const callbackRules: Readonly<Record<OutcomeKind, 'delivered' | 'retried'
   rejected: 'dead',
 }
 
-/** What is done for a receiver that is so. */
+/** How a receiver in this state is treated. */
 export interface ReceiverRule {
-  /** How many POSTs it is given at once. */
+  /** The number of POSTs that it may have at once. */
   readonly window: 'grows' | 'stays' | 'halves' | 'shrinks with their share'
-  /** The breaker opens after so many failures in a row. `failure if alone`: unless another attempt was answered meanwhile. */
+  /**
+   * The breaker opens after a number of failures in a row. `failure if alone`: only if no other attempt was answered
+   * meanwhile.
+   */
   readonly breaker: 'success' | 'failure' | 'failure if alone'
-  /** Whom a Retry-After delays: this callback, or all that go to the receiver; null: without an answer there is none. */
+  /**
+   * What a Retry-After delays: this callback, or all that go to the receiver. null: without an answer there is no
+   * Retry-After.
+   */
   readonly retryAfter: 'callback' | 'receiver' | null
 }
 
-/** Any answer below 500 but 429 shows that the receiver is alive, a refusal too. */
+/** Any answer below 500 except 429 shows that the receiver is alive, even a refusal. */
 export const receiverRules: Readonly<Record<NonNullable<OriginSign['receiver']>, ReceiverRule>> = {
   alive: { window: 'grows', breaker: 'success', retryAfter: 'callback' },
   overloaded: { window: 'shrinks with their share', breaker: 'failure', retryAfter: 'receiver' },
@@ -81,17 +89,17 @@ export const receiverRules: Readonly<Record<NonNullable<OriginSign['receiver']>,
 }
 
 /**
- * How an attempt ended, by the status of its answer.
+ * The outcome of an attempt, from the status of its answer.
  *
- * @param status of the final answer, 200 to 999; 1xx are not answers.
- * @param retried statuses that the origin's settings retry, though they would be refusals.
+ * @param status of the final answer, 200 to 999. A 1xx is not final.
+ * @param retried statuses that the origin's settings retry although they would be refusals.
  */
 export function outcomeOfStatus(status: number, retried: readonly number[]): OutcomeKind {
   const { outcome } = ruleOfStatus(status)
   return outcome === 'rejected' && retried.includes(status) ? 'failed' : outcome
 }
 
-/** The rule by which an outcome was found, or would have been without its origin's settings. */
+/** The rule behind an outcome, before the origin's settings apply. */
 export function ruleOf(ended: Pick<Outcome, 'kind' | 'httpStatus' | 'isSilent'>): ResponseRule {
   const { kind, httpStatus, isSilent } = ended
   const isMismatch = httpStatus !== null && httpStatus < 300 && kind !== 'delivered'

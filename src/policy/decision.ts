@@ -5,18 +5,18 @@ import type { DestinationSettings } from './destinations.ts'
 export interface RetryPolicy {
   /** Delay after the first failure before jitter, in milliseconds. */
   readonly baseMs: number
-  /** No delay of ours is longer, in milliseconds. */
+  /** Longest delay that the relay chooses, in milliseconds. */
   readonly capMs: number
-  /** No Retry-After counts for more, in milliseconds. */
+  /** Longest Retry-After that counts, in milliseconds. */
   readonly retryAfterCapMs: number
-  /** Attempts for a callback that does not say itself, and what follows an outcome `unknown`. */
+  /** The default of `max_attempts`, and what follows an outcome `unknown`. */
   readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'maxAttempts' | 'unknown'>
 }
 
 /**
- * What a callback becomes after an attempt. Retried: everything that may be better next time, within the budget.
+ * What a callback becomes after an attempt. Whatever may succeed next time is retried, within the budget.
  *
- * A receiver's Retry-After lengthens the delay, up to its cap; it never shortens it and never adds attempts.
+ * A receiver's Retry-After can lengthen the delay, up to its cap. It never shortens it and never adds attempts.
  *
  * @param random uniform in [0, 1); passed in so that tests are exact.
  */
@@ -34,7 +34,7 @@ export function decide(
   if (outcome.kind === 'unknown' && unknown === 'hold')
     return { status: 'dead', reason: `unknown: ${error}; not sent again, as its origin is set to unknown: hold` }
   const budget = claim.maxAttempts ?? maxAttempts
-  // What was aborted before a byte left does not use up the budget: a deploy must not be the last attempt.
+  // An attempt aborted before its first byte does not count: a deploy must not use up the last attempt.
   const isSpent = claim.attemptOfBudget >= budget && !(outcome.kind === 'not_sent' && outcome.isAborted)
   if (isSpent) {
     return { status: 'dead', reason: `gave up after ${claim.attemptOfBudget} of ${budget} attempts: ${error}` }
@@ -50,12 +50,15 @@ function holdOf(outcome: Outcome): { readonly holdsUrl?: true } {
   return ruleOf(outcome).holdsUrl ? { holdsUrl: true } : {}
 }
 
-/** How long the receiver asked to be left alone, up to the cap; 0: it did not. */
+/** The receiver's Retry-After, up to the cap; 0: there is none. */
 function askedMs({ retryAfterMs }: Outcome, { retryAfterCapMs }: Pick<RetryPolicy, 'retryAfterCapMs'>): number {
   return Math.min(retryAfterMs ?? 0, retryAfterCapMs)
 }
 
-/** What an attempt's end says about the origin: nothing when the relay aborted it, else what the rule of its answer says. */
+/**
+ * What the end of an attempt says about the origin, by the rule of its answer. An attempt that the relay aborted says
+ * nothing.
+ */
 export function originSign(outcome: Outcome, policy: Pick<RetryPolicy, 'retryAfterCapMs'>): OriginSign {
   const { isAborted, startedAtMs, finishedAtMs } = outcome
   const isOfConnection = outcome.kind === 'not_sent'
@@ -65,8 +68,8 @@ export function originSign(outcome: Outcome, policy: Pick<RetryPolicy, 'retryAft
 }
 
 /**
- * Milliseconds to wait after failed attempt `attempt` (1-based): half of `min(capMs, baseMs * 2^(attempt-1))` for certain,
- * the other half at random, so relays that failed together do not come back together.
+ * Milliseconds to wait after failed attempt `attempt` (1-based). Half of `min(capMs, baseMs * 2^(attempt-1))` is fixed,
+ * the other half is random, so that relays which failed together do not retry together.
  *
  * With `{ baseMs: 1_000, capMs: 3_600_000 }`: attempt 1 -> 500..1,000; attempt 13 and later -> 1,800,000..3,600,000.
  *

@@ -4,66 +4,72 @@ import { patternsOver } from './pattern.ts'
 import type { SuccessRule } from './success.ts'
 import { knownOrigins } from './tuning.ts'
 
-/** How callbacks go to one origin. */
+/** The settings of one origin. */
 export interface DestinationSettings {
-  /** POSTs in flight at once. */
+  /** Most POSTs in flight at once. */
   readonly concurrency: number
-  /** Attempts started per second; null: as many as there are. */
+  /** Most attempts started per second; null: no limit. */
   readonly ratePerSecond: number | null
-  /** The whole of one attempt, in milliseconds. */
+  /** Deadline of a whole attempt, in milliseconds. */
   readonly deadlineMs: number
-  /** Attempts before a callback is dead that does not say itself. */
+  /** Attempts before a callback without `max_attempts` is dead. */
   readonly maxAttempts: number
   readonly breaker: BreakerSettings
-  /** How a row's `form` is sent: as a form, or as the JSON that the producer wrote, byte for byte. */
+  /** How the column `form` is sent: as a form, or as the JSON that the producer wrote, byte for byte. */
   readonly body: 'form' | 'json'
-  /** Sent with every POST: names, in lower case, and values in turn. */
+  /** Headers of every POST: name, in lower case, and value in turn. */
   readonly headers: readonly string[]
-  /** 4xx that are tried again, though they would be refusals. */
+  /** Statuses 4xx that are retried although they would be refusals. */
   readonly retry: readonly number[]
-  /** What a 2xx must be for the callback to be delivered; null: nothing else. */
+  /** What else a 2xx needs for the callback to be delivered; null: nothing. */
   readonly success: SuccessRule | null
-  /** What follows an attempt that may have arrived: the next one, or the callback is dead and an operator decides. */
+  /**
+   * What follows an attempt that may have arrived. `resend`: the next attempt. `hold`: the callback is dead, and an
+   * operator decides.
+   */
   readonly unknown: 'resend' | 'hold'
-  /** Each signs every POST; empty: none is signed. An opaque object, so that no message or log shows a key by accident. */
+  /**
+   * Each key signs every POST; empty: no signature. The type is opaque, so that no message or log shows a key by
+   * accident.
+   */
   readonly signingKeys: readonly KeyObject[]
-  /** Whom to trust over https:, and as whom; null: Node's roots, as nobody. */
+  /** Trusted roots and client certificate for https:; null: Node's roots, no certificate. */
   readonly tls: SecureContext | null
-  /** The way that callbacks take; null: none but their own. */
+  /** The proxy for callbacks; null: none. */
   readonly proxy: ProxySettings | null
 }
 
 export interface ProxySettings {
-  /** http: or https:, without anything behind the port. */
+  /** http: or https:, with nothing after the port. */
   readonly url: URL
-  /** The value of `proxy-authorization`, a secret; null: nothing is shown to the proxy. */
+  /** The value of `proxy-authorization`, a secret; null: none is sent. */
   readonly authorization: string | null
-  /** Whom to trust as an https: proxy, and as whom; null: Node's roots, as nobody. */
+  /** Trusted roots and client certificate for an https: proxy; null: Node's roots, no certificate. */
   readonly tls: SecureContext | null
 }
 
 export interface BreakerSettings {
-  /** So many failures in a row, and the origin rests; 0: it never does. */
+  /** Failures in a row after which the origin rests; 0: it never rests. */
   readonly failures: number
-  /** How long it rests before each probe, in milliseconds. */
+  /** Rest before each probe, in milliseconds. */
   readonly pauseMs: number
 }
 
-/** One rule of the configuration. */
+/** One rule of the destinations file. */
 export interface DestinationRule {
   /** A canonical pattern. */
   readonly match: string
-  /** Complete: what the rule does not set is as by default. */
+  /** All settings; those that the rule does not set have their defaults. */
   readonly settings: DestinationSettings
 }
 
-/** The settings of every origin: those of the first rule that matches it, or else the defaults. */
+/** The settings of every origin: those of the first rule that matches, or else the defaults. */
 export class Destinations {
   readonly #defaults: DestinationSettings
-  /** Pattern to its place among the rules and what holds by it. */
+  /** By pattern: the place among the rules, and the settings. */
   readonly #rules = new Map<string, { readonly place: number; readonly settings: DestinationSettings }>()
   readonly #known = new Map<string, DestinationSettings>()
-  /** All that stands in the file, secrets too. */
+  /** The whole text of the file, secrets included. */
   readonly source: string
 
   constructor(rules: readonly DestinationRule[], defaults: DestinationSettings, source = '') {
@@ -74,23 +80,23 @@ export class Destinations {
   }
 
   /**
-   * Called for every callback, so what was found is remembered.
+   * Called for every callback, so results are cached.
    *
-   * @param origin spelt as the column `origin`.
+   * @param origin spelt as in the column `origin`.
    */
   of(origin: string): DestinationSettings {
     if (this.#rules.size === 0) return this.#defaults
     return this.#known.get(origin) ?? this.#learn(origin)
   }
 
-  /** The pattern of the rule that holds for an origin; null: none does, and the defaults hold. */
+  /** The pattern of the rule that applies to an origin; null: none, the defaults apply. */
   patternOf(origin: string): string | null {
     const settings = this.of(origin)
     for (const [pattern, rule] of this.#rules) if (rule.settings === settings) return pattern
     return null
   }
 
-  /** A full memory starts anew: finding out again costs microseconds, and no order of use has to be kept. */
+  /** A full cache is cleared: finding an origin again costs microseconds, and no order of use must be kept. */
   #learn(origin: string): DestinationSettings {
     if (this.#known.size >= knownOrigins) this.#known.clear()
     const settings = this.#find(origin)

@@ -1,23 +1,27 @@
-/** Of valid JSON: strings, which stay as they are, and numbers. */
+/** A string or a number in valid JSON. */
 const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g
 
-/** A JSON Pointer (RFC 6901): nothing for the whole, or a `/` before each name, in which `~1` is `/` and `~0` is `~`. */
+/**
+ * A JSON Pointer (RFC 6901): empty for the whole document, or a `/` before each name, with `~1` for `/` and `~0` for
+ * `~`.
+ */
 export function isJsonPointer(text: string): boolean {
   return /^(\/([^~/]|~[01])*)*$/.test(text)
 }
 
 /**
- * JSON in which a number is the text that was written: `200.0` is not `200`, and `9007199254740993` keeps its last digit.
+ * Parses JSON, but keeps each number as the text written: `200.0` is not `200`, and `9007199254740993` keeps its last
+ * digit.
  *
- * @throws SyntaxError for what is no JSON.
+ * @throws SyntaxError for text that is not JSON.
  */
 export function jsonAsWritten(text: string): unknown {
-  // `01` is no number, but would be a string.
+  // This refuses `01`, which is no number, but would pass as a string below.
   JSON.parse(text)
   return JSON.parse(text.replace(stringOrNumber, token => (token.startsWith('"') ? token : `"${token}"`)))
 }
 
-/** What stands there; undefined: nothing. */
+/** The value at the pointer; undefined: there is none. */
 export function valueAt(whole: unknown, pointer: string): unknown {
   let value = whole
   for (const written of pointer.split('/').slice(1)) {

@@ -1,16 +1,16 @@
 /**
- * Which origins a rule speaks of: `https://crm.example`, `https://*.partner.example` (one or more whole labels),
+ * The origins that a rule matches: `https://crm.example`, `https://*.partner.example` (one or more whole labels),
  * `https://crm.example:*` (any port), `https://*`, or `*` for all.
  *
- * A pattern has one canonical text, spelt as the column `origin`: lower case, punycode, without the scheme's own port and a
- * trailing dot. All patterns that match an origin are then few and can be listed, so that finding the rules of an origin
- * is a few look-ups, however many rules there are.
+ * A pattern has one canonical text, spelt as in the column `origin`: lower case, punycode, without the default port and
+ * a trailing dot. The canonical patterns that match an origin are few and can be listed. So an origin's rule is found
+ * in a few look-ups, however many rules there are.
  */
 
-/** In place of the star while the rest goes through URL: a label that it leaves as it is. */
+/** Stands for the star while `URL` parses the rest: a label that `URL` does not change. */
 const placeholder = 'x'
 
-/** The canonical text of `text`; null when it is no pattern. */
+/** The canonical text of `text`; null if it is not a pattern. */
 export function canonicalPattern(text: string): string | null {
   if (text === '*') return text
   const form = /^(https?:\/\/)(\*?)((?:\[[^[\]/?#@\\\s]*\]|[^*:[\]/?#@\\\s]*)(?::\d+)?)(:\*)?$/i
@@ -19,20 +19,20 @@ export function canonicalPattern(text: string): string | null {
   if (anyPort !== '' && /:\d+$/.test(rest)) return null
   const url = scheme + (star && placeholder) + rest
   if (scheme === '' || !URL.canParse(url)) return null
-  // No callback has an empty label in its host.
+  // No callback has a host with an empty label.
   if (/\/\/\.|\.\./.test(new URL(url).origin)) return null
   const origin = canonicalOrigin(url)
   return (star === '' ? origin : origin.replace(`//${placeholder}`, '//*')) + anyPort
 }
 
-/** As the column `origin` has that of this URL: as `URL.origin` writes it, without a trailing dot. */
+/** The origin as in the column `origin`: as `URL.origin` writes it, without a trailing dot. */
 function canonicalOrigin(url: string): string {
   return new URL(url).origin.replace(/\.(?=:\d+$|$)/, '')
 }
 
 /**
- * Every canonical pattern that matches all that `subject` does, the closest first. `subject` is a canonical origin, or a
- * canonical pattern, which is then the first of its own list.
+ * All canonical patterns that match everything that `subject` matches, the closest first. `subject` is a canonical
+ * origin or pattern; a pattern comes first in its own list.
  */
 export function* patternsOver(subject: string): Generator<string> {
   const [, scheme = '', host = '', port = ''] = /^(https?:\/\/)(\[.*\]|[^:]*)(.*)$/.exec(subject) ?? []

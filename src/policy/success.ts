@@ -1,5 +1,5 @@
 /**
- * What a receiver's rule asks of a 2xx: some receivers answer 200 and say in the body that they failed. docs/reference/wire.md
+ * A receiver's rule for a 2xx: some receivers answer 200 and report their failure in the body. docs/reference/wire.md
  * has a table of answers and outcomes, and a test posts each of them.
  */
 import type { OutcomeKind } from '../model.ts'
@@ -7,11 +7,11 @@ import { printableJson } from '../printable.ts'
 import { jsonAsWritten, valueAt } from './json-pointer.ts'
 
 export interface SuccessRule {
-  /** Of 200 to 299; empty: all of them. */
+  /** Accepted statuses, 200 to 299; empty: all of them. */
   readonly statuses: readonly number[]
   /** null: the body is not read. */
   readonly body: BodyRule | null
-  /** How an attempt ends whose answer is another one. */
+  /** The outcome of an answer that does not meet the rule. */
   readonly mismatch: 'failed' | 'rejected'
 }
 
@@ -20,7 +20,7 @@ export type BodyRule = ValueRule | { readonly contains: string } | { readonly la
 interface ValueRule {
   /** JSON Pointer. */
   readonly pointer: string
-  /** The value is one of these: a string by its content; a number, a boolean and null by its JSON text. */
+  /** The accepted values: a string by its content; a number, a boolean and null by its JSON text. */
   readonly equals: readonly string[]
 }
 
@@ -29,11 +29,11 @@ export interface Answer {
   readonly status: number
   /** As far as it was read. */
   readonly body: string
-  /** Why its end was not read; null: it was. */
+  /** Why the end of the body was not read; null: it was read. */
   readonly cut: string | null
-  /** It has a content-encoding, and is never unpacked. */
+  /** The body has a content-encoding. It is never decoded. */
   readonly isEncoded: boolean
-  /** False: nothing of it may be kept, nor quoted in the reason. */
+  /** False: nothing of the body may be stored or quoted. */
   readonly isKept: boolean
 }
 
@@ -48,12 +48,12 @@ interface Fault {
   readonly why: string
 }
 
-/** Characters of a value that a reason quotes. */
+/** Most characters of a value that a reason quotes. */
 const mostQuoted = 60
 
 /**
- * How an attempt ended that was answered with a 2xx. A body that cannot be judged does not say "never again", whatever
- * `mismatch` is: compressed or no JSON it is `failed`, and `unknown` when its end was not read.
+ * The outcome of a 2xx. A body that cannot be judged is never a refusal, whatever `mismatch` says: it is `failed` if
+ * compressed or not JSON, and `unknown` if its end was not read.
  */
 export function judge({ statuses, body, mismatch }: SuccessRule, answer: Answer): Judgement {
   const { status } = answer
@@ -82,7 +82,7 @@ function faultOf({ body, cut, isEncoded, isKept }: Answer, asked: BodyRule, mism
   return why === null ? null : { kind: mismatch, why }
 }
 
-/** Such as `/code is 500, not 0 or 200`; null: it is one of those. */
+/** Why the value does not match, such as `/code is 500, not 0 or 200`; null: it matches. */
 function whyOther(value: unknown, { pointer, equals }: ValueRule, isKept: boolean): string | null {
   if (value === undefined) return `the body has no ${pointer}`
   const isNested = typeof value === 'object' && value !== null
@@ -107,7 +107,7 @@ function placeOf(pointer: string): string {
   return pointer === '' ? 'the body' : pointer
 }
 
-/** As JSON writes it, as far as the text says: `"200"` and `200` are equal here. */
+/** The value as JSON writes it, as far as its text tells: `"200"` and `200` look the same here. */
 function scalar(text: string): string {
   return /^(-?\d[\d.eE+-]*|true|false|null)$/.test(text) ? text : quoted(text)
 }

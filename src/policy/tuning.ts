@@ -1,264 +1,323 @@
 /**
- * Numbers that were chosen, and that no option changes: each with its unit and the reason for it. Those that only mean something
- * inside one algorithm stand with that algorithm.
+ * Chosen numbers that no option changes, each with its unit and its reason. A number that matters to one algorithm only
+ * stands with that algorithm.
  */
 
 /* Membership. */
 
-/** Between two renewals, in milliseconds: others miss a relay after three. */
+/** Between two renewals, in milliseconds. After three missed renewals, other relays stop counting on this one. */
 export const renewalMs = 1_000
-/** How long a relay goes by what it has read of the others, in milliseconds. Then it claims nothing until it has read again. */
+/**
+ * How long a relay may use what it has read of the others, in milliseconds. After that it claims nothing until it has
+ * read again.
+ */
 export const viewMs = 2_000
-/** Who gains an origin from a living relay waits so long, in milliseconds: until that one's view has ended, and a little more. */
+/**
+ * How long a relay waits before it claims for an origin gained from a living relay, in milliseconds: until the other's
+ * view has ended, and a little more.
+ */
 export const handOverMs = 2_100
-/** A claim that has no answer for so long, in milliseconds, is stuck: the relay does not serve. */
+/** A claim without an answer for this long is stuck, in milliseconds. Its relay does not serve. */
 export const stuckClaimMs = 2_000
 
 /* Reading. */
 
-/** New rows of one read: so many that the round trip does not count. */
+/** Most new rows in one read: enough that the round trip does not matter. */
 export const pageRows = 1_000
 /**
- * How far a tip looks back, by time in milliseconds and by rows, since rows become visible (COMMIT) later than they got their
- * place (INSERT). A short look each time: most transactions commit within it. A long one now and then; a sweep finds the rest.
+ * How far a tip reads back, in milliseconds and in rows: rows become visible (COMMIT) later than they get their place
+ * (INSERT). Most transactions commit within the short look-back, which each read uses. The long one is used now and
+ * then. A sweep finds the rest.
  */
 export const shortLookBack = { ms: 500, rows: 2_000 } as const
 export const longLookBack = { ms: 10_000, rows: 10_000 } as const
-/** Places between ids that were shown that one read looks into; each costs a microsecond or two. */
+/** Most gaps between known ids in one read. Each costs a microsecond or two. */
 export const mostGaps = 100
-/** Between two long ones, in milliseconds. */
+/** Between two long look-backs, in milliseconds. */
 export const longLookPauseMs = 200
-/** With more new ids than this ahead of it a tip jumps to the end, and a sweep finds what lies between. */
+/** With more new ids than this, a tip jumps to the end. A sweep finds the rows between. */
 export const jumpIds = 10_000
-/** From the end it then goes on so many ids before it: what follows a flood must not wait for it. */
+/** How far before the end a tip goes on after a jump, in ids. Rows that follow a flood need not wait for it. */
 export const jumpBackIds = 1_000
-/** Pages of due rows in a row after which the due tip jumps. */
+/** Full pages of due rows in a row after which the due tip jumps. */
 export const jumpPages = 10
-/** Between two reads of due rows while looks follow one another closely, in milliseconds. */
+/** Shortest time between two reads of due rows, in milliseconds. */
 export const duePauseMs = 25
-/** Index entries that a pull reads at most: of rows behind others of their key a million may stand before the next head. */
+/** Most index entries that a pull reads. A million rows behind others of their key may stand before the next head. */
 export const pullEntries = 1_000
-/** Pulls in one statement. */
+/** Most pulls in one statement. */
 export const pullsAtOnce = 64
-/** Keys asked about in one statement. */
+/** Most keys asked for in one statement. */
 export const keysAtOnce = 100
-/** The span of ids that a pull begins with: dead index entries are not counted by a limit, but cost the same. */
+/** First span of a pull, in ids. A span is needed since dead index entries cost time, but do not count for a limit. */
 export const pullIds = 20_000
-/** The same of due times, in microseconds. */
+/** First span of a pull of due rows, in microseconds of due time. */
 export const pullUs = 20_000_000
-/** A pull is quick below so many milliseconds, and its span doubles; slow above the other, and it halves. */
+/** A pull quicker than `quick` doubles its span, one slower than `slow` halves it; in milliseconds. */
 export const pullMs = { quick: 5, slow: 50 } as const
-/** The part of the time that pulls may take which find nothing. */
+/** Largest share of time for pulls that find nothing. */
 export const pullShare = 1 / 5
-/** How long a look goes on with pulls before it looks for new rows again, in milliseconds. */
+/** Most time for pulls before new rows are read again, in milliseconds. */
 export const pullingMs = 20
-/** Index entries walked at a time in search of orphaned claims, of which most pages hold none: some 20 ms. */
+/** Index entries in one page of the search for orphaned claims: some 20 ms. Most pages hold no claim. */
 export const claimedPageEntries = 20_000
-/** Between two searches for orphaned claims that nothing asks for, in milliseconds: what was restored from a dump. */
+/** Between two regular searches for orphaned claims, in milliseconds. They find what a dump restored. */
 export const orphansPauseMs = 5_000
-/** Origins that a step of the sweep finds. */
+/** Origins found by one step of the sweep. */
 export const sweptOrigins = 200
-/** The shortest time between two sweeps, in milliseconds. */
+/** Shortest time between two sweeps, in milliseconds. */
 export const sweepPauseMs = 1_000
-/** The longest one, in milliseconds. A sweep during which the process stood still looks as if it had cost that much. */
+/**
+ * Longest time between two sweeps, in milliseconds. It matters if the process stood still during a sweep, which then
+ * looks expensive.
+ */
 export const longestSweepPauseMs = 60_000
-/** A sweep walks over dead index entries, too: it may take this part of the time. */
+/** Largest share of time for sweeps, which also read dead index entries. */
 export const sweepShare = 1 / 20
-/** Between two looks for what has expired, and for changed holds, in milliseconds. */
+/** Between two reads of expired rows and changed holds, in milliseconds. */
 export const choresMs = 1_000
-/** Rows that expire in one statement. */
+/** Most rows that expire in one statement. */
 export const expiryRows = 500
 
 /* Origins. */
 
-/** An origin has rows in memory for so many milliseconds at its recent pace, */
+/** Rows of an origin in memory, as milliseconds of its recent pace. */
 export const roomMs = 100
-/** but no more than this. */
+/** Most rows of an origin in memory. */
 export const mostRoom = 1_024
-/** A POST that has waited so long for its answer, in milliseconds, is slow: others need not wait for it. */
+/** A POST without an answer for this long is slow, in milliseconds. Others need not wait for it. */
 export const slowMs = 1_000
-/** Origins without anything under way that are remembered: what they can take, and when they rest. */
+/** Origins without anything under way whose state (window, rest) is remembered. */
 export const idleOrigins = 5_000
 
-/** Rows that are made due in one statement once an outage is over, and index entries that it looks at. */
+/** After an outage: most rows made due in one statement, and most index entries that it reads. */
 export const forwardRows = 500
-/** The part of the time that such statements may take. */
+/** Largest share of time for such statements. */
 export const forwardShare = 1 / 5
-/** So often a row that waits is made due as the probe of its origin during one outage: then another row is. */
+/** How often the same row is the probe of its origin within one outage. After that, another row is. */
 export const probesOfRow = 3
-/** Operators' wishes to retry a row now that are kept until they are looked at. */
+/** Most operators' requests to retry a row now that are kept until they are handled. */
 export const mostRetries = 1_000
-/** URLs of one origin that are remembered: what they can take, and who they are that were answered of late. */
+/** URLs of one origin whose state is remembered. */
 export const knownUrls = 20
-/** URLs of one origin that wait apart from the others. Of more, the others wait behind them. */
+/** URLs of one origin that may wait apart. More URLs in trouble wait with the rest of the origin. */
 export const urlsApart = 20
 
 /* Waking. */
 
-/** The longest pause between two looks while rows come in a stream, in milliseconds: what a row waits at most. */
+/** Longest pause between two reads while rows arrive in a stream, in milliseconds. It bounds the wait of a row. */
 export const streamPauseMs = 4
-/** The same while only a writer's open transaction keeps the relay awake, in milliseconds: it may last for hours. */
+/**
+ * The same while only another writer's open transaction keeps the relay awake, in milliseconds. That may last for
+ * hours.
+ */
 export const writerPauseMs = 40
-/** Rows a second above which a relay stays awake. Up to there a notification for each is quicker, and cheaper for all sides. */
+/**
+ * Above this insert rate, in rows a second, a relay stays awake and polls. Below it, a notification per row is quicker,
+ * and cheaper for all.
+ */
 export const streamAbove = 400
-/** Rows a second below which it may sleep again: half as many, so that it does not turn back and forth. */
+/**
+ * Below this insert rate, in rows a second, the relay may sleep again. Half of `streamAbove`, so that it does not
+ * switch to and fro.
+ */
 export const calmBelow = 200
-/** Looks that find unannounced rows, none heard between, before the listener is taken for deaf: at first, and at most. */
+/**
+ * The listener counts as deaf after this many reads that found rows without a notification: `first`, then more each
+ * time, up to `most`.
+ */
 export const doubtLooks = { first: 2, most: 64 } as const
 
 /* Claiming. */
 
-/** Rows are claimed ahead of their slots: as many as the origin takes in so many milliseconds at its recent pace, */
+/** Rows claimed ahead for an origin, as milliseconds of its recent pace. */
 export const aheadMs = 20
-/** but no more than this over all origins. What was claimed ahead when a relay dies stands as an `unknown` that never left. */
+/**
+ * Most rows claimed ahead, over all origins. If the relay dies, each of them is recorded as `unknown` although none was
+ * sent.
+ */
 export const mostAhead = 256
-/** Between two claims ahead, in milliseconds: claims are few and large then. */
+/** Between two claims ahead, in milliseconds. It makes claims few and large. */
 export const refillMs = 10
-/** A row that was claimed ahead so long ago, in milliseconds, and has not begun, is released. */
+/** A row claimed ahead that has not started after this time is released, in milliseconds. */
 export const longestAheadMs = 1_000
 
-/** The longest wait of the loops that claim and record, in milliseconds. All that matters ends it sooner. */
+/** Longest wait of the loops that claim and record, in milliseconds. Anything that matters ends it sooner. */
 export const loopIdleMs = 1_000
-/** How often the lease is looked at while POSTs are under way, in milliseconds. Without a lease they are aborted. */
+/** Between two checks of the lease while POSTs are under way, in milliseconds. Without a lease they are aborted. */
 export const leaseCheckMs = 250
-/** Superseded rows of a key that one statement cancels. */
+/** Most superseded rows of a key cancelled by one statement. */
 export const supersedeRows = 1_000
-/** A row that somebody's open transaction has locked is tried again after this, in milliseconds. */
+/** Before a row that another transaction has locked is tried again, in milliseconds. */
 export const lockedPauseMs = 250
-/** The pause of a row that PostgreSQL refuses (a trigger, a lost grant), in milliseconds. It doubles with each refusal. */
+/**
+ * Before a row that PostgreSQL refused (a trigger, a lost grant) is tried again, in milliseconds. It doubles with each
+ * refusal.
+ */
 export const refusedPause = { baseMs: 1_000, capMs: 60_000 } as const
-/** Refused rows whose number of tries is known; of more the one refused longest ago begins anew. */
+/** Refused rows whose number of tries is remembered. Beyond it, the one refused longest ago starts anew. */
 export const refusedRows = 20_000
-/** Lines about refused rows in a minute: a trigger may refuse a million rows. */
+/** Most log lines about refused rows in a minute: a trigger may refuse a million rows. */
 export const refusedLines = 60
 
 /* Recording. */
 
-/** Most outcomes in one statement. Those that come meanwhile wait until it has committed, and are the next batch. */
+/** Most outcomes in one statement. Later ones wait for its commit, and form the next batch. */
 export const recordRows = 200
-/** How long an outcome waits for others, in milliseconds: each statement costs some 300 µs before its first row. */
+/** How long an outcome waits for others, in milliseconds: a statement costs some 300 µs before its first row. */
 export const gatherMs = 5
-/** Outcomes that need not wait for more. */
+/** With this many outcomes, a statement waits for no more. */
 export const gatherRows = 64
-/** Outcomes that may wait to be recorded before no more POSTs start: after a crash, each of them is sent again. */
+/** Unrecorded outcomes at which no more POSTs start. After a crash each of them is sent again. */
 export const maxUnrecorded = 1_000
 
 /* Retention. */
 
-/** Most settled callbacks that the janitor looks at in one statement: above that the fixed cost of a statement does not count. */
+/**
+ * Most settled callbacks that the janitor reads in one statement. Beyond it, the fixed cost of a statement no longer
+ * matters.
+ */
 export const janitorRows = 1_000
-/** The least: of rows that cost so much (a foreign key without an index, perhaps) no fewer are taken at once. */
+/** Fewest rows in one statement of the janitor, even if they are expensive (perhaps a foreign key without an index). */
 export const janitorLeastRows = 20
-/** A statement of the janitor should take this long at most, in milliseconds: a read that is wanted meanwhile waits for its end. */
+/**
+ * Aim for the time of a statement of the janitor, in milliseconds. A read that is wanted meanwhile waits for its end.
+ */
 export const janitorStepMs = 10
-/** The part of the time that the janitor's statements may take. What it deletes has been there for weeks. */
+/** Largest share of time for the janitor's statements. It deletes rows that are weeks old. */
 export const janitorShare = 1 / 5
-/** From connecting to its first look, in milliseconds: a relay that starts has other things to do. */
+/** From connecting to the janitor's first read, in milliseconds. A relay that starts has more urgent work. */
 export const janitorStartMs = 1_000
-/** Until a relay asks again whether another is still the janitor, in milliseconds. */
+/** Between two checks whether another relay is still the janitor, in milliseconds. */
 export const janitorAskMs = 30_000
-/** From the end of one run to the next, in milliseconds. What is kept for days is deleted minutes late; a run without work costs a millisecond. */
+/**
+ * From the end of a retention run to the next, in milliseconds: rows kept for days go minutes late. A run without work
+ * costs a millisecond.
+ */
 export const janitorPauseMs = 5 * 60_000
 /** The longest such pause, in milliseconds. */
 export const longestJanitorPauseMs = 3_600_000
-/** A run walks over what is kept longer, too: runs take this part of the time, up to the longest pause. */
+/** Largest share of time for runs, up to the longest pause. A run also reads rows that are kept longer. */
 export const janitorRunShare = 1 / 20
 
 /* What `--drain` waits for. */
 
-/** So long nothing was due or being sent, in milliseconds. */
+/** How long nothing must be due or being sent, in milliseconds. */
 export const drainQuietMs = 1_000
-/** Between two readings of what is left, in milliseconds. */
+/** Between two counts of what is left, in milliseconds. */
 export const drainReadMs = 100
 
 /* What people are told. */
 
-/** Between two summaries in the log, and between two surveys of the tables where nothing else wants them, in milliseconds. */
+/**
+ * Between two summaries in the log, in milliseconds; also between two surveys of the tables if metrics are not served.
+ */
 export const summaryMs = 60_000
-/** Between two surveys where metrics are served, in milliseconds: as often as they are scraped by default. */
+/** Between two surveys if metrics are served, in milliseconds: the default scrape interval. */
 export const surveyMs = 15_000
-/** An origin is failing after so many failures in a row, or after few of them within so many milliseconds. */
+/** An origin is failing after `failures` in a row, or after `fewFailures` in a row within `ms` milliseconds. */
 export const failingAfter = { failures: 10, fewFailures: 3, ms: 30_000 } as const
-/** Origins that have failed last and that are remembered. */
+/** Origins whose latest failures are remembered. */
 export const watchedOrigins = 5_000
 
 /* Connecting to the database. */
 
-/** To connect, and then for the first answer, in milliseconds. */
+/** Timeout of connecting, and then of the first answer, in milliseconds. */
 export const connectMs = 5_000
-/** The same where DATABASE_URL names several hosts: one that is cut off must not keep a relay from seeing that another was promoted. */
+/**
+ * The same if DATABASE_URL names several hosts. It is shorter, so that a lost host does not hide from the relay that
+ * another was promoted.
+ */
 export const hostConnectMs = 2_000
-/** The next one of several hosts is tried after this, in milliseconds. */
+/** With several hosts: before the next one is tried, too, in milliseconds. */
 export const hostHeadStartMs = 500
-/** An answer that takes longer than this, in milliseconds, is asked about over another session. */
+/** An answer overdue by this time makes the relay ask about it over another session, in milliseconds. */
 export const askAfterMs = 5_000
-/** A session on which nothing has passed for so long is asked something, in milliseconds. Proxies end idle ones after 50 s perhaps. */
+/** A session idle for this long gets a statement, in milliseconds. Proxies end idle connections, some after 50 s. */
 export const idleSessionMs = 15_000
-/** A server may take this long to end a session in order, in milliseconds. Then its socket is closed. */
+/** How long a server may take to end a session in order, in milliseconds. After that the socket is closed. */
 export const closeMs = 5_000
-/** The sessions of before may take this long to end, in milliseconds. They end at once, unless their network is broken. */
+/**
+ * How long the sessions of the former link may take to end, in milliseconds. They end at once, unless their network is
+ * broken.
+ */
 export const formerSessionsMs = 10_000
-/** Between two tries, in milliseconds: what passes by itself (a restart) may be over at any moment. */
+/** Between two tries to connect, in milliseconds. A passing reason (a restart) may end at any moment. */
 export const passingPause = { baseMs: 50, capMs: 1_000 } as const
-/** The same where the database refuses what the relay needs, in milliseconds: an operator must cure that, which may take hours. */
+/**
+ * The same if the database refuses what the relay needs, in milliseconds. An operator must act, which may take hours.
+ */
 export const refusingPause = { baseMs: 50, capMs: 10_000 } as const
 /** An outage within this time of the last one keeps its backoff and its log throttling, in milliseconds. */
 export const steadyMs = 10_000
-/** A lasting reason is logged again after this, in milliseconds. */
+/** Before a lasting reason is logged again, in milliseconds. */
 export const reminderMs = 60_000
-/** Most different reasons that are logged within that time. */
+/** Most different reasons logged within that time. */
 export const mostReasons = 10
-/** Between two connections of the listener, in milliseconds. The slow poll stands in meanwhile. */
+/** Between two connections of the listener, in milliseconds. The slow poll finds rows meanwhile. */
 export const listenerPause = { baseMs: 100, capMs: 10_000 } as const
-/** A listener that lasted this long, in milliseconds, begins anew with the shortest pause. */
+/** A listener that lasted this long starts again with the shortest pause, in milliseconds. */
 export const listenerSteadyMs = 60_000
-/** The database's clock may be this far from ours, in milliseconds. Receivers refuse timestamps that are minutes off. */
+/**
+ * Tolerated difference between the database's clock and the relay's, in milliseconds. Receivers refuse timestamps that
+ * are minutes off.
+ */
 export const clockToleranceMs = 5_000
 
 /* Shutting down. */
 
-/** How long aborted POSTs may take to end when the grace is over, in milliseconds. */
+/** How long aborted POSTs may take to end after the grace period, in milliseconds. */
 export const abortMs = 1_000
-/** How long outcomes may take to be recorded then, in milliseconds: another try to connect, and the statement. */
+/** How long the last outcomes may take to be recorded, in milliseconds: another try to connect, and the statement. */
 export const lastRecordMs = 5_000
 
 /* Sending. */
 
-/** Largest body of a request, in bytes. 64 KiB of JSON need far less (9 bytes a character), unless a long name is repeated. */
+/**
+ * Largest request body, in bytes. 64 KiB of JSON need far less (9 bytes a character), unless a long name is repeated.
+ */
 export const maxBodyBytes = 1_048_576
-/** An address has this long to connect before the next one is tried beside it, in milliseconds (RFC 8305). */
+/** Before the next address of a host is tried, too, in milliseconds (RFC 8305). */
 export const headStartMs = 250
-/** Idle connections over all origins; of more the least recently used is closed. Each costs the process a file. */
+/**
+ * Most idle connections over all origins. Beyond it, the least recently used is closed. Each costs a file descriptor.
+ */
 export const maxIdleConnections = 512
-/** How long a connection may be idle, in milliseconds. Common servers close theirs after 5,000, and a request sent then may be `unknown`. */
+/**
+ * How long a connection may be idle, in milliseconds. Common servers close theirs after 5,000 ms, and a request sent at
+ * that moment may end as `unknown`.
+ */
 export const keepAliveMs = 4_000
-/** How long a connection is used, in milliseconds, up to a quarter less at random. The next one looks the name up anew. */
+/**
+ * Lifetime of a connection, in milliseconds, less up to a quarter at random. The next connection looks the name up
+ * again.
+ */
 export const connectionLifetimeMs = 60_000
-/** How long an origin's connections carry one request each after a reused one died under a request, in milliseconds. */
+/** How long connections to an origin are not reused, in milliseconds, after a reused one failed during a request. */
 export const reuseLostMs = 3_600_000
-/** Origins that are remembered for that. */
+/** Origins for which that is remembered. */
 export const reuseLostOrigins = 10_000
-/** Origins whose settings are remembered. Finding them again takes microseconds. */
+/** Origins whose settings are cached. Finding them again takes microseconds. */
 export const knownOrigins = 10_000
-/** After this time without an answer a name's last one stands in, in milliseconds. */
+/** If a look-up has no answer after this time, the last answer is used, in milliseconds. */
 export const lookupPatienceMs = 500
-/** The age up to which it may, in milliseconds. getaddrinfo does not say how long an answer is good for. */
+/** Up to this age, in milliseconds. getaddrinfo does not tell how long an answer is valid. */
 export const staleLookupMs = 3_600_000
 /** Names whose last answer is kept. */
 export const knownNames = 10_000
 
 /* Answers. */
 
-/** Longest head of an answer that is read, in bytes: four times Node's own limit. */
+/** Longest answer head that is read, in bytes: four times Node's own limit. */
 export const maxHeadBytes = 65_536
 /** Longest head of a proxy's answer to CONNECT, in bytes: Node's own limit. */
 export const maxTunnelHeadBytes = 16_384
-/** Most of an answer's body that is read, in bytes; a longer one costs the connection. */
+/** Most bytes read of an answer's body. A longer body costs the connection. */
 export const maxAnswerBytes = 65_536
 /**
- * From the head of an answer to the end of its body, in milliseconds. The head has decided; the body is for a person to read, and
- * for the next request to find the connection free. A body that was cut short must not hold its key for longer.
+ * From the head of an answer to the end of its body, in milliseconds. The head decides. The body is read for people,
+ * and to keep the connection usable. A body that does not end must not block its key for longer.
  */
 export const answerBodyMs = 1_000
-/** Longest Retry-After that is believed, in milliseconds: neither a typo nor malice parks a callback for a century. */
+/** Longest Retry-After that counts, in milliseconds. Neither a typo nor malice delays a callback for a century. */
 export const maxRetryAfterMs = 30 * 24 * 3_600_000
