@@ -1,16 +1,17 @@
 /**
- * Which relay serves an origin. Pure: every relay that sees the same members comes to the same answer, and one that comes or
- * goes moves its own share only (rendezvous hashing, also called highest random weight: Thaler and Ravishankar, 1998).
+ * Which relay serves an origin. Pure: relays that see the same members get the same answer. A relay that joins or
+ * leaves moves only its own share (rendezvous hashing, also called highest random weight: Thaler and Ravishankar,
+ * 1998).
  */
 
-/** What of a living relay the division goes by. */
+/** What the division uses of a living relay. */
 export interface Member {
   readonly node: string
-  /** It does not leave, and no claim of it is stuck. */
+  /** It is not leaving, and none of its claims is stuck. */
   readonly isAble: boolean
-  /** Of the settings that it goes by. */
+  /** Digest of the settings that it uses. */
   readonly digest: string
-  /** Of the settings that it was given last; null: it leaves, and has no say. */
+  /** Digest of the settings that it was given last; null: it leaves, and has no vote. */
   readonly wanted: string | null
   readonly startedAtMs: number
   /** `--force-settings`. */
@@ -21,11 +22,12 @@ export interface Member {
 export type Shares = ReadonlyMap<string, number>
 
 /**
- * The settings that hold: those that most living relays want; of as many, those that more of them go by, and then those of the
- * relay that was started first. Where relays force theirs, those of the one of them that was started last.
+ * The digest of the settings that apply: those that most living relays want. A tie goes to the settings that more
+ * relays use, and then to those of the relay started first. If relays force their settings, the last started of them
+ * decides.
  *
- * What relays want decides, and not what they go by: so all of them go over at one moment, and a reload of all, one after the
- * other, divides the origins anew at that moment and not with each relay.
+ * The wanted settings count, not those in use. So all relays switch at one moment, and reloading all of them, one after
+ * the other, divides the origins anew only once.
  */
 export function agreedDigest(living: readonly Member[]): string {
   const voters = living.filter(({ wanted }) => wanted !== null)
@@ -44,13 +46,13 @@ export function agreedDigest(living: readonly Member[]): string {
 }
 
 /**
- * Those of the living that have the settings that hold and are able to serve; when none is able, all that have them. One that
- * wants these settings goes over to them with its next renewal, so it has its share.
+ * The living relays that have the agreed settings and are able to serve; if none is able, all that have the settings. A
+ * relay that wants the agreed settings switches with its next renewal, so it has its share already.
  *
- * Nothing counts here that follows from a view, such as that a relay stands by: a relay whose own view is newer than the others'
- * would serve what nobody knows that it serves.
+ * Nothing that follows from a view counts here, such as that a relay stands by. Otherwise a relay with a newer view
+ * could serve origins without the others knowing.
  *
- * @param agreed of `agreedDigest`, where it is known already.
+ * @param agreed the result of `agreedDigest`, if known already.
  */
 export function sharesOf(living: readonly Member[], agreed = agreedDigest(living)): Shares {
   const fit = living.filter(({ digest, wanted }) => digest === agreed || wanted === agreed)
@@ -58,12 +60,14 @@ export function sharesOf(living: readonly Member[], agreed = agreedDigest(living
   return new Map((able.length > 0 ? able : fit).map(({ node }) => [node, hash(node)]))
 }
 
-/** A relay counts once. It has several registrations while it renews those of before, under which something is still under way. */
+/**
+ * A relay counts once. It has several registrations while it renews former ones that still have callbacks under way.
+ */
 function oneOfEach(living: readonly Member[]): Iterable<Member> {
   return new Map(living.map(each => [each.node, each])).values()
 }
 
-/** The node whose share the origin is in; undefined: there are no shares. */
+/** The node that owns the origin; undefined: there are no shares. */
 export function ownerOf(origin: string, shares: Shares): string | undefined {
   if (shares.size <= 1) return shares.keys().next().value
   const own = hash(origin)
@@ -71,7 +75,7 @@ export function ownerOf(origin: string, shares: Shares): string | undefined {
   let highest = -1
   for (const [node, nodeHash] of shares) {
     const weight = mix(own ^ nodeHash)
-    // Equal weights, once in four thousand million: the name decides, so that all relays agree.
+    // For equal weights (a chance of 1 in 2^32) the name decides, so that all relays agree.
     if (weight < highest || (weight === highest && owner !== undefined && node < owner)) continue
     highest = weight
     owner = node
@@ -79,14 +83,14 @@ export function ownerOf(origin: string, shares: Shares): string | undefined {
   return owner
 }
 
-/** FNV-1a over the UTF-16 units, 32 bits. */
+/** FNV-1a over UTF-16 units, 32 bits. */
 function hash(text: string): number {
   let value = 0x811c9dc5
   for (let i = 0; i < text.length; i += 1) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193)
   return mix(value)
 }
 
-/** The finalizer of MurmurHash3: each bit of the input changes half of those of the output. */
+/** The finalizer of MurmurHash3: each bit of the input changes half of the output bits. */
 function mix(value: number): number {
   let mixed = value
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)

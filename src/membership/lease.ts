@@ -1,7 +1,8 @@
 /**
- * How long this relay may trust that what it has claimed is its own to send: from the moment a successful renewal was sent, for the lease
- * less a margin, on the monotonic and on the wall clock, whichever ends first (a suspended machine stops the first).
- * Others bury it only after a whole lease without a renewal, so they start when this one has stopped.
+ * How long this relay may send what it has claimed. The lease counts from the time a successful renewal was sent, less
+ * a margin, by the monotonic and the wall clock. The first to run out ends it, since a suspended machine stops the
+ * monotonic clock. Other relays bury this one only after a whole lease without a renewal, so this one stops before they
+ * start.
  */
 export class Lease {
   readonly #trustMs: number
@@ -14,12 +15,12 @@ export class Lease {
     this.#clocks = clocks
   }
 
-  /** Now, for `renewed`. */
+  /** The present time, for `renewed`. */
   get moment(): Moment {
     return { monotonic: this.#clocks.monotonic(), wall: this.#clocks.wall() }
   }
 
-  /** Call with the clocks as they were before the renewal was sent, once it has succeeded. */
+  /** The renewal has succeeded. @param sent the clocks before it was sent. */
   renewed(sent: Moment): void {
     this.#monotonicEnd = sent.monotonic + this.#trustMs
     this.#wallEnd = sent.wall + this.#trustMs
@@ -34,7 +35,10 @@ export class Lease {
     return this.#clocks.monotonic() < this.#monotonicEnd && this.#clocks.wall() < this.#wallEnd
   }
 
-  /** Milliseconds until running POSTs must be aborted; 0 or less: now. Monotonic only: a set clock aborts nothing. */
+  /**
+   * Milliseconds until running POSTs must be aborted; 0 or less: now. By the monotonic clock only: changing the wall
+   * clock aborts nothing.
+   */
   get remainingMs(): number {
     return this.#monotonicEnd - this.#clocks.monotonic()
   }

@@ -11,59 +11,62 @@ import type { Lease, Moment } from './lease.ts'
 import { isKnownDead, kernel, processToken } from './process.ts'
 import { RenewalWatch } from './watch.ts'
 
-/** What relays must agree upon. */
+/** The settings that relays must agree on. */
 export interface RelaySettings {
   readonly digest: string
-  /** JSON, by name; secrets as an HMAC. */
+  /** JSON by name; secrets as an HMAC. */
   readonly text: string
 }
 
 export interface MembershipOptions {
-  /** For people; relays may have the same. */
+  /** For people; several relays may have the same. */
   readonly name: string
   readonly leaseMs: number
-  /** Its settings count as those of most relays: `--force-settings`. */
+  /** `--force-settings`: its settings count as those of most relays. */
   readonly forces: boolean
   readonly lease: Lease
   readonly log: Log
-  /** What this relay says with the next renewal. `isStuck`: a claim has not been answered for long. */
+  /** What this relay writes with the next renewal. `isStuck`: a claim has had no answer for long. */
   readonly state: () => { readonly origins: number; readonly isStuck: boolean }
-  /** Nothing that was claimed under this epoch is under way or unrecorded here. */
+  /** Nothing claimed under this epoch is under way or unrecorded here. */
   readonly isDone: (epoch: string) => boolean
 }
 
 export interface MembershipEvents {
-  /** The origins are divided in another way. */
+  /** The division of the origins has changed. */
   divided(): void
-  /** A registration is gone, so what was claimed under it is nobody's. */
+  /** A registration is gone: its claims are orphans. */
   buried(): void
-  /** Most relays want these settings, which are this one's: they hold from now on. */
+  /** Most relays want these settings, which are this relay's: they apply from now on. */
   agreed(settings: RelaySettings): void
-  /** A renewal has been committed. */
+  /** A renewal was committed. */
   renewed(sent: Moment, databaseMs: number): void
 }
 
 /** How this relay sees the installation. */
 interface View {
   readonly shares: Shares
-  /** Digest of the settings that hold. */
+  /** Digest of the settings that apply. */
   readonly agreed: string
 }
 
-/** A division before, by which another may still go. */
+/** A former division that another relay may still use. */
 interface FormerShares {
   readonly shares: Shares
   readonly until: number
-  /** It ended by deaths alone: those that live divide the origins of the dead in one way, whoever heard of them first. */
+  /**
+   * Only deaths ended it. Then the living divide the origins of the dead in the same way, whoever hears of the deaths
+   * first.
+   */
   readonly byDeath: boolean
 }
 
 /**
- * This relay's registration and lease, who else lives, and which origins are whose. It outlives connections: with each new
- * session it proves that it still is who it was, or registers anew.
+ * This relay's registration and lease, the other living relays, and which origins are whose. It outlives connections:
+ * with each new session it renews its registration or registers anew.
  *
- * Two relays may believe for a moment that an origin is theirs; the claim and its fence keep that harmless. So that a receiver
- * does not get twice its limit, who gains an origin from a living relay waits until that one must have heard of it.
+ * Two relays may believe for a moment that they own an origin. The claim and its fence make that safe. To keep a
+ * receiver's limit, a relay that gains an origin from a living one waits until that one must know.
  */
 export class Membership {
   readonly node = randomUUID()
@@ -75,13 +78,13 @@ export class Membership {
   #server = ''
   #view: View = { shares: new Map(), agreed: '' }
   #former: FormerShares[] = []
-  /** When the renewal was sent that the view was read with. */
+  /** When the renewal was sent whose answer is the view. */
   #viewedAt = Number.NEGATIVE_INFINITY
-  /** The epoch that it was read under: once that is buried, the others divide without this relay. */
+  /** The epoch of that renewal. Once it is buried, the others divide the origins without this relay. */
   #viewedUnder = ''
   #livingNodes: ReadonlySet<string> = new Set()
   #standby: string | null = null
-  /** What it was given last; it goes by what it was given before while most want that. */
+  /** The settings that this relay was given last. It keeps using `#inUse` while most relays want those. */
   #settings: RelaySettings = { digest: '', text: '{}' }
   #inUse: RelaySettings | undefined
   #isStopping = false
@@ -93,17 +96,20 @@ export class Membership {
     this.#watch = new RenewalWatch(options.leaseMs)
   }
 
-  /** That of the present registration; empty before the first. */
+  /** The epoch of the present registration; empty before the first. */
   get epoch(): string {
     return this.#epoch
   }
 
-  /** Why this relay does not serve; null: it does. */
+  /** Why this relay stands by; null: it does not. */
   get standby(): string | null {
     return this.#standby
   }
 
-  /** From now on it says that it wants these settings. It goes by them when most relays want them: alone, at once. */
+  /**
+   * Announces these settings as wanted with the next renewal. They apply once most relays want them: at once for a
+   * single relay.
+   */
   wants(settings: RelaySettings): void {
     this.#settings = settings
     this.#inUse ??= settings
@@ -112,14 +118,15 @@ export class Membership {
   /** By the newest view, however old. */
   readonly isMine = (origin: string): boolean => ownerOf(origin, this.#view.shares) === this.node
 
-  /** New claims may be made: the lease is held, and the view is new enough. */
+  /** New claims are allowed: the lease is held, and the view is recent. */
   mayClaim(now: number): boolean {
     return this.#options.lease.isHeld && !this.#isStopping && now - this.#viewedAt < viewMs
   }
 
   /**
-   * From when on rows of an origin that is ours may be claimed: later than now while a living relay may still go on with it. That
-   * is the owner of before; or, when more has changed than that this one died, any that has heard of a part of it.
+   * The time from which rows of an own origin may be claimed. It lies in the future while another living relay may
+   * still serve the origin. That relay is the former owner. If more has changed than deaths, it may also be one that
+   * knows only part of the changes.
    */
   claimableAt(origin: string): number {
     let at = Number.NEGATIVE_INFINITY
@@ -132,13 +139,16 @@ export class Membership {
     return at
   }
 
-  /** Takes the registration up with a new session; a server that was started anew, or is another, gives a new one. */
+  /**
+   * Takes the registration over to a new session. A server that was restarted, or is another one, needs a new
+   * registration.
+   */
   async join(session: Session, events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>): Promise<void> {
     const isSame = this.#epoch !== '' && session.server === this.#server
     if (!isSame || !(await this.#renew(session, events))) await this.#register(session, events)
   }
 
-  /** One renewal, each second. */
+  /** One renewal. Called each second. */
   async keep(session: Session, events: MembershipEvents): Promise<void> {
     const sent = this.#options.lease.moment
     const renewal = await this.#renew(session, events)
@@ -146,12 +156,12 @@ export class Membership {
     else await this.#register(session, events)
   }
 
-  /** With the next renewal the others take the origins over; what is under way goes on. */
+  /** With the next renewal the others take over this relay's origins. Callbacks under way go on. */
   stop(): void {
     this.#isStopping = true
   }
 
-  /** Nothing is under way any more, or shall be. */
+  /** Removes all registrations. Nothing is under way, and nothing will be. */
   async leave(session: Session): Promise<void> {
     this.#isStopping = true
     this.#hasLeft = true
@@ -170,7 +180,7 @@ export class Membership {
   }
 
   async #register(session: Session, events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>): Promise<void> {
-    // It has taken its registration back itself.
+    // It has removed its registration itself.
     if (this.#hasLeft) return
     const { name, leaseMs, forces, log, lease } = this.#options
     if (this.#epoch !== '') {
@@ -188,7 +198,7 @@ export class Membership {
     if (!(await this.#renew(session, events))) throw new Error('the registration is gone as soon as it was made')
   }
 
-  /** undefined: the registration is gone, or void. */
+  /** @returns undefined: the registration is gone, or void. */
   async #renew(
     session: Session,
     events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>,
@@ -203,7 +213,7 @@ export class Membership {
     const { living, expired, isLate } = this.#watch.see(renewal.registrations, sent.monotonic, answeredAt)
     if (isLate || !renewal.renewed.includes(this.#viewedUnder)) this.#viewedAt = Number.NEGATIVE_INFINITY
     this.#viewedUnder = this.#epoch
-    // What the others know of this relay as soon as they read again: what it has said, and not what it has become since.
+    // The other relays will read what this one has written, not what it has become since.
     const isAble = said.serving || said.standby !== null
     const own = { isAble, digest: said.digest, wanted: said.wanted }
     const members = living.map(each => (each.node === this.node ? { ...each, ...own } : each))
@@ -224,7 +234,8 @@ export class Membership {
     const others = members.filter(({ node }) => node !== this.node)
     this.#livingNodes = new Set(others.map(({ node }) => node))
     const withoutMe = () => (others.length > 0 ? sharesOf(others) : new Map())
-    // At the first sight of the others, or after they may have counted this relay out, or agreed without it: what they went by.
+    // Starts from the division that the others may use: at the first view, after they may have counted this relay out,
+    // or after they agreed without it.
     const hasLapsed = sentAt - this.#viewedAt >= viewMs
     const isAnew = this.#viewedAt === Number.NEGATIVE_INFINITY || (hasLapsed && agreed !== this.#view.agreed)
     if (isAnew) this.#view = { shares: withoutMe(), agreed }
@@ -239,10 +250,10 @@ export class Membership {
     events.divided()
   }
 
-  /** @param until from then on the others go by the next view too, or by none. */
+  /** @param until from this time on the others use the next view too, or none. */
   #turn(next: View, until: number): void {
     const { shares, agreed } = this.#view
-    // What this relay still waits for the others may have kept, seeing the new settings hold without it.
+    // Since the settings changed, others may have kept any earlier division up to now.
     if (agreed !== next.agreed) this.#former = this.#former.map(each => ({ ...each, until }))
     const gone = [...shares.keys()].filter(node => !next.shares.has(node))
     const hasCome = [...next.shares.keys()].some(node => !shares.has(node))
@@ -255,7 +266,7 @@ export class Membership {
     return epoch === this.#epoch || this.#formerEpochs.has(epoch)
   }
 
-  /** A relay that has been given other settings goes on with the old ones while most relays want those. */
+  /** A relay with new settings keeps the old ones while most relays want those. */
   #agree(digest: string, { agreed }: Pick<MembershipEvents, 'agreed'>): void {
     if (this.#isStopping) return
     if (digest === this.#settings.digest && this.#inUse !== this.#settings) {
@@ -287,7 +298,7 @@ export class Membership {
     }
   }
 
-  /** False: it has renewed; or a claim of it is stuck, and is ended for the next try. */
+  /** @returns false: it has renewed; or a claim of it is stuck, and its session was ended for the next try. */
   async #buryOne(session: Session, epoch: string, renewals: string | null): Promise<boolean> {
     try {
       return await db.bury(session, epoch, renewals)

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 
-/** Of this process: another one may get its id. */
+/** Tells this process from a later one with the same process id. */
 export const processToken = randomUUID()
 
 /**
- * Same kernel, same PID namespace, and no such process, or another under its id: then it is dead for certain, and nothing need
- * be waited for. A container that was killed and started again has the id of its predecessor.
+ * True if the other relay is certainly dead, so that no lease must run out. It had the same kernel and PID namespace as
+ * this process, and its process does not exist any more, or its id belongs to another process. A restarted container
+ * has the process id of its predecessor.
  */
 export function isKnownDead(other: {
   readonly pid: number
@@ -28,7 +29,9 @@ export function isKnownDead(other: {
 
 const unknown = 'unknown'
 
-/** Boot id, PID namespace, and when this process was started; where a system does not tell, nobody is known dead. */
+/**
+ * Boot id, PID namespace, and start time of this process. On systems that do not tell, no process is known to be dead.
+ */
 export function kernel(): string {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
@@ -38,7 +41,7 @@ export function kernel(): string {
   }
 }
 
-/** In ticks since the kernel was booted. The name of the program, in brackets, may hold spaces and brackets. */
+/** In ticks since boot. The program's name, in parentheses, may hold spaces and parentheses. */
 function startOf(pid: number | 'self'): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -1,47 +1,52 @@
 import type { Registration } from '../outbox/registration.ts'
 import { renewalMs } from '../policy/tuning.ts'
 
-/** A relay that has not renewed while we did so often is not counted upon any more, though it may be alive. */
+/** A relay that has not renewed during this many of our renewals is not counted on, though it may be alive. */
 const patience = 3
 
-/** How the others stand. */
+/** The state of the registrations. */
 export interface Watched {
-  /** Their count has moved within our last three renewals, or within three of their own. */
+  /** Their count has changed within our last three renewals, or within three of their own intervals. */
   readonly living: readonly Registration[]
-  /** Their count has stood still for their whole lease, by our own monotonic clock: nobody can trust it any more. */
+  /**
+   * Their count has not changed for their whole lease, by our monotonic clock. Their relay does not trust it any more.
+   */
   readonly expired: readonly Registration[]
-  /** Others have renewed three times since our last renewal, which is late: they may have counted us out. */
+  /** Another relay has renewed three times since our last renewal, so the others may have counted this relay out. */
   readonly isLate: boolean
 }
 
-/** What was seen of a registration when its count last moved. */
+/** When the count of a registration last changed. */
 interface Seen {
   readonly renewals: string
-  /** Of our renewals. */
+  /** Number of our renewal. */
   readonly round: number
   readonly at: number
 }
 
-/** Between two renewals of a relay with this lease, in milliseconds: a short lease bears no second without one. */
+/** Between two renewals of a relay, in milliseconds. It is shorter for a short lease. */
 export function renewalIntervalMs(leaseMs: number): number {
   return Math.min(renewalMs, leaseMs / 3)
 }
 
-/** Watches the renewals of all registrations. No clock but our own decides, and a new watcher begins by believing everybody. */
+/**
+ * Watches the renewals of all registrations. Only our own clock counts, and a new watcher takes every registration for
+ * living.
+ */
 export class RenewalWatch {
   readonly #leaseMs: number
   readonly #seen = new Map<string, Seen>()
   #round = 0
   #sawAt = Number.POSITIVE_INFINITY
 
-  /** @param leaseMs our own. */
+  /** @param leaseMs of our own lease. */
   constructor(leaseMs: number) {
     this.#leaseMs = leaseMs
   }
 
   /**
-   * After each renewal of our own. Times are milliseconds of a clock that only grows. A count is known to stand still from an
-   * answer on until the next renewal is sent: what it did while a statement was on its way, perhaps for long, nobody knows.
+   * Call this after each of our renewals. Times are milliseconds of a clock that only grows. A count stands still from
+   * an answer until the next renewal is sent: while a statement is on its way, perhaps for long, it may change unseen.
    *
    * @param now when the renewal was sent.
    * @param answeredAt when its answer came.
@@ -50,7 +55,7 @@ export class RenewalWatch {
     this.#round += 1
     const epochs = new Set(registrations.map(({ epoch }) => epoch))
     for (const epoch of this.#seen.keys()) if (!epochs.has(epoch)) this.#seen.delete(epoch)
-    // By one interval less than the others wait: the renewal may have been on its way for as long.
+    // One interval less than the others' patience: our last renewal may have been under way that long.
     const hasPaused = now - this.#sawAt >= (patience - 1) * renewalIntervalMs(this.#leaseMs)
     const isLate = hasPaused && registrations.some(each => this.#hasGoneOn(each))
     this.#sawAt = now
@@ -69,7 +74,7 @@ export class RenewalWatch {
     return this.#round - round < patience || now - at < patience * renewalIntervalMs(leaseMs)
   }
 
-  /** One that was not there yet has begun with none. */
+  /** A registration seen for the first time counts from 0. */
   #hasGoneOn({ epoch, renewals }: Registration): boolean {
     return BigInt(renewals) - BigInt(this.#seen.get(epoch)?.renewals ?? 0) >= patience
   }
