@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { allOptions, type CommandName, type OptionKey, optionsOf } from './options.ts'
 import { helpFlags, quote, suggest } from './wording.ts'
 
-/** A value as it was written, and where. */
+/** A value as written, and its source. */
 export interface Given {
   readonly text: string
   readonly from: string
@@ -12,11 +12,11 @@ export interface Given {
 interface Flag {
   readonly key: OptionKey
   readonly isList: boolean
-  /** Its value when none is written. Empty is accepted by no option, so one that lacks its value is a fault. */
+  /** The value if none is written. No option accepts an empty value, so a missing value is a fault. */
   readonly implied: 'true' | 'false' | ''
 }
 
-/** The last of two equal flags wins; items of a list add up. */
+/** Of two equal flags the last one applies. Values of a list option are collected. */
 export function fromArguments(command: CommandName, argv: readonly string[], faults: string[]): Map<OptionKey, Given> {
   const given = new Map<OptionKey, Given>()
   const flags = flagsOf(command)
@@ -28,7 +28,7 @@ export function fromArguments(command: CommandName, argv: readonly string[], fau
     const flag = name === null ? undefined : flags.get(name)
     if (flag) {
       const before = flag.isList && given.get(flag.key)
-      // `--no-dead=true` could be taken for either.
+      // `--no-dead=true` is ambiguous.
       const text = flag.implied === 'false' && value !== undefined ? written : (value ?? flag.implied)
       given.set(flag.key, { text: before ? `${before.text},${text}` : text, from: 'flag' })
     } else if (name !== null) {
@@ -37,7 +37,7 @@ export function fromArguments(command: CommandName, argv: readonly string[], fau
     } else {
       const key = places.shift()
       if (key) given.set(key, { text: written, from: 'argument' })
-      // What stands behind an unknown flag is its value rather than a second fault.
+      // An argument after an unknown flag is taken for its value, and is no second fault.
       else if (hasPlaces || index !== unknown + 1)
         faults.push(`unexpected argument ${quote(written)}; ${quote(command)} takes no more of them`)
     }
@@ -58,12 +58,12 @@ function flagsOf(command: CommandName): ReadonlyMap<string, Flag> {
   )
 }
 
-/** Flags with their values, and what stands alone: that has no name. */
+/** Flags with their values, and arguments, whose name is null. */
 function split(argv: readonly string[], flags: ReadonlyMap<string, Flag>) {
   const lacksValue = (written: string, next = '--') =>
     flags.get(written.replace(/^--/, ''))?.implied === '' && /^-./.test(next)
   const { tokens } = parseArgs({
-    // Otherwise `--lease --poll 5s` would be a lease of `--poll`.
+    // Otherwise `--lease --poll 5s` would read `--poll` as the value of `--lease`.
     args: argv.map((each, i) => (each.startsWith('--') && lacksValue(each, argv[i + 1]) ? `${each}=` : each)),
     options: Object.fromEntries(
       [...flags].map(([name, { implied }]) => [name, { type: implied === '' ? 'string' : 'boolean' }]),
@@ -72,7 +72,7 @@ function split(argv: readonly string[], flags: ReadonlyMap<string, Flag>) {
     tokens: true,
   })
   return tokens.flatMap((token, i) => {
-    // Of `-lease` there is a token for each letter.
+    // `-lease` yields a token for each letter.
     if (token.kind === 'option-terminator' || token.index === tokens[i - 1]?.index) return []
     return { index: token.index, name: token.kind === 'option' ? token.name : null, value: token.value }
   })

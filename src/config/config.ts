@@ -1,11 +1,11 @@
 /**
- * From arguments and environment to a valid, frozen config; or to one error that names all faults at once, so that nobody
- * has to mend them one by one. The path of a value: text as given -> read by its schema -> held against the invariants.
+ * Turns arguments and environment into a valid, frozen config, or into one error that names all faults. A text is read
+ * by its schema, then checked against the invariants.
  *
- * A flag wins over its variable, the last of two equal flags wins, an empty variable counts as not set. Variables of other
- * commands' options are left alone, since one environment serves all commands; unknown ones are faults, since a misspelt
- * variable would silently leave the default in force. Files that an option names are read here too, so that what is wrong
- * with them is said at the same time.
+ * - A flag overrides its variable. Of two equal flags the last one applies. An empty variable counts as not set.
+ * - Variables for options of other commands are ignored, since one environment serves all commands. Unknown variables
+ *   are faults, since a misspelt one would leave the default in force.
+ * - Files named by options are read here, too, so that their faults are reported at the same time.
  */
 import * as v from 'valibot'
 import { UsageError } from '../errors.ts'
@@ -40,8 +40,8 @@ export type TryConfig = ConfigOf<'try'>
 /**
  * Reads the options of `command`.
  *
- * @param argv what stands behind the command; `--help` and `--version` are the caller's.
- * @param nowMs Unix time in milliseconds, to which `--since 2h` is relative.
+ * @param argv the arguments after the command. The caller handles `--help` and `--version`.
+ * @param nowMs Unix time in milliseconds, for relative times such as `--since 2h`.
  * @throws UsageError with every fault: unknown, malformed, out of range, or breaking an invariant.
  */
 export function parse<C extends CommandName>(
@@ -62,14 +62,14 @@ export function parse<C extends CommandName>(
   return Object.freeze({ config: Object.freeze({ ...values, ...made }) as ConfigOf<C> })
 }
 
-/** How `run` was told to log, where its settings have faults: as far as it can be read. */
+/** The log format of `run` if its settings have faults: as far as it can be read. */
 export function logFormatOf(argv: readonly string[], env: Environment): 'auto' | 'json' | 'pretty' {
   const ignored: string[] = []
   const given = new Map([...fromEnvironment(env, ignored), ...fromArguments('run', argv, ignored)])
   return readValues('run', given, 0, ignored).logFormat ?? 'auto'
 }
 
-/** A value that cannot be read is a fault and stays out, so that no invariant is held against it. */
+/** A value that cannot be read is a fault and is left out, so that no invariant is checked against it. */
 function readValues(
   command: CommandName,
   given: ReadonlyMap<OptionKey, Given>,
@@ -93,7 +93,7 @@ function readValues(
 }
 
 /**
- * The file of `--config` as it is now, over the options as they were given.
+ * Reads the file of `--config` again; the options stay as given.
  *
  * @throws UsageError with every fault.
  */
@@ -105,10 +105,10 @@ export function readAgain(config: RunConfig): Destinations {
 }
 
 /**
- * What pg is given to connect; empty leaves it to the PG* variables. To be asked for each connection, since the file that
- * holds the URL is read anew.
+ * The configuration for pg; empty leaves it to the PG* variables. Call it for each connection, since the file with the
+ * URL may change.
  *
- * @throws Error when that file holds no URL any more.
+ * @throws Error when that file no longer holds a URL.
  */
 export function connectionOf(config: Pick<Values, 'databaseUrl'> & Partial<Pick<Values, 'databaseUrlFile'>>): {
   readonly connectionString?: string
@@ -117,13 +117,13 @@ export function connectionOf(config: Pick<Values, 'databaseUrl'> & Partial<Pick<
   return url === null ? {} : { connectionString: verifying(url) }
 }
 
-/** pg verifies certificates in each of these modes, and warns of a later version that may not. */
+/** pg verifies certificates in each of these modes, but warns that a later version may not. */
 function verifying(url: string): string {
   const isOtherwise = /[?&]uselibpqcompat=true\b/.test(url)
   return isOtherwise ? url : url.replace(/([?&]sslmode=)(prefer|require|verify-ca)(?=&|$)/, '$1verify-full')
 }
 
-/** @throws UsageError that suggests the near miss. */
+/** @throws UsageError, which suggests a similar name. */
 export function commandNamed(text: string): CommandName {
   if (Object.hasOwn(commands, text)) return text as CommandName
   const known = Object.keys(commands)

@@ -7,12 +7,13 @@ import { codeOf, quote } from './wording.ts'
 type Access = 'public' | 'secret'
 
 /**
- * The path of a file, absolute or from `folder` on, as what `read` makes of its content.
+ * Reads a file by its path, absolute or relative to `folder`, and parses it with `read`.
  *
- * @param what the file holds, for the faults.
- * @param access `secret`: nobody but its owner may have any right to it. Root's file may be read by its group where the relay
- *   is not root: so systemd (LoadCredential) and Kubernetes (fsGroup) hand secrets over, and there is no other way to read it.
- * @param read null when it refuses the content, of which it repeats nothing.
+ * Access `secret` refuses a file that anyone but its owner may use. One exception: if the relay does not run as root,
+ * the group may read a file of root. Secrets from systemd (LoadCredential) and Kubernetes (fsGroup) need that.
+ *
+ * @param what the content, for the faults.
+ * @param read null: it refuses the content. Its faults must not repeat the content.
  */
 export function fileOf<T>(
   folder: string,
@@ -30,7 +31,7 @@ export function fileOf<T>(
   })
 }
 
-/** What `file` makes of the path in `{ file: PATH }`. */
+/** The result of `file` for the path in `{ file: PATH }`. */
 export function fileField<T>(expected: string, file: Schema<T>) {
   return v.pipe(
     mapping(expected, { file: required(file) }),
@@ -38,7 +39,7 @@ export function fileField<T>(expected: string, file: Schema<T>) {
   )
 }
 
-/** A text; or why there is none: the system's code, or a mode that lets others at a secret. */
+/** The text of the file, or why it was not read: the system's code, or a mode that exposes a secret. */
 function contentOf(
   path: string,
   access: Access,
@@ -46,7 +47,7 @@ function contentOf(
   let opened: number | undefined
   try {
     opened = openSync(path, 'r')
-    // Of what was opened, since the path may lead to another file a moment later. Windows has no such modes.
+    // The mode of the opened file: the path may lead to another file a moment later. Windows has no such modes.
     const { mode, uid } = fstatSync(opened)
     const isOpen = access === 'secret' && process.platform !== 'win32' && !isPrivate(mode, uid, process.getuid?.())
     return isOpen ? { mode: octal(mode) } : { text: readFileSync(opened, 'utf8') }
@@ -57,7 +58,7 @@ function contentOf(
   }
 }
 
-/** @param reader who reads it; undefined: not known. All are user ids. */
+/** @param reader user id of the reading process; undefined: not known. */
 export function isPrivate(mode: number, owner: number, reader: number | undefined): boolean {
   const isHandedOver = owner === 0 && reader !== 0
   return (mode & (isHandedOver ? 0o037 : 0o077)) === 0

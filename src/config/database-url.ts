@@ -6,7 +6,7 @@ import { codeOf, quote } from './wording.ts'
 
 type Writable<T> = { -readonly [K in keyof T]?: T[K] }
 
-/** A file keeps the password off the command line and out of the environment. Its content becomes `databaseUrl`. */
+/** Sets `databaseUrl` from the file. A file keeps the password off the command line and out of the environment. */
 export function resolveDatabaseUrl(
   values: Writable<Values>,
   given: ReadonlyMap<OptionKey, Given>,
@@ -21,10 +21,10 @@ export function resolveDatabaseUrl(
 }
 
 /**
- * What the file holds now: a password may have been rotated since the start.
+ * What the file holds now: the password may have changed since the start.
  *
- * @param from where the name of the file came from, for the fault.
- * @throws Error that repeats nothing of it, when it is no URL of a database just now.
+ * @param from the source of the file's name, for the fault.
+ * @throws Error when it holds no database URL now; the message repeats none of the content.
  */
 export function databaseUrlIn(file: string, from = ''): string {
   const refuse = (why: string, cause?: unknown): never => {

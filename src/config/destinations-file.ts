@@ -17,10 +17,10 @@ import { readYamlFile } from './yaml-file.ts'
 
 const MAX_RULES = 10_000
 
-/** The options that hold for all. Those that could not be read are not there, and faults already. */
+/** The options that apply to all origins. Options that could not be read are missing, and faults already. */
 type Values = Omit<ConfigOf<'try'>, 'destinations' | 'target' | 'form'>
 
-/** The rules of `--config`, if it is given, over the defaults that other options set. */
+/** The rules of `--config`, if given. Other options set the defaults. */
 export function readDestinations(values: Values, faults: string[]): Destinations {
   const defaults: DestinationSettings = Object.freeze({
     concurrency: values.originConcurrency,
@@ -63,7 +63,7 @@ const body = reads('form, or json, which sends the form as it was written', text
 const unknown = reads('resend, or hold, which leaves it to an operator', text =>
   text === 'resend' || text === 'hold' ? text : null,
 )
-/** 4xx that a rule can have tried again. */
+/** The statuses that a rule may retry. */
 const refusals = { min: 400, max: 499 }
 
 function ruleSchema(values: Values, defaults: DestinationSettings, folder: string) {
@@ -121,7 +121,7 @@ function concurrencySchema({ concurrency }: Values) {
   )
 }
 
-/** The same rule as between the options; see invariants.ts. */
+/** The same rule as for the options; see invariants.ts. */
 function deadlineSchema({ leaseMs, leaseMarginMs }: Values) {
   const lease = () => `--lease ${durationText(leaseMs)} minus --lease-margin ${durationText(leaseMarginMs)}`
   return v.pipe(
@@ -136,12 +136,12 @@ function deadlineSchema({ leaseMs, leaseMarginMs }: Values) {
   )
 }
 
-/** A rule that no origin ever comes to is a mistake: its secrets are not sent, its limits not kept. */
+/** A rule that never applies is a mistake: its secrets are not sent, and its limits do not hold. */
 function complainOfUnused({ dataset, addIssue }: v.RawCheckContext<readonly DestinationRule[]>): void {
   const input = Array.isArray(dataset.value) ? dataset.value : []
   const earlier = new Map<string, number>()
   for (const [key, value] of input.entries()) {
-    // Other faults of a rule leave its pattern readable.
+    // The pattern may be readable even if the rule has other faults.
     const match: unknown = value?.match
     if (typeof match !== 'string' || canonicalPattern(match) !== match) continue
     const over = [...patternsOver(match)].find(pattern => earlier.has(pattern))

@@ -6,10 +6,10 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const prefix = 'RINGBACK_'
 
-/** Kubernetes sets these in every pod where a Service is called ringback, or ringback-ui. */
+/** Kubernetes sets these in every pod if a Service is named ringback or, for example, ringback-ui. */
 const ofKubernetes = /^RINGBACK_(\w+_)?(SERVICE_HOST|SERVICE_PORT|PORT)(_\w+)?$/
 
-/** An empty variable counts as not set. Unknown ones are faults; those of tests are not ours. */
+/** An empty variable counts as not set. Unknown variables are faults, except those of tests and Kubernetes. */
 export function fromEnvironment(env: Environment, faults: string[]): [OptionKey, Given][] {
   const known = allOptions().flatMap(([, option]) => variableOf(option) ?? [])
   const unknown = Object.keys(env).filter(
@@ -29,7 +29,7 @@ function near(name: string, known: readonly string[]): string {
   return suggest(bare ?? '', others, each => prefix + each)
 }
 
-/** Node itself looks at this one, and would believe any receiver. */
+/** Node itself reads this variable, and would then trust any receiver. */
 export function refuseUnverified(env: Environment, faults: string[]): void {
   if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0')
     faults.push(

@@ -3,11 +3,11 @@ import { fileField, fileOf } from './configured-file.ts'
 import { accepts, hidden, mappingOf, says, textOr, together } from './reading.ts'
 import { quote } from './wording.ts'
 
-/** What Ringback writes, and what belongs to the connection rather than to the message (RFC 9110, 7.6.1). */
+/** Headers that Ringback writes, or that belong to the connection instead of the message (RFC 9110, 7.6.1). */
 const reserved =
   /^(connection|content-length|content-type|expect|host|idempotency-key|keep-alive|proxy-authorization|proxy-connection|te|traceparent|trailer|transfer-encoding|upgrade|user-agent|webhook-.*)$/i
 
-/** More than receivers commonly accept in a whole head. Characters. */
+/** Longest value, in characters: more than receivers commonly accept as a whole head. */
 const MAX_VALUE = 8_192
 
 const aValue = `a value of 1 to ${MAX_VALUE} Latin-1 characters without control characters or spaces at its ends`
@@ -19,8 +19,8 @@ const name = v.pipe(
 )
 
 /**
- * Names, in lower case, and values in turn. A value is a text or stands in a file of its owner's alone, `{ file: PATH }`. None
- * is ever repeated in a fault.
+ * Header names, in lower case, and values in turn. A value is a text, or `{ file: PATH }` with a file that only its
+ * owner may use. Faults never repeat a value.
  */
 export function headersSchema(folder: string) {
   const written = accepts(`${aValue}, or { file: PATH }`, isValue, hidden)
@@ -37,7 +37,7 @@ export function headersSchema(folder: string) {
   )
 }
 
-/** The value in `{ file: PATH }`. @param expected what should stand there, for the faults. */
+/** The value in `{ file: PATH }`. @param expected what was expected, for the faults. */
 export function valueFileSchema(folder: string, expected: string) {
   const file = fileOf(folder, 'the value', 'secret', (content, refuse, path) => {
     const value = content.trim()

@@ -2,11 +2,11 @@ import type { Given } from './arguments.ts'
 import { defaultText, flagOf, type Option, type OptionKey, options, type Values } from './options.ts'
 import { quote } from './wording.ts'
 
-/** Rules between options. Each protects something that a single value cannot. */
+/** Rules between options. Each prevents a problem that no single value causes. */
 const invariants: readonly {
   readonly of: readonly OptionKey[]
   readonly holds: (values: Values) => boolean
-  /** What must hold, and what would go wrong otherwise. */
+  /** What must hold, and what would otherwise go wrong. */
   readonly rule: string
 }[] = [
   {
@@ -77,7 +77,7 @@ const invariants: readonly {
   { of: ['since', 'dead'], holds: v => v.since === null || v.dead, rule: '--since narrows --dead and needs it' },
 ]
 
-/** A rule is held only against values that could be read. */
+/** Checks each rule whose values could all be read. */
 export function holdInvariants(values: Partial<Values>, given: ReadonlyMap<OptionKey, Given>, faults: string[]): void {
   for (const { of, holds, rule } of invariants)
     if (of.every(key => key in values) && !holds(values as Values))

@@ -1,60 +1,62 @@
-/** What an option can be: a duration, a whole number, a text, several texts, one of some words, on or off, a moment. */
+/** The kinds of options: duration, whole number, text, several texts, one of some words, on or off, time. */
 import * as v from 'valibot'
 import { fileOf } from './configured-file.ts'
 import { durationMs, durationText } from './duration.ts'
 import { accepts, reads, type Schema } from './reading.ts'
 import { quote, suggest } from './wording.ts'
 
-/** An option of whatever kind, as the command line, the environment and the help need it. */
+/** An option of any kind, as the command line, the environment and the help use it. */
 export interface Kind extends Details {
   /** Without dashes. */
   readonly name: string
-  /** How the value is called in the help; null: a flag, which has none. */
+  /** The name of the value in the help; null: a flag, which has no value. */
   readonly value: string | null
-  /** Of a text, at a moment in Unix milliseconds. */
+  /** The schema of the text; with `nowMs`, if the value is relative to the present time. */
   readonly schema: Schema<unknown> | ((nowMs: number) => Schema<unknown>)
   readonly default: unknown
-  /** Of a number, in the help. */
+  /** The unit of a number, for the help. */
   readonly unit?: string
-  /** All values there are, where they are words. */
+  /** All possible values, if they are words. */
   readonly choices?: readonly string[]
-  /** Which values there are, in the help. */
+  /** The possible values, for the help. */
   readonly limits?: string
-  /** Repeatable, or separated by commas. */
+  /** May be repeated, or separated by commas. */
   readonly isList?: true
-  /** One paragraph: what, special values, relation to other options. Default, range and variable are added by `usage`. */
+  /**
+   * One paragraph: what it does, special values, relation to other options. `usage` adds default, range and variable.
+   */
   readonly help: string
 }
 
 interface Details {
-  /** What holds without the option, in words, where `default` does not say it. */
+  /** What applies without the option, in words, if `default` does not say it. */
   readonly otherwise?: string
-  /** How a fault repeats the text. Default: quoted. */
+  /** How a fault repeats the text. Default: in quotes. */
   readonly show?: (text: string) => string
-  /** A second environment variable, looked at last. */
+  /** A second environment variable, read if the first is not set. */
   readonly alsoVariable?: string
-  /** Given by its place instead of a flag; has no environment variable. */
+  /** An argument instead of a flag; it has no environment variable. */
   readonly argument?: 'required' | 'optional'
 }
 
-/** Which texts are accepted, and how to say so. */
+/** Which texts are accepted, and how a fault describes them. */
 interface Accepted {
   readonly accepts: (text: string) => boolean
   readonly expected: string
 }
 
-/** Both in the unit of the value. */
+/** In the unit of the value. */
 interface Range {
   readonly min: number
   readonly max: number
 }
 
-/** What `duration` and the others return, before the help. */
+/** The result of `duration` and the other kinds, before the help is added. */
 function described<const K>(kind: K): { help(text: string): K & { readonly help: string } } {
   return { help: text => ({ ...kind, help: text }) }
 }
 
-/** All in milliseconds. */
+/** In milliseconds. */
 export function duration(name: string, range: Range & { readonly default: number }) {
   const limits = `${durationText(range.min)} to ${durationText(range.max)}`
   const expected = `a duration from ${limits} with its unit (ms, s, m, h or d)`
@@ -65,7 +67,7 @@ export function duration(name: string, range: Range & { readonly default: number
   return described({ name, value: 'DURATION', schema, ...range, limits: `Range: ${limits}.` })
 }
 
-/** An age in milliseconds; `never` is Infinity. Where 0 has a meaning, it may be written without a unit. */
+/** An age in milliseconds; `never` is Infinity. With `zero`, 0 is allowed, even without a unit. */
 export function ageOrNever(
   name: string,
   { zero = false, ...range }: Range & { readonly default: number; readonly zero?: boolean },
@@ -109,7 +111,7 @@ export function text<const D extends Details & Accepted & { readonly default: st
   return described({ name, value, schema, ...details })
 }
 
-/** A text, as what `read` makes of it. @param read null when it makes nothing of it. */
+/** A text, parsed by `read`. @param read null: it does not accept the text. */
 export function parsed<const T, const D extends Details & { readonly default: T | null; readonly expected: string }>(
   name: string,
   value: string,
@@ -119,7 +121,7 @@ export function parsed<const T, const D extends Details & { readonly default: T 
   return described({ name, value, schema: reads(details.expected, read, details.show), ...details })
 }
 
-/** A file that only its owner may use, as the text in it, without space around it. */
+/** The trimmed text of a file that only its owner may use. */
 export function secretFile(name: string, what: string, accepts: (text: string) => boolean, otherwise: string) {
   const schema = fileOf('', what, 'secret', content => (accepts(content.trim()) ? content.trim() : null))
   const none: string | null = null
@@ -150,7 +152,7 @@ export function flag(name: string, byDefault: boolean) {
   return described({ name, value: null, schema, default: byDefault })
 }
 
-/** ISO 8601, or a duration ago. The value is ISO 8601 in UTC. */
+/** A time in ISO 8601, or a duration ago. The value is ISO 8601 in UTC. */
 export function moment(name: string, otherwise: string) {
   const schema = (nowMs: number) =>
     reads(
@@ -158,14 +160,14 @@ export function moment(name: string, otherwise: string) {
       text => {
         const agoMs = durationMs(text)
         const ms = agoMs === null ? isoMs(text) : nowMs - agoMs
-        // 1970 is early enough, and keeps out of the years that PostgreSQL and JavaScript write differently.
+        // No time before 1970: PostgreSQL and JavaScript write early years differently.
         return ms >= 0 ? new Date(ms).toISOString() : null
       },
     )
   return described({ name, value: 'TIME', schema, default: null, otherwise })
 }
 
-/** Unix milliseconds; NaN for what is no time, such as 2026-02-31, which Date.parse takes for the third of March. */
+/** Unix milliseconds; NaN for a date that does not exist. Date.parse would read 2026-02-31 as the third of March. */
 function isoMs(text: string): number {
   if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)) return Number.NaN
   const day = text.slice(0, 10)

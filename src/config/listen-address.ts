@@ -1,4 +1,4 @@
-/** Where to listen: an address or a host, and a port. */
+/** An address or host to listen on, and a port. */
 export interface ListenAddress {
   readonly host: string
   readonly port: number
@@ -6,7 +6,7 @@ export interface ListenAddress {
 
 export const listenAddressForm = 'an address and a port, such as 127.0.0.1:9464, [::1]:9464 or 0.0.0.0:9464'
 
-/** null: it is none. The host must be written, since who can reach the port should be a choice. */
+/** null: not an address. The host is required, since who can reach the port should be a choice. */
 export function listenAddress(text: string): ListenAddress | null {
   const [, bracketed, plain, digits = ''] = text.match(/^(?:\[([\da-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/) ?? []
   const host = bracketed ?? plain
@@ -14,7 +14,7 @@ export function listenAddress(text: string): ListenAddress | null {
   return host === undefined || port > 65_535 ? null : { host, port }
 }
 
-/** A host as it stands in a URL. */
+/** A host as written in a URL. */
 export function hostText(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }

@@ -1,7 +1,7 @@
 /**
- * All commands and options, as one table: values are read by it, and the help is written from it, so the two cannot
- * disagree. A key is the field of the config object and carries the unit. The name is the flag, `--name`, and, in capitals
- * behind `RINGBACK_`, the environment variable. Durations are in milliseconds.
+ * All commands and options in one table. It serves to read values and to write the help, so the two always agree. A key
+ * is a field of the config object and carries the unit. From the name come the flag `--name` and the environment
+ * variable `RINGBACK_NAME`. Durations are in milliseconds.
  */
 import { hostname } from 'node:os'
 import type * as v from 'valibot'
@@ -27,7 +27,7 @@ import {
 } from './kinds.ts'
 import { listenAddress, listenAddressForm } from './listen-address.ts'
 
-/** What each does, for the help. */
+/** What each command does, for the help. */
 export const commands = {
   run: 'delivers: finds callbacks, POSTs them, records every attempt; until SIGTERM or SIGINT',
   migrate: 'creates the schema, or brings it up to date; safe to repeat and to run twice at once',
@@ -163,7 +163,7 @@ export const options = {
     ),
   }),
 
-  // Who delivers, how much at once, and how patiently.
+  // The relay's name, its limits, and how it retries.
   ...of(['run'], {
     name: text('name', 'NAME', {
       default: hostname().slice(0, 100),
@@ -242,7 +242,7 @@ export const options = {
     ),
   }),
   ...of(['run', 'try'], {
-    // Which addresses callbacks may go to.
+    // The addresses that callbacks may go to.
     allow: texts('allow', 'WHERE', {
       ...address,
       otherwise: 'public and private addresses; not loopback, link-local, metadata, multicast, reserved',
@@ -410,7 +410,7 @@ function isForm(text: string): boolean {
   }
 }
 
-/** Options that these commands take. */
+/** Options of these commands. */
 function of<const C extends readonly CommandName[], O extends Readonly<Record<string, Kind>>>(taking: C, kinds: O) {
   const entries = Object.entries(kinds).map(([key, kind]) => [key, Object.freeze({ ...kind, commands: taking })])
   return Object.fromEntries(entries) as { readonly [K in keyof O]: O[K] & { readonly commands: C } }
@@ -430,17 +430,17 @@ type OutputOf<S> = S extends (nowMs: number) => infer R
     : never
 type ValueOf<O extends Option> = OutputOf<O['schema']> | (O extends { argument: 'required' } ? never : O['default'])
 
-/** Every option with its value, of whatever command. */
+/** The value of every option, of all commands. */
 export type Values = { readonly [K in OptionKey]: ValueOf<Options[K]> }
 
-/** What a command gets: its options only, each with a valid value. All commands have a log level. */
+/** The config of a command: its own options, each with a valid value. All commands have a log level. */
 export type ConfigOf<C extends CommandName> = Pick<Values, 'logLevel'> & {
   readonly [K in OptionKey as C extends Options[K]['commands'][number] ? K : never]: Values[K]
 } & (C extends 'run' | 'try' ? Made : unknown)
 
-/** What is made of the options of `run` and `try`, rather than one of them. */
+/** Built from several options of `run` and `try`. */
 interface Made {
-  /** How each origin is delivered to, by `--config` and the options that hold for all. */
+  /** The settings of each origin, from `--config` and the options that apply to all. */
   readonly destinations: Destinations
 }
 
@@ -453,17 +453,17 @@ export function allOptions(): readonly (readonly [OptionKey, Option])[] {
   return Object.entries(options) as [OptionKey, Option][]
 }
 
-/** An option as it is typed. */
+/** An option as typed. */
 export function flagOf(option: Option): string {
   return option.argument ? `<${option.name}>` : `--${option.name}`
 }
 
-/** Such as `RINGBACK_MAX_ATTEMPTS`; null for an argument. */
+/** For example `RINGBACK_MAX_ATTEMPTS`; null for an argument. */
 export function variableOf(option: Option): string | null {
   return option.argument ? null : `RINGBACK_${option.name.toUpperCase().replaceAll('-', '_')}`
 }
 
-/** What holds when an option is not given, in the words of the help. */
+/** What applies without the option, in the words of the help. */
 export function defaultText(option: Option): string {
   if (option.otherwise !== undefined) return option.otherwise
   return option.value === 'DURATION' ? durationText(Number(option.default)) : String(option.default)

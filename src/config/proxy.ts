@@ -7,7 +7,7 @@ import { quote } from './wording.ts'
 
 const aProxy = 'http://host:port, or { url: http://host:port, authorization: { file: PATH }, tls: { ... } }'
 
-/** What may be a password is not repeated. */
+/** A text that may hold a password is not repeated. */
 const url = reads(
   'http://host:port or https://host:port, without a user, which stands in authorization, and without a path',
   text => {
@@ -17,7 +17,7 @@ const url = reads(
   text => (text.includes('@') ? hidden(text) : quote(text)),
 )
 
-/** The proxy at `http://host:port`, or in `{ url, authorization, tls }`. Credentials stand in a file only. */
+/** The proxy at `http://host:port`, or in `{ url, authorization, tls }`. Credentials are read from a file only. */
 export function proxySchema(folder: string) {
   const authorization = v.pipe(
     valueFileSchema(folder, '{ file: PATH }'),

@@ -1,28 +1,28 @@
 /**
- * Schemas whose messages say what was expected and what came. The options and the configuration file are made of them. A
- * schema finds every fault of its input, not only the first.
+ * Schemas whose messages say what was expected and what was found. Options and the configuration file are built from
+ * them. A schema reports every fault of its input, not only the first.
  */
 import * as v from 'valibot'
 import { quote, suggest } from './wording.ts'
 
 export type Schema<T> = v.GenericSchema<unknown, T>
 
-/** What was expected: a sentence, or one that depends on the text that came. */
+/** What was expected, perhaps depending on the text found. */
 type Expected = string | ((text: string) => string)
 
-/** How a text is repeated in a message. */
+/** How a message repeats a text. */
 type Show = (text: string) => string
 
-/** Says of a text what was expected instead, and what came; null for `return refuse(...)`. */
+/** Reports what was expected instead of a text, and what was found. It returns null for `return refuse(...)`. */
 export type Refuse = (expected: string, got: string) => null
 
-/** Says what is wrong with a field, or that it is missing; `key`: with its name. */
+/** Reports a fault of a field, or that the field is missing. `key`: the fault is in its name. */
 type Complain = (field: string, fault: string, place?: 'key' | 'value') => void
 
 /** For a text that may be a secret. */
 export const hidden: Show = () => 'one that is not shown'
 
-/** In place of a list or a mapping a text is not shown: it may be the value of a header. */
+/** A text in place of a list or a mapping is not shown: it may be the value of a header. */
 const aText: Show = () => 'a text'
 
 /** The message of a schema. */
@@ -35,9 +35,9 @@ export function says(expected: Expected, show: Show = quote): (issue: { readonly
 }
 
 /**
- * A text, as what `read` makes of it.
+ * A text, parsed by `read`.
  *
- * @param read null when it makes nothing of it. It may have refused the text in words of its own.
+ * @param read null: it does not accept the text. It may have refused the text with its own message.
  */
 export function reads<const T>(expected: Expected, read: (text: string, refuse: Refuse) => T | null, show?: Show) {
   const message = says(expected, show)
@@ -54,7 +54,7 @@ export function reads<const T>(expected: Expected, read: (text: string, refuse: 
   )
 }
 
-/** A text that is left as it is. */
+/** A text that is kept as it is. */
 export function accepts(expected: string, isAccepted: (text: string) => boolean, show?: Show) {
   return reads(expected, text => (isAccepted(text) ? text : null), show)
 }
@@ -68,17 +68,17 @@ export function listOf<T>(item: Schema<T>, max: number) {
   )
 }
 
-/** A text by one schema, a list or a mapping by another. */
+/** One schema for a text, another for a list or a mapping. */
 export function textOr<T, U>(text: Schema<T>, other: Schema<U>): Schema<T | U> {
   return v.lazy(input => (typeof input === 'object' && input !== null ? other : text))
 }
 
-/** A field that a mapping must have: without it, the schema is given nothing. */
+/** A required field of a mapping. If it is missing, the schema gets null. */
 export function required<T>(schema: Schema<T>) {
   return v.optional(schema, null)
 }
 
-/** A mapping with these fields. Every other one is a fault: v.strictObject names the first of them only. */
+/** A mapping with these fields. Each other field is a fault; v.strictObject would report only the first. */
 export function mapping<const E extends v.ObjectEntries>(expected: string, entries: E) {
   const known = Object.keys(entries)
   return v.pipe(
@@ -93,7 +93,7 @@ export function mapping<const E extends v.ObjectEntries>(expected: string, entri
   )
 }
 
-/** A mapping of whatever names to values. */
+/** A mapping of any names to values. */
 export function mappingOf<T>(expected: string, name: v.GenericSchema<string>, value: Schema<T>) {
   return v.pipe(aMapping(expected), v.record(name, value))
 }
@@ -106,7 +106,7 @@ function isMapping(input: unknown): boolean {
   return typeof input === 'object' && input !== null && !Array.isArray(input)
 }
 
-/** Looks at the fields of a mapping together, each as far as it could be read: one may be of another type. */
+/** Checks the fields of a mapping together. A field that could not be read may have another type. */
 export function together<T>(look: (fields: Readonly<Record<string, unknown>>, complain: Complain) => void) {
   return v.rawCheck<T>(({ dataset, addIssue }) => {
     const input = dataset.value as Record<string, unknown>

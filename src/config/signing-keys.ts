@@ -5,17 +5,17 @@ import { fileField, fileOf } from './configured-file.ts'
 import { accepts, type Refuse } from './reading.ts'
 import { quote } from './wording.ts'
 
-/** One, and a second while it takes the place of the first. */
+/** One key, and a second one during a rotation. */
 const MAX_KEYS = 2
 
 const someKeys = `one key, or two while rotating, a line each: ${prefixes.secret} and the base64 of ${MIN_BYTES} to ${MAX_BYTES} bytes, or an ed25519 key, ${prefixes.private} and its base64`
 
 /**
- * The keys in `{ file: PATH }`. A key stands in a file of its owner's alone, never in the configuration. Nothing of the
- * content is repeated in a fault.
+ * The keys in `{ file: PATH }`. Keys are never in the configuration itself, but in a file that only its owner may use.
+ * Faults do not repeat any of its content.
  */
 export function signingKeysSchema(folder: string) {
-  // A key in place of the path would be shown, as a file that cannot be read.
+  // A key in place of the path would otherwise be shown, as a file that cannot be read.
   const path = accepts(
     'the path of a readable file that holds the key',
     text => !text.includes(prefixes.secret) && !text.includes(prefixes.private),

@@ -4,13 +4,13 @@ import type { BodyRule, SuccessRule } from '../policy/success.ts'
 import { wholeNumber } from './kinds.ts'
 import { accepts, listOf, mapping, reads, type Schema, together } from './reading.ts'
 
-/** Statuses, or values, of one rule. */
+/** Most statuses, or values, of one rule. */
 const MAX_LISTED = 100
 const MAX_TEXT = 1_000
 
 const text = accepts(`a text of 1 to ${MAX_TEXT} characters`, each => each !== '' && each.length <= MAX_TEXT)
 const scalar = accepts(`a text, a number, true, false or null`, each => each.length <= MAX_TEXT)
-/** YAML's null stands for that of JSON here. */
+/** null in YAML means null in JSON here. */
 const value: Schema<string> = v.lazy(input =>
   input === null
     ? v.pipe(
@@ -41,7 +41,7 @@ const body = v.pipe(
   }),
 )
 
-/** What a 2xx must be, with at least one of `status` and `body`. */
+/** What a 2xx must be: `status`, `body` or both. */
 export const successSchema = v.pipe(
   mapping('{ status: [N], body: CONDITION, mismatch: failed or rejected }', {
     status: v.optional(atLeastOne(listOf(wholeNumber({ min: 200, max: 299 }), MAX_LISTED))),

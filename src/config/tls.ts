@@ -15,9 +15,9 @@ const minVersion = reads('1.2 or 1.3', (text): SecureVersion | null => {
 })
 
 /**
- * What `{ ca, cert, key, min-version }` stands for. The files are read and tried here, so that what is wrong with them is a
- * fault and not the end of every attempt. Nothing that they hold is ever repeated in one. An expired certificate is none: one
- * receiver's would keep all others from being served.
+ * The TLS context for `{ ca, cert, key, min-version }`. The files are read and tried here, so that an error in them is
+ * a fault of the configuration and does not fail every attempt. Faults never repeat their content. An expired
+ * certificate is not a fault: that of one receiver must not stop the relay for all others.
  */
 export function tlsSchema(folder: string) {
   const certificates = fileOf(folder, aCertificate, 'public', certificatesIn)
@@ -56,13 +56,13 @@ export function tlsSchema(folder: string) {
   )
 }
 
-/** PEM lets any text stand around its blocks. */
+/** PEM allows any text around its blocks. */
 function certificatesIn(pem: string, refuse: Refuse, path: string): X509Certificate[] | null {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? []
   try {
     if (blocks.length > 0) return blocks.map(block => new X509Certificate(block))
   } catch {
-    // Said below.
+    // Refused below.
   }
   return refuse(`that the file holds ${aCertificate}`, `something else in ${quote(path)}`)
 }

@@ -1,9 +1,9 @@
-/** The help texts, written from the table of options, so that they say what the program does. */
+/** The help texts, made from the table of options, so that they match the program. */
 import { type CommandName, commands, defaultText, flagOf, type Option, optionsOf, variableOf } from './options.ts'
 
-/** Columns of a help text at most: fits half a wide screen, and a mail. */
+/** Longest line, in columns: fits half a wide screen, and a mail. */
 const width = 100
-/** Where the text beside a name begins. */
+/** The column of the text beside a name. */
 const indent = 30
 
 export const everywhere: readonly (readonly [string, string])[] = [
@@ -77,7 +77,7 @@ export function commandUsage(command: CommandName): string {
   ])
 }
 
-/** The command as it is typed. */
+/** The command as typed. */
 export function synopsis(command: CommandName): string {
   const places = optionsOf(command).filter(([, { argument }]) => argument)
   const taken = places.map(([, option]) => (option.argument === 'optional' ? `[${flagOf(option)}]` : flagOf(option)))
@@ -107,7 +107,7 @@ function beside(name: string, what: string): string[] {
   return [`  ${name}`.padEnd(indent) + first.trimStart(), ...others]
 }
 
-/** Lines of at most `width` columns, `margin` spaces in front of each. A longer word stands alone. */
+/** Lines of at most `width` columns with `margin` spaces before each. A longer word has a line of its own. */
 function wrap(words: string, margin: number): string[] {
   const lines: string[] = []
   let line = ''

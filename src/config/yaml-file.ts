@@ -5,17 +5,17 @@ import type { Alias, Document, Node } from 'yaml'
 import type { Schema } from './reading.ts'
 import { codeOf, quote } from './wording.ts'
 
-/** Faults of the form that are listed; one is often the cause of many. */
+/** Most syntax errors that are listed. One often causes many. */
 const MAX_SHOWN = 5
-/** Uses of an anchor. Each is looked up in the whole file. */
+/** Most uses of anchors. Each is looked up in the whole file. */
 const MAX_ALIASES = 100
 
-/** Names that valibot passes over in silence, so that no unknown field has them. */
+/** Names that valibot ignores, so it would not report them as unknown fields. */
 const passedOver: ReadonlySet<unknown> = new Set(['__proto__', 'constructor', 'prototype'])
 
 type Yaml = typeof import('yaml')
 
-/** As the library has it. */
+/** An error of the library. */
 interface Wrong {
   /** Offset in the text. */
   readonly pos: readonly [number, ...number[]]
@@ -23,14 +23,14 @@ interface Wrong {
 }
 
 /**
- * Reads a file of YAML 1.2, of which JSON is a part. Strict: no tags, no key twice, one document, UTF-8.
+ * Reads a file of YAML 1.2, which includes JSON. Strict: no tags, no duplicate keys, one document, UTF-8.
  *
- * All scalars but null are texts (the failsafe schema): the schema of a field knows its type, and `1.10` or `no` in a
- * header's value stay as they were written.
+ * All scalars except null are texts (the failsafe schema). The schema of a field knows its type, and `1.10` or `no` in
+ * the value of a header stay as written.
  *
  * @param flag the option that names the file, for the faults.
- * @returns what the schema makes of the file, and all that stands in it as JSON; null, with faults, when the form is wrong or
- * `schema` does not accept it.
+ * @returns the result of the schema, and the whole content as JSON; null, with faults, if the syntax is wrong or
+ * `schema` refuses the content.
  */
 export function readYamlFile<T>(
   flag: string,
@@ -40,7 +40,7 @@ export function readYamlFile<T>(
 ): { readonly read: T; readonly json: string } | null {
   const text = contentOf(flag, file, faults)
   if (text === null) return null
-  // Loaded here, since it takes longer than all else of a short command, and most have no such file.
+  // Loaded on demand: it takes longer than the rest of a short command, and most have no such file.
   const yaml: Yaml = createRequire(import.meta.url)('yaml')
   const lines = new yaml.LineCounter()
   const document = yaml.parseDocument(text, {
@@ -49,7 +49,7 @@ export function readYamlFile<T>(
     resolveKnownTags: false,
     stringKeys: true,
     lineCounter: lines,
-    // The pretty ones quote the file, which may hold secrets.
+    // Pretty errors quote the file, which may hold secrets.
     prettyErrors: false,
   })
   const name = `${flag} ${JSON.stringify(file)}`
@@ -84,7 +84,7 @@ function contentOf(flag: string, file: string, faults: string[]): string | null 
   }
 }
 
-/** What the library lets pass. */
+/** Errors that the library does not report. */
 function wrongNodes(yaml: Yaml, document: Document): Wrong[] {
   const aliases: Alias[] = []
   const wrong: Wrong[] = []
@@ -103,7 +103,7 @@ function wrongAt(node: Node | undefined, message: string): Wrong {
   return { pos: node?.range ?? [0], message }
 }
 
-/** What the library's messages give away: what stands in the file, how its functions are called, and how it works. */
+/** Removes from the library's messages the content of the file and the library's own terms. */
 function inPlainWords(message: string): string {
   return message
     .replace(/^(Not a YAML token|Unexpected .* in YAML (?:stream|document)|Block .* characters): .*$/s, '$1')
@@ -111,7 +111,7 @@ function inPlainWords(message: string): string {
     .replace(/^Maximum call stack.*$/, 'Nested too deeply')
 }
 
-/** Where the node stands that `path` leads to, or else the last one on the way that is there. */
+/** The offset of the node at `path`, or of the last existing node on the way. */
 function offsetOf(yaml: Yaml, document: Document, path: readonly v.IssuePathItem[]): number {
   let node: unknown = document.contents
   let offset = document.contents?.range?.[0] ?? 0
@@ -125,7 +125,7 @@ function offsetOf(yaml: Yaml, document: Document, path: readonly v.IssuePathItem
   return offset
 }
 
-/** Such as `origins[0].rate: `; empty for the whole. */
+/** For example `origins[0].rate: `; empty for the whole file. */
 function pathText(path: readonly v.IssuePathItem[]): string {
   const parts = path.map(({ key }) => {
     if (typeof key === 'number') return `[${key}]`
