@@ -9,7 +9,7 @@ import { messageOf, RingbackError, UsageError } from './errors.ts'
 import { printableLines } from './printable.ts'
 import { version } from './version.ts'
 
-/** Each command is loaded when it is called: `ringback status` need not wait for an HTTP client. */
+/** Each command is loaded on demand: `ringback status` need not load an HTTP client. */
 const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<number> } = {
   run: async config => (await import('./commands/run.ts')).run(config),
   migrate: async config => (await import('./commands/migrate.ts')).migrate(config),
@@ -30,7 +30,7 @@ const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<numbe
 
 /**
  * @param argv without the program's own name.
- * @returns the exit code; see `ringback --help`. Never rejects: what goes wrong is said on stderr.
+ * @returns the exit code; see `ringback --help`. Never rejects: errors go to stderr.
  */
 export async function main(argv: readonly string[], env: Environment): Promise<number> {
   try {
@@ -44,13 +44,13 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
   }
 }
 
-/** The help, where it can be read, though a script that lost its command must fail. */
+/** Prints the help on stderr. The exit code is 2, so that a script that lost its command fails. */
 function askForCommand(): number {
   process.stderr.write(usage())
   return 2
 }
 
-/** Help and version are answered whatever else is wrong. null: not asked for. */
+/** The text for `--help`, `help` or `--version`, even if other arguments are wrong. null: not asked for. */
 function helpFor(argv: readonly string[]): string | null {
   const end = argv.indexOf('--')
   const asked = (flag: string): boolean => argv.slice(0, end < 0 ? argv.length : end).includes(flag)
@@ -70,7 +70,9 @@ async function execute<C extends CommandName>(command: C, argv: readonly string[
   }
 }
 
-/** Wrong settings of a relay are an event of its log as well: whoever collects that sees why it does not start. */
+/**
+ * Wrong settings of a relay are also an event of its log, so that whoever collects the log sees why it does not start.
+ */
 async function parsed<C extends CommandName>(command: C, argv: readonly string[], env: Environment) {
   try {
     return parse(command, argv, env)
@@ -99,8 +101,8 @@ function report(error: unknown, withStack: boolean): number {
 }
 
 /**
- * With few open files not even the program's own files can be read. A loader's error has no `code` in some versions of Node, and
- * in others it says of a file that is there that it cannot be found.
+ * With too few file descriptors, Node cannot read the program's own files. In some versions of Node the loader's error
+ * has no `code`. In others it says that an existing file cannot be found.
  */
 function remedyOf(error: unknown): string {
   const message = messageOf(error)
@@ -111,12 +113,12 @@ function remedyOf(error: unknown): string {
     : ''
 }
 
-/** Whoever reads our output may stop reading, as `| head` does; that is no fault of ours. */
+/** A reader of our output may stop reading, as `| head` does. That is no error. */
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error
 }
 
-/** False when imported. npm starts a bin through a symbolic link. */
+/** False if this file was imported. npm starts a bin through a symbolic link. */
 function isProgram(): boolean {
   const path = process.argv[1]
   return path !== undefined && existsSync(path) && realpathSync(path) === fileURLToPath(import.meta.url)
@@ -125,13 +127,14 @@ function isProgram(): boolean {
 if (isProgram()) {
   const argv = process.argv.slice(2)
   const isRelay = argv[0] === 'run'
-  // A deprecation is news for those who write a program, and not for those who run it.
+  // Deprecations concern those who write a program, not those who run it.
   process.noDeprecation = true
-  // A relay's stdout is its log, which counts what is lost. An answer that cannot be printed is a failure.
+  // A relay's stdout is its log, which counts lost lines by itself. A command whose answer cannot be printed has
+  // failed.
   process.stdout.on('error', isRelay ? () => {} : ignoreClosedPipe)
-  // Where faults cannot be said, the exit code still says them.
+  // If errors cannot be printed, the exit code still reports them.
   process.stderr.on('error', () => {})
   process.exitCode = await main(argv, process.env)
-  // Lines that nobody reads, or a timer, must not keep a relay that has stopped; a slow reader of an answer gets all of it.
+  // Unread log lines or a timer must not keep a stopped relay alive. A command waits until its answer is read.
   if (isRelay) setTimeout(() => process.exit(), 1_000).unref()
 }

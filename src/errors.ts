@@ -1,11 +1,11 @@
 /**
- * Faults that Ringback itself names. Each has a stable `code` for programs, an `exitCode` for the shell, and a message for
- * people that says the fact and the remedy. Anything else that is thrown is a fault of the moment: exit code 1.
+ * Errors that Ringback itself raises. Each has a stable `code` for programs, an `exitCode` for the shell, and a message
+ * for people with the fact and the remedy. Any other error counts as temporary: exit code 1.
  */
 export abstract class RingbackError extends Error {
-  /** Stable; never reworded. */
+  /** Stable; never renamed. */
   abstract readonly code: string
-  /** What the process ends with; see `ringback --help`. */
+  /** The exit code of the process; see `ringback --help`. */
   abstract readonly exitCode: number
 
   constructor(message: string, options?: ErrorOptions) {
@@ -14,7 +14,7 @@ export abstract class RingbackError extends Error {
   }
 }
 
-/** Wrong usage or configuration. The message holds one line a fault, all of them at once. */
+/** Wrong usage or configuration. The message has one line per fault. */
 export class UsageError extends RingbackError {
   readonly code = 'RINGBACK_USAGE'
   readonly exitCode = 2
@@ -32,7 +32,7 @@ export class UsageError extends RingbackError {
   }
 }
 
-/** The schema is missing, too old or too new for this binary; the message says which, and what to run. */
+/** The schema is missing, or too old or too new for this binary. The message says which, and what to run. */
 export class SchemaError extends RingbackError {
   readonly code = 'RINGBACK_SCHEMA'
   readonly exitCode = 3
@@ -44,7 +44,7 @@ export class StandbyError extends RingbackError {
   readonly exitCode = 4
 }
 
-/** Something has happened that Ringback's own code rules out. The cause says what. */
+/** Something happened that Ringback's own code rules out. The cause tells what. */
 export class DefectError extends RingbackError {
   readonly code = 'RINGBACK_DEFECT'
   readonly exitCode = 1
@@ -64,13 +64,13 @@ export class MissingPasswordError extends RingbackError {
   }
 }
 
-/** The login lacks rights in the database; the message names them, and the statements that grant them. */
+/** The login lacks privileges in the database. The message names them, and the statements that grant them. */
 export class PrivilegeError extends RingbackError {
   readonly code = 'RINGBACK_PRIVILEGE'
   readonly exitCode = 1
 }
 
-/** What stands between hands each transaction another session: nothing that a relay keeps in a session would last. */
+/** A pooler gives each transaction another session, so nothing that a relay keeps in a session would last. */
 export class PoolerError extends RingbackError {
   readonly code = 'RINGBACK_POOLER'
   readonly exitCode = 2
@@ -83,15 +83,15 @@ export class PoolerError extends RingbackError {
   }
 }
 
-/** A policy of row level security hides callbacks from the relay, or refuses what it writes. */
+/** Row level security hides callbacks from the relay, or refuses what it writes. */
 export class RowSecurityError extends RingbackError {
   readonly code = 'RINGBACK_ROW_SECURITY'
   readonly exitCode = 2
 }
 
 /**
- * What an error says, never empty: a refused connection to a name with two addresses is an AggregateError whose own message
- * is.
+ * The message of an error, never empty. A refused connection to a name with two addresses is an AggregateError with an
+ * empty message.
  */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

@@ -1,6 +1,6 @@
 /**
- * Ringback as a library, `import { enqueue, migrate, startRelay } from 'ringback'`. Importing it does nothing; no part of it handles
- * signals, ends the process or writes to stdout.
+ * Ringback as a library: `import { enqueue, migrate, startRelay } from 'ringback'`. The import has no effects. No part
+ * of the library handles signals, ends the process or writes to stdout.
  */
 import type { RelayOptions, RunningRelay } from './commands/start-relay.ts'
 import { connectionOf } from './config/config.ts'
@@ -20,10 +20,10 @@ export interface EnqueueOptions {
 }
 
 /**
- * Writes a callback in the transaction that the client is in: it is sent after the commit, and never when it rolls back.
+ * Writes a callback in the transaction of the client. It is sent after the commit, and never after a rollback.
  *
- * @returns null when there is a callback with this `dedupeKey` already.
- * @throws TypeError for a form that JSON cannot hold; or what the database says of a callback that it does not take.
+ * @returns null when a callback with this `dedupeKey` exists.
+ * @throws TypeError for a form that JSON cannot hold; otherwise the error of the database.
  */
 export function enqueue(
   client: ProducerClient,
@@ -34,15 +34,15 @@ export function enqueue(
 }
 
 export interface MigrateIn extends Partial<MigrateOptions> {
-  /** Such as `postgres://user@host:5432/database`. Default: libpq's variables, `PGHOST` and so on. */
+  /** For example `postgres://user@host:5432/database`. Default: libpq's variables (`PGHOST` and so on). */
   readonly databaseUrl?: string
 }
 
 /**
- * Creates the schema or brings it up to date, as `ringback migrate` does. Default: schema `outbox`, woken as it is.
+ * Creates the schema or brings it up to date, as `ringback migrate` does. Defaults: schema `outbox`, `wake` unchanged.
  *
- * @returns the names of the migrations that were applied, oldest first.
- * @throws RingbackError, whose `code` says what; or what says why it cannot connect.
+ * @returns the names of the applied migrations, oldest first.
+ * @throws RingbackError with a `code`, or an error that explains why it cannot connect.
  */
 export function migrate(where: MigrateIn = {}): Promise<string[]> {
   const { databaseUrl, schema = 'outbox', wake = 'keep', dryRun = false } = where
@@ -50,15 +50,15 @@ export function migrate(where: MigrateIn = {}): Promise<string[]> {
 }
 
 /**
- * Starts a relay in this process, as `ringback run` does, but for signals, metrics and the log: those are the program's. With
+ * Starts a relay in this process, as `ringback run` does. Signals, metrics and the log are left to the program. With
  * `drain` it delivers what is due and ends.
  *
- * @returns a relay that has registered. Await its `ended`: it rejects when the relay cannot go on. A database that is away for
- * a while is waited for.
- * @throws RingbackError, whose `code` says what, and whose message names every option that is wrong; or what says why it
- * cannot connect: at the start a database that is away is not waited for.
+ * @returns a registered relay. Await its `ended`, which rejects when the relay cannot go on. A database that goes away
+ * later is waited for.
+ * @throws RingbackError with a `code`; for wrong options, its message names each of them. Or an error that explains why
+ * it cannot connect: at the start the relay does not wait for the database.
  */
 export async function startRelay(options: RelayOptions = {}): Promise<RunningRelay> {
-  // An HTTP client and a log are loaded only where they are needed.
+  // An HTTP client and a log are loaded only if needed.
   return (await import('./commands/start-relay.ts')).startRelay(options)
 }

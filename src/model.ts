@@ -1,16 +1,16 @@
 /**
- * The nouns of the relay, each defined once. They carry no behaviour: `backlog` and `decision` decide about them,
- * `outbox/` moves them to and from the database, `delivery/` over the wire.
+ * The nouns of the relay, each defined once, without behaviour. `backlog` and `decision` decide about them. `outbox/`
+ * moves them to and from the database, `delivery/` over the wire.
  *
  * Ids are PostgreSQL `bigint`s and stay decimal strings: a JavaScript number would round the large ones.
  */
 
-/** A row's state; `schema.sql` says which may follow which. */
+/** The status of a row; `schema.sql` lists the transitions. */
 export type CallbackStatus = 'pending' | 'claimed' | 'delivered' | 'dead' | 'cancelled'
 
 /**
- * How a row stands in the snapshot of a read:
- * - `due`: pending, and may start as far as its due time goes
+ * The state of a row in the snapshot of a read:
+ * - `due`: pending, and its due time has come
  * - `later`: pending, and not due yet
  * - `claimed here`: claimed under this relay's own registration
  * - `claimed elsewhere`: claimed by another relay, living or dead
@@ -18,56 +18,59 @@ export type CallbackStatus = 'pending' | 'claimed' | 'delivered' | 'dead' | 'can
 export type RowStanding = 'due' | 'later' | 'claimed here' | 'claimed elsewhere'
 
 /**
- * A row that a read shows: not settled in the snapshot of that read. The body stays in the database until the claim. Tips and
- * pulls show `due` rows and those `claimed here`; answers to a key question, looks and records name the first row of a key
- * however it stands.
+ * A row in the result of a read: unsettled in its snapshot. The form stays in the database until the claim. Tips and
+ * pulls return rows that are `due` or `claimed here`. Answers to questions, looks and records return the first row of a
+ * key in any state.
  */
 export interface ShownRow {
   /** Decimal text of a bigint above 0. */
   readonly id: string
-  /** null: it has no order. */
+  /** null: no order. */
   readonly orderingKey: string | null
   /** The column `origin`. */
   readonly origin: string
-  /** Tells the URLs of an origin apart, without their query: 32 bits. */
+  /** Hash of the URL without its query, 32 bits. It tells apart the URLs of an origin. */
   readonly urlHash: number
   /**
-   * Due time (never before `created_at`) in microseconds of Unix time, exact until the year 2255. null: never tried and due
-   * at once; such a row stands in the fresh range, all others in the due range.
+   * Due time, never before `created_at`, in microseconds of Unix time; exact until the year 2255. null: never tried and
+   * due at once. Such a row is in the fresh range, all others in the due range.
    */
   readonly dueUs: number | null
   readonly standing: RowStanding
-  /** The column `rev`, by which a release is fenced. */
+  /** The column `rev`, which fences a release. */
   readonly rev: number
   /** Attempts since the row was written or last replayed. */
   readonly tried: number
-  /** null: the relay's default. */
+  /** null: the relay's default applies. */
   readonly maxAttempts: number | null
 }
 
-/** The two ranges in which unsettled rows stand: those never tried, by id; those with a due time, by it and then by id. */
+/**
+ * The two ranges of unsettled rows. `fresh`: never tried and due at once, ordered by id. `due`: with a due time,
+ * ordered by due time and id.
+ */
 export type RangeName = 'fresh' | 'due'
 
-/** A place in a range. Reads go on behind it: the entry at the place itself is not read. */
+/** A place in a range. Reads go on after it, without the entry at the place itself. */
 export interface IndexPlace {
   /** null in the fresh range. */
   readonly dueUs: number | null
   readonly id: string
 }
 
-/** One attempt's name: the row, its number, and the epoch under which it was claimed. */
+/** Identifies one attempt: the row, the number of the attempt, and the epoch of its claim. */
 export interface AttemptKey {
   readonly id: string
-  /** Tells the row from another that was given the same id (a failover, TRUNCATE ... RESTART IDENTITY). */
+  /** Tells the row apart from another with the same id (after a failover, or TRUNCATE ... RESTART IDENTITY). */
   readonly messageId: string
-  /** 1-based; equals `callback.attempts` right after the claim. */
+  /** Starts at 1; equals `callback.attempts` right after the claim. */
   readonly attempt: number
   readonly epoch: string
 }
 
-/** A callback leased for one attempt, with all that the POST needs. */
+/** A callback leased for one attempt, with everything that the POST needs. */
 export interface Claim extends AttemptKey {
-  /** As the claim has made it: a release is for this claim alone. */
+  /** As set by the claim. It fences the release. */
   readonly rev: number
   readonly orderingKey: string | null
   readonly origin: string
@@ -79,19 +82,19 @@ export interface Claim extends AttemptKey {
   readonly traceparent: string | null
   /** Attempts since the row was written or last replayed, this one included. */
   readonly attemptOfBudget: number
-  /** null: the relay's default. */
+  /** null: the relay's default applies. */
   readonly maxAttempts: number | null
   /** As `ShownRow`. */
   readonly dueUs: number | null
-  /** Milliseconds from the claim during which the attempt may start; null: for ever. */
+  /** Milliseconds after the claim in which the attempt may start; null: no limit. */
   readonly expiresInMs: number | null
 }
 
 /**
- * How a POST ended.
- * - `delivered`: a 2xx was seen, and what the receiver's rule asks of it
- * - `rejected`: the receiver said never again
- * - `failed`: answered, but not with that
+ * How a POST ended:
+ * - `delivered`: a 2xx that meets the receiver's rule
+ * - `rejected`: a permanent refusal
+ * - `failed`: any other answer
  * - `not_sent`: provably no byte left
  * - `unknown`: it may have arrived (timeout, reset, relay died)
  */
@@ -100,28 +103,31 @@ export type OutcomeKind = 'delivered' | 'rejected' | 'failed' | 'not_sent' | 'un
 export interface Outcome {
   readonly kind: OutcomeKind
   readonly httpStatus: number | null
-  /** What went wrong, for a person; null when delivered. */
+  /** What went wrong, for people; null when delivered. */
   readonly error: string | null
-  /** The beginning of the answer's body as text; null when there was none. */
+  /** The beginning of the answer's body as text; null if there was none. */
   readonly responseExcerpt: string | null
-  /** Milliseconds the receiver asked us to wait (Retry-After); null when it did not. */
+  /** The receiver's Retry-After in milliseconds; null if there was none. */
   readonly retryAfterMs: number | null
   /** `performance.now()` at start and end. */
   readonly startedAtMs: number
   readonly finishedAtMs: number
-  /** The relay gave it up (stop, lost lease): it says nothing about the receiver, and before its first byte uses up no attempt. */
+  /**
+   * The relay aborted the attempt (stop, lost lease). This says nothing about the receiver. Before the first byte, it
+   * uses up no attempt.
+   */
   readonly isAborted?: true
-  /** The request had been sent, and no answer came within the deadline. */
+  /** The request was sent, and no answer came within the deadline. */
   readonly isSilent?: true
 }
 
 /** What the end of an attempt says about its origin. */
 export interface OriginSign {
-  /** What the receiver is by that; `policy/answers.ts` says what is done then. null: nothing is known. */
+  /** What the receiver counts as; `policy/answers.ts` says what follows. null: nothing is known. */
   readonly receiver: 'alive' | 'overloaded' | 'failing' | 'silent' | null
-  /** The connection said so, before a byte of the request had left: it goes for all URLs of the origin. */
+  /** The connection failed before a byte of the request left. This concerns all URLs of the origin. */
   readonly isOfConnection: boolean
-  /** It asked for a rest of so many milliseconds; 0: it did not. */
+  /** The rest that the receiver asked for, in milliseconds; 0: none. */
   readonly restMs: number
   /** `performance.now()` at start and end of the attempt. */
   readonly startedAtMs: number
@@ -132,23 +138,23 @@ export interface OriginSign {
 export type Decision =
   | { readonly status: 'delivered' }
   | { readonly status: 'pending'; readonly retryInMs: number; readonly reason: string }
-  /** `holdsUrl`: the receiver said that its endpoint is gone, so nothing more goes to the url until an operator lets it. */
+  /** `holdsUrl`: the receiver said that its endpoint is gone, so its URL is held until an operator releases it. */
   | { readonly status: 'dead'; readonly reason: string; readonly holdsUrl?: true }
 
-/** A claim to give back: no byte of it can have left. */
+/** A claim to give back. No byte of it can have left. */
 export interface Release {
   readonly id: string
-  /** As the claim has made it: the release is for this claim alone. */
+  /** As set by the claim. It fences the release. */
   readonly rev: number
 }
 
-/** An outcome on its way into the database. */
+/** An outcome to be recorded. */
 export interface Attempt extends AttemptKey {
-  /** As the claim has made it, or as the heir has found it. */
+  /** As set by the claim, or as found by the heir. */
   readonly rev: number
   /**
-   * The epoch under which it is written down: the claim's own; or, when an heir says what became of a dead relay's attempt,
-   * the heir's, so that what that relay has seen after all can still be written beside it.
+   * The epoch under which the attempt is written: that of the claim, or that of the heir who decides about a dead
+   * relay's attempt. With two epochs, what the dead relay saw can still be written beside it.
    */
   readonly writtenEpoch: string
   readonly outcome: Outcome

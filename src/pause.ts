@@ -1,4 +1,7 @@
-/** Resolves after `ms` milliseconds. By the global timer, as all else here, so that a simulation can own time. */
+/**
+ * Resolves after `ms` milliseconds. It uses the global timer, as all other code here does, so that a simulation can
+ * control time.
+ */
 export function pause(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms))
 }

@@ -1,12 +1,12 @@
-/** Characters that steer a terminal: controls (C0 and C1), line separators, marks that turn the direction of what follows. */
+/** Characters that control a terminal: C0 and C1 controls, line separators, marks that change the direction of text. */
 const steering = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
 
-/** As `steering`, without the C0 controls: JSON escapes those itself, and a pretty line is coloured with them. */
+/** `steering` without the C0 controls: JSON escapes those itself, and they colour a pretty line. */
 const steeringBeyondC0 = /[\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
 
 /**
- * Text that others have chosen (receivers, roles that may write to a table) in a form that stays on its line and does not
- * steer the terminal that shows it: such a character is written as its escape, `\u202e`.
+ * Makes text from others (receivers, roles that may write to a table) safe to print: it stays on its line and does not
+ * control the terminal. Each such character is written as its escape, `\u202e`.
  */
 export function printable(text: string): string {
   return text.replace(steering, escaped)
@@ -17,12 +17,12 @@ export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n')
 }
 
-/** JSON on one line, with all such characters escaped; it still parses to what was given. */
+/** JSON on one line with all such characters escaped. It still parses to the same value. */
 export function printableJson(value: unknown): string {
   return printable(JSON.stringify(value))
 }
 
-/** The same for a line that is JSON already, or was made from JSON: a line of the log. */
+/** The same for a line that is already JSON or was made from it: a log line. */
 export function printableLogLine(line: string): string {
   return line.replace(steeringBeyondC0, escaped)
 }

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 
-/** `src/` and `dist/` both lie directly below `package.json`, so one relative address serves the source and the build. */
+/** `src/` and `dist/` are both directly below `package.json`, so one relative path serves both. */
 const manifest = new URL('../package.json', import.meta.url)
 
-/** Ringback's version, such as `0.1.0`. On the wire as `user-agent: Ringback/<version>`. */
+/** Ringback's version, such as `0.1.0`. Sent as `user-agent: Ringback/<version>`. */
 export const version = readVersion(JSON.parse(readFileSync(manifest, 'utf8')))
 
 function readVersion(content: unknown): string {
