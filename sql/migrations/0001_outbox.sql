@@ -1,19 +1,21 @@
 -- The outbox: callbacks that a scheduler writes inside its own transactions, and the record of every attempt to deliver them.
 --
--- Run by `ringback migrate`, which replaces the word "outbox" where another schema is configured. `ringback migrate --print` prints it
--- for other tools. It runs as it is, in one transaction: psql -1 -f schema.sql
--- Idea of the storage: one wide row a callback, and partial indexes that list what is not settled and nothing else. Nothing
--- that a claim changes is in an index, so a claim is a HOT update; recording the end of a callback takes it out of them, and
--- into one by which history is deleted. History can grow without being read.
+-- `ringback migrate` runs this file, and replaces the name "outbox" for another schema. `ringback migrate --print` prints it
+-- for other tools. It also runs as it is, in one transaction: psql -1 -f schema.sql
+--
+-- Storage: one wide row per callback, and partial indexes that list unsettled rows only. No index holds a column that a
+-- claim changes, so a claim is a HOT update. Recording the end of a callback removes it from these indexes, and adds it to
+-- the one for retention. History can grow without being read.
 
--- Names are looked up when something is created, and in functions again when they are called, in the search_path of whoever
--- creates or calls: what anybody has put there under the same name, or with better fitting types, would be used instead. So
--- this transaction looks in pg_catalog alone, and so does every function: SET costs 0.3 us a call (1 us up to PostgreSQL 16).
--- A body is read anew in each session, with that session's settings. So none has a backslash, and in SQL each name says whose it is.
+-- PostgreSQL looks up names in the search_path of the caller, when an object is created and when a function is called. An
+-- object that others have put there with the same name, or with better fitting types, would be used instead. So this
+-- transaction and every function search pg_catalog only. The SET costs 0.3 us a call (1 us up to PostgreSQL 16).
+-- Each session parses the body of a function again, with its own settings. So no body has a backslash, and names in SQL
+-- are qualified.
 set local search_path = pg_catalog, pg_temp;
 set local standard_conforming_strings = on;
 
--- Not IF NOT EXISTS, which needs CREATE on the database even where a DBA has made the schema.
+-- IF NOT EXISTS would need CREATE on the database, even if a DBA has created the schema.
 do $$
 begin
   if not exists (select from pg_namespace where nspname = 'outbox') then
@@ -23,7 +25,7 @@ end
 $$;
 
 -- Roles -------------------------------------------------------------------------------------------------------------
--- They belong to the cluster, not to this database, and two migrations may make them at the same moment.
+-- Roles belong to the cluster, not to this database, so two migrations may create them at the same moment.
 do $$
 declare
   wanted text;
@@ -40,8 +42,9 @@ begin
 end
 $$;
 
--- What a producer may write: domains, whose checks are paid once, when the value is written -------------------------------
--- A table CHECK that calls a function would be paid again by every claim and every record.
+-- What a producer may write: domains ------------------------------------------------------------------------------------
+-- The check of a domain costs time once, when the value is written. A CHECK of the table would cost it again in every claim
+-- and every record.
 
 create function outbox.refuse(fault text, accepted text) returns boolean
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -49,26 +52,26 @@ begin
   raise exception using errcode = 'check_violation', message = fault, hint = accepted;
 end
 $$;
-comment on function outbox.refuse(text, text) is 'Raises a check_violation that names the fault, with what is accepted as its hint. Never returns.';
+comment on function outbox.refuse(text, text) is 'Raises a check_violation with the fault as its message and the accepted values as its hint. Never returns.';
 
--- Urls are spelt in one way, as `new URL()` writes them, but for upper case, one trailing dot and the scheme's own port: or else
--- one receiver would have many origins, and would dodge its limits and its holds. A function with RETURN is parsed when it is
--- created, and the planner puts its body in the place of the call.
+-- A URL has only one accepted spelling, that of `new URL()`, except for upper case, one trailing dot and the default port.
+-- Otherwise one receiver could have many origins, and evade its limits and holds. A function with RETURN is parsed when it
+-- is created, and the planner inlines it.
 
 create function outbox.is_ipv6(address text) returns boolean
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
-  -- inet prints what RFC 5952 says, but for addresses that carry an IPv4 address. Those differ from `new URL()`, and are refused.
+  -- inet prints addresses as RFC 5952 says, except those that carry an IPv4 address. Those differ from `new URL()`, and are refused.
   return lower(address) = host(address::inet);
 exception when invalid_text_representation then
   return false;
 end
 $$;
-comment on function outbox.is_ipv6(text) is 'True for an IPv6 address, without brackets, written as RFC 5952 says and carrying no IPv4 address; upper case is fine.';
+comment on function outbox.is_ipv6(text) is 'True for an IPv6 address without brackets, written as RFC 5952 says, in lower or upper case, that carries no IPv4 address.';
 
--- A regular expression is compiled once, but worked out anew for each url, and costs by its length: so the likeliest are first.
--- They are: names whose last label begins with no digit; IPv4 addresses; IPv6 addresses and all other names. A last label of
--- digits, or of 0x and hexadecimal digits, makes a host an IPv4 address to `new URL()`.
+-- The cost of a match grows with the length of the regular expression, so the likeliest hosts have the first one: names
+-- whose last label does not begin with a digit. The second is for IPv4 addresses, the third for IPv6 addresses and all other
+-- names. For `new URL()`, a last label of digits, or of 0x and hexadecimal digits, makes the host an IPv4 address.
 create function outbox.is_url(url text) returns boolean
 language sql immutable parallel safe
 return length(url) <= 2048
@@ -77,18 +80,18 @@ return length(url) <= 2048
      or url collate "C" ~ '^[Hh][Tt][Tt][Pp][Ss]?://([[][0-9A-Fa-f:]+[]]|([A-Za-z0-9_~-]+[.])*([0-9]*[A-WYZa-wyz_~-]|([1-9][0-9]*|0[0-9]+)?[Xx]|0[Xx][0-9A-Fa-f]*[G-Zg-z_~-])[A-Za-z0-9_~-]*[.]?)(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?([/?][]!"$-[^-~]*)?$')
    and (strpos(url, '/.') = 0 and strpos(url, '/%2') = 0 or url collate "C" !~ '^[^?]*/([.]|%2[Ee]){1,2}([/?]|$)')
    and (strpos(url, '://[') = 0 or url collate "C" !~ '^[^/]*//[[]' or outbox.is_ipv6(split_part(split_part(url, '[', 2), ']', 1)));
-comment on function outbox.is_url(text) is 'True for an absolute http: or https: URL of at most 2048 ASCII characters without user:password, fragment, backslash and dot segments, its host as `new URL()` writes it.';
+comment on function outbox.is_url(text) is 'True for an absolute http: or https: URL of at most 2048 ASCII characters without user:password, fragment, backslash and dot segments. The host must be as `new URL()` writes it.';
 
 create function outbox.origin_of(url text) returns text
 language sql immutable parallel safe
 return rtrim(replace(replace(lower(substring(url collate "C" from '^[^/]*//[^/?]*')) || '/', '.:', ':'),
                      case lower(left(url, 5) collate "C") when 'https' then ':443/' else ':80/' end, '/'), './');
-comment on function outbox.origin_of(text) is 'Scheme, host and port of a url in one spelling: lower case, without the scheme''s own port and a trailing dot. Of http:// alone: http:';
+comment on function outbox.origin_of(text) is 'Scheme, host and port of a url in one spelling: lower case, without the default port and a trailing dot. http: for http:// alone.';
 
 create function outbox.rest_of(url text) returns text
 language sql immutable parallel safe
 return regexp_replace(case when strpos(url, '?') = length(url) then left(url, -1) else url end collate "C", '^[^/]*//[^/?]*/?', '/');
-comment on function outbox.rest_of(text) is 'What a url asks of its origin: the path, / where there is none, and the query unless it is empty.';
+comment on function outbox.rest_of(text) is 'The part of a url after the origin: the path, / if there is none, and the query unless it is empty.';
 
 create function outbox.ipv4_meant(host text) returns inet
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -105,7 +108,7 @@ begin
     foreach digit in array regexp_split_to_array(regexp_replace(parts[n], '^0x', ''), '') loop
       part := part * radix + nullif(strpos(left('0123456789abcdef', radix), digit), 0) - 1;
     end loop;
-    -- The last part fills the bytes that are left.
+    -- The last part fills the remaining bytes.
     if part is null or n > 4 or part >= 256 ^ (case when n = cardinality(parts) then 5 - n else 1 end) then
       return null;
     end if;
@@ -114,7 +117,7 @@ begin
   return '0.0.0.0'::inet + address::bigint;
 end
 $$;
-comment on function outbox.ipv4_meant(text) is 'The address that a host of one to four numbers stands for, each decimal, 0 and octal, or 0x and hexadecimal; null: none.';
+comment on function outbox.ipv4_meant(text) is 'The address of a host made of one to four numbers, each decimal, octal (0) or hexadecimal (0x); null: not an address.';
 
 create function outbox.host_meant(host text) returns text
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -139,7 +142,7 @@ exception when invalid_text_representation then
   return null;
 end
 $$;
-comment on function outbox.host_meant(text) is 'How `new URL()` would write a host, as far as that can be told here; null: not at all. For messages.';
+comment on function outbox.host_meant(text) is 'The host as `new URL()` would write it, as far as SQL can tell; null: not known. For messages.';
 
 create function outbox.refuse_url(name text, url text) returns boolean
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -148,7 +151,7 @@ declare
   meant text;
   fault text := case
     when url !~ '[^[:space:]]' then 'is blank'
-    -- First, since the others quote the url: a password must not end in a log.
+    -- This comes first, since the other messages quote the url: a password must not get into a log.
     when url ~ '^[^/]*//[^/?#]*@' then format('carries user:password before the host %s', left(substring(url from '@([^/?#@]*)([/?#]|$)'), 200))
     when length(url) > 2048 then format('has %s characters: %s...', length(url), left(url, 60))
     when url ~ '[[:space:][:cntrl:]]' then format('has a space or control character: %s', left(url, 200))
@@ -172,16 +175,16 @@ begin
     || 'an absolute http: or https: URL of at most 2048 characters, its host as a browser writes it, without user:password, #fragment, backslash, and . or .. in its path');
 end
 $$;
-comment on function outbox.refuse_url(text, text) is 'Says what is wrong with a URL that the domains outbox.url and outbox.url_prefix do not accept; `name` is the column''s. Never returns.';
+comment on function outbox.refuse_url(text, text) is 'Raises an error that says what is wrong with a URL for the domains outbox.url and outbox.url_prefix. `name` is the name of the column. Never returns.';
 
 create domain outbox.url as text
   constraint url_is_absolute_http check (value is null or outbox.is_url(value) or outbox.refuse_url('url', value));
-comment on domain outbox.url is 'An absolute http: or https: URL, at most 2048 ASCII characters, its host as `new URL()` writes it, without user:password, fragment, backslash and dot segments.';
+comment on domain outbox.url is 'An absolute http: or https: URL of at most 2048 ASCII characters, without user:password, fragment, backslash and dot segments. The host must be as `new URL()` writes it.';
 
 create domain outbox.url_prefix as text
   constraint url_prefix_is_absolute_http check (
     value is null or outbox.is_url(value) or lower(value collate "C") in ('http://', 'https://') or outbox.refuse_url('url_prefix', value));
-comment on domain outbox.url_prefix is 'What a hold stops: a URL as outbox.url takes it, or http:// or https:// alone.';
+comment on domain outbox.url_prefix is 'What a hold stops: a URL as in outbox.url, or http:// or https:// alone.';
 
 create function outbox.refuse_form(form json, fault text) returns boolean
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -190,12 +193,12 @@ begin
     'an array of those a repeated field, null leaves the field out');
 end
 $$;
-comment on function outbox.refuse_form(json, text) is 'Refuses a form, with what the domain outbox.form accepts as the hint. Never returns.';
+comment on function outbox.refuse_form(json, text) is 'Refuses a form; the hint says what the domain outbox.form accepts. Never returns.';
 
 create function outbox.check_form_escapes(form json) returns boolean
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
-  -- Reading the strings decodes their escapes, and fails on one that is no character.
+  -- Reading the strings decodes their escapes, and fails on an escape that is no character.
   return (select count(coalesce(e.value, f.value) #>> '{}') >= 0
             from json_each(form) f
             left join lateral json_array_elements(case when json_typeof(f.value) = 'array' then f.value else '[]' end) e on true);
@@ -203,7 +206,7 @@ exception when untranslatable_character or invalid_text_representation then
   return outbox.refuse_form(form, format('form has an escape that is no character: %s', sqlerrm));
 end
 $$;
-comment on function outbox.check_form_escapes(json) is 'True when every string of the form can be decoded; refuses \u0000 and lone surrogates. Apart from check_form, since catching an error costs a subtransaction.';
+comment on function outbox.check_form_escapes(json) is 'True when every string of the form can be decoded; refuses \u0000 and lone surrogates. Separate from check_form, since catching an error costs a subtransaction.';
 
 create function outbox.check_form(form json) returns boolean
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -237,7 +240,7 @@ begin
   return true;
 end
 $$;
-comment on function outbox.check_form(json) is 'True for a form that can be sent; raises a message that names the fault for any other.';
+comment on function outbox.check_form(json) is 'True for a form that can be sent; raises an error that names the fault otherwise.';
 
 create domain outbox.form as json constraint form_is_flat check (outbox.check_form(value));
 comment on domain outbox.form is 'A flat JSON object, sent as form fields in the order and with the digits written; at most 100 fields and 64 KiB.';
@@ -261,7 +264,7 @@ create domain outbox.supersede_key as text collate "C"
     value is null or octet_length(value) <= 512
     or outbox.refuse(format('supersede_key has %s bytes: %s...', octet_length(value), left(value, 60)), 'supersede_key takes at most 512 bytes; null means that the callback is sent whatever comes after it')
   );
-comment on domain outbox.supersede_key is 'Of the waiting callbacks of one ordering key with the same supersede key only the newest is sent; at most 512 bytes.';
+comment on domain outbox.supersede_key is 'Of the waiting callbacks with the same ordering key and supersede key, only the newest is sent; at most 512 bytes.';
 
 create domain outbox.traceparent as text
   constraint traceparent_is_one_header_value check (
@@ -270,17 +273,18 @@ create domain outbox.traceparent as text
   );
 comment on domain outbox.traceparent is 'W3C Trace Context, forwarded as it is; at most 128 printable ASCII characters.';
 
--- A version 7 UUID (RFC 9562): a random one with 48 bits of time in front, in milliseconds since 1970, and its version set. Not
--- uuidv7() of PostgreSQL 18, so that a dump of any version can be restored in any other.
+-- A UUID of version 7 (RFC 9562): 48 bits of time, in milliseconds since 1970, and random bits. It does not use uuidv7() of
+-- PostgreSQL 18, so that a dump can be restored in any version.
 create function outbox.message_id() returns uuid
 language sql volatile parallel safe
 return encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
                 placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid;
-comment on function outbox.message_id() is 'A new message_id, which begins with the time: a version 7 UUID.';
+comment on function outbox.message_id() is 'A new message_id, a UUID of version 7: it begins with the time.';
 
 -- Callbacks -----------------------------------------------------------------------------------------------------------
--- Columns by alignment: 8 bytes, 4, then the variable ones; of these what the relay writes comes first, since an UPDATE writes
--- to the log whatever lies between its first and its last changed byte. fillfactor 50 leaves room for the claim's HOT update.
+-- The order of columns is by alignment: 8 bytes, 4 bytes, then variable length. Variable columns that the relay writes come
+-- first, since an UPDATE logs everything between the first and the last changed byte. fillfactor 50 leaves room for the HOT
+-- update of the claim.
 
 create table outbox.callback (
   id                 bigint generated always as identity,
@@ -315,7 +319,7 @@ create table outbox.callback (
   form               outbox.form not null default '{}',
   constraint callback_pkey primary key (id),
   constraint callback_status_is_known check (status in ('pending', 'claimed', 'delivered', 'dead', 'cancelled')),
-  -- Without them nobody could say what became of the attempt; a dump that is restored, or an owner, could write such a row.
+  -- An heir needs these columns to judge the attempt. Only a restored dump or the owner of the table could leave them out.
   constraint callback_claimed_has_its_epoch check (
     status <> 'claimed' or claimed_epoch is not null and claimed_at is not null and attempts > budget_from
   ),
@@ -327,7 +331,7 @@ create table outbox.callback (
     or outbox.refuse(format('due_at is %s', due_at), 'due_at takes a finite time; null means at once')
   ),
   constraint callback_last_outcome_is_known check (last_outcome in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown')),
-  -- The newest attempt of a row that goes on waiting is in outbox.attempt_log.
+  -- The newest attempt of an unsettled row is in outbox.attempt_log.
   constraint callback_carries_an_attempt_once_settled check (
     (last_started_at, last_finished_at, last_epoch, last_outcome, last_relay) is null
     or settled_at is not null and (last_started_at, last_finished_at, last_epoch, last_outcome, last_relay) is not null
@@ -347,60 +351,62 @@ create table outbox.callback (
   autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_vacuum_cost_delay = 0
 );
 
--- Never tried, due at once: in the order of their ids.
+-- Rows never tried and due at once, in the order of their ids.
 create index callback_fresh on outbox.callback (id) where settled_at is null and due_at is null;
--- Delayed, retried, replayed: by their due time, which is never before they were written. Schedulers write planned times, and
--- the now() of a long transaction, which lie before what the relay has read already.
+-- Rows delayed, retried or replayed, by due time. created_at is the least due time: schedulers write planned times, or the
+-- now() of a long transaction, and the relay has already read past those.
 create index callback_due on outbox.callback (greatest(due_at, created_at), id) where due_at is not null;
 -- The order within a key.
 create index callback_key on outbox.callback (ordering_key, id) where settled_at is null and ordering_key is not null;
--- What waits for one origin: first what has a due time, then what is fresh.
+-- Unsettled rows by origin: first those with a due time, then those without.
 create index callback_waiting on outbox.callback (
   hashtextextended(origin, 0), (case when due_at is not null then greatest(due_at, created_at) end), id) where settled_at is null;
--- Whether a newer one has come; nothing for callbacks without a supersede_key.
+-- Finds a newer row that supersedes another. Rows without a supersede_key are not in it.
 create index callback_supersede on outbox.callback (ordering_key, supersede_key, id) where settled_at is null and supersede_key is not null;
 create index callback_expires on outbox.callback (expires_at, id) where settled_at is null and expires_at is not null;
 create index callback_dead on outbox.callback (dead_at) where dead_at is not null;
--- For what deletes history, which goes along it from the oldest.
+-- Retention reads it from the oldest row on.
 create index callback_settled on outbox.callback (settled_at, id) where settled_at is not null;
 create unique index callback_dedupe_key on outbox.callback (dedupe_key) where dedupe_key is not null;
 
 comment on table outbox.callback is 'One row is one callback. A producer inserts it in its own transaction; the relay delivers it; an operator replays, cancels or amends it by UPDATE.';
 comment on column outbox.callback.id is 'Order of insertion.';
-comment on column outbox.callback.message_id is 'Identity on the wire (webhook-id): the same for every attempt and replay, never reused. Begins with the time of the INSERT.';
+comment on column outbox.callback.message_id is 'Identity on the wire (webhook-id): the same for every attempt and replay, never reused. It begins with the time of the INSERT.';
 comment on column outbox.callback.url is 'Where to POST.';
 comment on column outbox.callback.form is 'The fields to send, in the order written.';
 comment on column outbox.callback.ordering_key is 'Rows with the same key are delivered one at a time, in the order written; null: no order.';
 comment on column outbox.callback.dedupe_key is 'A second row with the same key is refused; null: no deduplication.';
-comment on column outbox.callback.supersede_key is 'Of the waiting rows of one ordering key with the same supersede key only the newest is sent; older ones become cancelled when their turn comes. null: never.';
-comment on column outbox.callback.due_at is 'Not before; null: at once. Set by the relay for a retry.';
-comment on column outbox.callback.expires_at is 'After this no attempt starts and the row ends dead, reason "expired"; null: never.';
-comment on column outbox.callback.max_attempts is 'Attempts before the row ends dead, counted since it was written or replayed; null: the relay''s default.';
+comment on column outbox.callback.supersede_key is 'Of the waiting rows with the same ordering key and supersede key, only the newest is sent; the older ones become cancelled when their turn comes. null: never superseded.';
+comment on column outbox.callback.due_at is 'The earliest time to send; null: at once. The relay sets it for a retry.';
+comment on column outbox.callback.expires_at is 'After this time no attempt starts, and the row becomes dead, reason "expired"; null: never.';
+comment on column outbox.callback.max_attempts is 'Attempts before the row becomes dead, counted from the INSERT or the last replay; null: the relay''s default.';
 comment on column outbox.callback.traceparent is 'W3C Trace Context to forward; null: none.';
 comment on column outbox.callback.status is 'pending: waits for an attempt -> claimed, cancelled (by an operator, or superseded), dead. claimed: an attempt is under way -> delivered, pending, dead. delivered: a 2xx was seen -> pending (replay). dead: given up, see last_error -> pending (replay). cancelled: by an operator, or superseded by a newer row, see last_error -> pending (replay).';
 comment on column outbox.callback.attempts is 'Attempts started so far; only grows.';
-comment on column outbox.callback.budget_from is 'Value of attempts when the row was last replayed: the retry budget counts from here.';
+comment on column outbox.callback.budget_from is 'Value of attempts when the row was last replayed: the budget of attempts counts from there.';
 comment on column outbox.callback.last_http_status is 'Status of the newest attempt''s answer; null: no answer.';
 comment on column outbox.callback.last_error is 'What went wrong with the newest attempt, or why the row is dead; null: nothing.';
-comment on column outbox.callback.last_started_at is 'When the POST of the newest attempt started, by the database''s clock; null: there was none, or it stands in outbox.attempt_log.';
-comment on column outbox.callback.last_finished_at is 'When its outcome was known; null as last_started_at.';
-comment on column outbox.callback.last_epoch is 'Epoch under which it was written down; null as last_started_at.';
-comment on column outbox.callback.last_outcome is 'How it ended, see outbox.attempt; null as last_started_at.';
-comment on column outbox.callback.last_attempt_error is 'What went wrong with it, while last_error says why the row is dead; null: nothing, or as last_started_at.';
-comment on column outbox.callback.last_excerpt is 'The beginning of its answer''s body, unless the callback was delivered.';
-comment on column outbox.callback.last_relay is 'Name of the relay that wrote it down; null as last_started_at.';
+comment on column outbox.callback.last_started_at is 'When the POST of the newest attempt started, by the database''s clock; null: there was none, or it is in outbox.attempt_log.';
+comment on column outbox.callback.last_finished_at is 'When the outcome of that attempt was known; null as last_started_at.';
+comment on column outbox.callback.last_epoch is 'Epoch under which that attempt was written; null as last_started_at.';
+comment on column outbox.callback.last_outcome is 'Outcome of that attempt, see outbox.attempt; null as last_started_at.';
+comment on column outbox.callback.last_attempt_error is 'What went wrong in that attempt (last_error may say instead why the row is dead); null: nothing, or as last_started_at.';
+comment on column outbox.callback.last_excerpt is 'The beginning of the answer''s body in that attempt; null if the callback was delivered.';
+comment on column outbox.callback.last_relay is 'Name of the relay that wrote that attempt; null as last_started_at.';
 comment on column outbox.callback.created_at is 'When the row was inserted (not when its transaction committed).';
 comment on column outbox.callback.claimed_at is 'When the newest attempt was claimed.';
-comment on column outbox.callback.settled_at is 'When the row became delivered, dead or cancelled; null: it has not.';
+comment on column outbox.callback.settled_at is 'When the row became delivered, dead or cancelled; null: it is unsettled.';
 comment on column outbox.callback.dead_at is 'When the row became dead; null: it is not.';
-comment on column outbox.callback.claimed_epoch is 'Epoch of the relay''s registration under which the newest attempt was claimed; a relay with another epoch cannot record it.';
-comment on column outbox.callback.rev is 'Raised by every statement of the relay, which tells it apart from an operator''s.';
-comment on column outbox.callback.origin is 'Scheme, host and port of the url in one spelling; concurrency is capped for each.';
+comment on column outbox.callback.claimed_epoch is 'Epoch of the registration that claimed the newest attempt. A relay with another epoch cannot record it.';
+comment on column outbox.callback.rev is 'Raised by every statement of the relay. This tells its statements apart from an operator''s.';
+comment on column outbox.callback.origin is 'Scheme, host and port of the url in one spelling. Limits apply per origin.';
 
 -- Attempts --------------------------------------------------------------------------------------------------------------
--- Most callbacks are delivered at once, and a second row for that attempt would cost as much again as the record. So an attempt
--- that settles its callback stands in the callback's own row. The log holds the others: those after which the callback went on
--- waiting, what a relay saw of a callback that was not its own any more, and what a replay has taken from the row.
+-- Most callbacks are delivered at the first attempt, and a second row for it would double the cost of the record. So an
+-- attempt that settles its callback is stored in the callback's own row. The log holds the other attempts:
+-- - those after which the callback went on waiting
+-- - those whose relay had lost the callback before it recorded them
+-- - those that a replay has moved out of the row
 
 create table outbox.attempt_log (
   callback_id      bigint not null,
@@ -418,7 +424,7 @@ create table outbox.attempt_log (
   constraint attempt_log_outcome_is_known check (outcome in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown'))
 ) with (autovacuum_vacuum_insert_scale_factor = 0.1);
 
-comment on table outbox.attempt_log is 'Attempts that are not in their callback''s row; to be read through outbox.attempt. Rows are only ever added, and go with their callback. No foreign key: it would cost every record.';
+comment on table outbox.attempt_log is 'Attempts that are not in their callback''s row; read them through outbox.attempt. Rows are only added, and are deleted with their callback. There is no foreign key, since it would cost time in every record.';
 comment on column outbox.attempt_log.callback_id is 'As in outbox.attempt.';
 comment on column outbox.attempt_log.message_id is 'As in outbox.attempt.';
 comment on column outbox.attempt_log.attempt is 'As in outbox.attempt.';
@@ -431,9 +437,10 @@ comment on column outbox.attempt_log.error is 'As in outbox.attempt.';
 comment on column outbox.attempt_log.response_excerpt is 'As in outbox.attempt.';
 comment on column outbox.attempt_log.relay is 'As in outbox.attempt.';
 
--- An attempt can be in both: its callback was locked when it was to be recorded, so it went into the log as a fact, and was
--- recorded once the lock was gone. It shows once, as its callback has it.
--- Ids as constants or parameters, also as `= any (...)`, reach the indexes of both; a join on callback_id reads both to their end.
+-- An attempt can be in both tables: it was logged while its callback was locked, and recorded in the callback's row later.
+-- The view shows it once, as in the row.
+-- Ids given as constants or parameters, also by `= any (...)`, use the indexes of both tables. A join on callback_id reads
+-- both tables completely.
 create view outbox.attempt as
 select c.id as callback_id, c.message_id, c.attempts as attempt, c.last_started_at as started_at, c.last_finished_at as finished_at,
        c.last_outcome as outcome, c.last_http_status as http_status, c.last_attempt_error as error, c.last_excerpt as response_excerpt,
@@ -446,29 +453,29 @@ select l.callback_id, l.message_id, l.attempt, l.started_at, l.finished_at, l.ou
  where not exists (select from outbox.callback c
                     where c.id = l.callback_id and c.message_id = l.message_id and c.attempts = l.attempt and c.last_epoch = l.epoch);
 
-comment on view outbox.attempt is 'One row is one POST. A join on callback_id reads all of it: give ids by = or = any (...), or ask in a lateral subquery.';
+comment on view outbox.attempt is 'One row is one POST. A join on callback_id reads all of it: give ids by = or = any (...), or use a lateral subquery.';
 comment on column outbox.attempt.callback_id is 'The callback that was sent.';
-comment on column outbox.attempt.message_id is 'The callback''s message_id: it tells the rows of an id that was given twice (TRUNCATE ... RESTART IDENTITY, a failover).';
+comment on column outbox.attempt.message_id is 'The callback''s message_id. It tells apart callbacks that were given the same id (TRUNCATE ... RESTART IDENTITY, a failover).';
 comment on column outbox.attempt.attempt is '1 for the first attempt; sent as webhook-attempt.';
-comment on column outbox.attempt.epoch is 'Epoch of the registration under which the row was written. Two rows for one attempt: what the relay that made it had seen after all, and, under another epoch, what its heir had to assume.';
+comment on column outbox.attempt.epoch is 'Epoch of the registration under which the row was written. An attempt may have two rows: what its own relay saw, and, with another epoch, what the heir of that relay assumed.';
 comment on column outbox.attempt.started_at is 'When the POST started, by the database''s clock.';
 comment on column outbox.attempt.finished_at is 'When its outcome was known, by the database''s clock.';
-comment on column outbox.attempt.outcome is 'delivered: a 2xx was seen, and what the receiver''s rule asks of it. rejected: the receiver said never again. failed: answered, but not with that. not_sent: provably no byte left. unknown: it may have arrived (timeout, reset, relay died).';
+comment on column outbox.attempt.outcome is 'delivered: a 2xx that meets the receiver''s rule. rejected: a permanent refusal. failed: any other answer. not_sent: provably no byte left. unknown: it may have arrived (timeout, reset, relay died).';
 comment on column outbox.attempt.http_status is 'Status of the answer; null: no answer.';
 comment on column outbox.attempt.error is 'What went wrong; null: nothing.';
-comment on column outbox.attempt.response_excerpt is 'The beginning of the answer''s body; null: it was empty, or the callback was delivered.';
+comment on column outbox.attempt.response_excerpt is 'The beginning of the answer''s body; null: it was empty or not kept, or the callback was delivered.';
 comment on column outbox.attempt.relay is 'Name of the relay that made the attempt, or that recorded it for a dead one.';
 
 -- Ownership ---------------------------------------------------------------------------------------------------------------
 
--- Which relay serves which origin is a hint that each works out for itself; the database decides. A claim locks the
--- registration under which it is made, and whoever buries a relay deletes that row: so the burial waits for a claim that is
--- under way, and after it there are no more.
+-- Each relay computes for itself which origins it serves. That is a hint only: the database decides. A claim locks the
+-- registration under which it is made. Burying a relay deletes that row, so the burial waits for claims under way, and no
+-- claim can follow it.
 
 create table outbox.relay (
   epoch         bigint not null,
-  -- A registration is good for the server that it was made on, as long as it runs: what was promoted or restored may not know
-  -- of the last claims and records.
+  -- A registration is valid only on the server where it was made, until that restarts: a promoted or restored server may
+  -- lack the last claims and records.
   server        timestamptz not null default pg_postmaster_start_time(),
   registered_at timestamptz not null default clock_timestamp(),
   lease         interval not null,
@@ -482,17 +489,17 @@ create table outbox.relay (
   constraint relay_pkey primary key (epoch)
 );
 
-comment on table outbox.relay is 'The relays that are registered here; a row goes when its relay leaves or is buried, and is never changed: claims lock it.';
-comment on column outbox.relay.epoch is 'A random number, new with each registration. What is claimed bears it.';
-comment on column outbox.relay.server is 'When the server was started that the relay registered with; void on any other.';
-comment on column outbox.relay.registered_at is 'When.';
-comment on column outbox.relay.lease is 'How long the relay may rely on a renewal; unchanged renewals for this long mean that it is dead.';
+comment on table outbox.relay is 'The registered relays. A row is deleted when its relay leaves or is buried. It is never changed, since claims lock it.';
+comment on column outbox.relay.epoch is 'A random number, new with each registration. Claimed callbacks carry it.';
+comment on column outbox.relay.server is 'Start time of the server where the relay registered. The row is void on any other server, and after a restart.';
+comment on column outbox.relay.registered_at is 'When the relay registered.';
+comment on column outbox.relay.lease is 'How long the relay may rely on a renewal. If its renewals do not change for this long, it is dead.';
 comment on column outbox.relay.pid is 'Process id on its host.';
-comment on column outbox.relay.node is 'Of one relay, however often it registers: its share of the origins goes by it.';
-comment on column outbox.relay.process is 'Of one process.';
-comment on column outbox.relay.name is 'For people: --name, else the host''s name.';
+comment on column outbox.relay.node is 'Identity of the relay, the same in all its registrations. Its share of the origins depends on it.';
+comment on column outbox.relay.process is 'Random identity of the process.';
+comment on column outbox.relay.name is 'For people: --name, or else the host''s name.';
 comment on column outbox.relay.host is 'Host the process runs on.';
-comment on column outbox.relay.kernel is 'Boot id of the host''s kernel, PID namespace, and start of the process: with these and the pid a relay can know that another is dead.';
+comment on column outbox.relay.kernel is 'Boot id of the host''s kernel, PID namespace, and start time of the process. With these and the pid, a relay can know that another process is dead.';
 comment on column outbox.relay.version is 'Version of Ringback.';
 
 create table outbox.pulse (
@@ -510,24 +517,24 @@ create table outbox.pulse (
   constraint pulse_pkey primary key (epoch)
 ) with (fillfactor = 50);
 
-comment on table outbox.pulse is 'What each registered relay says once a second. Apart from its registration: a row that is changed so often would cost each claim that locks it.';
-comment on column outbox.pulse.epoch is 'Its registration.';
-comment on column outbox.pulse.renewals is 'A count that moves: whoever watches it stand still for a lease knows that the relay is dead. No clock decides.';
-comment on column outbox.pulse.renewed_at is 'When it last moved; for people, nothing decides by it.';
-comment on column outbox.pulse.started_at is 'When the relay was started, by its own clock: of as many relays with one kind of settings as with another, those of the eldest hold.';
-comment on column outbox.pulse.origins is 'Origins of which it has callbacks in memory or knows of some in the table.';
+comment on table outbox.pulse is 'What each registered relay writes once a second. It is separate from the registration: a row that changes so often would slow down the claims that lock it.';
+comment on column outbox.pulse.epoch is 'Epoch of its registration.';
+comment on column outbox.pulse.renewals is 'A counter. A relay that sees it unchanged for one lease knows that its owner is dead. Clocks are not compared.';
+comment on column outbox.pulse.renewed_at is 'When it last changed. For people: no decision depends on it.';
+comment on column outbox.pulse.started_at is 'When the relay was started, by its own clock. If as many relays want one kind of settings as another, those of the oldest relay apply.';
+comment on column outbox.pulse.origins is 'Origins of which it has callbacks in memory, or knows of some in the table.';
 comment on column outbox.pulse.serving is 'It takes its share of the origins.';
-comment on column outbox.pulse.forces is '--force-settings: its settings count as those of most. Of several such relays those of the youngest do.';
-comment on column outbox.pulse.digest is 'Of the settings that it goes by. A relay that goes by other settings than most want stands by.';
-comment on column outbox.pulse.wanted is 'Digest of the settings that it was given last; it goes over to them when most relays want them. null: it leaves, and has no say.';
-comment on column outbox.pulse.settings is 'By name of the option, what the digest is made of; secrets as an HMAC.';
-comment on column outbox.pulse.standby is 'Why it does not serve; null: it does, or leaves.';
+comment on column outbox.pulse.forces is '--force-settings: its settings count as those of most relays. Of several such relays, the youngest decides.';
+comment on column outbox.pulse.digest is 'Digest of the settings that it uses. A relay that uses other settings than most relays want stands by.';
+comment on column outbox.pulse.wanted is 'Digest of the settings that it was given last. It switches to them when most relays want them. null: it leaves, and has no vote.';
+comment on column outbox.pulse.settings is 'The settings in the digest, by name of the option; secrets as an HMAC.';
+comment on column outbox.pulse.standby is 'Why it stands by; null: it serves, or leaves.';
 
 create table outbox.salt (
   salt bytea not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
 );
 insert into outbox.salt default values;
-comment on table outbox.salt is 'One row. Relays compare their settings without telling the secrets among them: by an HMAC under this.';
+comment on table outbox.salt is 'One row: the key of HMACs, by which relays compare secrets in their settings without showing them.';
 comment on column outbox.salt.salt is 'Random.';
 
 -- Retention -----------------------------------------------------------------------------------------------------------------
@@ -549,19 +556,19 @@ create table outbox.janitor_run (
   constraint janitor_run_pkey primary key (id)
 );
 
-comment on table outbox.janitor_run is 'One row is one walk of the janitor along the settled callbacks, which deletes those that are older than what is kept. Rows of the last seven days are kept.';
+comment on table outbox.janitor_run is 'One row is one retention run: it reads the settled callbacks in order and deletes those that are too old. Rows are kept for seven days.';
 comment on column outbox.janitor_run.id is 'Order of the runs.';
 comment on column outbox.janitor_run.started_at is 'When the run began.';
-comment on column outbox.janitor_run.ended_at is 'When it came to its end, or failed; null: it goes on, with a relay that takes it up where the last one left it.';
+comment on column outbox.janitor_run.ended_at is 'When it ended or failed; null: it is running. Another relay can continue a run that its relay has left.';
 comment on column outbox.janitor_run.delivered_before is 'Callbacks delivered before this are deleted; null: none.';
 comment on column outbox.janitor_run.dead_before is 'Callbacks that became dead or cancelled before this are deleted; null: none.';
-comment on column outbox.janitor_run.reached_at is 'The place of the run: settled_at of the last callback that it has looked at.';
-comment on column outbox.janitor_run.reached_id is 'The place of the run: id of that callback.';
+comment on column outbox.janitor_run.reached_at is 'How far the run has come: settled_at of the last callback that it read.';
+comment on column outbox.janitor_run.reached_id is 'How far the run has come: id of that callback.';
 comment on column outbox.janitor_run.deleted is 'Callbacks deleted so far.';
 comment on column outbox.janitor_run.keep_delivered is '--keep-delivered of the relay that began the run; null: never deleted.';
 comment on column outbox.janitor_run.keep_dead is '--keep-dead of the relay that began the run; null: never deleted.';
-comment on column outbox.janitor_run.busy is 'How long its statements have taken, without their commits.';
-comment on column outbox.janitor_run.relay is 'Name of the relay that runs it, or has ended it.';
+comment on column outbox.janitor_run.busy is 'Time that its statements took, without their commits.';
+comment on column outbox.janitor_run.relay is 'Name of the relay that runs it, or ended it.';
 comment on column outbox.janitor_run.error is 'Why it failed; null: it has not.';
 
 -- Holds ---------------------------------------------------------------------------------------------------------------------
@@ -581,29 +588,29 @@ create table outbox.hold (
     or outbox.refuse(format('exact is true for %s', url_prefix), 'exact means one URL alone; leave it out to hold everything')
   )
 );
--- The claim looks for the origin of each row; of one origin thousands of URLs may be gone, so these are looked for by the URL.
+-- The claim looks up the origin of each row. One origin may have thousands of exact holds (410), so those are looked up by URL.
 create index hold_place on outbox.hold (origin, rest);
 create index hold_below on outbox.hold (origin) where not exact;
 
-comment on table outbox.hold is 'Callbacks to one of these URLs, or to one below it, wait from the moment the row commits; deleting the row lets them go, in order.';
+comment on table outbox.hold is 'From the commit of a row, callbacks to its URL, and to those below it, wait. Deleting the row lets them go, in order.';
 comment on column outbox.hold.id is 'Names the hold in statements.';
-comment on column outbox.hold.url_prefix is 'Holds this URL, and those that go on after it with / or ?; one that ends with / holds all below it; http:// or https:// alone holds everything.';
-comment on column outbox.hold.exact is 'true: holds this URL and no other; the relay does so after a 410.';
-comment on column outbox.hold.origin is 'As callback.origin; of http:// alone, http:';
+comment on column outbox.hold.url_prefix is 'Holds this URL, and those that continue it with / or ?. A prefix that ends with / holds all below it; http:// or https:// alone holds everything.';
+comment on column outbox.hold.exact is 'true: holds only this URL. The relay sets such a hold after a 410.';
+comment on column outbox.hold.origin is 'As callback.origin; http: for http:// alone.';
 comment on column outbox.hold.rest is 'Path and query, compared with those of a callback''s url.';
 comment on column outbox.hold.reason is 'Why, for people.';
-comment on column outbox.hold.held_at is 'Since when.';
-comment on column outbox.hold.held_by is 'Who.';
+comment on column outbox.hold.held_at is 'When the hold was placed.';
+comment on column outbox.hold.held_by is 'Role that placed it, or name of the relay.';
 
 create function outbox.is_below(rest text, prefix text) returns boolean
 language sql immutable parallel safe
 return starts_with(rest, prefix) and (right(prefix, 1) = '/' or substr(rest, length(prefix) + 1, 1) in ('', '/', '?'));
-comment on function outbox.is_below(text, text) is 'True when the one rest is the other, or goes on after it with / or ?, or after its own / at the end.';
+comment on function outbox.is_below(text, text) is 'True if `rest` equals `prefix`, or continues it with / or ?, or continues a prefix that ends with /.';
 
 create function outbox.hold_gone(gone text, why text, who text) returns boolean
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  -- A relay that has the lock is putting this url on hold. One that had it has committed, so the next statement sees its hold.
+  -- A relay that has the lock is holding this url. One that had it has committed, so the next statement sees its hold.
   if not pg_try_advisory_xact_lock(hashtextextended('ringback hold outbox ' || outbox.origin_of(gone) || outbox.rest_of(gone), 0)) then
     return false;
   end if;
@@ -613,13 +620,13 @@ begin
   return found;
 end
 $$;
-comment on function outbox.hold_gone(text, text, text) is 'Puts a url, and no other, on hold that a relay has found gone, unless it is. Never waits; one hold, though two relays find it at once.';
+comment on function outbox.hold_gone(text, text, text) is 'Holds exactly this url, which a relay has found gone, unless it is held already. Never waits. Writes one hold, even if two relays find it gone at once.';
 
 -- Wake: NOTIFY only when a relay sleeps ------------------------------------------------------------------------------------
--- A NOTIFY takes a lock over the whole cluster until its commit is flushed, so notifying commits wait for one another
--- (measured: 64 writers fall to a third). A relay that is about to sleep takes the advisory lock exclusively; getting a
--- share of it here means that a relay is awake, or that there is none, and nothing need be said. The share is held to the
--- end of the transaction, so a relay cannot fall asleep between this test and the commit.
+-- A NOTIFY locks the whole cluster until its commit is flushed, so commits that notify wait for one another (measured: the
+-- rate of 64 writers falls to a third). A relay that is about to sleep takes the advisory lock exclusively. If a writer gets
+-- a shared lock here, a relay is awake, or none runs, and no NOTIFY is needed. The writer keeps the shared lock to the end
+-- of its transaction, so a relay cannot fall asleep between this test and the commit.
 
 create function outbox.wake() returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -629,7 +636,7 @@ begin
   end if;
 end
 $$;
-comment on function outbox.wake() is 'Notifies the channel named like this schema when a relay sleeps; silent while one is awake.';
+comment on function outbox.wake() is 'Notifies the channel named like this schema if a relay sleeps; silent while one is awake.';
 
 create function outbox.wake_after_change() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -649,7 +656,7 @@ begin
   return null;
 end
 $$;
-comment on function outbox.tell_of_holds() is 'The trigger by which relays hear that holds have changed. Seldom, so it notifies always.';
+comment on function outbox.tell_of_holds() is 'The trigger that tells relays of changed holds. It always notifies, since holds change seldom.';
 
 create trigger tell_of_holds after insert or update or delete on outbox.hold for each statement execute function outbox.tell_of_holds();
 
@@ -668,7 +675,7 @@ begin
   perform set_config('ringback.hints', hints::text, true);
 end
 $$;
-comment on function outbox.hint(bigint) is 'Names a row to the relays that was the first of its key, perhaps; after a hundred in one transaction they are to look at everything.';
+comment on function outbox.hint(bigint) is 'Tells the relays of a row that may have been the first of its key. After a hundred in one transaction it asks for a sweep instead.';
 
 create function outbox.operator_change() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -714,7 +721,7 @@ begin
       hint = 'To send it again, with other values where you wish, set status = ''pending'' in the same UPDATE.';
   end if;
 
-  -- A 2xx of an earlier attempt that is recorded late must settle neither a replay nor content that was never sent.
+  -- A late record of an earlier 2xx must settle neither a replay nor content that was never sent.
   if old.status <> 'pending' or new.url <> old.url or new.form::text <> old.form::text then
     new.claimed_epoch := null;
   end if;
@@ -733,19 +740,19 @@ begin
       new.expires_at := null;
     end if;
   elsif new.due_at is distinct from old.due_at then
-    -- Retry now: its origin is to be probed now, though its breaker is open. A hundred rows of a transaction name origins enough.
+    -- Retry now: the relay probes the origin even if its breaker is open. A hundred rows per transaction name enough origins.
     retries := coalesce(nullif(current_setting('ringback.retries', true), ''), '0')::integer;
     if (new.due_at > clock_timestamp()) is not true and retries < 100 then
       perform set_config('ringback.retries', (retries + 1)::text, true);
       perform pg_notify('outbox', 'retry ' || old.id);
     end if;
     new.due_at := greatest(new.due_at, clock_timestamp());
-  -- At once to its new url, and as a row that comes anew: whoever serves the new origin has not seen it. What a producer has
-  -- delayed keeps its time.
+  -- With a new url a row is due now, so that the tip shows it to the relay of the new origin, which has not seen it. A row
+  -- that a producer has delayed keeps its time.
   elsif new.url <> old.url and (old.attempts > old.budget_from or greatest(old.due_at, '-infinity') <= clock_timestamp()) then
     new.due_at := clock_timestamp();
   end if;
-  -- Its due time may lie long before its commit, where no relay looks any more.
+  -- In a long transaction the due time may lie so far before the commit that the tips no longer read it.
   if clock_timestamp() > now() + interval '1 s' then
     perform pg_notify('outbox', 'sweep');
   end if;
@@ -753,13 +760,13 @@ begin
   return new;
 end
 $$;
-comment on function outbox.operator_change() is 'Validates and completes an UPDATE that is not the relay''s: replay, cancel, amend; anything else is an error and changes nothing.';
+comment on function outbox.operator_change() is 'Validates and completes an UPDATE by anyone but the relay: replay, cancel, amend. Anything else is an error and changes nothing.';
 
--- The relay raises rev in each of its statements; only its role may.
+-- The relay raises rev in each of its statements. No other role may write rev.
 create trigger operator_change before update on outbox.callback for each row
   when (old.rev = new.rev) execute function outbox.operator_change();
 
--- SECURITY DEFINER, since an operator could write what he likes into the history if he could insert there.
+-- SECURITY DEFINER: operators must not have INSERT on the log, or they could write any history.
 create function outbox.save_attempt() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -777,9 +784,9 @@ begin
   return new;
 end
 $$;
-comment on function outbox.save_attempt() is 'At a replay: moves the attempt in the row into outbox.attempt_log, since the row will have another.';
+comment on function outbox.save_attempt() is 'At a replay: moves the attempt from the row to outbox.attempt_log, since the row will get another.';
 
--- Triggers run in the order of their names, so operator_change has let this pass.
+-- Triggers run in the order of their names, so operator_change has already accepted the change.
 create trigger save_attempt before update on outbox.callback for each row
   when (old.rev = new.rev and old.last_started_at is not null and new.status = 'pending') execute function outbox.save_attempt();
 
@@ -791,13 +798,13 @@ begin
     hint = 'Cancel it first: UPDATE outbox.callback SET status = ''cancelled'' WHERE ...';
 end
 $$;
-comment on function outbox.refuse_delete() is 'A callback that waits can not be deleted.';
+comment on function outbox.refuse_delete() is 'A pending callback cannot be deleted.';
 
--- Not of one that is claimed: with --keep-delivered 0 its record deletes it. Nobody else may delete but outbox.purge, which asks.
+-- A claimed row may be deleted: with --keep-delivered 0 its record does so. Other roles delete by outbox.purge only, which checks.
 create trigger refuse_delete before delete on outbox.callback for each row
   when (old.status = 'pending') execute function outbox.refuse_delete();
 
--- Operators have no DELETE on the table, since it would let them LOCK it, and nothing would be claimed or written meanwhile.
+-- Operators have no DELETE on the table: it would let them LOCK it, which blocks every claim and INSERT.
 create function outbox.purge(delivered_before timestamptz default null, dead_before timestamptz default null, id bigint default null, at_most bigint default null)
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -850,11 +857,11 @@ begin
   return purged;
 end
 $$;
-comment on function outbox.purge(timestamptz, timestamptz, bigint, bigint) is 'Deletes settled callbacks with their attempts and returns how many: those delivered before the first time, those that became dead or cancelled before the second, and the one with this id; null: none of that kind. at_most limits a call (null: all in one transaction); rows that somebody has locked are left for the next call.';
+comment on function outbox.purge(timestamptz, timestamptz, bigint, bigint) is 'Deletes settled callbacks with their attempts and returns how many: those delivered before the first time, those that became dead or cancelled before the second, and the one with this id; null: none of that kind. at_most limits one call (null: all in one transaction). Locked rows are left for the next call.';
 
 -- The scheduler's own vocabulary ------------------------------------------------------------------------------------------------
--- Codes and fields as in the HTTP callback contract of XiaoMi's Thain. SECURITY DEFINER, since a producer may not read the
--- table and so cannot use RETURNING. The ordering key names the url too: one dead receiver does not hold up another.
+-- Codes and fields are those of the HTTP callback contract of XiaoMi's Thain. SECURITY DEFINER, since a producer may not
+-- call the functions that these use. The url is part of the ordering key, so that one dead receiver does not block another.
 
 create function outbox.code_of(what text, state text, known text[], codes integer[]) returns integer
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -867,7 +874,7 @@ begin
   return codes[array_position(known, state)];
 end
 $$;
-comment on function outbox.code_of(text, text, text[], integer[]) is 'The number that stands for a state on the wire; an unknown state is an error that lists the known ones.';
+comment on function outbox.code_of(text, text, text[], integer[]) is 'The number of a state on the wire. An unknown state is an error that lists the known ones.';
 
 create function outbox.required(name text, value bigint) returns bigint
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -878,7 +885,7 @@ begin
   return value;
 end
 $$;
-comment on function outbox.required(text, bigint) is 'The value; an error that names it when it is null.';
+comment on function outbox.required(text, bigint) is 'Returns the value, or raises an error with its name if it is null.';
 
 create function outbox.execution_form(flow_id bigint, flow_execution_id bigint, code integer, message text) returns json
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -886,14 +893,14 @@ declare
   form json := json_build_object('flowId', outbox.required('flow_id', flow_id),
     'flowExecutionId', outbox.required('flow_execution_id', flow_execution_id), 'code', code, 'message', message);
 begin
-  -- A scheduler must not lose its transaction to a long stack trace: what the form cannot hold is cut, and says so.
+  -- A long stack trace must not abort the scheduler's transaction: the message is cut, and says so.
   if octet_length(form::text) > 65536 then
     return outbox.execution_form(flow_id, flow_execution_id, code, left(message, 10000) || format('... [cut, had %s characters]', length(message)));
   end if;
   return form;
 end
 $$;
-comment on function outbox.execution_form(bigint, bigint, integer, text) is 'The form of an execution''s callback; a null message is left out, one that does not fit is cut at 10000 characters.';
+comment on function outbox.execution_form(bigint, bigint, integer, text) is 'The form of an execution''s callback. A null message is left out. A message that does not fit is cut at 10000 characters.';
 
 create function outbox.write_callback(url text, ordering_key text, form json) returns bigint
 language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -903,7 +910,7 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
    where url ~ '[^[:space:]]'
   returning id
 $$;
-comment on function outbox.write_callback(text, text, json) is 'Inserts a callback and returns its id; a null or blank url writes nothing and returns null. A key too long for the column is shortened to its digest.';
+comment on function outbox.write_callback(text, text, json) is 'Inserts a callback and returns its id. A null or blank url writes nothing and returns null. A key too long for the column is replaced by its beginning and its digest.';
 
 create function outbox.flow_modified(url text, flow_id bigint, change text) returns bigint
 language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -930,7 +937,8 @@ $$;
 comment on function outbox.job_execution_changed(text, bigint, bigint, text, text) is 'Callback "a job execution changed its state". state: running, success, error; message is sent only with error.';
 
 -- Version ---------------------------------------------------------------------------------------------------------------------
--- What a relay goes by, whoever has run the migrations: `ringback migrate`, Flyway, Liquibase or psql. Each ends with its own name.
+-- A relay reads the version here, whatever ran the migrations: `ringback migrate`, Flyway, Liquibase or psql. Each migration
+-- inserts its own name at its end.
 
 create table outbox.migration (
   name       text collate "C",
@@ -938,22 +946,22 @@ create table outbox.migration (
   constraint migration_pkey primary key (name)
 );
 insert into outbox.migration (name) values ('0001_outbox');
-comment on table outbox.migration is 'The migrations that made this schema what it is; a relay refuses to run when one that it knows is missing, or when there is one that it does not know.';
+comment on table outbox.migration is 'The migrations that built this schema. A relay refuses to run if one that it knows is missing, or if there is one that it does not know.';
 comment on column outbox.migration.name is 'Name of its file, without .sql.';
-comment on column outbox.migration.applied_at is 'When.';
+comment on column outbox.migration.applied_at is 'When it was applied.';
 
 -- Privileges -------------------------------------------------------------------------------------------------------------------
--- The least each needs. No role below can create, alter or drop anything. `ringback migrate` runs this part each time, since
--- a restore may have lost it, and `ringback doctor` reads it: GRANT and REVOKE alone, each object by its name.
+-- Each role has the least it needs. None can create, alter or drop anything. `ringback migrate` runs this part each time,
+-- since a restore may have lost it. `ringback doctor` reads it, so it has only GRANT and REVOKE, with each object by name.
 
 revoke all on outbox.callback, outbox.attempt, outbox.attempt_log, outbox.relay, outbox.pulse, outbox.salt, outbox.hold, outbox.janitor_run, outbox.migration from public;
--- For triggers, for other functions or for a role.
+-- These are for triggers, other functions or single roles.
 revoke execute on function
   outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.tell_of_holds(), outbox.hint(bigint), outbox.operator_change(), outbox.save_attempt(), outbox.refuse_delete(),
   outbox.purge(timestamptz, timestamptz, bigint, bigint), outbox.code_of(text, text, text[], integer[]), outbox.required(text, bigint),
   outbox.execution_form(bigint, bigint, integer, text), outbox.write_callback(text, text, json), outbox.flow_modified(text, bigint, text),
   outbox.flow_execution_changed(text, bigint, bigint, text, text), outbox.job_execution_changed(text, bigint, bigint, text, text) from public;
--- Whoever inserts runs the checks and wakes, with no privilege but his own.
+-- An INSERT runs the checks and the wake trigger with the privileges of its own role.
 grant execute on function
   outbox.check_form(json), outbox.check_form_escapes(json), outbox.refuse(text, text), outbox.refuse_form(json, text),
   outbox.refuse_url(text, text), outbox.is_url(text), outbox.is_ipv6(text), outbox.host_meant(text), outbox.ipv4_meant(text),
@@ -965,11 +973,11 @@ grant execute on function
   outbox.flow_execution_changed(text, bigint, bigint, text, text),
   outbox.job_execution_changed(text, bigint, bigint, text, text) to outbox_producer;
 grant insert (url, form, ordering_key, dedupe_key, supersede_key, due_at, expires_at, max_attempts, traceparent) on outbox.callback to outbox_producer;
--- What an INSERT may return.
+-- What an INSERT may return (RETURNING).
 grant select (id, message_id, created_at) on outbox.callback to outbox_producer;
 
 grant select on outbox.callback, outbox.attempt, outbox.relay, outbox.pulse, outbox.hold, outbox.janitor_run, outbox.migration to outbox_relay, outbox_operator, outbox_reader;
--- What the relay reads ends at the last id given.
+-- The fresh tip reads up to the last id of the sequence.
 grant select on outbox.callback_id_seq to outbox_relay;
 grant select on outbox.salt to outbox_relay;
 
@@ -977,7 +985,7 @@ grant update (status, attempts, claimed_at, claimed_epoch, rev, due_at, settled_
   last_finished_at, last_epoch, last_outcome, last_attempt_error, last_excerpt, last_relay) on outbox.callback to outbox_relay;
 grant delete on outbox.callback to outbox_relay;
 grant select (callback_id), insert, delete on outbox.attempt_log to outbox_relay;
--- A registration is never changed; UPDATE of a column, since nobody may lock a row without.
+-- A registration is never changed, but locking a row needs UPDATE on a column.
 grant insert, update (epoch), delete on outbox.relay to outbox_relay;
 grant insert, update (renewals, renewed_at, serving, origins, digest, wanted, settings, standby), delete on outbox.pulse to outbox_relay;
 grant insert on outbox.hold to outbox_relay;
