@@ -89,6 +89,14 @@ export class Health {
     return this.#failedFrom
   }
 
+  /** An outage goes on that another relay saw begin, or this one before a restart: a probe may go at once. */
+  resume(failedFrom: number): void {
+    this.#failures = this.#settings.breaker.failures
+    this.#rests = 1
+    this.#window = 1
+    this.#failedFrom = Math.min(this.#failedFrom, failedFrom)
+  }
+
   /** An operator wishes it tried now: its rest is over, and a probe may go. Not within its first second: every role may notify. */
   endRest(now: number): void {
     if (now >= this.#judgedAt + RETRY_MS) this.#opensAt = Math.min(this.#opensAt, now)

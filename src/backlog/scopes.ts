@@ -345,6 +345,15 @@ export class Scopes {
     if (scope?.slots.taken === 0) scope.health.startSlowly()
   }
 
+  /** An outage goes on that began before this relay had the origin, unless it has answered well since. */
+  resume({ origin, urlHash, failedFrom }: Pick<Downtime, 'origin' | 'urlHash' | 'failedFrom'>): void {
+    const scope = this.#scopes.get(origin) ?? this.#meet(origin)
+    if (urlHash !== null) scope.urls.resume(urlHash, failedFrom)
+    else if (scope.perMs > 0 && scope.health.answersWell) return
+    else scope.health.resume(failedFrom)
+    this.#broken.set(backlogName(origin, urlHash), { origin, urlHash })
+  }
+
   /** The breaker of the origin is open, or it asked for a rest (Retry-After). */
   isResting(origin: string, now: number): boolean {
     return (this.#scopes.get(origin)?.health.opensAt ?? now) > now

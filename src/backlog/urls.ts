@@ -83,6 +83,24 @@ export class Urls {
   }
 
   started(hash: number): Url {
+    const url = this.#meet(hash)
+    url.taken += 1
+    url.unanswered += 1
+    return url
+  }
+
+  /** An outage of a URL goes on, unless it has answered well since. */
+  resume(hash: number, failedFrom: number): void {
+    const url = this.#meet(hash)
+    if (url.isProven) return
+    url.isBad = true
+    url.health ??= new Health(this.#settings)
+    url.health.resume(failedFrom)
+    this.#note(url)
+    if (this.#known.size > knownUrls) this.#forgetOne()
+  }
+
+  #meet(hash: number): Url {
     const url = this.#known.get(hash) ?? {
       hash,
       isProven: false,
@@ -94,8 +112,6 @@ export class Urls {
       health: undefined,
     }
     this.#known.set(hash, url)
-    url.taken += 1
-    url.unanswered += 1
     return url
   }
 

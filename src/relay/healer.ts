@@ -4,6 +4,7 @@ import type { Downtime, Scopes } from '../backlog/scopes.ts'
 import type { IndexPlace } from '../model.ts'
 import { bringForward, type Forwarding } from '../outbox/bring-forward.ts'
 import { look } from '../outbox/look.ts'
+import { type Ongoing, readOutages } from '../outbox/outages.ts'
 import type { Session } from '../outbox/session.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
 import { forwardRows, forwardShare, mostRetries, probesOfRow } from '../policy/tuning.ts'
@@ -15,7 +16,7 @@ export interface HealerParts {
   readonly isMine: (origin: string) => boolean
   /** Whether the whole origin is on hold. */
   readonly isHeld: (origin: string) => boolean
-  readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'maxAttempts'>
+  readonly settingsOf: (origin: string) => Pick<DestinationSettings, 'deadlineMs' | 'maxAttempts' | 'breaker'>
   /** The longest back-off, in milliseconds. */
   readonly retryCapMs: number
   /** Called when an origin may have come free. */
@@ -39,8 +40,10 @@ const start: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
  *   that the next probe would come only when the back-off of a row ends. A row is made the probe at most three times an
  *   outage, and never for its last attempt, so that probes do not use it up.
  * - An operator who retries a row ends the pause.
+ * - An outage goes on though its origin gets another relay, or this one is started anew: the table tells, within limits, where
+ *   attempts only failed since the last delivery, so often that the breaker opens.
  *
- * It outlives connections. If the relay ends, the rows wait for the end of their back-off.
+ * It outlives connections. Rows that a relay still had to make due when it ended wait for the end of their back-off.
  */
 export class Healer {
   readonly #parts: HealerParts
@@ -50,6 +53,7 @@ export class Healer {
   readonly #probes = new Map<string, Map<string, number>>()
   readonly #retries = new Set<string>()
   #batchAt = 0
+  #hasGained = false
 
   constructor(parts: HealerParts) {
     this.#parts = parts
@@ -58,6 +62,11 @@ export class Healer {
   /** A notification asks to try this row now. Any role may send it, so it is only a hint. */
   retry(id: string): void {
     if (this.#retries.size < mostRetries) this.#retries.add(id)
+  }
+
+  /** This relay has other origins now, perhaps some in an outage. */
+  gained(): void {
+    this.#hasGained = true
   }
 
   /** When there is something to do. */
@@ -103,6 +112,7 @@ export class Healer {
    */
   async probe(session: Session, now = performance.now()): Promise<boolean> {
     const { scopes, backlog, isMine, isHeld, settingsOf } = this.#parts
+    if (this.#hasGained) await this.#resume(session, now)
     let isAny = false
     for (const outage of [...scopes.probeless(now)]) {
       const { origin } = outage
@@ -121,6 +131,28 @@ export class Healer {
     return isAny
   }
 
+  async #resume(session: Session, now: number): Promise<void> {
+    const { scopes, isMine } = this.#parts
+    this.#hasGained = false
+    const outages = (await readOutages(session)).filter(each => isMine(each.origin) && this.#opensBreaker(each))
+    const origins = new Set(outages.flatMap(({ origin, urlHash }) => (urlHash === null ? origin : [])))
+    for (const { origin, urlHash, deliveredMsAgo } of outages) {
+      if (urlHash !== null && origins.has(origin)) continue
+      scopes.resume({ origin, urlHash, failedFrom: now - (deliveredMsAgo ?? this.#longestWaitMs(origin)) })
+    }
+  }
+
+  #opensBreaker({ origin, attempts }: Ongoing): boolean {
+    const { failures } = this.#parts.settingsOf(origin).breaker
+    return failures > 0 && attempts >= failures
+  }
+
+  /** From the claim of a row on, as long as no Retry-After was longer. */
+  #longestWaitMs(origin: string): number {
+    const { settingsOf, retryCapMs } = this.#parts
+    return retryCapMs + settingsOf(origin).deadlineMs + recordMs
+  }
+
   #bringForward(
     session: Session,
     { origin, urlHash, failedFrom, endedAt }: Downtime,
@@ -129,13 +161,13 @@ export class Healer {
       ...how
     }: Pick<Forwarding, 'entries' | 'rows' | 'except' | 'sparesLastOf' | 'after'> & { readonly now: number },
   ): ReturnType<typeof bringForward> {
-    const { epoch, settingsOf, retryCapMs } = this.#parts
+    const { epoch } = this.#parts
     return bringForward(session, epoch(), {
       origin,
       urlHash,
       claimedFromMsAgo: now - failedFrom + claimMs,
       claimedToMsAgo: now - endedAt,
-      waitsMs: retryCapMs + settingsOf(origin).deadlineMs + recordMs,
+      waitsMs: this.#longestWaitMs(origin),
       ...how,
     })
   }

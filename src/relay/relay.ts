@@ -365,6 +365,7 @@ export class Relay {
       this.#backlog.setView(isMine)
       this.#report.watch.keep(isMine)
       this.#attempts.ahead.giveUp(origin => !isMine(origin))
+      this.#healer.gained()
       this.#lookForNew()
     },
     buried: () => {

@@ -36,3 +36,26 @@ t.test('a retry by SQL ends the pause of the breaker: one probe goes at once, an
   await stage.query('update outbox.callback set due_at = now() where id = $1', [ids[0]])
   await stage.drained(8_000)
 })
+
+t.test('a relay that is started during an outage probes the receiver, and what waits goes when it is well', async t => {
+  const stage = await Stage.open(t)
+  stage.receiver.answer = () => 500
+  const first = await stage.relay({ ...outage, 'breaker-pause': '300ms' })
+  await stage.send({ n: 0 }, { path: '/0' })
+  await stage.receiver.until(arrivals => arrivals.length === 1)
+  first.kill('SIGKILL')
+  await first.exited
+  await stage.query(
+    `insert into outbox.callback (url, form) select $1 || n % 100, '{}' from generate_series(1, 4000) n`,
+    [stage.receiver.url('/')],
+  )
+  await stage.query(
+    `update outbox.callback set attempts = attempts + 1, claimed_at = now(), due_at = now() + interval '9 min', rev = rev + 1 where status = 'pending'`,
+  )
+  await stage.relay({ ...outage, 'breaker-pause': '300ms' })
+  const before = stage.receiver.arrivals.length
+  await stage.receiver.until(arrivals => arrivals.length > before + 2)
+  t.ok(stage.receiver.arrivals.length < before + 10, 'one at a time, though thousands wait')
+  stage.receiver.answer = () => 200
+  await stage.drained(30_000)
+})

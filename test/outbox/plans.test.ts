@@ -8,6 +8,7 @@ import { readKeyHeads } from '../../src/outbox/key-heads.ts'
 import { readLeft } from '../../src/outbox/left.ts'
 import { look } from '../../src/outbox/look.ts'
 import { orphansStart, readOrphans } from '../../src/outbox/orphans.ts'
+import { readOutages } from '../../src/outbox/outages.ts'
 import { pull } from '../../src/outbox/pull.ts'
 import { record } from '../../src/outbox/record.ts'
 import { bury, renew } from '../../src/outbox/registration.ts'
@@ -146,6 +147,7 @@ const statements = {
     indexes: ['callback_dead', 'callback_key', 'callback_settled', 'callback_supersede', 'callback_waiting'],
     isUnbounded: true,
   },
+  outages: { run: s => readOutages(s), indexes: ['callback_due', 'callback_settled'], isUnbounded: true },
   survey: {
     run: s => readSurvey(s, epoch),
     indexes: ['callback_dead', 'callback_due', 'callback_fresh', 'callback_settled'],

@@ -30,7 +30,7 @@ async function healing(t: Test, pauseMs = settings.breaker.pauseMs) {
     epoch: () => epoch,
     isMine: () => true,
     isHeld: () => false,
-    settingsOf: () => ({ deadlineMs: 1_000, maxAttempts: 10 }),
+    settingsOf: () => ({ ...settingsOf(), maxAttempts: 10 }),
     retryCapMs: 3_600_000,
     freed: () => {
       rings += 1
@@ -174,4 +174,51 @@ t.test('an operator who retries a row ends the rest of its URL', async t => {
   await work()
   t.equal(slots(), 1, 'one probe')
   t.equal(rings(), 1)
+})
+
+t.test('an outage goes on at a relay that gets the origin: one row is the probe, and the others follow it', async t => {
+  const { clock, scopes, healer, report, failed, due, work } = await healing(t)
+  const ids = await failed(60, 3)
+  await work()
+  t.same(await due(), [], 'it knows of none')
+  healer.gained()
+  await work()
+  t.equal((await due()).length, 1)
+  t.same(scopes.broken, [origin])
+  clock.now += 1_000
+  report('alive', 0)
+  await work()
+  t.same((await due()).sort(), ids.sort())
+})
+
+t.test('of an outage that goes on is what failed since the last delivery; too few failures are none', async t => {
+  const { stage, scopes, healer, report, failed, due, work } = await healing(t)
+  const [id = ''] = await failed(60, 1)
+  await stage.force(id, 'attempts = 1')
+  healer.gained()
+  await work()
+  t.same(scopes.broken, [], 'fewer than open a breaker')
+  await failed(50, 3)
+  const ofOther = await stage.insert({ url: `${origin}/other` })
+  await stage.force(ofOther, `status = 'delivered', attempts = 1, settled_at = now() - interval '40 s'`)
+  await failed(30, 1)
+  healer.gained()
+  await work()
+  t.same(scopes.broken, [origin])
+  report('alive', 0)
+  await work()
+  t.equal((await due()).length, 1, 'what failed since')
+})
+
+t.test('a receiver that has answered well since this relay has it is in no outage', async t => {
+  const { scopes, healer, report, failed, due, work } = await healing(t)
+  await failed(60, 3)
+  report('alive', 1_000)
+  healer.gained()
+  await work()
+  t.same(
+    scopes.broken.filter(name => name === origin),
+    [],
+  )
+  t.same(await due(), [])
 })

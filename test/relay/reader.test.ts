@@ -53,7 +53,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
     epoch: () => epoch,
     isMine,
     isHeld: origin => holds.isHeld(origin),
-    settingsOf: () => ({ deadlineMs: 1_000, maxAttempts: 5 }),
+    settingsOf: () => ({ deadlineMs: 1_000, maxAttempts: 5, breaker: { failures: 10, pauseMs: 1_000 } }),
     retryCapMs: policy.capMs,
     freed: nothing,
   })

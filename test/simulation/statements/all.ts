@@ -25,6 +25,7 @@ export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_holds_digest: reading.holdsDigest,
   ringback_holds: reading.holds,
   ringback_left: reading.left,
+  ringback_outages: reading.outages,
   ringback_orphans_fresh: reading.orphansFresh,
   ringback_orphans_due: reading.orphansDue,
   ringback_hint: keeping.hint,

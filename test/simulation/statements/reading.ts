@@ -226,3 +226,30 @@ export const orphansDue = atOnce((db, values) => {
     page.slice(0, limit).map(({ row }) => row),
   )
 })
+
+/** By their place: an origin, or a URL of it. */
+export const outages = atOnce(db => {
+  const placesOf = (row: Row) => [`${row.origin} null`, `${row.origin} ${urlHashOf(row)}`]
+  const delivered = new Map<string, number>()
+  for (const row of db.rows.values())
+    for (const place of row.status === 'delivered' ? placesOf(row) : [])
+      delivered.set(place, Math.max(delivered.get(place) ?? 0, row.settledAt ?? 0))
+  const attempts = new Map<string, number>()
+  for (const row of db.unsettled) {
+    const { status, dueAt, claimedAt } = row
+    const tried = row.attempts - row.budgetFrom
+    if (status !== 'pending' || dueAt === null || claimedAt === null || tried === 0 || db.isHeld(row)) continue
+    for (const place of placesOf(row))
+      if (claimedAt > (delivered.get(place) ?? 0)) attempts.set(place, (attempts.get(place) ?? 0) + tried)
+  }
+  return [...attempts].map(([place, count]) => {
+    const [origin, hash] = place.split(' ')
+    const at = delivered.get(place)
+    return {
+      origin,
+      urlHash: hash === 'null' ? null : Number(hash),
+      attempts: count,
+      deliveredMsAgo: at === undefined ? null : db.now - at,
+    }
+  })
+})

@@ -15,6 +15,7 @@ const toleranceMs = 20_000
 /** Names of times in milliseconds, in answers and in rows. */
 const times = new Set([
   'claimedMsAgo',
+  'deliveredMsAgo',
   'expiresInMs',
   'nextInMs',
   'databaseMs',

@@ -7,6 +7,7 @@ import { readKeyHeads, sendHints } from '../../../src/outbox/key-heads.ts'
 import { readLeft } from '../../../src/outbox/left.ts'
 import { look } from '../../../src/outbox/look.ts'
 import { orphansStart, readOrphans } from '../../../src/outbox/orphans.ts'
+import { readOutages } from '../../../src/outbox/outages.ts'
 import { pull } from '../../../src/outbox/pull.ts'
 import { record } from '../../../src/outbox/record.ts'
 import * as registration from '../../../src/outbox/registration.ts'
@@ -81,6 +82,7 @@ export class WildRelay {
     'read keys': () => this.#readKeys(),
     sweep: () => this.#sweep(),
     'count what is left': () => this.#countLeft(),
+    'find outages': () => this.#findOutages(),
     'find orphans': () => this.#findOrphans(),
     'begin to delete': () => this.#beginToDelete(),
     'delete old': () => this.#deleteOld(),
@@ -261,6 +263,16 @@ export class WildRelay {
     const except = [originOf(url), `${originOf(other)} ${urlHashOf({ url: other })}`]
     const which = { except, sinceUs: dice.pick([null, 0]), counts: dice.chance(0.7) }
     await this.#ask('left', session => readLeft(session, which))
+  }
+
+  async #findOutages(): Promise<void> {
+    await this.#ask('outages', async session => {
+      const found = await readOutages(session)
+      return sorted(
+        found.map(each => ({ ...each, place: `${each.origin} ${each.urlHash}` })),
+        'place',
+      )
+    })
   }
 
   async #findOrphans(): Promise<void> {

@@ -1,0 +1,48 @@
+import type { Session, Statement } from './session.ts'
+import { dueTime, isFree, urlHash } from './sql.ts'
+
+/** An origin, or one URL of it, to which nothing was delivered since attempts there began to fail, as far as the table tells. */
+export interface Ongoing {
+  readonly origin: string
+  /** null: all of the origin. */
+  readonly urlHash: number | null
+  /** Attempts since the last delivery, of the callbacks that wait for their next one. */
+  readonly attempts: number
+  /** How long ago that delivery was recorded, in milliseconds; null: it is not among what was settled last. */
+  readonly deliveredMsAgo: number | null
+}
+
+/** Retries that are looked at, the first that are due first. */
+const mostRetries = 2_500
+/** Settled callbacks that are looked at, the newest first: there is no index by origin and time. */
+const mostSettled = 5_000
+const mostOutages = 100
+
+/** The table knows no outage, so what waits for its next attempt is held against what was delivered of late. */
+const outagesStatement: Statement = {
+  name: 'ringback_outages',
+  text: schema => `
+    with retried as materialized (
+      select c.origin, ${urlHash} as url_hash, c.attempts - c.budget_from as tried, c.claimed_at
+        from (select * from ${schema}.callback c where c.due_at is not null order by ${dueTime}, c.id limit ${mostRetries}) c
+       where c.status = 'pending' and c.attempts > c.budget_from and c.claimed_at is not null and ${isFree(schema)}
+    ), delivered as materialized (
+      select c.origin, ${urlHash} as url_hash, max(c.settled_at) as at
+        from (select * from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit ${mostSettled}) c
+       where c.status = 'delivered'
+       group by grouping sets ((1), (1, 2))
+    )
+    select r.origin, r.url_hash as "urlHash", sum(r.tried)::float8 as attempts,
+           (extract(epoch from clock_timestamp() - max(d.at)) * 1000)::float8 as "deliveredMsAgo"
+      from (select origin, null::integer as url_hash, tried, claimed_at from retried union all select * from retried) r
+      left join delivered d on d.origin = r.origin and d.url_hash is not distinct from r.url_hash
+     where d.at is null or r.claimed_at > d.at
+     group by 1, 2
+     order by 3 desc, 1, 2
+     limit ${mostOutages}`,
+}
+
+/** Those with most attempts first. */
+export function readOutages(session: Session): Promise<Ongoing[]> {
+  return session.rows<Ongoing>(outagesStatement)
+}
