@@ -936,6 +936,31 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function outbox.job_execution_changed(text, bigint, bigint, text, text) is 'Callback "a job execution changed its state". state: running, success, error; message is sent only with error.';
 
+-- What operators have done ------------------------------------------------------------------------------------------------------
+
+create table outbox.operation (
+  id         bigint generated always as identity,
+  acted_at   timestamptz not null default clock_timestamp(),
+  done       bigint not null,
+  left_alone bigint not null default 0,
+  acted_by   text not null default session_user,
+  program    text not null default current_setting('application_name'),
+  act        text collate "C" not null,
+  condition  text not null,
+  constraint operation_pkey primary key (id),
+  constraint operation_act_is_known check (act in ('replay', 'retry', 'cancel', 'amend', 'hold', 'release', 'purge'))
+);
+
+comment on table outbox.operation is 'One row is one act by the page or by a command, in its transaction. Acts by plain SQL are not in it. Rows are kept as long as dead callbacks.';
+comment on column outbox.operation.id is 'Order of the acts.';
+comment on column outbox.operation.acted_at is 'When.';
+comment on column outbox.operation.done is 'Callbacks, or holds, that it has changed or deleted.';
+comment on column outbox.operation.left_alone is 'Callbacks that were meant and were left alone: being sent, gone, or in another state.';
+comment on column outbox.operation.acted_by is 'Who: the login of its session.';
+comment on column outbox.operation.program is 'By what: ringback ui, ringback replay, and so on.';
+comment on column outbox.operation.act is 'What.';
+comment on column outbox.operation.condition is 'Which callbacks or holds, as a condition in SQL; cut after 2000 characters.';
+
 -- Version ---------------------------------------------------------------------------------------------------------------------
 -- A relay reads the version here, whatever ran the migrations: `ringback migrate`, Flyway, Liquibase or psql. Each migration
 -- inserts its own name at its end.
@@ -954,7 +979,7 @@ comment on column outbox.migration.applied_at is 'When it was applied.';
 -- Each role has the least it needs. None can create, alter or drop anything. `ringback migrate` runs this part each time,
 -- since a restore may have lost it. `ringback doctor` reads it, so it has only GRANT and REVOKE, with each object by name.
 
-revoke all on outbox.callback, outbox.attempt, outbox.attempt_log, outbox.relay, outbox.pulse, outbox.salt, outbox.hold, outbox.janitor_run, outbox.migration from public;
+revoke all on outbox.callback, outbox.attempt, outbox.attempt_log, outbox.relay, outbox.pulse, outbox.salt, outbox.hold, outbox.janitor_run, outbox.operation, outbox.migration from public;
 -- These are for triggers, other functions or single roles.
 revoke execute on function
   outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.tell_of_holds(), outbox.hint(bigint), outbox.operator_change(), outbox.save_attempt(), outbox.refuse_delete(),
@@ -976,7 +1001,7 @@ grant insert (url, form, ordering_key, dedupe_key, supersede_key, due_at, expire
 -- What an INSERT may return (RETURNING).
 grant select (id, message_id, created_at) on outbox.callback to outbox_producer;
 
-grant select on outbox.callback, outbox.attempt, outbox.relay, outbox.pulse, outbox.hold, outbox.janitor_run, outbox.migration to outbox_relay, outbox_operator, outbox_reader;
+grant select on outbox.callback, outbox.attempt, outbox.relay, outbox.pulse, outbox.hold, outbox.janitor_run, outbox.operation, outbox.migration to outbox_relay, outbox_operator, outbox_reader;
 -- The fresh tip reads up to the last id of the sequence.
 grant select on outbox.callback_id_seq to outbox_relay;
 grant select on outbox.salt to outbox_relay;
@@ -990,9 +1015,12 @@ grant insert, update (epoch), delete on outbox.relay to outbox_relay;
 grant insert, update (renewals, renewed_at, serving, origins, digest, wanted, settings, standby), delete on outbox.pulse to outbox_relay;
 grant insert on outbox.hold to outbox_relay;
 grant insert, update, delete on outbox.janitor_run to outbox_relay;
+grant delete on outbox.operation to outbox_relay;
 grant execute on function outbox.hold_gone(text, text, text) to outbox_relay;
 
 grant update (status, due_at, url, form, max_attempts, expires_at) on outbox.callback to outbox_operator;
 grant execute on function outbox.hint(bigint) to outbox_operator;
 grant insert, update, delete on outbox.hold to outbox_operator;
+-- Nobody writes when and by whom. A purge goes on in many transactions, and adds to what it has done.
+grant insert (act, condition, done, left_alone), update (done) on outbox.operation to outbox_operator;
 grant execute on function outbox.purge(timestamptz, timestamptz, bigint, bigint) to outbox_operator;

@@ -1,8 +1,10 @@
 import type { PurgeConfig } from '../config/config.ts'
 import type { CallbackStatus } from '../model.ts'
 import { databaseOf } from '../outbox/database.ts'
+import { recordOperation, renewOperation } from '../outbox/operation.ts'
 import { countOld, type Purged, purgeOld, purgeOne } from '../outbox/purge.ts'
 import { standingOf } from '../outbox/replay.ts'
+import { idsSql, purgeSql } from '../outbox/same-in-sql.ts'
 import type { Session } from '../outbox/session.ts'
 import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 
@@ -26,9 +28,16 @@ async function deleteOld(session: Session, config: PurgeConfig): Promise<number>
     say(await inTransaction(session, () => countOld(session, old)), true)
     return 0
   }
+  const db = databaseOf(session)
   let deleted = 0n
-  for (let last = BigInt(batch); last === BigInt(batch); deleted += last)
-    last = await inTransaction(session, () => purgeOld(session, old, batch))
+  let operation: string | null = null
+  for (let last = BigInt(batch); last === BigInt(batch); )
+    await inTransaction(session, async () => {
+      last = await purgeOld(session, old, batch)
+      deleted += last
+      if (operation !== null) await renewOperation(db, operation, deleted)
+      else operation = await recordOperation(db, { act: 'purge', condition: purgeSql(old), done: deleted })
+    })
   say(deleted, false)
   return 0
 }
@@ -36,7 +45,11 @@ async function deleteOld(session: Session, config: PurgeConfig): Promise<number>
 async function deleteNamed(session: Session, id: string, dryRun: boolean): Promise<number> {
   const [status, isDeleted] = await inTransaction(session, async () => {
     const status = (await standingOf(databaseOf(session), [id])).get(id)
-    return [status, isSettled(status) && (dryRun || (await purgeOne(session, id)))]
+    if (!isSettled(status) || dryRun) return [status, isSettled(status)]
+    const isDeleted = await purgeOne(session, id)
+    const operation = { act: 'purge', condition: idsSql([id]), done: isDeleted ? 1 : 0 } as const
+    await recordOperation(databaseOf(session), operation)
+    return [status, isDeleted]
   })
   if (isDeleted) say(1n, dryRun)
   else process.stderr.write(`callback ${id} ${reason(id, status, session.schema)}\n`)

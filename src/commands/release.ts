@@ -1,5 +1,8 @@
 import type { ReleaseConfig } from '../config/config.ts'
+import { databaseOf } from '../outbox/database.ts'
 import { holdsOf, releaseUrl, type UrlHold } from '../outbox/hold.ts'
+import { recordOperation } from '../outbox/operation.ts'
+import { heldSql } from '../outbox/same-in-sql.ts'
 import { printable } from '../printable.ts'
 import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 
@@ -7,7 +10,13 @@ import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 export async function release(config: ReleaseConfig): Promise<number> {
   const { heldUrl, dryRun } = config
   const lifted = await inSession(config, 'release', { timeoutMs }, session =>
-    inTransaction(session, () => (dryRun ? holdsOf : releaseUrl)(session, heldUrl)),
+    inTransaction(session, async () => {
+      if (dryRun) return holdsOf(session, heldUrl)
+      const lifted = await releaseUrl(session, heldUrl)
+      const condition = heldSql(heldUrl)
+      await recordOperation(databaseOf(session), { act: 'release', condition, done: lifted.length })
+      return lifted
+    }),
   )
   const holds = lifted.length === 1 ? '1 hold' : `${lifted.length} holds`
   process.stdout.write(dryRun ? `would lift ${holds}\n` : `${holds} lifted\n`)

@@ -31,7 +31,7 @@ const releaseStatement: Statement = {
 
 const releaseOneStatement: Statement = {
   name: 'ringback_lift_one',
-  text: schema => `delete from ${schema}.hold where id = $1 returning id`,
+  text: schema => `delete from ${schema}.hold where id = $1 returning ${columns}`,
 }
 
 /** From the commit on, callbacks to this URL wait, and those to URLs below it. `exact`: not those below it. */
@@ -49,7 +49,8 @@ export function releaseUrl(session: Session, url: string): Promise<UrlHold[]> {
   return session.rows<UrlHold>(releaseStatement, [url])
 }
 
-/** Lifts one hold. @returns false: it did not exist any more. */
-export async function releaseHold(session: Session, id: string): Promise<boolean> {
-  return (await session.rows(releaseOneStatement, [id])).length > 0
+/** Lifts one hold. undefined: it did not exist any more. */
+export async function releaseHold(session: Session, id: string): Promise<UrlHold | undefined> {
+  const [lifted] = await session.rows<UrlHold>(releaseOneStatement, [id])
+  return lifted
 }

@@ -83,6 +83,10 @@ const beginStatement: Statement = {
   text: schema => `
     with forgotten as (
       delete from ${schema}.janitor_run where started_at < clock_timestamp() - ${remembered}
+    ), outlived as (
+      -- The oldest are first by id. Each run takes some, so that none is long.
+      delete from ${schema}.operation
+       where id = any (array(select id from ${schema}.operation order by id limit 1000)) and acted_at < clock_timestamp() - ${age('$3')}
     ), abandoned as (
       update ${schema}.janitor_run set ended_at = clock_timestamp(), error = 'given up for a run with other ages' where ended_at is null
     ), former as (

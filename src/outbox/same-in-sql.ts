@@ -1,4 +1,5 @@
-/** The page's operations as plain SQL, for people who want to run them by hand. */
+/** The page's operations as plain SQL, for people who want to run them by hand, and the conditions that record them. */
+import type { Purged } from './purge.ts'
 
 /** A text as an SQL literal. */
 function sqlText(text: string): string {
@@ -6,30 +7,54 @@ function sqlText(text: string): string {
 }
 
 export function replaySql(schema: string, ids: readonly string[]): string {
-  return `UPDATE ${schema}.callback SET status = 'pending'\n WHERE ${among(ids)} AND status IN ('dead', 'delivered', 'cancelled');`
+  return `UPDATE ${schema}.callback SET status = 'pending'\n WHERE ${idsSql(ids)} AND status IN ('dead', 'delivered', 'cancelled');`
 }
 
 export function retrySql(schema: string, ids: readonly string[]): string {
-  return `UPDATE ${schema}.callback SET due_at = now()\n WHERE ${among(ids)} AND status = 'pending';`
+  return `UPDATE ${schema}.callback SET due_at = now()\n WHERE ${idsSql(ids)} AND status = 'pending';`
 }
 
 export function cancelSql(schema: string, ids: readonly string[]): string {
-  return `UPDATE ${schema}.callback SET status = 'cancelled'\n WHERE ${among(ids)} AND status = 'pending';`
+  return `UPDATE ${schema}.callback SET status = 'cancelled'\n WHERE ${idsSql(ids)} AND status = 'pending';`
 }
 
 export interface DeadInSql {
   readonly url: string | null
   readonly since: string | null
-  readonly until: string
+  readonly until?: string
 }
 
-export function replayDeadSql(schema: string, { url, since, until }: DeadInSql): string {
+export function replayDeadSql(schema: string, dead: DeadInSql): string {
+  return `UPDATE ${schema}.callback SET status = 'pending'\n WHERE ${deadSql(dead, '\n   AND ')};`
+}
+
+export function deadSql({ url, since, until }: DeadInSql, and = ' AND '): string {
   const conditions = [
-    `dead_at < ${sqlText(until)}`,
+    until === undefined ? 'dead_at IS NOT NULL' : `dead_at < ${sqlText(until)}`,
     ...(since === null ? [] : [`dead_at >= ${sqlText(since)}`]),
-    ...(url === null ? [] : [`starts_with(url, ${sqlText(url)})`]),
+    ...(url === null ? [] : [urlSql(url)]),
   ]
-  return `UPDATE ${schema}.callback SET status = 'pending'\n WHERE ${conditions.join('\n   AND ')};`
+  return conditions.join(and)
+}
+
+export function urlSql(url: string): string {
+  return `starts_with(url, ${sqlText(url)})`
+}
+
+export function heldSql(urlPrefix: string): string {
+  return `url_prefix = ${sqlText(urlPrefix)}`
+}
+
+export function keySql(key: string): string {
+  return `ordering_key = ${sqlText(key)}`
+}
+
+export function purgeSql({ deliveredBefore, deadBefore }: Purged): string {
+  const parts = [
+    ...(deliveredBefore === null ? [] : [`status = 'delivered' AND settled_at < ${sqlText(deliveredBefore)}`]),
+    ...(deadBefore === null ? [] : [`status IN ('dead', 'cancelled') AND settled_at < ${sqlText(deadBefore)}`]),
+  ]
+  return parts.join(' OR ')
 }
 
 export function holdSql(schema: string, urlPrefix: string, reason: string): string {
@@ -45,6 +70,6 @@ export function insertSql(schema: string): string {
   return `INSERT INTO ${schema}.callback (url, form, ordering_key)\nVALUES ('https://crm.example/callbacks',\n        '{"flowId": 7, "flowExecutionId": 31, "code": 2}',\n        'crm, execution 31');`
 }
 
-function among(ids: readonly string[]): string {
+export function idsSql(ids: readonly string[]): string {
   return ids.length === 1 ? `id = ${ids[0]}` : `id IN (${ids.join(', ')})`
 }

@@ -1,4 +1,5 @@
 import type { Session, Statement } from './session.ts'
+import type { ActName } from './tables.ts'
 
 /** One retention run. */
 export interface RetentionRun {
@@ -21,9 +22,31 @@ export interface ConnectedCommand {
   readonly connectedAt: Date | null
 }
 
+/** An act by the page or by a command. */
+export interface RecordedAct {
+  readonly actedAt: Date
+  readonly actedBy: string
+  /** As `ringback ui`. */
+  readonly program: string
+  readonly act: ActName
+  /** As SQL; its beginning where it is long. */
+  readonly condition: string
+  readonly done: number
+  readonly left: number
+}
+
 export interface Operations {
+  /** The newest first. */
+  readonly acts: readonly RecordedAct[]
   readonly runs: readonly RetentionRun[]
   readonly commands: readonly ConnectedCommand[]
+}
+
+const actsStatement: Statement = {
+  name: 'ringback_screen_acts',
+  text: schema => `
+    select acted_at as "actedAt", acted_by as "actedBy", program, act, left(condition, 300) as condition, done::float8 as done, left_alone::float8 as left
+      from ${schema}.operation order by id desc limit 50`,
 }
 
 /** Runs are kept for seven days. */
@@ -46,6 +69,7 @@ const commandsStatement: Statement = {
 
 export async function readOperations(session: Session): Promise<Operations> {
   return {
+    acts: await session.rows<RecordedAct>(actsStatement),
     runs: await session.rows<RetentionRun>(runsStatement),
     commands: await session.rows<ConnectedCommand>(commandsStatement),
   }

@@ -1,6 +1,9 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { CallbackStatus, OutcomeKind } from '../model.ts'
 
+/** What operators do. */
+export type ActName = 'replay' | 'retry' | 'cancel' | 'amend' | 'hold' | 'release' | 'purge'
+
 /** Written by the database, or by statements of the busy path, which do not use Kysely. */
 type ReadOnly<T> = ColumnType<T, never, never>
 
@@ -98,6 +101,17 @@ export interface Tables {
     busy: ReadOnly<unknown>
     relay: ReadOnly<string>
     error: ReadOnly<string | null>
+  }
+  /** A row is written once; a purge adds to what it has done. */
+  operation: {
+    id: GeneratedAlways<string>
+    acted_at: ReadOnly<Date>
+    done: string
+    left_alone: ColumnType<string, string, never>
+    acted_by: ReadOnly<string>
+    program: ReadOnly<string>
+    act: ColumnType<ActName, ActName, never>
+    condition: ColumnType<string, string, never>
   }
   hold: {
     id: GeneratedAlways<string>

@@ -5,6 +5,7 @@ import { findMessage } from '../../src/outbox/find-message.ts'
 import { readFigures, readOrigin } from '../../src/outbox/screen-figures.ts'
 import { readBlockedKeys } from '../../src/outbox/screen-keys.ts'
 import { readMinutes } from '../../src/outbox/screen-minutes.ts'
+import { readOperations } from '../../src/outbox/screen-operations.ts'
 import {
   countMatching,
   type ListFilter,
@@ -114,6 +115,14 @@ const mostRead = 10_001
 const orderedOtherwise = ['callback_due', 'callback_waiting']
 
 await fill(25_000)
+t.test('who did what: the newest, by the key', async t => {
+  await stage.query(
+    `insert into outbox.operation (act, condition, done) select 'cancel', 'id = 1', 1 from generate_series(1, 1000)`,
+  )
+  const scans = (await nodes(readOperations)).filter(node => node['Relation Name'] === 'operation')
+  t.match(scans, [{ 'Index Name': 'operation_pkey', 'Actual Rows': 50 }])
+})
+
 for (const [name, run] of Object.entries(screens))
   t.test(`${name}: a part of the callbacks, by an index`, async t => {
     const scans = (await nodes(run)).filter(node => node['Relation Name'] === 'callback')

@@ -274,6 +274,18 @@ t.test('what cannot be deleted ends the run with its reason, and the relay goes 
   t.same(await left(), [])
 })
 
+t.test('who did what is kept as long as dead callbacks, or for ever', async t => {
+  await stage.query(`
+    insert into outbox.operation (acted_at, act, condition, done)
+    select at, 'cancel', 'id = 1', 1 from unnest(array[now() - interval '91 days', now() - interval '89 days']) at`)
+  const acts = () => stage.query('select from outbox.operation')
+  await finish(janitor({ kept: { ...monthAndQuarter, keepDeadMs: never } }))
+  t.equal((await acts()).length, 2)
+  await stage.query('truncate outbox.janitor_run')
+  await finish(janitor())
+  t.equal((await acts()).length, 1)
+})
+
 t.test('runs are remembered for a week', async t => {
   await stage.query(`
     insert into outbox.janitor_run (relay, started_at, ended_at)

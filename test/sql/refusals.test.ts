@@ -46,7 +46,19 @@ const janitor = [
   'update outbox.janitor_run set deleted = 7',
   'delete from outbox.janitor_run',
 ]
-const select = ['callback', 'attempt', 'relay', 'pulse', 'hold', 'janitor_run'].map(
+const act = `insert into outbox.operation (act, condition, done, left_alone) values ('cancel', 'id = 1', 1, 0)`
+/** Who did what and when is for nobody to write, and only the janitor takes it away. */
+const forgeries = [
+  `insert into outbox.operation (act, condition, done, acted_by) values ('cancel', 'id = 1', 1, 'somebody else')`,
+  `insert into outbox.operation (act, condition, done, acted_at) values ('cancel', 'id = 1', 1, '2000-01-01')`,
+  `insert into outbox.operation (act, condition, done, program) values ('cancel', 'id = 1', 1, 'x')`,
+  `insert into outbox.operation (id, act, condition, done) overriding system value values (1, 'cancel', 'id = 1', 1)`,
+  ...['acted_by', 'acted_at', 'program', 'act', 'condition', 'left_alone'].map(
+    column => `update outbox.operation set ${column} = ${column}`,
+  ),
+]
+const forget = 'delete from outbox.operation'
+const select = ['callback', 'attempt', 'relay', 'pulse', 'hold', 'janitor_run', 'operation'].map(
   table => `select from outbox.${table}`,
 )
 /** It is read through outbox.attempt. */
@@ -71,7 +83,7 @@ const vocabulary = [
 ].map(call => `select outbox.${call}`)
 const purge = `outbox.purge(delivered_before => now(), dead_before => now(), id => 77)`
 const holdGone = `select outbox.hold_gone('https://crm.example/', 'x', 'x')`
-const sequences = ['callback_id_seq', 'hold_id_seq', 'janitor_run_id_seq'].flatMap(name => [
+const sequences = ['callback_id_seq', 'hold_id_seq', 'janitor_run_id_seq', 'operation_id_seq'].flatMap(name => [
   `select nextval('outbox.${name}')`,
   `select setval('outbox.${name}', 1)`,
   `select last_value from outbox.${name}`,
@@ -128,9 +140,13 @@ const forbidden: Record<string, string[]> = {
     hold,
     'update outbox.hold set reason = reason',
     'delete from outbox.hold',
+    act,
+    forget,
   ],
   outbox_relay: [
     ...ddl,
+    act,
+    ...forgeries,
     ...[
       'url',
       'form',
@@ -165,6 +181,8 @@ const forbidden: Record<string, string[]> = {
   ],
   outbox_operator: [
     ...ddl,
+    ...forgeries,
+    forget,
     ...locks,
     'delete from outbox.callback',
     ...log,
@@ -193,6 +211,9 @@ const forbidden: Record<string, string[]> = {
   ],
   outbox_reader: [
     ...ddl,
+    act,
+    ...forgeries,
+    forget,
     lock,
     `insert into outbox.callback ${anyRow}`,
     set(`status = 'pending'`),
@@ -285,6 +306,9 @@ t.test('each role can do its work', async t => {
     ['outbox_operator', hold],
     ['outbox_operator', 'update outbox.hold set reason = reason'],
     ['outbox_operator', 'delete from outbox.hold'],
+    ['outbox_operator', act],
+    ['outbox_operator', 'update outbox.operation set done = done + 1'],
+    ['outbox_relay', forget],
     ...['outbox_relay', 'outbox_operator', 'outbox_reader'].flatMap(role =>
       [...select, 'select from outbox.migration'].map((statement): [string, string] => [role, statement]),
     ),

@@ -1,11 +1,24 @@
 import { isId } from '../../ids.ts'
 import { cancelWaiting } from '../../outbox/cancel.ts'
-import { type Database, databaseOf } from '../../outbox/database.ts'
+import { databaseOf } from '../../outbox/database.ts'
 import { holdUrl, releaseHold } from '../../outbox/hold.ts'
+import { recordOperation } from '../../outbox/operation.ts'
 import { replayDead, replayIds, retryIdsNow, retryNow } from '../../outbox/replay.ts'
-import { cancelSql, holdSql, releaseSql, replayDeadSql, replaySql, retrySql } from '../../outbox/same-in-sql.ts'
+import {
+  cancelSql,
+  deadSql,
+  heldSql,
+  holdSql,
+  idsSql,
+  releaseSql,
+  replayDeadSql,
+  replaySql,
+  retrySql,
+  urlSql,
+} from '../../outbox/same-in-sql.ts'
 import { countMatching, type HoldEntry, listHoldEntries, sample } from '../../outbox/screens.ts'
 import type { Session } from '../../outbox/session.ts'
+import type { ActName } from '../../outbox/tables.ts'
 import { timeIn } from './callbacks.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, elsewhere, type Screen } from './layout.ts'
@@ -21,7 +34,7 @@ export type PageAct =
 
 /** What an act has done. */
 export interface Done {
-  readonly did: string
+  readonly did: ActName
   readonly count: number
   /** Callbacks that were named and were left alone. */
   readonly left: number
@@ -48,33 +61,43 @@ export function actIn(query: URLSearchParams): PageAct | null {
   return kind === 'release' && isId(id) ? { kind, id } : null
 }
 
+interface Performed extends Done {
+  /** By which the act is recorded. */
+  readonly condition: string
+}
+
 /** By the same statements as the command line, under the rights of the page's role. */
 export async function perform(session: Session, act: PageAct): Promise<Done> {
+  const { condition, ...done } = await run(session, act)
+  await recordOperation(databaseOf(session), { act: done.did, condition, done: done.count, left: done.left })
+  return done
+}
+
+async function run(session: Session, act: PageAct): Promise<Performed> {
   const db = databaseOf(session)
   switch (act.kind) {
     case 'replay':
-      return named(db, act.kind, act.ids, replayIds)
+      return named(act.kind, act.ids, await replayIds(db, act.ids))
     case 'retry':
-      return named(db, act.kind, act.ids, retryIdsNow)
+      return named(act.kind, act.ids, await retryIdsNow(db, act.ids))
     case 'cancel':
-      return named(db, act.kind, act.ids, (_, ids) => cancelWaiting(session, { ids }))
+      return named(act.kind, act.ids, await cancelWaiting(session, act))
     case 'replay-dead':
-      return { did: 'replay', count: Number(await replayDead(db, act)), left: 0 }
+      return { did: 'replay', count: Number(await replayDead(db, act)), left: 0, condition: deadSql(act) }
     case 'retry-url':
-      return { did: 'retry', count: Number(await retryNow(db, act.url)), left: 0 }
+      return { did: 'retry', count: Number(await retryNow(db, act.url)), left: 0, condition: urlSql(act.url) }
     case 'hold':
       await holdUrl(session, act.url, act.reason, false)
-      return { did: 'hold', count: 1, left: 0 }
-    case 'release':
-      return { did: 'release', count: (await releaseHold(session, act.id)) ? 1 : 0, left: 0 }
+      return { did: 'hold', count: 1, left: 0, condition: heldSql(act.url) }
+    case 'release': {
+      const lifted = await releaseHold(session, act.id)
+      return { did: 'release', count: lifted ? 1 : 0, left: 0, condition: lifted ? heldSql(lifted.urlPrefix) : '' }
+    }
   }
 }
 
-type ById = (db: Database, ids: readonly string[]) => Promise<string[]>
-
-async function named(db: Database, did: string, ids: readonly string[], run: ById): Promise<Done> {
-  const done = await run(db, ids)
-  return { did, count: done.length, left: ids.length - done.length }
+function named(did: ActName, ids: readonly string[], done: readonly string[]): Performed {
+  return { did, count: done.length, left: ids.length - done.length, condition: idsSql(ids) }
 }
 
 /** Where an operator finds what the act was of. */

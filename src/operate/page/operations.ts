@@ -1,10 +1,10 @@
-import type { ConnectedCommand, Operations, RetentionRun } from '../../outbox/screen-operations.ts'
+import type { ConnectedCommand, Operations, RecordedAct, RetentionRun } from '../../outbox/screen-operations.ts'
 import { type Html, html } from './html.ts'
 import { copyOf, elsewhere, type Screen, status } from './layout.ts'
 import { utcTime } from './words.ts'
 
-/** What is running, and what has deleted history. */
-export function operationsScreen({ runs, commands }: Operations): Screen {
+/** Who did what, what is running, and what has deleted history. */
+export function operationsScreen({ acts, runs, commands }: Operations): Screen {
   const now = runs.some(each => each.endedAt === null) ? 'Retention deletes history.' : ''
   const sentence =
     commands.length === 0
@@ -16,8 +16,19 @@ export function operationsScreen({ runs, commands }: Operations): Screen {
     title: sentence,
     content: html`<div class="head ${failed && 'warn'}"><div class="title"><h1>${sentence}</h1></div>
 <p class="lead">A bulk act is one statement: all of it, or nothing. It shows here while its command is connected.</p>${failed && html`<p class="lead">The last retention run has failed: ${runs[0]?.error}</p>`}</div>
-<div class="body">${commandsOf(commands)}${runsOf(runs)}${elsewhere([copyOf('What a purge would delete, as a command', 'ringback purge --dry-run'), copyOf('How far retention is, as a command', 'ringback status')])}</div>`,
+<div class="body">${actsOf(acts)}${commandsOf(commands)}${runsOf(runs)}${elsewhere([copyOf('What a purge would delete, as a command', 'ringback purge --dry-run'), copyOf('How far retention is, as a command', 'ringback status')])}</div>`,
   }
+}
+
+function actsOf(acts: readonly RecordedAct[]): Html {
+  const note = 'By this page and by commands. What was done by plain SQL is not recorded.'
+  if (acts.length === 0)
+    return html`<section><h2>Who did what</h2><p class="dim">Nothing yet. Replays, retries, cancels, holds, releases and purges appear here. ${note}</p></section>`
+  return html`<section><table class="cards"><caption><h2>Who did what</h2><p>The last ${acts.length}. ${note}</p></caption><thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Which</th><th scope="col" class="n">Done</th><th scope="col" class="n">Left alone</th></tr></thead>
+<tbody>${acts.map(
+    ({ actedAt, actedBy, program, act, condition, done, left }) =>
+      html`<tr><th scope="row">${utcTime(actedAt)}</th><td class="s">${actedBy} <small>${program}</small></td><td data-l="what">${act}</td><td class="w"><code>${condition}</code></td><td class="n" data-l="done">${done.toLocaleString('en-US')}</td><td class="n" data-l="left alone">${left.toLocaleString('en-US')}</td></tr>`,
+  )}</tbody></table></section>`
 }
 
 function commandsOf(commands: readonly ConnectedCommand[]): Html {

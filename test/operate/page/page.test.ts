@@ -196,6 +196,24 @@ t.test('each act: asked first, done by a POST, and said afterwards', async t => 
   t.match(await operator.act({ act: 'cancel', id: '1; drop table' }), { status: 400 })
 })
 
+t.test('who did what: each act is recorded with its login, and nothing that changed nothing', async t => {
+  await client.query('delete from outbox.operation')
+  await operator.act({ act: 'hold', url: `https://acts.test/?'&`, reason: 'work' })
+  await operator.act({ act: 'cancel', id: '5' })
+  await operator.act({ act: 'cancel', id: '5' }, { 'sec-fetch-site': 'cross-site' })
+  await reader.act({ act: 'hold', url: 'https://acts.test/', reason: 'x' })
+  await operator.act({ act: 'hold', url: 'no url', reason: 'x' })
+  const { rows } = await client.query(
+    'select acted_by = session_user as is_login, act, condition, done, left_alone from outbox.operation order by id',
+  )
+  t.same(rows, [
+    { is_login: true, act: 'hold', condition: `url_prefix = 'https://acts.test/?''&'`, done: '1', left_alone: '0' },
+  ])
+  await operator.act({ act: 'replay', id: '4' })
+  const { text } = await reader.ask('/operations')
+  t.match(text, /Who did what[\s\S]*ringback ui[\s\S]*>replay<[\s\S]*id = 4[\s\S]*>hold<[\s\S]*acts\.test/)
+})
+
 t.test('the dead that match are replayed until the moment of the question, and no later ones', async t => {
   await client.query(`
     insert into outbox.callback (url, status, settled_at, dead_at, last_started_at, last_finished_at, last_epoch, last_outcome, last_relay, attempts, rev)

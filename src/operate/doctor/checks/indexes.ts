@@ -28,6 +28,7 @@ export const ownIndexes: readonly string[] = [
   'hold_pkey',
   'hold_place',
   'janitor_run_pkey',
+  'operation_pkey',
   'pulse_pkey',
   'relay_pkey',
 ]
