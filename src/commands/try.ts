@@ -12,7 +12,7 @@ import { decide } from '../policy/decision.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
 import { successText } from '../policy/success.ts'
 import { printable, printableJson, printableLines } from '../printable.ts'
-import { posting } from '../relay/posting.ts'
+import { postOptionsOf } from '../relay/post-options.ts'
 
 /** One connection, and what was written to it. */
 interface Sent {
@@ -53,7 +53,7 @@ export async function tryReceiver(config: TryConfig): Promise<number> {
 async function send(config: TryConfig, claim: Claim) {
   const { destinations } = config
   const sent: Sent[] = []
-  const options = posting(
+  const options = postOptionsOf(
     config,
     { settingsOf: origin => destinations.of(origin), mayStart: () => true, database: () => null },
     connect => observed(connect, sent),

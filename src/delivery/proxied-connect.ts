@@ -10,11 +10,11 @@
 import { isIP, isIPv6 } from 'node:net'
 import type { DestinationSettings } from '../policy/destinations.ts'
 import type { AddressPolicy } from './address-policy.ts'
-import { connectBy } from './connect-by.ts'
 import { connected, connectWithin, originOf, portOf, type Target } from './connecting.ts'
 import type { Connect } from './connection.ts'
 import { guardedConnect } from './guarded-connect.ts'
 import { AddressRefused } from './reason.ts'
+import { tlsConnect } from './tls-connect.ts'
 import { openTunnel } from './tunnel.ts'
 
 type WaySettings = Pick<DestinationSettings, 'tls' | 'proxy'>
@@ -29,7 +29,7 @@ export function proxiedConnect(
   settingsOf: (origin: string) => WaySettings,
   timeoutMs: number,
 ): Connect {
-  const connect = connectBy(settingsOf, timeoutMs)
+  const connect = tlsConnect(settingsOf, timeoutMs)
   const direct = guardedConnect(policy, connect, { timeoutMs })
   return (target, callback) => {
     const { proxy } = settingsOf(originOf(target))

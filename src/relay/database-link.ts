@@ -2,7 +2,7 @@ import type { RunConfig } from '../config/config.ts'
 import type { Sessions } from '../outbox/sessions.ts'
 import { WakeLock } from '../outbox/wake-lock.ts'
 import type { Agenda } from './agenda.ts'
-import { Doubt } from './doubt.ts'
+import { ListenerDoubt } from './listener-doubt.ts'
 import { noSleepLock, Wake } from './wake.ts'
 
 /** The listener for notifications. */
@@ -16,7 +16,7 @@ export class DatabaseLink {
   readonly sessions: Sessions
   readonly wake: Wake
   readonly listening: Listening | null
-  readonly doubt = new Doubt()
+  readonly doubt = new ListenerDoubt()
   readonly #ending = new AbortController()
   readonly #stopping = new AbortController()
   /** Aborted when nothing may use the sessions any more. */

@@ -26,7 +26,7 @@ import { Holds } from './holds.ts'
 import { Janitor } from './janitor.ts'
 import { meanwhile } from './meanwhile.ts'
 import type { Observer, RelayState } from './observer.ts'
-import { posting } from './posting.ts'
+import { postOptionsOf } from './post-options.ts'
 import { Reader } from './reader.ts'
 import { Recovery } from './recovery.ts'
 import { Refusals } from './refusals.ts'
@@ -112,7 +112,7 @@ export class Relay {
     const epoch = () => this.#membership.epoch
     const mayStart = (claim: Claim) => this.#lease.isHeld && claim.epoch === epoch()
     const database = () => this.#link?.sessions.read.peer ?? null
-    const postOptions = posting(config, { settingsOf, mayStart, database })
+    const postOptions = postOptionsOf(config, { settingsOf, mayStart, database })
     this.#pool = postOptions.pool
     const common = {
       backlog: this.#backlog,

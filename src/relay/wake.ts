@@ -33,7 +33,7 @@ export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll' | 'alarm'
  * 4. else stays awake, since silent writers are in flight, and looks again soon.
  *
  * A notification is only a hint. A slow poll goes on behind it. If it finds rows again and again while every writer
- * notifies, the listener is deaf (`Doubt`).
+ * notifies, the listener is deaf (`ListenerDoubt`).
  */
 export class Wake {
   readonly #lock: SleepLock

@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { chmodSync, rmSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { connectBy } from '../../src/delivery/connect-by.ts'
+import { tlsConnect } from '../../src/delivery/tls-connect.ts'
 import { stage } from '../delivery/stage.ts'
 import { ca, client, onLoopback, secureServer } from '../fixtures/tls.ts'
 import { File, ruleFile } from './file.ts'
@@ -22,7 +22,7 @@ t.test('a POST goes by the authority, certificate, key and version that a rule n
   const server = await secureServer(t, { ca, requestCert: true, rejectUnauthorized: true })
   const file = tlsFile(t, '{ ca: ca.pem, cert: client.pem, key: client.key, min-version: 1.3 }')
   const destinations = file.destinations()
-  const connect = onLoopback(connectBy(origin => destinations.of(origin), 5_000))
+  const connect = onLoopback(tlsConnect(origin => destinations.of(origin), 5_000))
   t.match(await stage(t, {}, { connect }).post(server.url), { kind: 'delivered' })
   t.same(server.requests, [{ version: 'TLSv1.3', from: 'client' }])
 })
@@ -31,7 +31,7 @@ t.test('several files of authorities, each with several certificates and text ar
   const server = await secureServer(t)
   const file = tlsFile(t, '{ ca: [client.pem, all.pem] }', { 'all.pem': `one\n${client.cert}two\r\n${ca}` })
   const destinations = file.destinations()
-  const connect = onLoopback(connectBy(origin => destinations.of(origin), 5_000))
+  const connect = onLoopback(tlsConnect(origin => destinations.of(origin), 5_000))
   t.match(await stage(t, {}, { connect }).post(server.url), { kind: 'delivered' })
 })
 

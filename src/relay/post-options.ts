@@ -13,7 +13,7 @@ import { version } from '../version.ts'
  * @param relay `database` returns the address of the relay's own database, to which no callback may go.
  * @param watched wraps the function that opens connections, for an observer.
  */
-export function posting(
+export function postOptionsOf(
   config: Pick<RunConfig, 'allow' | 'deny' | 'connectTimeoutMs' | 'excerptBytes'>,
   relay: {
     readonly settingsOf: (origin: string) => DestinationSettings

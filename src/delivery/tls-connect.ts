@@ -15,7 +15,7 @@ type ConnectSettings = Pick<DestinationSettings, 'tls'>
  * @param settingsOf the settings of an origin, spelt as the column `origin`; the same object while they do not change.
  * @param timeoutMs from the lookup of the name to the connected socket, TLS included, in milliseconds.
  */
-export function connectBy(settingsOf: (origin: string) => ConnectSettings, timeoutMs: number): Connect {
+export function tlsConnect(settingsOf: (origin: string) => ConnectSettings, timeoutMs: number): Connect {
   const connectors = new WeakMap<ConnectSettings, Connect>()
   return (target, callback) => {
     const settings = settingsOf(originOf(target))

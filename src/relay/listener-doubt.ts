@@ -8,7 +8,7 @@ import { doubtLooks } from '../policy/tuning.ts'
  * A new listener does not help when the trigger does not fire. So each doubt takes twice as many such looks as the last
  * one.
  */
-export class Doubt {
+export class ListenerDoubt {
   #looks = 0
   #enough: number = doubtLooks.first
 

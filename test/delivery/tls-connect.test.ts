@@ -1,14 +1,14 @@
 import type { ServerOptions } from 'node:https'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import t, { type Test } from 'tap'
-import { connectBy } from '../../src/delivery/connect-by.ts'
+import { tlsConnect } from '../../src/delivery/tls-connect.ts'
 import { ca, client, onLoopback, secureServer } from '../fixtures/tls.ts'
 import { type Stage, stage } from './stage.ts'
 
 /** POSTs by these settings; null: the defaults. */
 function poster(t: Test, options: SecureContextOptions | null): Stage {
   const settings = { tls: options && createSecureContext(options) }
-  const connect = onLoopback(connectBy(() => settings, 5_000))
+  const connect = onLoopback(tlsConnect(() => settings, 5_000))
   return stage(t, {}, { connect })
 }
 
@@ -92,7 +92,7 @@ t.test('a session is resumed under the settings that it was begun under, and und
   const known = { tls: createSecureContext({ ca, ...client }) }
   const unknown = { tls: createSecureContext({ ca }) }
   let settings = known
-  const { origins, post } = stage(t, {}, { connect: onLoopback(connectBy(() => settings, 5_000)) })
+  const { origins, post } = stage(t, {}, { connect: onLoopback(tlsConnect(() => settings, 5_000)) })
   origins.loseReuse(new URL(server.url).origin)
   for (settings of [known, known, unknown]) t.match(await post(server.url), { kind: 'delivered' })
   t.same(server.resumed, [false, true, false])
