@@ -14,7 +14,7 @@ export async function keygen({ file, ed25519 }: KeygenConfig): Promise<number> {
     ? `${prefixes.private}${Buffer.concat([bytes, half]).toString('base64')}\n`
     : `${prefixes.secret}${bytes.toString('base64')}\n`
   if (file !== null) await create(file, line)
-  process.stdout.write(file === null ? line : `${JSON.stringify(file)}: a new key, for its owner alone to read\n`)
+  process.stdout.write(file === null ? line : `${JSON.stringify(file)}: a new key, which only its owner can read\n`)
   // On stderr, so that `>> FILE` takes the private key alone.
   if (half) process.stderr.write(`for receivers: ${prefixes.public}${half.toString('base64')}\n`)
   return 0
@@ -26,11 +26,8 @@ async function create(file: string, content: string): Promise<void> {
     await writeFile(file, content, { flag: 'wx', mode: 0o600 })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new Error(
-      `expected a path where no file is; got ${JSON.stringify(file)}, which exists and is left as it is`,
-      {
-        cause: error,
-      },
-    )
+    throw new Error(`expected a path without a file; got ${JSON.stringify(file)}, which exists and was not changed`, {
+      cause: error,
+    })
   }
 }

@@ -18,7 +18,7 @@ export function slowWithinOpenFiles({ concurrency, slowConcurrency }: RunConfig,
   const needed = concurrency + slowConcurrency + maxIdleConnections + others
   if (limit === null || limit >= needed) return slowConcurrency
   const lowered = Math.max(1, slowConcurrency - (needed - limit))
-  const reason = `--slow-concurrency is lowered to ${lowered}; raise the hard limit (systemd: LimitNOFILE=, a shell: ulimit -Hn), or lower --concurrency, where attempts fail since no file can be opened`
+  const reason = `--slow-concurrency is lowered to ${lowered}; raise the hard limit (systemd: LimitNOFILE=, a shell: ulimit -Hn), or lower --concurrency if attempts fail because no file can be opened`
   log.warn('few_open_files', { limit, needed, reason })
   return lowered
 }

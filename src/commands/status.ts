@@ -68,7 +68,7 @@ function relayLine({ name, host, pid, version, leaseSeconds, renewedSecondsAgo, 
 type Work = Pick<RelayStatus, 'serving' | 'origins' | 'standby' | 'forces' | 'changes' | 'differing'>
 
 function workOf({ serving, origins, standby, forces, changes, differing }: Work): string {
-  const forced = forces ? ', by settings that it forces' : ''
+  const forced = forces ? ', with --force-settings' : ''
   const waits = changes ? ', waits until most relays want its new --config' : ''
   if (standby !== null) return `stands by${forced}, since ${standby}${inWhat(differing)}${waits}`
   return serving ? `serves ${origins} origins with callbacks${forced}${waits}` : 'does not serve now'

@@ -121,8 +121,8 @@ function settingsText(settings: DestinationSettings): string {
   const { concurrency, ratePerSecond, deadlineMs, maxAttempts, breaker, body, headers, retry, unknown, signingKeys } =
     settings
   return [
-    `${concurrency} at once`,
-    ratePerSecond === null ? 'no rate' : `${ratePerSecond} a second`,
+    `${concurrency} POSTs at once`,
+    ratePerSecond === null ? 'no rate limit' : `${ratePerSecond} a second`,
     `deadline ${durationText(deadlineMs)}`,
     `${maxAttempts} attempts`,
     breaker.failures === 0

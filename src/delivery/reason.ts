@@ -46,8 +46,8 @@ export class NotResolved extends Error {
   /** @param ahead lookups of other names, for which this name's lookup had to wait; null: its lookup had begun. */
   constructor(afterMs: number, ahead: number | null) {
     const within = `within ${Math.round(afterMs)} ms`
-    const others = ahead === 1 ? '1 other name is hanging' : `${ahead} other names are hanging`
-    super(ahead === null ? `no answer ${within}` : `no turn ${within}: ${others}`)
+    const others = ahead === 1 ? 'the lookup of 1 other name hangs' : `the lookups of ${ahead} other names hang`
+    super(ahead === null ? `no answer ${within}` : `not looked up ${within}: ${others}`)
   }
 }
 
@@ -83,7 +83,7 @@ export function whyTunnelRefused(status: number, early: number, proxy: string, a
   if (status === 403 && port !== '443')
     return `${answerOf(status)}: ${proxy}; it may allow no CONNECT to port ${port} (Squid: acl SSL_ports)`
   if (status < 200 || status > 299) return `${answerOf(status)}: ${proxy}`
-  return early > 0 ? `the target speaks before it was asked: ${proxy}` : null
+  return early > 0 ? `the target sent bytes before the request: ${proxy}` : null
 }
 
 /** Why no byte was sent. @param target host:port, for failures that do not name it. */

@@ -16,7 +16,7 @@ t.test('a key is printed, of 32 bytes, another each time', async t => {
 
 t.test('with a path it goes into a new file of its owner alone, and is not printed', async t => {
   const file = join(t.testdir(), 'crm.key')
-  t.match(await ringback(['keygen', file]), { code: 0, out: /: a new key, for its owner alone to read\n$/, err: '' })
+  t.match(await ringback(['keygen', file]), { code: 0, out: /: a new key, which only its owner can read\n$/, err: '' })
   t.match(readFileSync(file, 'utf8'), aKey)
   if (process.platform !== 'win32') t.equal(statSync(file).mode & 0o777, 0o600)
 })
@@ -30,14 +30,14 @@ t.test('of a pair the private key goes where a key goes, and the public one to s
     const bytes = Buffer.from(text.trim().slice('whsk_'.length), 'base64')
     t.equal(err, `for receivers: whpk_${bytes.subarray(32).toString('base64')}\n`)
   }
-  t.match(made, { code: 0, out: /: a new key, for its owner alone to read\n$/ })
+  t.match(made, { code: 0, out: /: a new key, which only its owner can read\n$/ })
 })
 
 t.test('a file that is there is left as it is', async t => {
   const file = join(t.testdir({ 'crm.key': 'precious' }), 'crm.key')
   const { code, out, err } = await ringback(['keygen', file])
   t.same({ code, out }, { code: 1, out: '' })
-  t.match(err, /^ringback: expected a path where no file is; got ".*crm\.key", which exists and is left as it is\n$/)
+  t.match(err, /^ringback: expected a path without a file; got ".*crm\.key", which exists and was not changed\n$/)
   t.equal(readFileSync(file, 'utf8'), 'precious')
 })
 

@@ -106,7 +106,7 @@ t.test(
     t.match(out, /relay c: stands by, since it differs \(they differ in --allow, --config\), renewed/)
     t.match(
       out,
-      /relay d: serves 0 origins with callbacks, by settings that it forces, waits until most relays want its new --config, renewed/,
+      /relay d: serves 0 origins with callbacks, with --force-settings, waits until most relays want its new --config, renewed/,
     )
     t.notMatch(out, /10\.0\.0\.7|hmac/)
   },

@@ -222,7 +222,7 @@ t.test('a target that speaks first is none, and nothing is sent to it', async t 
   const proxy = await connectProxy(t, { early: 'SSH-2.0-OpenSSH_9.9\r\n' })
   t.match(await poster(t, { proxy: `http://${proxy.host}` }).post(named(server)), {
     kind: 'not_sent',
-    error: `proxy failed: the target speaks before it was asked: ${proxy.host}`,
+    error: `proxy failed: the target sent bytes before the request: ${proxy.host}`,
   })
   t.equal(proxy.asked.length, 1)
   t.same(server.requests, [])

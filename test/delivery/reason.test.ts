@@ -20,7 +20,7 @@ t.test('the words for what was not sent', async t => {
   t.equal(whyNotSent(new NotResolved(5_000.2, null), 'h:1'), 'name not resolved: h:1: no answer within 5000 ms')
   t.equal(
     whyNotSent(new NotResolved(5_000, 2), 'h:1'),
-    'name not resolved: h:1: no turn within 5000 ms: 2 other names are hanging',
+    'name not resolved: h:1: not looked up within 5000 ms: the lookups of 2 other names hang',
   )
   t.equal(whyNotSent(new Stopped('lease lost', ''), 'h'), 'lease lost')
 })

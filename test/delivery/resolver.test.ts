@@ -215,7 +215,7 @@ t.test('of them, the first to be asked for goes next; whoever gives up says how 
   await clock.pass(1_000)
   given.abort()
   await settled()
-  t.match(impatient?.ended, { message: 'no turn within 1000 ms: 1 other name is hanging' })
+  t.match(impatient?.ended, { message: 'not looked up within 1000 ms: the lookup of 1 other name hangs' })
   await end('hang.test', 'EAI_AGAIN')
   t.same(asked, ['hang.test', 'shared.test'], 'a lookup that nobody waits for any more is not begun')
   await end('shared.test', ['10.0.0.1'])
