@@ -56,6 +56,13 @@ t.test('every file that the architecture names is there, and so is what it names
   t.ok(count > 15)
 })
 
+t.test('ten questions lead to a function by way of a folder and a file', async t => {
+  const [, section = ''] = /^## Ten questions\n(.*?)^## /ms.exec(read('docs/understand/architecture.md')) ?? []
+  const answers = [...section.matchAll(/^\| .+? \| `([\w/]+)`.*? \| `([\w/-]+)\/[\w-]+\.ts`, `[#\w]+` \|$/gm)]
+  t.equal(answers.length, 10)
+  for (const [, folder, of] of answers) t.equal(of, folder)
+})
+
 t.test('the README can be read in one sitting', async t => {
   t.ok(read('README.md').split('\n').length <= 250)
 })
