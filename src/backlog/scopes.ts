@@ -1,8 +1,8 @@
 import type { OriginSign, ShownRow } from '../model.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
 import { aheadMs, idleOrigins, mostAhead, mostRoom, refillMs, roomMs, slowMs } from '../policy/tuning.ts'
+import { Breaker } from './breaker.ts'
 import { Fifo, type Seat } from './fifo.ts'
-import { Health } from './health.ts'
 import { byNumber, type Entry, Heap } from './heap.ts'
 import { backlogName } from './origin-backlog.ts'
 import { RateLimit } from './rate-limit.ts'
@@ -26,7 +26,7 @@ type Proof = 'none' | 'given' | 'lost'
 /** One origin: what it can take, and what runs there. */
 interface Scope {
   readonly origin: string
-  readonly health: Health
+  readonly health: Breaker
   rateLimit: RateLimit
   ratePerSecond: number | null
   readonly urls: Urls
@@ -453,7 +453,7 @@ export class Scopes {
     const { ratePerSecond } = settings
     const scope: Scope = {
       origin,
-      health: new Health(settings),
+      health: new Breaker(settings),
       rateLimit: new RateLimit(ratePerSecond),
       ratePerSecond,
       urls: new Urls(settings),

@@ -1,6 +1,6 @@
 import type { OriginSign } from '../model.ts'
 import { knownUrls } from '../policy/tuning.ts'
-import { Health, type HealthSettings } from './health.ts'
+import { Breaker, type BreakerOptions } from './breaker.ts'
 import { Latest } from './latest.ts'
 
 /** With this share of bad answers, from two URLs at least, the origin is meant. */
@@ -24,7 +24,7 @@ export interface Url {
   /** Those of them that began since the last answer came. */
   unanswered: number
   /** While it is in trouble. */
-  health: Health | undefined
+  health: Breaker | undefined
 }
 
 /**
@@ -42,9 +42,9 @@ export class Urls {
   readonly #known = new Map<number, Url>()
   readonly #inTrouble = new Set<Url>()
   readonly #latest = new Latest()
-  #settings: HealthSettings
+  #settings: BreakerOptions
 
-  constructor(settings: HealthSettings) {
+  constructor(settings: BreakerOptions) {
     this.#settings = settings
   }
 
@@ -69,7 +69,7 @@ export class Urls {
     return this.#known.get(hash)
   }
 
-  reconfigure(settings: HealthSettings): void {
+  reconfigure(settings: BreakerOptions): void {
     this.#settings = settings
     for (const { health } of this.#known.values()) health?.reconfigure(settings)
   }
@@ -94,7 +94,7 @@ export class Urls {
     const url = this.#meet(hash)
     if (url.isProven) return
     url.isBad = true
-    url.health ??= new Health(this.#settings)
+    url.health ??= new Breaker(this.#settings)
     url.health.resume(failedFrom)
     this.#note(url)
     if (this.#known.size > knownUrls) this.#forgetOne()
@@ -160,7 +160,7 @@ export class Urls {
   }
 
   #fail(url: Url, sign: OriginSign): OriginSign | null {
-    if (this.#known.size > 1 || sign.restMs > 0) url.health ??= new Health(this.#settings, url.isProven)
+    if (this.#known.size > 1 || sign.restMs > 0) url.health ??= new Breaker(this.#settings, url.isProven)
     url.health?.report(sign)
     this.#note(url)
     const answered = [...this.#known.values()].filter(({ isBad }) => isBad !== undefined)

@@ -2,8 +2,8 @@ import type { OriginSign } from '../model.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
 import { Latest } from './latest.ts'
 
-/** What of a destination's settings health goes by: how many POSTs at once at most, how long one may take, and when it rests. */
-export type HealthSettings = Pick<DestinationSettings, 'concurrency' | 'deadlineMs' | 'breaker'>
+/** The settings of a destination that the breaker and its window use. */
+export type BreakerOptions = Pick<DestinationSettings, 'concurrency' | 'deadlineMs' | 'breaker'>
 
 /** An answer within this share of the deadline is soon enough, however much sooner others came. */
 const SOON = 1 / 4
@@ -34,8 +34,8 @@ const LONGEST_PAUSE_MS = 60_000
  * - Silence, no answer within the deadline, is a sign of too much. It is a failure as well where nothing at all was answered
  *   meanwhile, so that one that hangs for good rests, and one that is merely slow does not.
  */
-export class Health {
-  #settings: HealthSettings
+export class Breaker {
+  #settings: BreakerOptions
   #window = 1
   /** Where the slow start ends: the window that was left when it was too much last. */
   #threshold = Number.POSITIVE_INFINITY
@@ -58,7 +58,7 @@ export class Health {
   #judgedAt = Number.NEGATIVE_INFINITY
 
   /** @param wasWell it took all of its window until now. */
-  constructor(settings: HealthSettings, wasWell = false) {
+  constructor(settings: BreakerOptions, wasWell = false) {
     this.#settings = settings
     if (!wasWell) return
     this.#window = settings.concurrency
@@ -118,7 +118,7 @@ export class Health {
   }
 
   /** Other settings from now on. A rest that has begun ends as it would have. */
-  reconfigure(settings: HealthSettings): void {
+  reconfigure(settings: BreakerOptions): void {
     const isWhole = this.#window === this.#settings.concurrency
     this.#settings = settings
     this.#window = isWhole ? settings.concurrency : Math.min(settings.concurrency, this.#window)

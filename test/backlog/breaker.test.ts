@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Health } from '../../src/backlog/health.ts'
+import { Breaker } from '../../src/backlog/breaker.ts'
 import type { OriginSign } from '../../src/model.ts'
 import { receiverRules } from '../../src/policy/answers.ts'
 
 const settings = { concurrency: 16, deadlineMs: 15_000, breaker: { failures: 3, pauseMs: 1_000 } }
 
 /** One that has shown that it takes all. */
-function proven(of = settings): Health {
-  const health = new Health(of)
+function proven(of = settings): Breaker {
+  const health = new Breaker(of)
   for (let n = 0; n < of.concurrency; n++) health.report(sign('alive', -1))
   return health
 }
@@ -21,13 +21,13 @@ t.test('window and breaker do what the table of receivers says', async t => {
   const states = ['alive', 'overloaded', 'failing', 'silent'] as const
   for (const receiver of states) {
     const { window, breaker } = receiverRules[receiver]
-    const health = new Health({ ...settings, breaker: { failures: 2, pauseMs: 1_000 } })
+    const health = new Breaker({ ...settings, breaker: { failures: 2, pauseMs: 1_000 } })
     for (let n = 0; n < 7; n++) health.report(sign('alive', 0))
     health.report(sign(receiver, 1))
     t.equal(health.window, { grows: 9, stays: 8, halves: 4, 'shrinks with their share': 8 }[window], receiver)
     health.report(sign(receiver, 2_000))
     t.equal(health.opensAt > 0, breaker !== 'success', receiver)
-    const other = new Health({ ...settings, breaker: { failures: 1, pauseMs: 1_000 } })
+    const other = new Breaker({ ...settings, breaker: { failures: 1, pauseMs: 1_000 } })
     other.report(sign('alive', 5))
     other.report({ ...sign(receiver, 4), finishedAtMs: 6 })
     // Busy answers count from the second on that they last.
@@ -57,7 +57,7 @@ t.test('what began before the rest tells nothing new', async t => {
 })
 
 /** Signs from one moment on, a millisecond after the other. */
-function report(health: Health, receivers: readonly OriginSign['receiver'][], from: number): void {
+function report(health: Breaker, receivers: readonly OriginSign['receiver'][], from: number): void {
   for (const [n, receiver] of receivers.entries()) health.report(sign(receiver, from + n))
 }
 
@@ -79,7 +79,7 @@ t.test('busy answers make the window smaller by half of their share, when that i
 })
 
 t.test('of answers to what was sent at once only one makes it smaller', async t => {
-  const health = new Health(settings)
+  const health = new Breaker(settings)
   report(health, Array(5).fill('alive'), -10)
   for (let n = 0; n < 5; n++) health.report({ ...sign('overloaded', 0), finishedAtMs: 100 + n })
   const { window } = health
@@ -120,7 +120,7 @@ t.test('a receiver that takes each callback the second time is not shut', async 
 t.test(
   'Retry-After is a rest, at once where nothing else was answered, and longer than a pause when it says so',
   async t => {
-    const health = new Health(settings)
+    const health = new Breaker(settings)
     health.report(sign('overloaded', 0, 60_000))
     t.equal(health.opensAt, 60_000)
     t.equal(health.window, 1)
@@ -131,7 +131,7 @@ t.test(
 )
 
 t.test('with 0 failures it never rests by itself', async t => {
-  const health = new Health({ ...settings, breaker: { failures: 0, pauseMs: 1_000 } })
+  const health = new Breaker({ ...settings, breaker: { failures: 0, pauseMs: 1_000 } })
   for (let at = 0; at < 100; at++) health.report(sign('failing', at))
   t.ok(health.opensAt < 0)
 })
@@ -147,7 +147,7 @@ t.test('the window stays between one and what was configured, and is whole after
       fc.array(step, { maxLength: 60, size: 'max' }),
       fc.integer({ min: 1, max: 40 }),
       (steps, concurrency) => {
-        const health = new Health({ ...settings, concurrency })
+        const health = new Breaker({ ...settings, concurrency })
         let now = 0
         for (const { receiver: what, ms, restMs } of steps) {
           now += ms
@@ -184,7 +184,7 @@ t.test('a rest that has begun ends as it would have; the next is as the other se
 })
 
 /** Answers one request after the other, `tookMs` each; all of the window are there at any time. Gives the windows it sees. */
-function serial(health: Health, tookMs: number, count: number): { windows: number[]; late: number } {
+function serial(health: Breaker, tookMs: number, count: number): { windows: number[]; late: number } {
   const waiting: number[] = []
   const windows: number[] = []
   let late = 0
@@ -210,14 +210,14 @@ function serial(health: Health, tookMs: number, count: number): { windows: numbe
 
 t.test('a receiver that handles one request after the other is not given so many that they come too late', async t => {
   for (const tookMs of [100, 500, 1_000, 2_000, 3_000]) {
-    const { windows, late } = serial(new Health(settings), tookMs, 500)
+    const { windows, late } = serial(new Breaker(settings), tookMs, 500)
     t.equal(late, 0, `${tookMs} ms each`)
     t.ok(Math.max(...windows) * tookMs <= settings.deadlineMs / 2 + tookMs, `${Math.max(...windows)} of ${tookMs} ms`)
   }
 })
 
 t.test('one that takes long, whatever the number, gets all of its window', async t => {
-  const health = new Health(settings)
+  const health = new Breaker(settings)
   for (let n = 0; n < 16; n++) health.report({ ...sign('alive', n), finishedAtMs: n + 12_000 - n * 100 })
   t.equal(health.window, 16)
 })
