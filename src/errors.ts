@@ -77,8 +77,8 @@ export class PoolerError extends RingbackError {
 
   constructor() {
     super(
-      'DATABASE_URL leads through a pooler in transaction mode, and a relay needs sessions of its own: for its locks, for ' +
-        'LISTEN, for prepared statements; name PostgreSQL itself, or a pool in session mode (producers may keep the pooler)',
+      'DATABASE_URL leads through a pooler in transaction mode, and a relay needs its own sessions for locks, LISTEN and ' +
+        'prepared statements; name PostgreSQL itself, or a pool in session mode (producers may keep the pooler)',
     )
   }
 }

@@ -91,7 +91,7 @@ t.test('null and undefined leave a field out; what JSON cannot hold is refused',
   const write = (form: Form) => enqueue(client, { url: 'https://crm.example/', form })
   await t.rejects(write({ a: Number.NaN }), {
     name: 'TypeError',
-    message: 'form field "a": expected a value of JSON; got NaN',
+    message: 'form field "a": expected a JSON value; got NaN',
   })
   await t.rejects(enqueue(client, { url: 'ftp://x/' }), { code: '23514', message: /^url has the scheme ftp/ })
   await t.rejects(enqueue(client, { url: 'https://a/' }, { schema: 'a; drop' }), TypeError)

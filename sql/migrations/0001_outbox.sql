@@ -794,7 +794,7 @@ create function outbox.refuse_delete() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using errcode = 'check_violation',
-    message = format('callback %s is pending and would be lost, nothing deleted', old.id),
+    message = format('callback %s is pending and would be lost; nothing was deleted', old.id),
     hint = 'Cancel it first: UPDATE outbox.callback SET status = ''cancelled'' WHERE ...';
 end
 $$;
@@ -821,7 +821,7 @@ begin
     delete from outbox.callback c where c.id = purge.id and c.status <> 'claimed';
     if not found and exists (select from outbox.callback c where c.id = purge.id) then
       raise exception using errcode = 'check_violation',
-        message = format('callback %s is claimed and would be lost, nothing deleted', purge.id),
+        message = format('callback %s is claimed and would be lost; nothing was deleted', purge.id),
         hint = 'It is being sent: repeat the statement when the attempt is recorded and the callback settled.';
     elsif found then
       delete from outbox.attempt_log a where a.callback_id = purge.id;

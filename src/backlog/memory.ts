@@ -131,7 +131,7 @@ export class Memory {
 
   admit(row: ShownRow): void {
     if (this.#candidates.has(row.id) || this.occupant(row.orderingKey))
-      throw new Error(`callback ${row.id} cannot be taken into memory: it or another of its key is there`)
+      throw new Error(`callback ${row.id} cannot be admitted to memory: it or another callback of its key is there`)
     const origin = this.meetOf(row)
     const candidate: Candidate = {
       id: row.id,

@@ -39,7 +39,7 @@ export function fromArguments(command: CommandName, argv: readonly string[], fau
       if (key) given.set(key, { text: written, from: 'argument' })
       // An argument after an unknown flag is taken for its value, and is no second fault.
       else if (hasPlaces || index !== unknown + 1)
-        faults.push(`unexpected argument ${quote(written)}; ${quote(command)} takes no more of them`)
+        faults.push(`unexpected argument ${quote(written)}; ${quote(command)} takes no more arguments`)
     }
   }
   return given

@@ -60,7 +60,7 @@ const breaker = mapping('{ failures: N, pause: DURATION }, where failures: 0 swi
 const body = reads('form, or json, which sends the form as it was written', text =>
   text === 'form' || text === 'json' ? text : null,
 )
-const unknown = reads('resend, or hold, which leaves it to an operator', text =>
+const unknown = reads('resend, or hold, which leaves the callback to an operator', text =>
   text === 'resend' || text === 'hold' ? text : null,
 )
 /** The statuses that a rule may retry. */
@@ -148,7 +148,7 @@ function complainOfUnused({ dataset, addIssue }: v.RawCheckContext<readonly Dest
     if (over === undefined) earlier.set(match, key)
     else
       addIssue({
-        message: `never used: the first match wins, and origins[${earlier.get(over)}] matches all of ${quote(match)}`,
+        message: `never used: the first matching rule applies, and origins[${earlier.get(over)}] matches all of ${quote(match)}`,
         path: [{ type: 'array', origin: 'value', input, key, value }],
       })
   }

@@ -33,6 +33,6 @@ function near(name: string, known: readonly string[]): string {
 export function refuseUnverified(env: Environment, faults: string[]): void {
   if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0')
     faults.push(
-      'NODE_TLS_REJECT_UNAUTHORIZED: expected that certificates are verified; got "0"; unset it, and name a private authority with tls.ca in --config',
+      'NODE_TLS_REJECT_UNAUTHORIZED: expected that certificates are verified; got "0"; unset it, and name a private CA by tls.ca in the file of --config',
     )
 }

@@ -15,7 +15,7 @@ const aValue = `a value of 1 to ${MAX_VALUE} Latin-1 characters without control 
 const name = v.pipe(
   v.string(),
   v.regex(/^[!#$%&'*+.^_`|~\w-]+$/, says("a header's name of letters, digits and !#$%&'*+-.^_`|~")),
-  v.check(text => !reserved.test(text), says('a header that neither Ringback nor HTTP itself writes')),
+  v.check(text => !reserved.test(text), says('a header that neither Ringback nor HTTP itself sets')),
 )
 
 /**
@@ -31,7 +31,7 @@ export function headersSchema(folder: string) {
       const names = Object.keys(fields).map(each => each.toLowerCase())
       for (const [at, key] of Object.keys(fields).entries())
         if (names.indexOf(key.toLowerCase()) < at)
-          complain(key, 'expected each header once, in capitals or not; got it again')
+          complain(key, 'expected each header once, ignoring case; got it again')
     }),
     v.transform(all => Object.freeze(Object.entries(all).flatMap(([key, value]) => [key.toLowerCase(), value]))),
   )

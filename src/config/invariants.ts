@@ -27,32 +27,32 @@ const invariants: readonly {
   {
     of: ['retryBaseMs', 'retryCapMs'],
     holds: v => v.retryBaseMs <= v.retryCapMs,
-    rule: '--retry-base must be at most --retry-cap, since waits grow from the one to the other',
+    rule: '--retry-base must be at most --retry-cap, since waits grow from --retry-base to --retry-cap',
   },
   {
     of: ['databaseUrl', 'databaseUrlFile'],
     holds: v => v.databaseUrl === null || v.databaseUrlFile === null,
-    rule: 'only one of --database-url and --database-url-file may be given, or the relay could work on another database than you think',
+    rule: 'only one of --database-url and --database-url-file may be given, or the relay could use another database than you expect',
   },
   {
     of: ['print', 'dryRun'],
     holds: v => !(v.print && v.dryRun),
-    rule: '--print prints the SQL, and --dry-run asks the database which of it is missing; give one of them',
+    rule: '--print prints all SQL, and --dry-run asks the database which migrations are missing; give only one of them',
   },
   {
     of: ['ids', 'dead', 'now'],
     holds: v => v.now || v.ids.length > 0 !== v.dead,
-    rule: 'exactly one of --id and --dead must be given, or --now, so that nothing is sent again by accident',
+    rule: 'either --id, --dead or --now must be given, and not --id with --dead, so that nothing is sent again by accident',
   },
   {
     of: ['now', 'ids', 'url', 'dead'],
     holds: v => !v.now || (!v.dead && v.ids.length > 0 !== (v.url !== null)),
-    rule: '--now takes either --id or --url, and not --dead: what is dead does not wait; replay it by --dead or --id alone',
+    rule: '--now needs either --id or --url, and not --dead: dead callbacks do not wait; replay them by --dead or --id without --now',
   },
   {
     of: ['dead', 'url', 'since', 'all'],
     holds: v => v.all === (v.dead && v.url === null && v.since === null),
-    rule: '--dead takes --url, --since or both, or else --all, which stands for every dead callback',
+    rule: '--dead needs --url, --since or both, or --all for every dead callback',
   },
   {
     of: ['cancelIds', 'cancelUrl', 'key'],
@@ -62,12 +62,12 @@ const invariants: readonly {
   {
     of: ['reason'],
     holds: v => v.reason !== null,
-    rule: '--reason must be given, for whoever finds the hold',
+    rule: '--reason must be given, for people who find the hold',
   },
   {
     of: ['purgeId', 'deliveredBefore', 'deadBefore'],
     holds: v => v.purgeId === null || (v.deliveredBefore === null && v.deadBefore === null),
-    rule: '--id names one callback, and --delivered-before and --dead-before name many; give the one or the others',
+    rule: '--id deletes one callback, --delivered-before and --dead-before delete many; do not give them together',
   },
   {
     of: ['url', 'dead', 'now'],

@@ -13,14 +13,17 @@ export const everywhere: readonly (readonly [string, string])[] = [
 
 export const examples: readonly (readonly [string, string])[] = [
   ['ringback migrate && ringback run', 'create the schema where DATABASE_URL points, then deliver'],
-  ['ringback replay --dead --url https://crm.example/ --since 2h', 'send again what died there lately'],
-  ['ringback replay --now --url https://crm.example/', 'it is well again: try now what waits to be tried again'],
+  [
+    'ringback replay --dead --url https://crm.example/ --since 2h',
+    'send callbacks to this receiver again that died in the last two hours',
+  ],
+  ['ringback replay --now --url https://crm.example/', 'the receiver works again: retry its failed callbacks now'],
 ]
 
 export const exitCodes: readonly (readonly [string, string])[] = [
-  ['0', 'well'],
-  ['1', 'failed while running, such as a database that does not answer; or `doctor` found a fault'],
-  ['2', 'wrong usage or configuration, every fault named at once; a pooler in transaction mode, or row level security'],
+  ['0', 'success'],
+  ['1', 'failed while running, for example because the database does not answer; or `doctor` found a fault'],
+  ['2', 'wrong usage or configuration (all faults are listed), a pooler in transaction mode, or row level security'],
   ['3', 'the schema is missing, too old or too new for this ringback'],
   ['4', 'the database is a standby'],
 ]
@@ -30,7 +33,7 @@ export function usage(): string {
   const names = Object.entries(commands).map(([name, summary]) => [synopsis(name as CommandName), summary] as const)
   return text([
     ...wrap(
-      'Ringback delivers HTTP callbacks from a transactional outbox: an INSERT in your own PostgreSQL transaction becomes a form POST, in order, tried again until it arrives or is dead, with every attempt on record.',
+      'Ringback delivers HTTP callbacks from a transactional outbox: an INSERT in your own PostgreSQL transaction becomes a form POST, sent in order, retried until it arrives or is dead, with a record of every attempt.',
       0,
     ),
     '',
@@ -71,7 +74,7 @@ export function commandUsage(command: CommandName): string {
     ...section('Options', [...described.filter(entry => !isArgument(entry)), ...everywhere]),
     '',
     ...wrap(
-      'A duration has a unit: 500ms, 15s, 5m, 1h, 30d. A flag wins over its environment variable. All faults of a configuration are named at once, with exit code 2.',
+      'A duration has a unit: 500ms, 15s, 5m, 1h, 30d. A flag wins over its environment variable. All faults of a configuration are listed together, with exit code 2.',
       0,
     ),
   ])

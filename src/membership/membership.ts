@@ -195,7 +195,7 @@ export class Membership {
     this.#epoch = epoch
     this.#server = session.server
     log.info('registered', { relay: name, epoch, version, lease_ms: leaseMs, database: session.place })
-    if (!(await this.#renew(session, events))) throw new Error('the registration is gone as soon as it was made')
+    if (!(await this.#renew(session, events))) throw new Error('the registration was removed as soon as it was made')
   }
 
   /** @returns undefined: the registration is gone, or void. */
@@ -276,7 +276,7 @@ export class Membership {
     const standby =
       digest === this.#inUse?.digest
         ? null
-        : 'its settings are not those of most relays that run here, or of one that forces its own'
+        : 'its settings differ from those of most relays here, or from those of a relay with --force-settings'
     if (standby === this.#standby) return
     this.#standby = standby
     if (standby === null) this.#options.log.info('standby_over')

@@ -49,7 +49,7 @@ export async function endAbandoned(
       awaited(first.standbys)
       endMs = performance.now() + withinMs
     }
-    if (performance.now() > endMs) throw new Error(`${left.length} sessions that this relay has left do not end`)
+    if (performance.now() > endMs) throw new Error(`${left.length} former sessions of this relay do not end`)
   }
 }
 

@@ -36,7 +36,7 @@ export function placeOf({ host, port }: Pick<Aim, 'host' | 'port'>): string {
 function withoutPassword(target: Aim): string {
   const who = target.user === undefined ? 'the user' : `user "${target.user}"`
   return (
-    `${unset(target)}the server at ${placeOf(target)} wants a password of ${who}, and none was given; ` +
+    `${unset(target)}the server at ${placeOf(target)} asks for a password for ${who}, and none was given; ` +
     'put it into DATABASE_URL (postgres://user:password@host/database), PGPASSWORD or the file of PGPASSFILE'
   )
 }
@@ -62,7 +62,7 @@ function factOf(error: unknown, code: string, place: string): string {
   if (/does not support SSL/.test(message))
     return `${place} has no TLS; leave sslmode out of DATABASE_URL, or turn ssl on in the server`
   if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS/.test(code))
-    return `the certificate of ${place} is not trusted (${message}); name its authority by sslrootcert=FILE in DATABASE_URL`
+    return `the certificate of ${place} is not trusted (${message}); name its CA by sslrootcert=FILE in DATABASE_URL`
   if (/establishing an SSL connection/.test(message))
     return `what listens at ${place} does not speak the protocol of PostgreSQL`
   return message.replace(/^SASL: /, `logging in at ${place} failed: `)

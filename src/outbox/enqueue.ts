@@ -79,6 +79,6 @@ function valueText(name: string, value: FieldValue | readonly FieldValue[]): str
   const isFiniteValue = typeof value !== 'number' || Number.isFinite(value)
   const text = isFiniteValue ? JSON.stringify(value) : undefined
   if (text === undefined)
-    throw new TypeError(`form field ${JSON.stringify(name)}: expected a value of JSON; got ${String(value)}`)
+    throw new TypeError(`form field ${JSON.stringify(name)}: expected a JSON value; got ${String(value)}`)
   return text
 }

@@ -72,7 +72,7 @@ export async function refuseRowSecurity(session: Session, schema: string): Promi
   if (!first) return
   const tables = rows.map(({ table }) => `${schema}.${table}`)
   throw new RowSecurityError(
-    `row level security is on for ${tables.join(', ')} and would hide callbacks from role ${first.role} without a word; ` +
+    `row level security is on for ${tables.join(', ')} and would silently hide callbacks from role ${first.role}; ` +
       `run: ${tables.map(table => `ALTER TABLE ${table} DISABLE ROW LEVEL SECURITY;`).join(' ')} or give the relay's login BYPASSRLS`,
   )
 }
@@ -93,6 +93,9 @@ const saltStatement: Statement = {
  */
 export async function readSalt(session: Session): Promise<string> {
   const [row] = await session.rows<{ salt: string }>(saltStatement)
-  if (!row) throw new SchemaError('the table of the salt is empty; write a row: insert into salt default values')
+  if (!row)
+    throw new SchemaError(
+      `table ${session.schema}.salt is empty; run: INSERT INTO ${session.schema}.salt DEFAULT VALUES;`,
+    )
   return row.salt
 }

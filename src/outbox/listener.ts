@@ -74,7 +74,8 @@ export class Listener {
   /** From now on it listens on the server of this session: notifications do not reach other servers. */
   follow({ connection, server }: Pick<Session, 'connection' | 'server'>): void {
     this.#host = hostsOf(connection)[0]?.name ?? ''
-    if (this.#server !== '' && server !== this.#server) this.#rebuild.abort(new Error('the server is another one'))
+    if (this.#server !== '' && server !== this.#server)
+      this.#rebuild.abort(new Error('the relay has moved to another server'))
     this.#server = server
   }
 
@@ -167,7 +168,7 @@ export class Listener {
       const code = (error as { code?: unknown }).code
       if (code === '08P01') this.#isBare = true
       if (code !== '53300') throw error
-      const remedy = "raise the role's CONNECTION LIMIT, max_connections, or the size of the pool that stands between"
+      const remedy = "raise the role's CONNECTION LIMIT, max_connections, or the pool size of the pooler"
       throw new Error(`the last of the 5 connections that a relay needs is refused (${messageOf(error)}); ${remedy}`)
     }
   }

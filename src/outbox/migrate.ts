@@ -116,7 +116,7 @@ function refuseOthers(objects: readonly string[], schema: string): void {
   const more = objects.length > 3 ? ` and ${objects.length - 3} more` : ''
   throw new SchemaError(
     `schema "${schema}" is used by others: it holds ${objects.slice(0, 3).join(', ')}${more}; nothing was changed. ` +
-      'Choose a schema that is empty or not there yet, with --schema NAME for each command',
+      'Choose a schema that is empty or does not exist yet, with --schema NAME for each command',
   )
 }
 

@@ -150,7 +150,7 @@ function tooFew(error: unknown, count: number): unknown {
   if (error instanceof RingbackError || (code !== undefined && !/^(53|08P)/.test(String(code)))) return error
   return new Error(
     `only ${count} of the 5 connections that a relay needs could be opened (${messageOf(error)}); ` +
-      "raise the role's CONNECTION LIMIT, max_connections, or the size of the pool that stands between",
+      "raise the role's CONNECTION LIMIT, max_connections, or the pool size of the pooler",
     { cause: error },
   )
 }

@@ -61,7 +61,7 @@ t.test('row level security that would hide callbacks is refused at the start, wi
   await stage.client.query('alter table outbox.callback enable row level security')
   const relay = stage.start({}, { DATABASE_URL: url.href })
   t.same(await relay.exited, { code: 2, signal: null })
-  t.match(relay.errors(), `outbox.callback and would hide callbacks from role ${login}`)
+  t.match(relay.errors(), `outbox.callback and would silently hide callbacks from role ${login}`)
   t.match(relay.errors(), 'ALTER TABLE outbox.callback DISABLE ROW LEVEL SECURITY;')
   await stage.relay()
   await stage.becomes(await stage.send({}), 'delivered')

@@ -99,7 +99,7 @@ t.test('one that cannot be deleted ends with 1, and says what to do', async t =>
 
 t.test('an id and times are wrong usage; a reader may not delete, but may count', async t => {
   await fill()
-  t.match(await purge('--id', '1', '--dead-before', '1d'), { code: 2, out: '', err: /give the one or the others/ })
+  t.match(await purge('--id', '1', '--dead-before', '1d'), { code: 2, out: '', err: /do not give them together/ })
   const reader = { ...env, PGOPTIONS: '-c role=outbox_reader' }
   t.match(await ringback(['purge', '--dry-run'], reader), { code: 0, out: 'would delete 3 callbacks\n' })
   t.match(await ringback(['purge'], reader), { code: 1, out: '', err: /permission denied/ })

@@ -86,7 +86,7 @@ t.test('the dead, by the beginning of their url and the time of their death', as
 
 t.test('every dead callback only when --all says so', async t => {
   const dead = [await insert('dead'), await insert('dead', { url: 'https://other.example/' })]
-  t.match(await replay('--dead'), { code: 2, out: '', err: /--dead takes --url, --since or both, or else --all/ })
+  t.match(await replay('--dead'), { code: 2, out: '', err: /--dead needs --url, --since or both, or --all/ })
   t.match(await replay('--dead', '--all', '--since', '1h'), { code: 2, out: '' })
   t.same(await pending(), [])
   t.match(await replay('--dead', '--all'), { code: 0, out: '2 callbacks will be sent again\n' })
@@ -137,7 +137,7 @@ t.test('--now by id: one that waits is due, for whatever reason it waits; others
     ].join('\n'),
   })
   t.same(await due(), [waiting])
-  t.match(await replay('--now'), { code: 2, err: /--now takes either --id or --url/ })
+  t.match(await replay('--now'), { code: 2, err: /--now needs either --id or --url/ })
   t.match(await replay('--now', '--dead', '--url', 'https://a/'), { code: 2, err: /and not --dead/ })
 })
 
@@ -160,7 +160,7 @@ t.test('the role of an operator is enough, that of a reader is not', async t => 
 })
 
 t.test('neither --id nor --dead ends with 2, a missing schema with 3', async t => {
-  t.match(await replay(), { code: 2, out: '', err: /exactly one of --id and --dead/ })
+  t.match(await replay(), { code: 2, out: '', err: /either --id, --dead or --now must be given/ })
   t.match(await replay('--dead', '--all', '--schema', 'elsewhere'), {
     code: 3,
     out: '',

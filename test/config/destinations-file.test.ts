@@ -170,8 +170,8 @@ t.test('a value of the wrong kind is a fault with what was expected and what cam
       'success.body.not-contains: expected one condition; got it beside contains',
     ],
     ['body: xml', 'body: expected form, or json, which sends the form as it was written; got "xml"'],
-    ['unknown: no', 'unknown: expected resend, or hold, which leaves it to an operator; got "no"'],
-    ['unknown:', 'unknown: expected resend, or hold, which leaves it to an operator; got nothing'],
+    ['unknown: no', 'unknown: expected resend, or hold, which leaves the callback to an operator; got "no"'],
+    ['unknown:', 'unknown: expected resend, or hold, which leaves the callback to an operator; got nothing'],
     ['breaker: { pause: 10ms }', `breaker.pause: expected a duration ${pauses} ${duration}; got "10ms"`],
   ]
   for (const [setting, fault] of refused) {
@@ -214,9 +214,9 @@ t.test('a rule that no origin comes to is a fault', async t => {
   ]
   const faults = new File(t, `origins:\n${patterns.map(each => `- match: ${each}\n`).join('')}`).faults()
   t.same(faults, [
-    '3:3 origins[1]: never used: the first match wins, and origins[0] matches all of "https://x.a.example"',
-    '4:3 origins[2]: never used: the first match wins, and origins[0] matches all of "https://*.b.a.example"',
-    '7:3 origins[5]: never used: the first match wins, and origins[4] matches all of "http://c"',
+    '3:3 origins[1]: never used: the first matching rule applies, and origins[0] matches all of "https://x.a.example"',
+    '4:3 origins[2]: never used: the first matching rule applies, and origins[0] matches all of "https://*.b.a.example"',
+    '7:3 origins[5]: never used: the first matching rule applies, and origins[4] matches all of "http://c"',
   ])
 })
 

@@ -36,7 +36,7 @@ t.test('what Ringback or HTTP writes cannot be set', async t => {
   ]
   for (const name of [...names, ...ours]) {
     t.match(ruleFile(t, `headers: { ${name}: x }`).faults(), [
-      `origins[0].headers.${name}: expected a header that neither Ringback nor HTTP itself writes; got "${name}"`,
+      `origins[0].headers.${name}: expected a header that neither Ringback nor HTTP itself sets; got "${name}"`,
     ])
   }
 })
@@ -51,7 +51,7 @@ t.test('a name is a token, and given once', async t => {
       `"": ${expected}; got nothing`,
       `"é": ${expected}; got "é"`,
       `"a\\r\\nb": ${expected}; got "a\\r\\nb"`,
-      'x-a: expected each header once, in capitals or not; got it again',
+      'x-a: expected each header once, ignoring case; got it again',
     ],
   )
 })

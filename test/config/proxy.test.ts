@@ -77,6 +77,6 @@ t.test("credentials come with their scheme, from a file of their owner's alone, 
 
 t.test('credentials of a proxy cannot be sent to receivers as a header', async t => {
   t.match(ruleFile(t, 'headers: { Proxy-Authorization: Basic hunter2 }').faults(), [
-    /expected a header that neither Ringback nor HTTP itself writes; got "Proxy-Authorization"$/,
+    /expected a header that neither Ringback nor HTTP itself sets; got "Proxy-Authorization"$/,
   ])
 })

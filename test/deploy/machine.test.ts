@@ -54,7 +54,7 @@ t.test('man shows the page without a warning', { skip: missingProgram('man', 'ma
   t.notMatch(page, /^(troff|man|<standard input>|\S*ringback\.1):/m)
   for (const heading of ['NAME', 'SYNOPSIS', 'COMMANDS', 'ENVIRONMENT', 'EXIT STATUS', 'EXAMPLES'])
     t.match(page, new RegExp(`^${heading}$`, 'm'))
-  t.match(page, /--log-format FORMAT\s+json: one line an event/)
+  t.match(page, /--log-format FORMAT\s+json: one line per event/)
 })
 
 /** A line, and what can stand where it ends. */

@@ -28,10 +28,10 @@ export function manPage(): string {
     '[options]',
     '.SH DESCRIPTION',
     plain(
-      'An INSERT in your own PostgreSQL transaction becomes a form POST: in order, tried again until it arrives or is dead, with every attempt on record.',
+      'An INSERT in your own PostgreSQL transaction becomes a form POST, sent in order, retried until it arrives or is dead, with a record of every attempt.',
     ),
     '.PP',
-    plain('A duration has a unit: 500ms, 15s, 5m, 1h, 30d. All faults of a configuration are named at once.'),
+    plain('A duration has a unit: 500ms, 15s, 5m, 1h, 30d. All faults of a configuration are listed together.'),
     '.SH COMMANDS',
     ...names.flatMap(commandSection),
     '.SH OPTIONS',

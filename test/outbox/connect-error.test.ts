@@ -38,7 +38,7 @@ t.test('a server that wants a password, and got none or a wrong one', async t =>
   await admin.end()
   const place = `127.0.0.1:${server.port}`
   for (const role of ['md5', 'scram']) {
-    const wants = `the server at ${place} wants a password of user "${role}", and none was given; put it into DATABASE_URL`
+    const wants = `the server at ${place} asks for a password for user "${role}", and none was given; put it into DATABASE_URL`
     await t.rejects(open(`postgres://${role}@${place}/postgres`), {
       code: 'RINGBACK_PASSWORD',
       message: new RegExp(wants),

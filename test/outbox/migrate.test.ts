@@ -124,7 +124,7 @@ t.test('a schema that others use is refused before anything is changed, and they
       exitCode: 3,
       message:
         'schema "outbox" is used by others: it holds table outbox.lane, table outbox.message, view outbox.moods and 2 more; ' +
-        'nothing was changed. Choose a schema that is empty or not there yet, with --schema NAME for each command',
+        'nothing was changed. Choose a schema that is empty or does not exist yet, with --schema NAME for each command',
     })
   }
   await t.rejects(run({ schema: 'public' }), {

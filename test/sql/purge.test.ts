@@ -75,7 +75,7 @@ t.test(
       [1, 'pending', /^Cancel it first: UPDATE/],
       [2, 'claimed', /^It is being sent: repeat/],
     ] as const) {
-      const message = `callback ${id} is ${status} and would be lost, nothing deleted`
+      const message = `callback ${id} is ${status} and would be lost; nothing was deleted`
       await t.rejects(purge(`now(), now(), id => ${id}`), { code: '23514', message, hint })
       t.equal(await left(), statuses.join(' '), 'nothing of the others either')
     }

@@ -222,7 +222,7 @@ t.test(
       if (status === 'pending') {
         await t.rejects(deleted, {
           code: '23514',
-          message: `callback ${id} is pending and would be lost, nothing deleted`,
+          message: `callback ${id} is pending and would be lost; nothing was deleted`,
           hint: /^Cancel it first: UPDATE/,
         })
         t.equal((await read(client, id)).status, status)
