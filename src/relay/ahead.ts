@@ -5,43 +5,47 @@ import { longestAheadMs } from '../policy/tuning.ts'
 
 export interface AheadParts {
   readonly scopes: Pick<Scopes, 'isFull' | 'ahead'>
-  /** Nothing may begin for now, whatever it is. */
+  /** Whether no claim at all may begin now. */
   readonly isPaused: () => boolean
-  /** The lease is held, and the claim is of the present registration. */
+  /** Whether the lease is held and the claim is of the present registration. */
   readonly mayStart: (claim: Claim) => boolean
   readonly begin: (claim: Claim) => void
-  /** Something is to be released. */
+  /** Called when a claim must be released. */
   readonly leaves: () => void
 }
 
-/** A claim that has not begun; times are of `performance.now()`. */
+/** A claim that has not begun. Times are of `performance.now()`. */
 interface Waiting {
   readonly claim: Claim
   readonly claimedAt: number
   readonly expiresAt: number
-  /** Among those of its origin, and among all; undefined: it is to be released. */
+  /** Its place among the claims of its origin, and among all; undefined: it must be released. */
   seats: { readonly ofOrigin: Seat<Waiting>; readonly ofAll: Seat<Waiting> } | undefined
 }
 
 /**
- * Rows claimed ahead of their slots. A slot that comes free has its next POST at once, without a statement; and claims are few and
- * large. No byte of them has left, so what may not begin any more is released: it uses up no attempt.
+ * Rows that were claimed ahead of their slots. So a slot that comes free has its next POST without a statement, and
+ * claims are few and large. No byte of these rows was sent. A row that may not begin any more is released, and its
+ * attempt does not count.
  */
 export class Ahead {
   readonly #parts: AheadParts
   readonly #claims = new Map<string, Waiting>()
   readonly #all = new Fifo<Waiting>()
-  /** Those that wait, by origin; the origin that began something last stands last. */
+  /** The waiting claims by origin. The origin whose claim began last is last. */
   readonly #origins = new Map<string, Fifo<Waiting>>()
   #leaving: Waiting[] = []
-  /** Some may begin though no POST of their origin ends: all slots of the relay were taken, or nothing was to begin. */
+  /**
+   * Whether claims waited for the whole relay: its slots were all taken, or it was paused. They may begin though no
+   * POST of their origin ends.
+   */
   #isBlocked = false
 
   constructor(parts: AheadParts) {
     this.#parts = parts
   }
 
-  /** Those to be released among them. */
+  /** How many claims there are, including those to be released. */
   get size(): number {
     return this.#claims.size
   }
@@ -55,13 +59,13 @@ export class Ahead {
     return false
   }
 
-  /** When the next one has waited too long; undefined: none waits. */
+  /** When the oldest claim has waited too long; undefined: none waits. */
   get nextAt(): number | undefined {
     const oldest = this.#all.first
     return oldest && oldest.claimedAt + longestAheadMs
   }
 
-  /** @param claimedAt when its claim was sent. */
+  /** @param claimedAt when the statement was sent. */
   add(claim: Claim, claimedAt: number, now: number): void {
     const { id, origin, expiresInMs } = claim
     const expiresAt = expiresInMs === null ? Number.POSITIVE_INFINITY : claimedAt + expiresInMs
@@ -73,14 +77,14 @@ export class Ahead {
     this.#begin(origin, ofOrigin, now)
   }
 
-  /** A slot of this origin has come free. */
+  /** Called when a slot of this origin has come free. */
   freed(origin: string, now: number): void {
     const waiting = this.#origins.get(origin)
     if (waiting) this.#begin(origin, waiting, now)
     this.unblock(now)
   }
 
-  /** Slots of the relay may have come free. */
+  /** Called when slots of the relay may have come free. */
   unblock(now: number): void {
     if (!this.#isBlocked) return
     this.#isBlocked = false
@@ -90,13 +94,13 @@ export class Ahead {
     }
   }
 
-  /** None of these origins may begin: a breaker has opened, a hold has come, they are another relay's. */
+  /** Lets no claim of these origins begin: a breaker has opened, a hold has come, or another relay serves them now. */
   giveUp(isMeant: (origin: string) => boolean): void {
     for (const [origin, waiting] of [...this.#origins])
       if (isMeant(origin)) for (const each of [...waiting]) this.#leave(each)
   }
 
-  /** What is to be released; those that have waited too long among them. They stay here until they are forgotten. */
+  /** The claims to release, including those that have waited too long. They stay here until `forget`. */
   takeLeaving(now: number): readonly Claim[] {
     for (let first = this.#all.first; first && first.claimedAt + longestAheadMs <= now; first = this.#all.first)
       this.#leave(first)
@@ -109,7 +113,7 @@ export class Ahead {
     for (const { id } of claims) this.#claims.delete(id)
   }
 
-  /** True, and to be tried again, while nothing of any origin may begin. */
+  /** Whether no claim of any origin may begin now. Notes that `unblock` must then try again. */
   get #isStopped(): boolean {
     const { scopes, isPaused } = this.#parts
     const isStopped = scopes.isFull || isPaused()

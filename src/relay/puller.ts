@@ -13,10 +13,12 @@ export interface PullerParts {
 }
 
 /**
- * Reads what origins have room for. Each pull looks at a span of its range: a limit counts living rows only, and under a snapshot
- * held open a pull may meet half a million dead entries. The span grows while pulls are quick, and shrinks when they are slow. It
- * shrinks below what it began with only where PostgreSQL refuses it: pulls are slow over a slow network as well, and a walk
- * whose steps are shorter than the time between them never reaches the tip. What was passed over behind its cursor would not go.
+ * Reads rows for which origins have room. Each pull reads a span of its range, and not only up to a limit: a limit
+ * counts living rows only, and while a snapshot is held open there may be half a million dead index entries.
+ *
+ * The span grows while pulls are quick, and shrinks when they are slow, but not below its first length: pulls are slow
+ * over a slow network as well, and a cursor with shorter steps would never reach the tip. It shrinks below that only
+ * when PostgreSQL refuses a pull.
  */
 export class Puller {
   readonly #parts: PullerParts
@@ -24,23 +26,26 @@ export class Puller {
   #growth = 1
   #nextAt = Number.NEGATIVE_INFINITY
 
-  /** @param reached how far the tip of the range has come: what lies behind is shown by it. */
+  /** @param reached how far the tip of the range has come. The tip shows the rows after that. */
   constructor(parts: PullerParts, reached: (range: RangeName) => IndexPlace) {
     this.#parts = parts
     this.#reached = reached
   }
 
-  /** Pulls that find nothing may take a fifth of the time: behind a hold or a failing head there may be a million rows. */
+  /**
+   * When it may pull again. Pulls that find nothing may take a fifth of the time: a million rows may wait behind a hold
+   * or a failing head.
+   */
   get nextAt(): number {
     return this.#nextAt
   }
 
-  /** One statement. False: there was nothing to pull after all. */
+  /** Runs one statement; false: there was nothing to pull. */
   async pull(): Promise<boolean> {
     const { session, backlog, epoch } = this.#parts
     const read = backlog.beginRead({ pulls: pullsAtOnce })
     if (read.pulls.length === 0) {
-      // Those that have room could start nothing.
+      // Origins with room could not start anything.
       this.#nextAt = performance.now() + pullingMs
       return false
     }
@@ -61,7 +66,7 @@ export class Puller {
         this.#nextAt = endedAt + (endedAt - startedAt) * (1 / pullShare - 1)
     } catch (error) {
       if (!isRefusal(error) || this.#growth <= 1 / 64) throw error
-      // It took too long, perhaps; a smaller one is tried before the session is given up.
+      // It may have taken too long. A smaller span is tried before the session is given up.
       this.#growth /= 8
     } finally {
       backlog.endRead()

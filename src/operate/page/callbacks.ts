@@ -8,7 +8,7 @@ import { breakable, counted, utcTime } from './words.ts'
 /** In the order of the tabs. */
 const tabs: readonly CallbackStatus[] = ['pending', 'claimed', 'dead', 'delivered', 'cancelled']
 
-/** What the URL of a list says; what cannot be read counts as not there. */
+/** The filter in a list's URL. A value that cannot be read counts as missing. */
 export function filterIn(query: URLSearchParams): ListFilter {
   const wanted = query.get('status') ?? 'pending'
   const [at, id] = (query.get('after') ?? '').split('~')
@@ -21,14 +21,14 @@ export function filterIn(query: URLSearchParams): ListFilter {
   }
 }
 
-/** A form's time is of UTC and does not say so. ISO 8601; null: there is none. */
+/** A form's time in ISO 8601. Without a zone it is UTC. null: none. */
 export function timeIn(text: string | null): string | null {
   if (text === null || text === '') return null
   const ms = Date.parse(/(Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`)
   return Number.isNaN(ms) ? null : new Date(ms).toISOString()
 }
 
-/** The origin that a URL begins with, as the column `origin` spells it; null where it names none. */
+/** The origin of a URL, spelt as the column `origin`; null: it has none. */
 export function originIn(url: string | null): string | null {
   if (url === null || !/^https?:\/\/[^/]+(\/|$)/i.test(url)) return null
   return URL.canParse(url) ? new URL(url).origin.replace(/\.(?=:\d+$|$)/, '') : null
@@ -69,7 +69,7 @@ export function callbacksScreen(
   }
 }
 
-/** Where a list is not the whole truth, it says so. */
+/** Says that a filtered list looks at a part of the callbacks only. */
 function filterNote({ url, key, since }: ListFilter): string {
   return url === null && key === null && since === null
     ? ''

@@ -3,10 +3,10 @@ import { type Html, html } from './html.ts'
 import { shownMinutes } from './minutes.ts'
 import { clockTime } from './words.ts'
 
-/** A row of the table behind the chart. */
+/** The table beside the chart has a row for each quarter of an hour. */
 const quarterMs = 15 * 60_000
 
-/** Outcomes of the last hour, each in a row with its own scale, and the same as a table. */
+/** A chart of the last hour's outcomes, one row each with a scale of its own; and the same figures as a table. */
 export function outcomesChart(minutes: readonly MinuteCount[]): Html {
   const last = minutes.at(-1)
   if (last === undefined) return html`<section data-live="outcomes"><h2>Outcomes a minute</h2></section>`
@@ -20,7 +20,7 @@ ${tableOf(minutes, isEstimate)}</section>`
 
 type Name = 'delivered' | 'dead'
 
-/** How a row looks: its height, its colour, and the part of a minute that a column fills. */
+/** For each row: its height, its colour, and how much of a minute a column fills. */
 const looks = { delivered: ['tall', 'f-area', 1], dead: ['', 'f-bad', 0.8] } as const
 
 function row(minutes: readonly MinuteCount[], name: Name, isEstimate: boolean): Html {
@@ -33,7 +33,7 @@ function row(minutes: readonly MinuteCount[], name: Name, isEstimate: boolean): 
 <dd><svg class="plot ${height}" role="img" aria-label="${label}"><svg viewBox="0 0 ${shownMinutes} 100" preserveAspectRatio="none"><path class="${colour}" d="${columns(minutes, name, width)}"/></svg></svg></dd>`
 }
 
-/** A column for each minute; one that is not read yet stays free. */
+/** A column for each minute. A minute that has not been read has none. */
 function columns(minutes: readonly MinuteCount[], name: Name, width: number): string {
   const most = Math.max(1, ...minutes.map(each => each[name]))
   const end = minutes.at(-1)?.atMs ?? 0

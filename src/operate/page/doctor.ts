@@ -7,7 +7,7 @@ import { utcTime } from './words.ts'
 
 /** How long the findings are shown, in milliseconds. */
 const keptMs = 60_000
-/** How long callbacks of which none is sent are watched, in milliseconds. The viewer waits as long. */
+/** How long the check `stalled` watches callbacks, in milliseconds. The viewer waits for it. */
 const watchMs = 2_000
 
 export interface Examined {
@@ -15,7 +15,7 @@ export interface Examined {
   readonly at: Date
 }
 
-/** The doctor's checks, made once a minute at most, however many look. */
+/** The doctor's checks, made at most once a minute for all viewers. */
 export class Doctor {
   readonly #sessions: ScreenSessions
   #last: { readonly startedAt: number; readonly examined: Promise<Examined> } | null = null
@@ -24,7 +24,7 @@ export class Doctor {
     this.#sessions = sessions
   }
 
-  /** @throws what pg throws where the database does not answer. */
+  /** @throws pg's error when the database does not answer. */
   examine(): Promise<Examined> {
     if (this.#last !== null && performance.now() - this.#last.startedAt < keptMs) return this.#last.examined
     const examined = this.#sessions.use(async session => ({
@@ -61,12 +61,12 @@ ${notLookedAt.length > 0 && html`<section><h2>Not looked at</h2><ul>${notLookedA
   }
 }
 
-/** Fact, meaning, remedy. */
+/** A finding: fact, meaning, remedy. */
 function finding({ severity, found, meaning, remedy }: Diagnosis['findings'][number]): Html {
   return html`<li class="finding">${status(severity, '')}<h3><span class="vh">${severity}: </span>${found}.</h3><p class="dim">${capital(meaning)}.</p><p>${withCode(capital(remedy))}.</p></li>`
 }
 
-/** What stands between backquotes is to be typed. */
+/** Text between backquotes becomes code. */
 function withCode(text: string): HtmlValue {
   return text.split('`').map((part, n) => (n % 2 === 1 ? html`<code>${part}</code>` : part))
 }

@@ -1,11 +1,11 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
-/** Who may ask for the page. */
+/** Which requests the page answers. */
 export interface PageGuard {
-  /** Names under which browsers reach the page, without a port, in lower case. */
+  /** Host names under which browsers reach the page, in lower case, without a port. */
   readonly hosts: readonly string[]
-  /** null: whoever reaches the address may look and act. */
+  /** null: everybody who reaches the address may look and act. */
   readonly password: string | null
 }
 
@@ -15,7 +15,7 @@ export interface GuardRefusal {
   readonly text: string
 }
 
-/** Nothing inline, nothing from elsewhere, no frame around it. */
+/** Forbids inline scripts and styles, anything from other origins, and frames around the page. */
 export const securityHeaders: Readonly<Record<string, string>> = {
   'content-security-policy':
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -27,8 +27,8 @@ export const securityHeaders: Readonly<Record<string, string>> = {
 }
 
 /**
- * Refuses a request for another host (a name that an attacker has pointed at this address), one without the password, and an
- * act that another site's page has sent. null: it may go on.
+ * Refuses a request for another host (DNS rebinding), a request without the password, and an act that another site's
+ * page has sent (CSRF). null: the request may go on.
  */
 export function refusalOf(request: IncomingMessage, { hosts, password }: PageGuard): GuardRefusal | null {
   const { host = '', authorization } = request.headers
@@ -45,7 +45,7 @@ function nameIn(host: string): string {
   return host.toLowerCase().replace(/:\d*$/, '')
 }
 
-/** Browsers that do not say where a request comes from still name its origin. */
+/** Browsers without `sec-fetch-site` still send `origin`. */
 function isOwnForm({ headers }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site']
   if (site !== undefined) return site === 'same-origin'
@@ -53,7 +53,7 @@ function isOwnForm({ headers }: IncomingMessage): boolean {
   return origin !== undefined && /^https?:\/\//.test(origin) && origin.replace(/^https?:\/\//, '') === host
 }
 
-/** In a time that says nothing of how much of it was right. */
+/** Compares in constant time. */
 function isPassword(authorization: string | undefined, password: string): boolean {
   const [, encoded = ''] = authorization?.match(/^Basic ([A-Za-z0-9+/=]+)$/i) ?? []
   const text = Buffer.from(encoded, 'base64').toString()

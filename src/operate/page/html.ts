@@ -1,4 +1,4 @@
-/** HTML that is safe to send: made by `html` alone, which escapes whatever is not HTML already. */
+/** HTML that is safe to send. Only `html` makes it, and escapes every value that is not `Html` already. */
 export class Html {
   readonly #text: string
 
@@ -15,12 +15,12 @@ export class Html {
   }
 }
 
-/** null, undefined and false are nothing; a list is its items in a row. */
+/** null, undefined and false give nothing; a list gives its items one after the other. */
 export type HtmlValue = Html | string | number | false | null | undefined | readonly HtmlValue[]
 
 /**
- * A template that escapes by construction: a text can never become an element or leave its attribute, as long as attributes
- * stand in double quotes. There is no way around it, so nothing has to be remembered.
+ * A template that always escapes. A text can never become an element, nor leave its attribute if attributes are in
+ * double quotes. There is no way around it.
  */
 export function html(parts: TemplateStringsArray, ...values: HtmlValue[]): Html {
   return Html.of(parts, values)

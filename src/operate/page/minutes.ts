@@ -1,22 +1,25 @@
 import { type MinuteCount, readMinutes } from '../../outbox/screen-minutes.ts'
 import type { Session } from '../../outbox/session.ts'
 
-/** Minutes on the chart. */
+/** How many minutes the chart shows. */
 export const shownMinutes = 60
 
 const minuteMs = 60_000
-/** What a minute has settled may be committed a moment later, in milliseconds. */
+/** A minute is read so long after its end, in milliseconds, since its last commits may be late. */
 const lateMs = 2_000
-/** Minutes of one statement, so that it is short: see screen-minutes.ts. */
+/** How many minutes one statement reads, so that it is short: see screen-minutes.ts. */
 const perStatement = 6
-/** Reading goes on with the next renewal after this, in milliseconds. */
+/** How long one renewal may read, in milliseconds. The next one goes on. */
 const patienceMs = 30
 
-/** What the last hour has settled. A minute that is over does not change, so each is read once, the newest first. */
+/**
+ * Counts of settled callbacks for each minute of the last hour. A past minute does not change, so each is read once,
+ * newest first.
+ */
 export class Minutes {
   readonly #known = new Map<number, MinuteCount>()
 
-  /** @returns the minutes that are known, the oldest first: all of the hour, or the newest until the others are read. */
+  /** @returns the minutes that have been read, oldest first: the whole hour, or its newest part. */
   async read(session: Session, now: Date): Promise<MinuteCount[]> {
     const end = Math.floor((+now - lateMs) / minuteMs) * minuteMs
     const wanted = Array.from({ length: shownMinutes }, (_, n) => end - (n + 1) * minuteMs)

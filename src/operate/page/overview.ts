@@ -13,14 +13,14 @@ import { atLeast, callbacksOf, counted, lasting, retriesOf, utcTime } from './wo
 export interface Overview {
   readonly viewer: Viewer
   readonly figures: Figures
-  /** Of the last hour, as far as they are known; the oldest first. */
+  /** The minutes of the last hour that have been read, oldest first. */
   readonly minutes: readonly MinuteCount[]
   readonly failing: readonly FailingReceiver[]
   readonly holds: readonly HoldEntry[]
   readonly relays: readonly RelayStatus[]
 }
 
-/** What is due may be as old before it is worth a word, in seconds. */
+/** A due callback that is older than this, in seconds, is mentioned. */
 const limitSeconds = 60
 
 interface Verdict {
@@ -35,7 +35,7 @@ const isServing = (relay: RelayStatus) => relay.serving && relay.standby === nul
 const waits = ({ waiting }: Figures) =>
   `${waiting === 1 ? '1 callback waits' : `${counted(waiting)} callbacks wait`}. Nothing is lost.`
 
-/** A receiver may fail for a while, as it does when it is restarted. */
+/** `bad` when a receiver has only failed for a while. Before that, it may just be restarting. */
 export const toneOf = (failing: readonly FailingReceiver[]): Tone =>
   failing.length === 0 ? '' : failing.some(hasOnlyFailed) ? 'bad' : 'warn'
 
@@ -43,7 +43,7 @@ export const toneOf = (failing: readonly FailingReceiver[]): Tone =>
 export const numberOf = ({ length }: readonly FailingReceiver[]) =>
   length < mostReceivers ? `${length}` : `at least ${length}`
 
-/** The first that holds, worst first. */
+/** The verdict: the first that holds, worst first. */
 export function verdictOf({ figures, failing, relays }: Overview): Verdict {
   if (!relays.some(isServing))
     return {

@@ -23,7 +23,7 @@ import { SharedOverview } from './shared-overview.ts'
 export interface PageAnswer {
   readonly status: number
   readonly body: string
-  /** Where to go on; relative. */
+  /** A relative URL to redirect to. */
   readonly location?: string
 }
 
@@ -32,11 +32,11 @@ export interface PageRequest {
   /** Without the query. */
   readonly path: string
   readonly query: URLSearchParams
-  /** Of a POST. */
+  /** The form of a POST. */
   readonly form: URLSearchParams
 }
 
-/** The screens, read from the database for each request; what all of them share is read for all viewers at once. */
+/** The screens. Each request reads its own part from the database; the shared part is read once for all viewers. */
 export class Page {
   readonly #sessions: ScreenSessions
   readonly #shared: SharedOverview
@@ -48,12 +48,12 @@ export class Page {
     this.#doctor = new Doctor(sessions)
   }
 
-  /** Reads what all screens share. @throws what pg throws where the database does not answer, or SchemaError. */
+  /** Reads the shared part. @throws SchemaError, or pg's error when the database does not answer. */
   async renew(): Promise<void> {
     await this.#shared.get()
   }
 
-  /** @throws what pg throws where the database does not answer, or refuses an act. */
+  /** @throws pg's error when the database does not answer, or refuses an act. */
   async answer(request: PageRequest): Promise<PageAnswer> {
     if (request.method === 'POST') return this.#act(request)
     const root = request.path.lastIndexOf('/') > 0 ? '../' : './'
@@ -63,7 +63,7 @@ export class Page {
       if (id === null || !isId(id)) return { status: 404, body: missing(root) }
       return { status: 303, body: '', location: `callbacks/${id}` }
     }
-    // Before a session is taken for the screen: those who wait for the overview must not have all of them.
+    // Before a session is taken for the screen: viewers who wait for the overview must not hold all sessions.
     const overview = await this.#shared.get()
     const { schema } = this.#sessions
     const screen =
@@ -84,7 +84,7 @@ export class Page {
   }
 }
 
-/** Screens that need nothing beside the overview; undefined: it is none of these. */
+/** A screen that needs only the overview; undefined: the path is of another screen. */
 function sharedScreenOf(path: string, overview: Overview, schema: string): Screen | undefined {
   if (path === '/') return overviewScreen(overview, schema)
   if (path === '/origins') return originsScreen(overview)

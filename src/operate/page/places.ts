@@ -31,9 +31,9 @@ export function originsScreen({ figures: { origins, isPartial }, failing }: Over
 
 export interface OriginView {
   readonly origin: string
-  /** undefined: nothing waits for it. */
+  /** undefined: no callback waits for the origin. */
   readonly figures: OriginFigures | undefined
-  /** undefined: it does not fail. */
+  /** undefined: the origin does not fail. */
   readonly failing: FailingReceiver | undefined
   readonly holds: readonly HoldEntry[]
   readonly now: Date

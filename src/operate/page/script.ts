@@ -1,6 +1,6 @@
 /**
- * Keeps the numbers of a screen fresh, and nothing else: parts with `data-live` are taken from the same screen, asked for again.
- * A part with the focus in it is left alone; nothing is asked for while the screen is hidden or paused. The page works without.
+ * Keeps a screen's numbers fresh: it fetches the same screen again and replaces the parts with `data-live`, except one
+ * that has the focus. It fetches nothing while the screen is hidden or paused. The page works without it.
  */
 export const script = `
 const button = document.querySelector('[data-pause]')

@@ -7,14 +7,14 @@ import { readRelays } from '../../outbox/status.ts'
 import { Minutes } from './minutes.ts'
 import type { Overview } from './overview.ts'
 
-/** The overview is read again after this, in milliseconds, or later where reading takes long: */
+/** The shortest time between two reads of the overview, in milliseconds. */
 const soonestMs = 2_000
-/** so that it is being read for one hundredth of the time, however many look; */
+/** The overview rests so many times as long as its read took: reading takes one hundredth of the time. */
 const restPerRead = 100
-/** but not later than this. */
+/** The longest time between two reads, in milliseconds. */
 const latestMs = 10_000
 
-/** How old it may be before it is renewed behind the answer, in milliseconds. What is older is waited for. */
+/** An overview so much older than that, in milliseconds, is not shown: its viewer waits for a new one. */
 const staleMs = 10_000
 
 interface Kept {
@@ -24,8 +24,8 @@ interface Kept {
 }
 
 /**
- * What every viewer sees. Viewers get what was read last, at once, and each screen says of when it is; it is read anew behind
- * their backs. Only who comes after a while without viewers, or after an act, waits for the database.
+ * The part of all screens that every viewer sees. A viewer gets the last overview at once, with its time, while a new
+ * one is read in the background. A viewer waits for the database only after a time without viewers, or after an act.
  */
 export class SharedOverview {
   readonly #sessions: ScreenSessions
@@ -37,17 +37,17 @@ export class SharedOverview {
     this.#sessions = sessions
   }
 
-  /** @throws what pg throws where the database does not answer. */
+  /** @throws pg's error when the database does not answer. */
   async get(): Promise<Overview> {
     const kept = this.#kept
     const age = kept === null ? Infinity : performance.now() - kept.at
     if (kept === null || age > kept.renewMs + staleMs) return this.#read()
-    // A failure is told to who asks next: what was kept is gone then.
+    // A failure forgets the kept overview, so the next viewer waits and gets the error.
     if (age > kept.renewMs) this.#read().catch(() => {})
     return kept.overview
   }
 
-  /** Something was changed: the next one who asks waits for what is true now. */
+  /** Called after an act: the next viewer waits for a new overview. */
   forget(): void {
     this.#kept = null
     this.#reading = null
@@ -59,7 +59,7 @@ export class SharedOverview {
     const reading = readOverview(this.#sessions, this.#minutes)
     this.#reading = reading
     const end = (overview: Overview | null) => {
-      // What was begun before an act does not know of it.
+      // A read that began before an act does not show it.
       if (this.#reading !== reading) return
       const at = performance.now()
       const renewMs = Math.min(latestMs, Math.max(soonestMs, (at - startedAt) * restPerRead))
@@ -71,7 +71,7 @@ export class SharedOverview {
   }
 }
 
-/** By both sessions at once: what fails takes as long as all the rest. */
+/** Reads over both sessions at once: the failing receivers take as long as all the rest. */
 async function readOverview(sessions: ScreenSessions, minutes: Minutes): Promise<Overview> {
   const [failing, others] = await Promise.all([
     sessions.read(readFailing),

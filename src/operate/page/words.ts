@@ -1,12 +1,12 @@
 import { sample } from '../../outbox/screens.ts'
 import { type Html, html } from './html.ts'
 
-/** `1,204`; a count that was cut off is `10,000+`. */
+/** `1,204`; `10,000+` for a count that ended at the limit. */
 export function counted(count: number): string {
   return count > sample ? `${sample.toLocaleString('en-US')}+` : count.toLocaleString('en-US')
 }
 
-/** The same of what may be more: `1,204+`. */
+/** As `counted`, or `1,204+` for a count that may be higher. */
 export function atLeast(count: number, isPartial: boolean): string {
   return isPartial && count > 0 && count <= sample ? `${counted(count)}+` : counted(count)
 }
@@ -16,7 +16,7 @@ export function callbacksOf(count: number): string {
   return count === 1 ? '1 callback' : `${counted(count)} callbacks`
 }
 
-/** A sentence of callbacks that have failed. */
+/** A sentence about callbacks that wait for another attempt. */
 export function retriesOf(count: number, isPartial = false): string {
   const subject =
     count === 1 && !isPartial
