@@ -1,6 +1,6 @@
 /**
- * Errors that Ringback itself raises. Each has a stable `code` for programs, an `exitCode` for the shell, and a message
- * for people with the fact and the remedy. Any other error counts as temporary: exit code 1.
+ * Errors that Ringback raises, with a stable `code` for programs, an `exitCode` for the shell, and a message with fact
+ * and remedy. Any other error counts as temporary: exit code 1.
  */
 export abstract class RingbackError extends Error {
   /** Stable; never renamed. */

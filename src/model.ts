@@ -1,8 +1,6 @@
 /**
- * The nouns of the relay, each defined once, without behaviour. `backlog` and `decision` decide about them. `outbox/`
- * moves them to and from the database, `delivery/` over the wire.
- *
- * Ids are PostgreSQL `bigint`s and stay decimal strings: a JavaScript number would round the large ones.
+ * The nouns of the relay, each defined once, without behaviour. Ids are PostgreSQL `bigint`s as decimal strings: a
+ * JavaScript number would round the large ones.
  */
 
 /** The status of a row; `schema.sql` lists the transitions. */
@@ -18,9 +16,8 @@ export type CallbackStatus = 'pending' | 'claimed' | 'delivered' | 'dead' | 'can
 export type RowStanding = 'due' | 'later' | 'claimed here' | 'claimed elsewhere'
 
 /**
- * A row in the result of a read: unsettled in its snapshot. The form stays in the database until the claim. Tips and
- * pulls return rows that are `due` or `claimed here`. Answers to questions, looks and records return the first row of a
- * key in any state.
+ * A row in the result of a read: unsettled in its snapshot, and without its form. Tips and pulls return rows `due` or
+ * `claimed here`, other reads the first row of a key in any state.
  */
 export interface ShownRow {
   /** Decimal text of a bigint above 0. */

@@ -38,10 +38,9 @@ export interface BacklogOptions {
    */
   readonly room: (origin: string, urlHash: number | null) => number
   /**
-   * How many more rows of the origin, or of one URL of it, may be taken now. After a 0 it is not asked again before
-   * `freed` names the origin or the URL (see `backlogName`).
+   * How many more rows of the origin, or of one URL, may be taken now. After a 0, `freed` says when to ask again.
    *
-   * @param next the first of these rows; undefined: not known.
+   * @param next the first of these rows, if known.
    */
   readonly slots: (origin: string, urlHash: number | null, next?: ShownRow) => number
   /** Is the URL in trouble? If so, its rows wait apart from the others of its origin. */
@@ -219,9 +218,9 @@ export class Backlog {
   /**
    * The answer to a pull.
    *
-   * @param rows heads, and rows claimed by this relay, up to `reached`.
-   * @param reached the last index entry read, head or not, or the end of the span that was searched.
-   * @param isShort the span ended at the tip: the range has no more rows.
+   * @param rows heads, and rows claimed by this relay.
+   * @param reached the last index entry read, or the end of the span.
+   * @param isShort the range has no more rows.
    */
   pulled(pull: Pull, rows: readonly ShownRow[], reached: IndexPlace, isShort: boolean, read: Read): void {
     read.unanswered.pulls.delete(pull)
@@ -237,8 +236,8 @@ export class Backlog {
   /**
    * The answer to a question.
    *
-   * @param key the key asked for, or that of the row that the hint names; null: that row has no key, or does not exist.
-   * @param first the first unsettled row of the key; null: there is none.
+   * @param key its key, or that of the row that the hint names; null: no key, or no row.
+   * @param first the first unsettled row of the key; null: none.
    */
   answered(question: Question, key: string | null, first: ShownRow | null, read: Read): void {
     read.unanswered.questions.delete(question)
@@ -334,10 +333,8 @@ export class Backlog {
   }
 
   /**
-   * Everything of the origin is read again: a hold on it was released, or a sweep found unsettled rows.
-   *
-   * A sweep rewinds a few origins at a time, with pulls between. Beyond `behindOrigins` each rewound origin drops the
-   * one that fell behind first.
+   * Everything of the origin is read again. A sweep rewinds a few origins at a time, with pulls between: beyond
+   * `behindOrigins` each drops the one that fell behind first.
    */
   rewind(name: string): void {
     if (!this.#isMine(name)) return
@@ -375,9 +372,8 @@ export class Backlog {
   }
 
   /**
-   * With memory full, each pulled row pushes another one out. That helps only if no row in memory can start while
-   * connections are free (`#isHungry`), and only for origins that have slots. Otherwise origins would push out each
-   * other's rows for ever.
+   * With memory full, each pulled row pushes one out. That helps only if nothing in memory can start, and only for
+   * origins with slots: others would push out each other's rows for ever.
    */
   #takePulls(most: number): Pull[] {
     if (!this.wantsPulls) return []

@@ -29,10 +29,8 @@ export interface BehindOptions {
 }
 
 /**
- * The origins that have rows in the table which memory does not know, and the order in which they are read.
- *
- * An origin wants a pull exactly while one of its ranges is behind and not out, and half of its room is free. With less
- * free room, pulls would be many and small. Origins take turns.
+ * Origins that have more rows in the table, in turn. One wants a pull exactly while a range is behind and not out, and
+ * half of its room is free: with less, pulls would be small.
  */
 export class Behind {
   readonly #options: BehindOptions

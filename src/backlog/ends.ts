@@ -27,9 +27,9 @@ export type Refusal =
 
 /**
  * How a row that was under way ended:
- * - `settled`: by a statement of this relay, which names the next row of the key
- * - `back`: a statement of this relay made it pending again (retry, release)
- * - `unknown`: not by a statement of this relay, or the reply is lost
+ * - `settled`: by a statement of this relay, which names the next row
+ * - `back`: pending again by a statement of this relay
+ * - `unknown`: otherwise, or the reply is lost
  */
 export type AttemptEnd = 'settled' | 'back' | 'unknown'
 

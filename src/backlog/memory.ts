@@ -6,10 +6,8 @@ import type { Rotation } from './rotation.ts'
 import { isLater } from './shown-row.ts'
 
 /**
- * The rows in memory: those that may go now, and those under way. A key has at most one row here, its occupant.
- *
- * A row is `ready`, `resting` or `under way`. The first two states have a seat in a list of that state and one in
- * `#waiting` (its age). An origin is known exactly while it has a row here or is behind.
+ * The rows in memory: those that may go now, and those under way. A key has at most one, its occupant. An origin is
+ * known exactly while it has a row here or is behind.
  */
 export class Memory {
   readonly #candidates = new Map<string, Candidate>()
@@ -86,10 +84,9 @@ export class Memory {
   }
 
   /**
-   * Sets the URL of a row apart from its origin. Its ranges begin where those of the origin stand, so it reads the same
-   * rest of the table.
+   * Sets the URL of a row apart from its origin. Its ranges begin where those of the origin stand.
    *
-   * @param most URLs set apart per origin; beyond it the result is undefined.
+   * @param most URLs set apart per origin; beyond it: undefined.
    */
   setApart({ origin, urlHash }: ShownRow, most: number): OriginBacklog | undefined {
     const all = this.meet(origin)

@@ -10,8 +10,8 @@ import { isLater } from './shown-row.ts'
 /**
  * How a row comes to be offered:
  * - `tip`: a tip read it; earlier rows of its key may exist
- * - `head`: a pull found it first of its key
- * - `first`: a statement of this relay, or the answer to a question, named it as the first unsettled row of its key
+ * - `head`: first of its key, by a pull
+ * - `first`: first of its key, by a statement of this relay or an answer
  */
 export type OfferKind = 'tip' | 'head' | 'first'
 

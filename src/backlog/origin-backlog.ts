@@ -4,9 +4,9 @@ import { rangeOf } from './index-place.ts'
 import { OriginRange } from './origin-range.ts'
 
 /**
- * - `ready`: may be taken when the turn of its origin comes
- * - `resting`: somebody else has it, or has the row before it; it is ready again at `restsUntil`
- * - `under way`: taken, and not accounted for by `ended` or `refused` yet
+ * - `ready`: may be taken when its origin's turn comes
+ * - `resting`: another session or relay has it, or an earlier row of its key, until `restsUntil`
+ * - `under way`: taken, until `ended` or `refused`
  */
 export type CandidateState = 'ready' | 'resting' | 'under way'
 
@@ -16,57 +16,56 @@ export interface Candidate {
   readonly orderingKey: string | null
   /** As the newest read or the claim showed it. */
   row: ShownRow
-  /** What it waits for: its origin, or its URL where that is set apart. */
+  /** Where it waits: at its origin, or at its URL if that is set apart. */
   origin: OriginBacklog
   state: CandidateState
-  /** While under way: what a read showed of it that is newer than the claim. The tip does not show it a second time. */
+  /** While under way: a copy that a read showed and that is newer than the claim. The tip does not show it again. */
   newer: ShownRow | undefined
   /** While under way: the earliest other row of its key that a read showed. */
   passedOver: ShownRow | undefined
-  /** While under way: its key is asked when it ends, whatever its end names. */
+  /** While under way: the first row of its key is asked for when it ends, whatever its end names. */
   asks: boolean
   restsUntil: number
-  /** Among the ready rows of its origin, or among all that rest. */
+  /** In the list of ready rows of its origin, or of all resting rows. */
   seat: Seat<Candidate> | undefined
-  /** Among all that are not under way, the least recently admitted first. */
+  /** In the list of all rows not under way, the least recently admitted first. */
   age: Seat<Candidate> | undefined
 }
 
-/** What an origin, or a URL of it that is set apart, is called among those that wait. */
+/** The name of an origin, or of a URL set apart, in the backlog. */
 export function backlogName(origin: string, urlHash: number | null): string {
   return urlHash === null ? origin : `${origin} ${urlHash}`
 }
 
 /**
- * What waits for one origin: its rows in memory, and what it has in the table beside them. It exists while it has either.
- * Its seats say in which of the lists over all origins it stands; the list sets them.
+ * What waits for one origin: rows in memory, and more in the table. It exists while it has either.
  *
- * A URL in trouble is set apart: its rows wait as if it were an origin of its own, and those of other URLs do not wait behind
- * them, in memory or in the table. It stays apart until nothing of it waits.
+ * A URL in trouble is set apart: its rows wait as if it were an origin, until none waits, and those of other URLs do
+ * not wait behind them.
  */
 export class OriginBacklog {
   readonly name: string
   readonly origin: string
-  /** null: all URLs of the origin but those set apart. */
+  /** null: all URLs of the origin, except those set apart. */
   readonly urlHash: number | null
-  /** Of an origin: its URLs that are set apart. */
+  /** The URLs of the origin that are set apart. */
   readonly apart = new Map<number, OriginBacklog>()
   readonly fresh = new OriginRange('fresh')
   readonly due = new OriginRange('due')
-  /** Rows in memory, whatever their state. */
+  /** Rows in memory, in any state. */
   rows = 0
-  /** Those of them that rest. */
+  /** Resting rows among these. */
   resting = 0
   readonly ready = new Fifo<Candidate>()
-  /** Among the origins that may start something. */
+  /** In the line of origins that may start something. */
   turn: Seat<OriginBacklog> | undefined
-  /** It had no slot when its turn came, and stands in line again when one is freed. */
+  /** It had no slot at its turn. It gets back into line when a slot is freed. */
   isFull = false
-  /** Among the origins that are behind. */
+  /** In the list of origins that are behind. */
   behind: Seat<OriginBacklog> | undefined
-  /** Among those behind that have room for more rows. */
+  /** In the list of origins behind that have room for more rows. */
   pull: Seat<OriginBacklog> | undefined
-  /** The range whose turn it is when there is room for one row only. */
+  /** The range whose turn it is if there is room for one row only. */
   turnOf: RangeName = 'fresh'
 
   constructor(origin: string, urlHash: number | null = null) {
@@ -79,7 +78,10 @@ export class OriginBacklog {
     return this.fresh.isBehind || this.due.isBehind
   }
 
-  /** Rows that take up its room. One that rests does not: a row that somebody has locked, or PostgreSQL refuses, shuts nobody out. */
+  /**
+   * Rows that count for its room. Resting rows do not: a row that is locked, or that PostgreSQL refuses, must not keep
+   * others out.
+   */
   get roomTaken(): number {
     return this.rows - this.resting
   }

@@ -3,10 +3,8 @@ import { Fifo } from './fifo.ts'
 import type { Candidate, OriginBacklog } from './origin-backlog.ts'
 
 /**
- * Round robin: origins take turns, one row each. A URL set apart has turns of its own.
- *
- * An origin stands in line exactly while it has a ready row and is not known to be full. A full origin is asked again
- * only after `freed`, so a thousand receivers that hang add nothing to the cost of a take.
+ * Round robin: origins take turns, one row each; so does a URL set apart. A full origin leaves the line until `freed`,
+ * so a thousand receivers that hang add nothing to the cost of a take.
  */
 export class Rotation {
   readonly #line = new Fifo<OriginBacklog>()

@@ -122,10 +122,10 @@ export class Scopes {
   }
 
   /**
-   * How many more rows of the origin, or of one URL of it, may be taken now. After a 0 that its own POSTs do not
-   * explain, `opened` says when to ask again.
+   * How many more rows of the origin, or of one URL, may be taken now. After a 0 not caused by its own POSTs, `opened`
+   * says when to ask again.
    *
-   * @param mayWait counts rows that may be claimed ahead of their slots, too.
+   * @param mayWait counts rows claimed ahead, too.
    */
   slots(origin: string, now: number, urlHash: number | null = null, mayWait = false): number {
     const name = backlogName(origin, urlHash)

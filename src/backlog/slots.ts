@@ -1,6 +1,6 @@
 /**
- * The slots of a parent, and what its children take of them. Children that have not proven themselves get at most half of what
- * the others leave, and one at least: however many of them hang, half of it is free for those that answer.
+ * Slots that children share. Unproven children get at most half of what the proven ones leave, but at least one:
+ * however many hang, half is free for those that answer.
  */
 export class Slots {
   #taken = 0
@@ -10,7 +10,7 @@ export class Slots {
     return this.#taken
   }
 
-  /** How many more may be taken. @param limit all there are, which may have changed. */
+  /** How many more may be taken. @param limit all slots, which may have changed. */
   free(limit: number, isProven: boolean): number {
     const free = limit - this.#taken
     if (isProven || free <= 0) return Math.max(0, free)
@@ -23,7 +23,7 @@ export class Slots {
     if (!isProven) this.#unproven += 1
   }
 
-  /** @param isProven as it was when it was taken. */
+  /** @param isProven as when it was taken. */
   giveBack(isProven: boolean): void {
     this.#taken -= 1
     if (!isProven) this.#unproven -= 1

@@ -3,40 +3,41 @@ import { knownUrls } from '../policy/tuning.ts'
 import { Breaker, type BreakerOptions } from './breaker.ts'
 import { Latest } from './latest.ts'
 
-/** With this share of bad answers, from two URLs at least, the origin is meant. */
+/** From this share of bad answers on, from two URLs or more, a failure counts for the origin. */
 const MUCH = 1 / 2
-/** When so many URLs are bad a Retry-After is the whole origin's. */
+/** With this many bad URLs, a Retry-After counts for the origin. */
 const MANY = 5
 
 /** One URL of an origin, without its query. */
 export interface Url {
   readonly hash: number
-  /** Once it was well. */
+  /** It was well once. */
   isProven: boolean
-  /** Its newest answer, or the lack of one; undefined: there was none. */
+  /** Its newest answer, or missing answer, was bad; undefined: there was none. */
   isBad: boolean | undefined
   /** A POST has waited a second, and none that began later was answered. */
   isLost: boolean
   /** The start of the newest POST that was answered. */
   answeredFrom: number
-  /** Of its POSTs under way. */
+  /** Its POSTs under way. */
   taken: number
-  /** Those of them that began since the last answer came. */
+  /** Those of them that started after the last answer. */
   unanswered: number
-  /** While it is in trouble. */
+  /** Set while it is in trouble. */
   health: Breaker | undefined
 }
 
 /**
- * The URLs of one origin: those with POSTs under way, and those that were answered last. It decides whose a failure is.
+ * The URLs of one origin: those with POSTs under way, and those answered last. It decides whether a failure is the
+ * URL's or the origin's.
  *
- * - What the connection says is the origin's.
- * - What an answer says, or the lack of one, is the URL's, which then has a window and a breaker of its own until it is well. It
- *   is the origin's as well when all URLs that are known say so, or half of the latest answers from more than one URL. Of a URL
- *   in trouble only its first bad answer counts for that: what it says next is nothing new.
- * - A Retry-After is the URL's, and the origin's when many URLs are bad.
- * - Where others are known, a URL is given no more POSTs without an answer than half of what the others leave: one that begins
- *   to hang must not take the whole window before its POSTs turn slow.
+ * - A failure of the connection is the origin's.
+ * - A bad or missing answer is the URL's, which then has a window and a breaker of its own until it is well.
+ * - It is the origin's as well if all known URLs are bad, or if half of the latest answers are, from more than one URL.
+ *   A URL in trouble counts only once for that.
+ * - A Retry-After is the URL's, and also the origin's if many URLs are bad.
+ * - If other URLs are known, a URL may have at most half of what they leave of the window without an answer. So one
+ *   that begins to hang cannot take the whole window before its POSTs turn slow.
  */
 export class Urls {
   readonly #known = new Map<number, Url>()
@@ -48,17 +49,17 @@ export class Urls {
     this.#settings = settings
   }
 
-  /** None is in trouble. */
+  /** No URL is in trouble. */
   get areWell(): boolean {
     return this.#inTrouble.size === 0
   }
 
-  /** Their breakers have opened, and no probe was answered since. */
+  /** URLs whose breaker has opened, and no probe was answered since. */
   get broken(): number[] {
     return [...this.#inTrouble].flatMap(({ hash, health }) => (health?.isBroken ? hash : []))
   }
 
-  /** How many of them rest. */
+  /** How many URLs rest. */
   resting(now: number): number {
     let count = 0
     for (const { health } of this.#inTrouble) if (health && health.opensAt > now) count += 1
@@ -74,7 +75,7 @@ export class Urls {
     for (const { health } of this.#known.values()) health?.reconfigure(settings)
   }
 
-  /** How many more of its POSTs may start in a window of the origin in which so many run. */
+  /** How many more POSTs of the URL may start, in a window of the origin with `running` POSTs. */
   slots(url: Url, window: number, running: number): number {
     const own = url.isLost ? 1 : (url.health?.window ?? Number.POSITIVE_INFINITY)
     const left = window - (running - url.taken)
@@ -89,7 +90,7 @@ export class Urls {
     return url
   }
 
-  /** An outage of a URL goes on, unless it has answered well since. */
+  /** Continues an outage of a URL, unless it has answered well since. */
   resume(hash: number, failedFrom: number): void {
     const url = this.#meet(hash)
     if (url.isProven) return
@@ -115,7 +116,7 @@ export class Urls {
     return url
   }
 
-  /** A POST of it is under way no more. */
+  /** A POST of the URL has ended. */
   left(url: Url): void {
     url.taken -= 1
     url.unanswered = Math.min(url.unanswered, url.taken)
@@ -124,15 +125,15 @@ export class Urls {
     if (this.#known.size > knownUrls) this.#forgetOne()
   }
 
-  /** A POST that began then has waited a second. */
+  /** A POST that started at `sentAt` has waited a second. */
   turnedSlow(url: Url, sentAt: number): void {
     if (sentAt >= url.answeredFrom) url.isLost = true
     this.#note(url)
   }
 
   /**
-   * @returns what the origin is told of it, null: it is the URL's alone; and the start of the first attempt that failed of an
-   * outage of the URL that is over now, null: none is.
+   * @returns `told`: the sign for the origin; null: it is the URL's alone. `healed`: the start of the first failed
+   * attempt of an outage of the URL that is over now; null: none is.
    */
   judge(
     url: Url,
@@ -174,7 +175,7 @@ export class Urls {
     else if (this.#inTrouble.size > 0) this.#inTrouble.delete(url)
   }
 
-  /** The one used longest ago, without trouble if there is one. */
+  /** Forgets the URL used longest ago, if possible one without trouble. */
   #forgetOne(): void {
     let first: Url | undefined
     for (const url of this.#known.values()) {
@@ -190,7 +191,7 @@ export class Urls {
   }
 }
 
-/** It has a window and a breaker of its own, or does not answer. */
+/** It has its own window and breaker, or does not answer. */
 export function isInTrouble({ health, isLost }: Url): boolean {
   return isLost || health !== undefined
 }

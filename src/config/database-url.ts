@@ -21,10 +21,10 @@ export function resolveDatabaseUrl(
 }
 
 /**
- * What the file holds now: the password may have changed since the start.
+ * What the file holds now, since the password may change.
  *
  * @param from the source of the file's name, for the fault.
- * @throws Error when it holds no database URL now; the message repeats none of the content.
+ * @throws Error, which repeats no content, when it holds no database URL.
  */
 export function databaseUrlIn(file: string, from = ''): string {
   const refuse = (why: string, cause?: unknown): never => {

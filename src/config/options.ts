@@ -1,7 +1,6 @@
 /**
- * All commands and options in one table. It serves to read values and to write the help, so the two always agree. A key
- * is a field of the config object and carries the unit. From the name come the flag `--name` and the environment
- * variable `RINGBACK_NAME`. Durations are in milliseconds.
+ * All commands and options: values are read and the help is written from this table. A key is the config field, with
+ * its unit. A name gives `--name` and `RINGBACK_NAME`. Durations are milliseconds.
  */
 import { hostname } from 'node:os'
 import type * as v from 'valibot'

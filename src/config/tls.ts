@@ -15,9 +15,8 @@ const minVersion = reads('1.2 or 1.3', (text): SecureVersion | null => {
 })
 
 /**
- * The TLS context for `{ ca, cert, key, min-version }`. The files are read and tried here, so that an error in them is
- * a fault of the configuration and does not fail every attempt. Faults never repeat their content. An expired
- * certificate is not a fault: that of one receiver must not stop the relay for all others.
+ * Files are read and tried here, so that an error is a fault of the configuration instead of failing each attempt.
+ * Faults repeat no content. An expired certificate is none: others must be served.
  */
 export function tlsSchema(folder: string) {
   const certificates = fileOf(folder, aCertificate, 'public', certificatesIn)

@@ -1,7 +1,6 @@
 /**
- * Which relay serves an origin. Pure: relays that see the same members get the same answer. A relay that joins or
- * leaves moves only its own share (rendezvous hashing, also called highest random weight: Thaler and Ravishankar,
- * 1998).
+ * Which relay serves an origin. Pure: relays that see the same members agree. One that joins or leaves moves only its
+ * own share (rendezvous hashing: Thaler and Ravishankar, 1998).
  */
 
 /** What the division uses of a living relay. */

@@ -124,9 +124,8 @@ export class Membership {
   }
 
   /**
-   * The time from which rows of an own origin may be claimed. It lies in the future while another living relay may
-   * still serve the origin. That relay is the former owner. If more has changed than deaths, it may also be one that
-   * knows only part of the changes.
+   * The time from which rows of an own origin may be claimed, later while another relay may still serve it: the former
+   * owner, or, after changes other than deaths, one that knows a part of them.
    */
   claimableAt(origin: string): number {
     let at = Number.NEGATIVE_INFINITY

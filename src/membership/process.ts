@@ -5,9 +5,8 @@ import { readFileSync, readlinkSync } from 'node:fs'
 export const processToken = randomUUID()
 
 /**
- * True if the other relay is certainly dead, so that no lease must run out. It had the same kernel and PID namespace as
- * this process, and its process does not exist any more, or its id belongs to another process. A restarted container
- * has the process id of its predecessor.
+ * True if the other relay is certainly dead: same kernel and PID namespace, and its process is gone or another has its
+ * id (as in a restarted container). Then no lease must run out.
  */
 export function isKnownDead(other: {
   readonly pid: number

@@ -1,9 +1,6 @@
 /**
- * The server's side of this relay's sessions. A backend may outlive its client, in a statement or in a commit that
- * waits for a synchronous standby.
- *
- * Such a commit is done on this server and cannot be undone. If its backend were ended, a claim could be committed that
- * no relay sends. So the relay waits for it, without limit.
+ * Server processes may outlive their client. The relay waits for one whose commit waits for a synchronous standby: if
+ * ended, it could leave a committed claim that no relay sends.
  */
 import { pause } from '../pause.ts'
 import type { Backend, Session, Statement } from './session.ts'
@@ -31,10 +28,10 @@ export async function standbysAwaited(session: Session, backends: readonly Backe
 }
 
 /**
- * Ends these backends, and resolves when they are gone.
+ * Ends these backends; resolves when they are gone.
  *
- * @param awaited called repeatedly while one of them waits for a synchronous standby.
- * @throws when one that does not wait for a standby is still there after `withinMs` milliseconds.
+ * @param awaited called while one waits for a synchronous standby.
+ * @throws when another one is still there after `withinMs`.
  */
 export async function endAbandoned(
   session: Session,

@@ -38,9 +38,8 @@ export interface Forwarded {
 }
 
 /**
- * Reads the index on unsettled rows of an origin, from the present time on. Callbacks that producers have delayed are
- * in it as well, so the entries are limited, not only the rows. All rows of a batch get the same due time: the tip then
- * reads them by id, in the order written.
+ * The entries are limited, not only the rows, since callbacks that producers delayed are in the index as well. A batch
+ * gets one due time, so the tip reads it in the order written.
  */
 const forwardStatement: Statement = {
   name: 'ringback_bring_forward',

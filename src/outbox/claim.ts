@@ -3,9 +3,8 @@ import type { Session, Statement } from './session.ts'
 import { dueUs, isFirst, isFree, isRow, isSuperseded, me, plainArray, sentKey, urlHash } from './sql.ts'
 
 /**
- * The database decides, however long a row sat in memory: the statement checks order, holds, due time and expiry again.
- * An earlier unsettled row of the key refuses the claim, even one that memory has not seen. SKIP LOCKED: a row locked
- * by another transaction is left for later, so the claim never waits.
+ * The database checks order, holds, due time and expiry again. An earlier row of the key refuses the claim even if
+ * memory has not seen it. SKIP LOCKED: a claim never waits for a row.
  */
 const claimStatement: Statement = {
   name: 'ringback_claim',

@@ -15,10 +15,9 @@ export interface Aim {
 }
 
 /**
- * Explains errors of the network and the driver. PostgreSQL's own errors stay as they are, except that of a missing
- * password.
+ * Explains errors of the network and the driver. Of PostgreSQL's own errors, only a missing password is explained.
  *
- * @returns the error to throw: PostgreSQL's own, or a new one with the old one as its cause, and its `code`.
+ * @returns the error to throw; a new one keeps cause and `code`.
  */
 export function explainConnecting(error: unknown, target: Aim): unknown {
   if (!target.hasPassword && isPasswordWanted(error)) return new MissingPasswordError(withoutPassword(target), error)

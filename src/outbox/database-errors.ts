@@ -3,8 +3,8 @@ import pg from 'pg'
 import { PrivilegeError } from '../errors.ts'
 
 /**
- * The session is lost, unless PostgreSQL sent the error. Of its errors these end the session: classes 08 (connection)
- * and 57P (shutdown, crash), 25006 (the primary became a standby) and 26000 (the prepared statement does not exist).
+ * False only for an error that PostgreSQL sent, unless it is of class 08 (connection), 57P (shutdown, crash), 25006
+ * (the primary became a standby) or 26000 (unknown prepared statement).
  */
 export function endsSession(error: unknown): boolean {
   const code = (error as { code?: unknown }).code

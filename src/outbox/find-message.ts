@@ -4,8 +4,8 @@ import type { Session, Statement } from './session.ts'
 const lookedAt = 5_000
 
 /**
- * There is no index on the webhook-id. It begins with the time at which it was made, and ids of callbacks follow about
- * that order. So a binary search finds the place: at most 63 look-ups in the primary key.
+ * No index has the webhook-id. It begins with its time, and ids follow about that order. So a binary search finds the
+ * place: at most 63 look-ups in the primary key.
  */
 const findStatement: Statement = {
   name: 'ringback_screen_find',

@@ -60,11 +60,10 @@ export function connectMsOf({ connectionString = '' }: pg.ClientConfig, hosts: n
 }
 
 /**
- * Tries the hosts in their order, and takes the first that opens. The next host is tried when the one before has failed
- * or has not answered for `hostHeadStartMs`: a machine that is down refuses nothing, and would delay the others until
- * the connect timeout.
+ * Tries the hosts in order, and takes the first that opens. The next is tried after a failure or `hostHeadStartMs`: a
+ * machine that is down refuses nothing.
  *
- * @throws one error that names the failure of each host; a transient one if any is.
+ * @throws one error for all hosts.
  */
 export async function firstToOpen<T extends { close(): Promise<void> }>(
   hosts: readonly Host[],

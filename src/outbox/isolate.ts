@@ -7,13 +7,11 @@ export interface Refused<Item> {
 }
 
 /**
- * Runs a statement for many items when a single one can make PostgreSQL refuse all: by a byte that does not convert, a
- * CHECK, or a user's trigger. The items are halved until each refused one is alone. All others are done.
+ * Runs a statement for many items when one can make PostgreSQL refuse all (a byte that does not convert, a CHECK, a
+ * user's trigger). Halves them until each refused item is alone.
  *
- * If PostgreSQL refuses the statement even without items, the fault is elsewhere: a missing grant, a missing table, a
- * setting. Then that error is thrown, and no item is blamed.
- *
- * @param run runs the statement for these items and takes in the result; must also work for none.
+ * @param run must also work for no items.
+ * @throws when PostgreSQL refuses it even without items: then no item is to blame, but a grant, a table or a setting.
  */
 export async function isolate<Item>(
   items: readonly Item[],

@@ -30,8 +30,8 @@ const isDue = (schema: string) =>
   `(c.due_at is null or c.due_at <= clock_timestamp() or ${isSuperseded(schema)}) and ${isFirst(schema)} and ${isFree(schema)}`
 
 /**
- * The first due row shows that something is due. That nothing is due shows only after all unsettled rows were read, so
- * only then they are counted. While millions are due, a count would take longer than the statement's timeout.
+ * Counts only if nothing is due, since the first due row ends the search. While millions are due, a count would take
+ * longer than the statement's timeout.
  */
 const leftStatement: Statement = {
   name: 'ringback_left',

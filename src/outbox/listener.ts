@@ -175,8 +175,8 @@ export class Listener {
 }
 
 /**
- * False if the server answers, but a transaction that has notified is still committing, perhaps waiting for a standby.
- * No other session can notify meanwhile. The connection itself is sound.
+ * False: the server answers, but a transaction that has notified is still committing, and no other can notify. The
+ * connection is sound.
  *
  * @throws any other error.
  */

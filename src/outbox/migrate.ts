@@ -71,8 +71,8 @@ export async function printed(schema: string, wake: MigrateOptions['wake']): Pro
 }
 
 /**
- * The migrating role has many rights, so `search_path` excludes objects that others created in `public`. The other
- * settings are those that a migration relies on, and that the role or the database may have changed.
+ * `search_path` excludes what others created in `public`, since the migrating role has many rights. The role or the
+ * database may have changed the other settings.
  */
 const begin = `
   begin isolation level read committed read write;

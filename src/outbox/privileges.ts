@@ -53,8 +53,8 @@ export async function rolesAndGrants(schema: string): Promise<string> {
 }
 
 /**
- * How the privileges of this schema differ from sql/schema.sql, for example after a restore without roles. One sentence
- * each, such as `outbox_relay lacks UPDATE (rev, status) on callback`. `migrate` corrects all of them.
+ * Differences between the privileges of this schema and sql/schema.sql, such as `outbox_relay lacks UPDATE (rev,
+ * status) on callback`. `migrate` corrects them.
  */
 export async function wrongPrivileges(session: Session): Promise<string[]> {
   const wanted = privilegesIn(await rolesAndGrants(session.schema))

@@ -4,28 +4,28 @@ import { pullEntries } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
 import { isFirst, isFree, originHash, rangePlace, shown, timeOf, urlHash } from './sql.ts'
 
-/** Which part of one origin's range is read, and for how many rows there is room. */
+/** The part of one origin's range to read, and the room for rows. */
 export interface PullSpan {
   readonly origin: string
   readonly range: RangeName
   readonly after: IndexPlace
-  /** The span ends here; null: it has no end. */
+  /** The end of the span; null: none. */
   readonly upTo: IndexPlace | null
   readonly room: number
-  /** The only URL that is read, by its hash; null: all but the others. */
+  /** The only URL to read, by its hash; null: all but `otherUrls`. */
   readonly urlHash: number | null
-  /** URLs that are left out. */
+  /** URLs to leave out. */
   readonly otherUrls: readonly number[]
 }
 
 export interface Pulled {
-  /** Those that are first of their key and not held, and those that this relay has claimed. */
+  /** Rows first of their key and not held, and rows claimed by this relay. */
   readonly rows: readonly ShownRow[]
-  /** The last entry read, where others of the span follow; null: all of it was read. */
+  /** The last entry read, if others of the span follow; null: all were read. */
   readonly reached: IndexPlace | null
 }
 
-/** An entry is wanted; or it is the last of so many, and says how far the read came. */
+/** A wanted entry, or the last of `pullEntries`, which tells how far the read came. */
 interface Entry extends ShownRow {
   readonly pull: number
   readonly place: string
@@ -33,8 +33,8 @@ interface Entry extends ShownRow {
 }
 
 /**
- * A part of the index on what waits for an origin, in its own order, which no other index has: of rows behind others of their
- * key a million may stand at its left edge. So a read ends after `pullEntries` entries, or when it has found rows for the room.
+ * A million rows behind others of their key may stand at the left edge of the index, and no index has only heads. So a
+ * read ends after `pullEntries` entries, or with enough rows for the room.
  */
 const entries = (schema: string, condition: string) => `
         select e.* from (
@@ -68,7 +68,7 @@ const pullStatement: Statement = {
      ) e`,
 }
 
-/** One answer for each, in their order. */
+/** One answer for each span, in the same order. */
 export async function pull(session: Session, epoch: string, spans: readonly PullSpan[]): Promise<Pulled[]> {
   const found = await session.rows<Entry>(pullStatement, [
     spans.map(({ origin }) => origin),

@@ -36,12 +36,12 @@ const recording = (deletes: boolean): Statement => ({
   name: deletes ? 'ringback_record_deleting' : 'ringback_record',
   text: schema => `
     with free as materialized (
-      -- The fence: claimed by this attempt, as told by rev, since a release lets the attempt number repeat. A 2xx also
-      -- settles a row that an heir has released and no relay has claimed since.
       -- The columns of an attempt are carried along: a second join would compare 200 attempts with one another.
       select c.id, attempt, started_us, finished_us, retry_ms, ending, ${common.status} as status,
              ${deletes ? `c.status = 'claimed' and ${common.status} = 'delivered'` : 'false'} as leaves
         from ${given} join ${schema}.callback c on ${isRow('each.id')}
+         -- The fence: claimed by this attempt, as told by rev, since a release lets the attempt number repeat. A 2xx also
+         -- settles a row that an heir has released and no relay has claimed since.
        where c.attempts = attempt and c.claimed_epoch = ${common.epoch} and c.message_id = each.message_id
          and (c.status = 'claimed' and c.rev = each.rev or c.status = 'pending' and ${common.status} = 'delivered')
          for ${deletes ? 'update' : 'no key update'} of c skip locked
@@ -98,9 +98,8 @@ const recording = (deletes: boolean): Statement => ({
     )`
         : ''
     }
-    -- The hold is written by the statement that records its row: once, even if the statement is sent again, and never
-    -- by a zombie. A unique index would make the statement wait for an operator's open transaction with the same
-    -- prefix. The function sees what another relay has just committed; this statement's snapshot may not.
+    -- The hold comes with its record: once, even if sent again, and never by a zombie. A unique index would wait for an
+    -- operator's open transaction. The function sees what others have just committed.
     select done.id as "recordedId", done.sent as "recordedKey", next.*,
            case when done.gone is not null then ${schema}.hold_gone(done.gone, '410 Gone, callback ' || done.id, $18) end as held
       from ${deletes ? '(select * from done union all select * from gone) done' : 'done'}
@@ -140,11 +139,11 @@ export interface Writer {
 }
 
 /**
- * Records attempts, at most one for each callback.
+ * Records attempts, at most one per callback.
  *
- * @param now `performance.now()`, the clock of the outcomes.
- * @param deletes deletes delivered rows: `--keep-delivered 0`.
- * @returns the rows that were changed as decided, by id. `look` tells about the others.
+ * @param now `performance.now()`, the clock of outcomes.
+ * @param deletes `--keep-delivered 0`.
+ * @returns the rows changed as decided, by id; `look` tells about the others.
  */
 export async function record(
   session: Session,

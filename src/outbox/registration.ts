@@ -147,8 +147,8 @@ export async function register(session: Session, me: Identity, pulse: Pulse): Pr
 /**
  * Renews, and reads all registrations, in one round trip.
  *
- * @param former earlier registrations of this relay that may still have callbacks under way.
- * @throws PoolerError when the answer comes from another session than the one that holds this relay's locks.
+ * @param former registrations that may still have callbacks under way.
+ * @throws PoolerError when another session answers.
  */
 export async function renew(
   session: Session,
@@ -165,10 +165,10 @@ export async function renew(
 }
 
 /**
- * Removes a registration. After this no claim is made under it, and an heir decides about its claimed rows.
+ * Removes a registration: no more claims under it, and an heir judges its claimed rows.
  *
- * @param renewals the count as last seen; null: any, for the relay's own registration.
- * @returns false: it was renewed meanwhile, or is gone.
+ * @param renewals as last seen; null: any, for an own registration.
+ * @returns false: renewed meanwhile, or gone.
  */
 export async function bury(session: Session, epoch: string, renewals: string | null): Promise<boolean> {
   return (await session.rows(buryStatement, [epoch, renewals])).length > 0

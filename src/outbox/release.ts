@@ -3,9 +3,8 @@ import type { Session, Statement } from './session.ts'
 import { isRow } from './sql.ts'
 
 /**
- * Takes an attempt back of which no byte can have left; it leaves no record. A release is fenced by `rev`, which only
- * grows. The attempt number repeats after a release, so a late release over a cut connection could otherwise hit the
- * next claim.
+ * Takes back an attempt of which no byte can have left. Fenced by `rev`, since the attempt number repeats after a
+ * release: a late one must not hit the next claim.
  */
 const releaseStatement: Statement = {
   name: 'ringback_release',

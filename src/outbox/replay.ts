@@ -17,8 +17,8 @@ export interface DeadFilter {
 }
 
 /**
- * Sends settled callbacks again. The operators' trigger gives each a new budget of attempts and wakes the relay.
- * Unsettled callbacks are left alone, since they will be sent anyway.
+ * Sends settled callbacks again; the operators' trigger gives each a new budget and wakes the relay. Unsettled ones are
+ * left alone.
  *
  * @returns the ids that will be sent again.
  */

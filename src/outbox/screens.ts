@@ -1,6 +1,6 @@
 /**
- * What the page reads. Each statement reads at most `sample` rows, from one end of one index, whatever the table holds.
- * Counting history, or filtering all of it without an index, could overload the database.
+ * What the page reads. Each statement reads at most `sample` rows from one end of one index. A count over history, or a
+ * filter without an index, could overload the database.
  */
 import type { CallbackStatus } from '../model.ts'
 import type { Session, Statement } from './session.ts'

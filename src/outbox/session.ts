@@ -68,8 +68,8 @@ export interface Backend {
 }
 
 /**
- * One connection. After its first failure it is never used again: `lost` resolves, and whoever opened it opens another.
- * So no statement runs on a connection that has lost its settings or locks unnoticed.
+ * One connection. After its first failure it is never used again: `lost` resolves, and its owner opens another. So no
+ * statement runs without the session's settings and locks.
  */
 export class Session {
   readonly #client: pg.Client
@@ -103,10 +103,9 @@ export class Session {
   }
 
   /**
-   * Connects, and changes no setting: behind a pooler the session may be another program's.
+   * Connects, and sets nothing: behind a pooler the session may be another program's.
    *
-   * @throws StandbyError when the server is in recovery, unless `onStandby` is `read`; MissingPasswordError; or an
-   * error that explains why it cannot connect.
+   * @throws StandbyError, unless `onStandby` is `read`; MissingPasswordError; or why it cannot connect.
    */
   static async open(options: SessionOptions): Promise<Session> {
     const hosts = hostsOf(options.connection)
@@ -272,8 +271,8 @@ export class Session {
   }
 
   /**
-   * Calls `late` when the time for an answer is over, unless the server is known to be waiting. It uses timers, since
-   * an AbortSignal with Promise.race would double the CPU per statement.
+   * Calls `late` when an answer is overdue and the server is not known to be waiting. An AbortSignal with Promise.race
+   * would double the CPU per statement.
    *
    * @returns a function that ends the watch.
    */

@@ -44,11 +44,10 @@ export class Sessions {
   }
 
   /**
-   * Opens all four sessions or none. `keep` comes first, to end those of the former link. No session is changed before
-   * all are known to be the relay's own, and not shared by a pooler.
+   * Opens all four or none. `keep` is first, to end the former sessions. Nothing is set before all are known not to be
+   * shared by a pooler.
    *
-   * @throws PoolerError; StandbyError; or what pg throws when it cannot connect, with a hint if fewer than four could
-   * be opened.
+   * @throws PoolerError; StandbyError; or why it cannot connect.
    */
   static async open(options: SessionsOptions): Promise<Sessions> {
     const keep = await open('keep', options)
@@ -156,9 +155,8 @@ function tooFew(error: unknown, count: number): unknown {
 }
 
 /**
- * Finds a pooler in transaction mode. Such a pooler lends the session returned last, or each in turn. Then two of our
- * sessions answer with one process id, or one of them with a new one. The sessions are asked one after the other, in
- * another order than they were opened, so that both ways of lending show.
+ * A transaction-mode pooler lends the last returned session, or each in turn: then two sessions share a process id, or
+ * one changes. Another order than that of opening shows both.
  *
  * @throws PoolerError
  */

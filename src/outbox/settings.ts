@@ -1,7 +1,6 @@
 /**
- * The settings that sessions rely on, whatever the defaults of the server, the database and the role. A running relay
- * sets them for its sessions, once these are known to be its own (see `sessions.ts`). A command sets them for its
- * transaction only: a pooler may hand its session to another program afterwards.
+ * What sessions rely on, whatever the defaults. A relay sets it once its sessions are known to be its own
+ * (`sessions.ts`). A command sets it per transaction, since a pooler may pass its session on.
  */
 import type { Purpose, Session, Statement } from './session.ts'
 
@@ -66,9 +65,8 @@ export interface Times {
 }
 
 /**
- * The server must give up before the client does. Otherwise a statement without a client could still claim rows, and it
- * would hold one of the relay's connections. Only a commit that waits for a synchronous standby has no timeout; see
- * `backends.ts`.
+ * The server gives up before the client: a statement without a client could still claim rows. Only a commit that waits
+ * for a standby has no timeout; see `backends.ts`.
  */
 export function relaySettings(purpose: Purpose, { timeoutMs, leaseMs }: Times): Settings {
   return {
@@ -86,21 +84,20 @@ export function relaySettings(purpose: Purpose, { timeoutMs, leaseMs }: Times): 
   }
 }
 
-/**
- * Renewals must not wait for a standby, or the lease could run out although this relay works. The standby still has
- * each registration before the claims under it, since the log has that order.
- *
- * `idle_session_timeout` is two leases. Otherwise PostgreSQL could hold the wake lock of a stopped or unreachable relay
- * for hours.
- */
 function keeping(leaseMs: number): Settings {
-  return { synchronous_commit: 'local', lock_timeout: '500ms', idle_session_timeout: ms(2 * leaseMs) }
+  return {
+    // Renewals must not wait for a standby, or the lease could run out although this relay works. The standby still has
+    // each registration before the claims under it, since the log has that order.
+    synchronous_commit: 'local',
+    lock_timeout: '500ms',
+    // Otherwise PostgreSQL could hold the wake lock of a stopped or unreachable relay for hours.
+    idle_session_timeout: ms(2 * leaseMs),
+  }
 }
 
 /**
- * The server ends a session whose client reads nothing for this long. A relay stopped while it receives a claim's reply
- * holds its registration by an open transaction, and its heir may lack the right to end that session. TCP's own timeout
- * is many minutes. `client_connection_check_interval` finds a lost client during a statement.
+ * The server ends a session whose client reads nothing for this long; TCP would take many minutes. A relay stopped during
+ * a claim's reply holds its registration, and its heir may not be allowed to end that session.
  */
 function network(userTimeoutMs: number): Settings {
   return {
@@ -108,6 +105,7 @@ function network(userTimeoutMs: number): Settings {
     tcp_keepalives_idle: '10',
     tcp_keepalives_interval: '5',
     tcp_keepalives_count: '3',
+    // Finds a lost client while a statement runs.
     client_connection_check_interval: '1s',
   }
 }
@@ -124,10 +122,10 @@ export function commandSettings(timeoutMs: number): Settings {
 }
 
 /**
- * For the startup packet, since pg-listen sets nothing. An echo does not wait for a standby, and the server gives it up
- * before the listener does.
+ * For the startup packet, since pg-listen sets nothing. An echo waits for no standby, and the server gives it up before
+ * the listener does.
  *
- * @param echoMs how long an echo may take, in milliseconds.
+ * @param echoMs most milliseconds of an echo.
  */
 export function listenOptions(echoMs: number): string {
   const settings = {

@@ -29,8 +29,8 @@ const dies = (reason: string) =>
   `status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1, last_error = ${reason}`
 
 /**
- * After `expires_at` no attempt starts. The row ends here, even if it is held or behind another. The limit counts
- * only rows that this statement locks, so rows claimed or locked elsewhere do not use it up.
+ * After `expires_at` the row ends here, even if held or behind another. The limit counts only rows locked here, so rows
+ * claimed or locked elsewhere do not use it up.
  */
 const expireStatement: Statement = {
   name: 'ringback_expire',

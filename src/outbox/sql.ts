@@ -18,8 +18,8 @@ export const keyOf = (sent: string) => `case when getdatabaseencoding() = 'UTF8'
 const origins = `array[c.origin, split_part(c.origin, '/', 1)]`
 
 /**
- * True for a callback `c` that no hold stops. Without holds on its origin, this costs one index look-up. `offset 0`
- * makes `rest` be computed only once. Why `= any (array[...])`: see `planning` in settings.ts.
+ * True for a callback `c` that no hold stops. Without holds on its origin: one index look-up. `offset 0` computes
+ * `rest` once. Why `= any (array[...])`: `planning` in settings.ts.
  */
 export const isFree = (schema: string) => `(
            exists (select from ${schema}.hold h where h.origin = any (${origins}))
@@ -70,11 +70,9 @@ export const shown = (schema: string, epoch: string) => `
              c.rev::float8 as rev, c.attempts - c.budget_from as tried, c.max_attempts as "maxAttempts"`
 
 /**
- * The first unsettled row of a key: columns of a `ShownRow`, or no row. Why `>=` on the key: see `planning` in
- * settings.ts.
+ * The first unsettled row of a key: columns of a `ShownRow`, or no row. Why `>=`: `planning` in settings.ts.
  *
- * @param others condition on rows `c`: a statement must exclude rows that it settled itself, since it still sees them
- * as unsettled.
+ * @param others excludes rows settled by the same statement, which still sees them.
  */
 export const firstOfKey = (schema: string, epoch: string, key: string, others = 'true') => `
       select ${shown(schema, epoch)}
@@ -93,9 +91,8 @@ export const isFirst = (schema: string) => `(c.ordering_key is null or not exist
                   and e.ordering_key = c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)))`
 
 /**
- * The fence: this relay's registration, which must exist. A relay that buries it deletes the row. That delete waits for
- * this statement, and later statements find no row. SKIP LOCKED: the statement never waits, so it never goes on with an
- * old snapshot. Use it by `exists (select from me)`.
+ * The fence: this relay's registration. Its deletion waits for this statement, and later ones find no row. SKIP LOCKED:
+ * no wait, so no old snapshot. Usage: `exists (select from me)`.
  */
 export const me = (schema: string, epoch: string) => `
     me as materialized (

@@ -39,8 +39,8 @@ export interface RelaysSurveyed {
 export const mostSurveyed = 10_000
 
 /**
- * Reads the first entries of three indexes and the small tables, so its cost does not grow with the table. Retried rows
- * stand in their index by due time: beyond the first 10,000 entries an older row may wait unseen.
+ * Reads the first entries of three indexes, and small tables, so its cost is bounded. Retried rows stand by due time:
+ * beyond the first 10,000 entries an older row may wait unseen.
  */
 const surveyStatement: Statement = {
   name: 'ringback_survey',

@@ -33,10 +33,8 @@ export interface SweptOrigins {
 }
 
 /**
- * The next origins that have unsettled callbacks, in the order of their hashes.
- *
- * No origin has the least hash, except with a chance of 1 in 2^64. Two of 100,000 origins share a hash with a chance of
- * 3 in 10^10. Then a sweep finds only the one whose callback is due first, until it has none left. The tips find both.
+ * The next origins with unsettled callbacks, in the order of their hashes. Two of 100,000 share a hash with a chance of
+ * 3 in 10^10: then a sweep finds one only while the other has none.
  */
 export async function readOrigins(session: Session, after: string): Promise<SweptOrigins> {
   const found = await session.rows<{ hash: string; origin: string }>(originsStatement, [after, sweptOrigins])

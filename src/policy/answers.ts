@@ -20,8 +20,8 @@ export interface ResponseRule {
 }
 
 /**
- * The first rule with the status applies. A 4xx refuses the request for good, except the temporary ones: 408 (timed
- * out), 425 (too early) and 429 (too many). A status above 599 is not defined, and counts as a server error.
+ * The first rule with the status applies. A 4xx is permanent, except 408 (timed out), 425 (too early) and 429 (too
+ * many). A status above 599 is undefined, and counts as a server error.
  */
 export const responseRules: readonly ResponseRule[] = [
   { answer: '2xx', statuses: [[200, 299]], outcome: 'delivered', receiver: 'alive' },
@@ -91,8 +91,8 @@ export const receiverRules: Readonly<Record<NonNullable<OriginSign['receiver']>,
 /**
  * The outcome of an attempt, from the status of its answer.
  *
- * @param status of the final answer, 200 to 999. A 1xx is not final.
- * @param retried statuses that the origin's settings retry although they would be refusals.
+ * @param status of the final answer, 200 to 999.
+ * @param retried refusals that the origin's settings retry.
  */
 export function outcomeOfStatus(status: number, retried: readonly number[]): OutcomeKind {
   const { outcome } = ruleOfStatus(status)

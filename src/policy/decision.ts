@@ -14,11 +14,10 @@ export interface RetryPolicy {
 }
 
 /**
- * What a callback becomes after an attempt. Whatever may succeed next time is retried, within the budget.
+ * What a callback becomes after an attempt. A receiver's Retry-After can lengthen the delay, up to its cap. It never
+ * shortens it and adds no attempts.
  *
- * A receiver's Retry-After can lengthen the delay, up to its cap. It never shortens it and never adds attempts.
- *
- * @param random uniform in [0, 1); passed in so that tests are exact.
+ * @param random uniform in [0, 1).
  */
 export function decide(
   claim: Pick<Claim, 'origin' | 'attemptOfBudget' | 'maxAttempts'>,

@@ -51,7 +51,7 @@ export interface ProxySettings {
 export interface BreakerSettings {
   /** Failures in a row after which the origin rests; 0: it never rests. */
   readonly failures: number
-  /** Rest before the first probe, in milliseconds. It doubles with each failed probe; see `Health`. */
+  /** Rest before the first probe, in milliseconds. It doubles with each failed probe; see `Breaker`. */
   readonly pauseMs: number
 }
 

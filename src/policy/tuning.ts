@@ -25,9 +25,8 @@ export const stuckClaimMs = 2_000
 /** Most new rows in one read: enough that the round trip does not matter. */
 export const pageRows = 1_000
 /**
- * How far a tip reads back, in milliseconds and in rows: rows become visible (COMMIT) later than they get their place
- * (INSERT). Most transactions commit within the short look-back, which each read uses. The long one is used now and
- * then. A sweep finds the rest.
+ * How far a tip reads back, in milliseconds and rows: rows become visible (COMMIT) later than they get their place
+ * (INSERT). The long look-back is used now and then. A sweep finds the rest.
  */
 export const shortLookBack = { ms: 500, rows: 2_000 } as const
 export const longLookBack = { ms: 10_000, rows: 10_000 } as const
@@ -315,8 +314,8 @@ export const maxTunnelHeadBytes = 16_384
 /** Most bytes read of an answer's body. A longer body costs the connection. */
 export const maxAnswerBytes = 65_536
 /**
- * From the head of an answer to the end of its body, in milliseconds. The head decides. The body is read for people,
- * and to keep the connection usable. A body that does not end must not block its key for longer.
+ * From the head of an answer to the end of its body, in milliseconds. The head decides. The body is for people, and for
+ * the connection to be reused; it must not block its key.
  */
 export const answerBodyMs = 1_000
 /** Longest Retry-After that counts, in milliseconds. Neither a typo nor malice delays a callback for a century. */
