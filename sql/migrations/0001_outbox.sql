@@ -439,8 +439,6 @@ comment on column outbox.attempt_log.relay is 'As in outbox.attempt.';
 
 -- An attempt can be in both tables: it was logged while its callback was locked, and recorded in the callback's row later.
 -- The view shows it once, as in the row.
--- Ids given as constants or parameters, also by `= any (...)`, use the indexes of both tables. A join on callback_id reads
--- both tables completely.
 create view outbox.attempt as
 select c.id as callback_id, c.message_id, c.attempts as attempt, c.last_started_at as started_at, c.last_finished_at as finished_at,
        c.last_outcome as outcome, c.last_http_status as http_status, c.last_attempt_error as error, c.last_excerpt as response_excerpt,
@@ -951,15 +949,15 @@ create table outbox.operation (
   constraint operation_act_is_known check (act in ('replay', 'retry', 'cancel', 'amend', 'hold', 'release', 'purge'))
 );
 
-comment on table outbox.operation is 'One row is one act by the page or by a command, in its transaction. Acts by plain SQL are not in it. Rows are kept as long as dead callbacks.';
+comment on table outbox.operation is 'One row is one act by the page or by a command, written in the same transaction. Acts by plain SQL are not recorded. Rows are kept as long as dead callbacks.';
 comment on column outbox.operation.id is 'Order of the acts.';
-comment on column outbox.operation.acted_at is 'When.';
-comment on column outbox.operation.done is 'Callbacks, or holds, that it has changed or deleted.';
-comment on column outbox.operation.left_alone is 'Callbacks that were meant and were left alone: being sent, gone, or in another state.';
-comment on column outbox.operation.acted_by is 'Who: the login of its session.';
-comment on column outbox.operation.program is 'By what: ringback ui, ringback replay, and so on.';
-comment on column outbox.operation.act is 'What.';
-comment on column outbox.operation.condition is 'Which callbacks or holds, as a condition in SQL; cut after 2000 characters.';
+comment on column outbox.operation.acted_at is 'When the act was done.';
+comment on column outbox.operation.done is 'Number of callbacks or holds that it changed or deleted.';
+comment on column outbox.operation.left_alone is 'Number of callbacks that matched and were left alone: being sent, gone, or in another state.';
+comment on column outbox.operation.acted_by is 'Login of the session.';
+comment on column outbox.operation.program is 'Program that did it: ringback ui, ringback replay, and so on.';
+comment on column outbox.operation.act is 'Kind of the act.';
+comment on column outbox.operation.condition is 'The callbacks or holds, as a condition in SQL; cut after 2000 characters.';
 
 -- Version ---------------------------------------------------------------------------------------------------------------------
 -- A relay reads the version here, whatever ran the migrations: `ringback migrate`, Flyway, Liquibase or psql. Each migration
@@ -1021,6 +1019,6 @@ grant execute on function outbox.hold_gone(text, text, text) to outbox_relay;
 grant update (status, due_at, url, form, max_attempts, expires_at) on outbox.callback to outbox_operator;
 grant execute on function outbox.hint(bigint) to outbox_operator;
 grant insert, update, delete on outbox.hold to outbox_operator;
--- Nobody writes when and by whom. A purge goes on in many transactions, and adds to what it has done.
+-- No role may write acted_at and acted_by. A purge runs in many transactions, and updates done.
 grant insert (act, condition, done, left_alone), update (done) on outbox.operation to outbox_operator;
 grant execute on function outbox.purge(timestamptz, timestamptz, bigint, bigint) to outbox_operator;

@@ -345,7 +345,7 @@ export class Scopes {
     if (scope?.slots.taken === 0) scope.health.startSlowly()
   }
 
-  /** An outage goes on that began before this relay had the origin, unless it has answered well since. */
+  /** Continues an outage from before this relay had the origin, unless the origin has answered well since. */
   resume({ origin, urlHash, failedFrom }: Pick<Downtime, 'origin' | 'urlHash' | 'failedFrom'>): void {
     const scope = this.#scopes.get(origin) ?? this.#meet(origin)
     if (urlHash !== null) scope.urls.resume(urlHash, failedFrom)

@@ -4,21 +4,21 @@ import type { ActName } from './tables.ts'
 /** An act by the page or by a command. */
 export interface Operation {
   readonly act: ActName
-  /** Which callbacks or holds, as a condition in SQL. */
+  /** The callbacks or holds, as a condition in SQL. */
   readonly condition: string
   readonly done: number | bigint
-  /** Callbacks that were meant and were left alone; left out: none. */
+  /** Callbacks of the condition that were left alone; left out: none. */
   readonly left?: number | bigint
 }
 
-/** Characters of a condition that are kept: a thousand ids would be most of the table. */
+/** Most characters of a condition that are kept: a thousand ids would fill the table. */
 const mostCharacters = 2_000
 
 /**
- * Within the act's own transaction, so that there is one if and only if there is the other. Nothing is recorded of what has
- * changed nothing.
+ * Records an act in its own transaction, so that there is never one without the other. An act that changed nothing is
+ * not recorded.
  *
- * @returns the record's id.
+ * @returns the id of the record.
  */
 export async function recordOperation(
   db: Database,
@@ -34,7 +34,7 @@ export async function recordOperation(
   return id
 }
 
-/** What goes on in many transactions has done so much by now. */
+/** Updates the count of an act that runs in many transactions. */
 export async function renewOperation(db: Database, id: string, done: bigint): Promise<void> {
   await db
     .updateTable('operation')

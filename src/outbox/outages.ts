@@ -1,24 +1,24 @@
 import type { Session, Statement } from './session.ts'
 import { dueTime, isFree, urlHash } from './sql.ts'
 
-/** An origin, or one URL of it, to which nothing was delivered since attempts there began to fail, as far as the table tells. */
+/** An origin, or one URL of it, where attempts only failed since the last delivery, as far as the table tells. */
 export interface Ongoing {
   readonly origin: string
   /** null: all of the origin. */
   readonly urlHash: number | null
-  /** Attempts since the last delivery, of the callbacks that wait for their next one. */
+  /** Attempts since the last delivery, of the callbacks that wait for a retry. */
   readonly attempts: number
-  /** How long ago that delivery was recorded, in milliseconds; null: it is not among what was settled last. */
+  /** How long ago that delivery was recorded, in milliseconds; null: it is not among the settled callbacks read. */
   readonly deliveredMsAgo: number | null
 }
 
-/** Retries that are looked at, the first that are due first. */
+/** Most retries read, in the order of their due time. */
 const mostRetries = 2_500
-/** Settled callbacks that are looked at, the newest first: there is no index by origin and time. */
+/** Most settled callbacks read, the newest first: there is no index by origin and time. */
 const mostSettled = 5_000
 const mostOutages = 100
 
-/** The table knows no outage, so what waits for its next attempt is held against what was delivered of late. */
+/** The table does not record outages. So callbacks that wait for a retry are compared with recent deliveries. */
 const outagesStatement: Statement = {
   name: 'ringback_outages',
   text: schema => `
@@ -42,7 +42,7 @@ const outagesStatement: Statement = {
      limit ${mostOutages}`,
 }
 
-/** Those with most attempts first. */
+/** Those with most attempts come first. */
 export function readOutages(session: Session): Promise<Ongoing[]> {
   return session.rows<Ongoing>(outagesStatement)
 }

@@ -26,17 +26,17 @@ export interface ConnectedCommand {
 export interface RecordedAct {
   readonly actedAt: Date
   readonly actedBy: string
-  /** As `ringback ui`. */
+  /** For example `ringback ui`. */
   readonly program: string
   readonly act: ActName
-  /** As SQL; its beginning where it is long. */
+  /** As SQL; only the beginning of a long one. */
   readonly condition: string
   readonly done: number
   readonly left: number
 }
 
 export interface Operations {
-  /** The newest first. */
+  /** Newest first. */
   readonly acts: readonly RecordedAct[]
   readonly runs: readonly RetentionRun[]
   readonly commands: readonly ConnectedCommand[]

@@ -1,7 +1,7 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { CallbackStatus, OutcomeKind } from '../model.ts'
 
-/** What operators do. */
+/** The acts of operators. */
 export type ActName = 'replay' | 'retry' | 'cancel' | 'amend' | 'hold' | 'release' | 'purge'
 
 /** Written by the database, or by statements of the busy path, which do not use Kysely. */
@@ -102,7 +102,7 @@ export interface Tables {
     relay: ReadOnly<string>
     error: ReadOnly<string | null>
   }
-  /** A row is written once; a purge adds to what it has done. */
+  /** Rows are not changed, except that a purge updates `done`. */
   operation: {
     id: GeneratedAlways<string>
     acted_at: ReadOnly<Date>
