@@ -6,9 +6,9 @@ import { printable, printableJson } from '../printable.ts'
 import { inSession, type Place } from './in-database.ts'
 
 /**
- * `ringback doctor`: what endangers delivery here. Exits with 0 for nothing or only warnings, and with 1 for a fault or
- * a check that could not be made. On a standby it reports what it can see, and exits with 4 as every command does
- * there.
+ * `ringback doctor`. Exits with 0 for nothing or only warnings, with 1 for a fault or a check that could not be made,
+ * and with 4 on a standby.
+ *
  *
  * @throws SchemaError, or pg's error when it cannot connect.
  */

@@ -23,7 +23,7 @@ export async function inDatabase<T>(config: Place, command: string, use: (db: Da
 
 /**
  * As `inDatabase`, for one of several transactions in a session of `inSession`. Settings are set for the transaction
- * only, since a pooler may give the session to another program after it. A failed statement ends the session.
+ * only: after it a pooler may give the session to another program.
  */
 export async function inTransaction<T>(session: Session, use: () => Promise<T>): Promise<T> {
   await session.run('begin isolation level read committed read write')

@@ -13,9 +13,8 @@ import { slowWithinOpenFiles } from './open-files.ts'
 import { isClean, type Served, type Stop, serve, stopOf, type Watching } from './serve.ts'
 
 /**
- * V8 collects the whole heap when it has grown by this percentage. On a machine with much memory, V8's default lets the
- * heap grow to four times what is alive: with 100,000 origins, 240 MB for 60 MB. A relay's connections and waiting rows
- * live just long enough to reach V8's old generation.
+ * V8 collects the whole heap when it has grown by this percentage. By default it may grow to four times what is alive:
+ * with 100,000 origins, 240 MB for 60 MB.
  */
 const heapGrowingPercent = 50
 
@@ -71,8 +70,8 @@ function exitCodeOf({ drain }: RunConfig, { unrecorded, drained }: Served): numb
 }
 
 /**
- * The first SIGTERM or SIGINT stops in order, the second ends the process. A repetition within half a second counts as
- * the same signal: a terminal signals the whole process group, and npm and make pass the signal on once more.
+ * The first SIGTERM or SIGINT stops in order, the second ends the process. One within half a second is a repetition:
+ * npm and make pass on a signal that a terminal sends to all of them.
  */
 function stopOnSignal(stop: Stop, log: Log): void {
   let firstAt: number | undefined

@@ -23,13 +23,8 @@ interface Sent {
 }
 
 /**
- * `ringback try <url>`: makes one POST as `run` makes it, and shows each step: the rule and its settings, the addresses
- * of the name and whether each may be reached, TLS, the request, the answer, and what a callback would become.
- *
- * It uses no database. So it cannot tell whether the outbox accepts the URL, nor whether the URL is the relay's own
- * database.
- *
- * @returns 0 when a callback would be delivered, else 1.
+ * `ringback try <url>`: makes one POST as `run` makes it, and shows each step. Without a database it cannot tell
+ * whether the outbox accepts the URL. Exits with 0 when a callback would be delivered, else with 1.
  */
 export async function tryReceiver(config: TryConfig): Promise<number> {
   const { destinations, target } = config

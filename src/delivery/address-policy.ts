@@ -87,7 +87,7 @@ export class AddressPolicy {
   /**
    * Why `address` may not be reached, and what would permit it; null when it may.
    *
-   * @param hostname `URL.hostname`: the name that resolved to the address, or the address itself.
+   * @param hostname `URL.hostname`: a name, or the address itself.
    * @param address from a lookup or a socket, without brackets.
    */
   refusal(hostname: string, address: string, port: number): string | null {

@@ -12,9 +12,8 @@ export interface ConnectionPoolOptions {
   /** How long a connection may stay idle, in milliseconds. Default 4,000: common servers close theirs after 5,000. */
   readonly keepAliveMs?: number
   /**
-   * How long a connection may be used, in milliseconds, less a random part of up to a quarter, so that connections
-   * opened together do not close together. It is then closed between two requests, and the next request looks the name
-   * up again: otherwise steady traffic would go to an old address for ever. Default one minute.
+   * How long a connection may be used, in milliseconds, less a random part of up to a quarter. Otherwise steady traffic
+   * would go to an old address for ever. Default one minute.
    */
   readonly lifetimeMs?: number
   /** How long an origin's connections are not reused after `loseReuse`, in milliseconds. Default one hour. */
@@ -127,8 +126,8 @@ export class ConnectionPool {
   }
 
   /**
-   * Stops reuse for that origin for a while: a reused connection died under a request, or an answer came that nobody
-   * asked for. A moment later, such an answer would be taken for the answer to the next request.
+   * Stops reuse for that origin for a while: a reused connection died under a request, or an unasked answer came. That
+   * could be taken for the answer to the next request.
    */
   loseReuse(name: string): void {
     this.#reuse.lose(name)

@@ -16,9 +16,8 @@ import type { Endpoint } from './address-policy.ts'
 import { HeadReader } from './head-reader.ts'
 
 /**
- * Opens a socket: undici's connector, or one that judges addresses first. It is called for literal addresses too. An
- * error ends the attempt as `not_sent`, or as `rejected` when it is an `AddressRefused`; its message is shown. The
- * returned object, such as a Socket, is destroyed when the attempt ends before it connects.
+ * Opens a socket, also to a literal address. An error ends the attempt (`whyNotSent`). The returned object, such as a
+ * Socket, is destroyed when the attempt ends before it connects.
  */
 export type Connect = (target: buildConnector.Options, callback: buildConnector.Callback) => unknown
 

@@ -2,8 +2,7 @@ import { StringDecoder } from 'node:string_decoder'
 
 /**
  * The beginning of an answer's body, for a person to read. It is a copy: a kept chunk would hold the whole 64 KiB
- * buffer that was read from the socket. Of an encoded body, which we never ask for, only the name of the encoding is
- * kept.
+ * buffer that was read from the socket.
  */
 export class Excerpt {
   readonly #limit: number
@@ -21,7 +20,7 @@ export class Excerpt {
   }
 
   /**
-   * Takes the answer's `content-encoding`. An encoded body is not kept and never decoded.
+   * Takes the answer's `content-encoding`. An encoded body, which we never ask for, is not decoded and not kept.
    *
    * @returns whether it is encoded.
    */

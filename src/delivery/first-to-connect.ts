@@ -3,12 +3,10 @@ import { headStartMs } from '../policy/tuning.ts'
 import { furthestOf } from './reason.ts'
 
 /**
- * Connects to the addresses in turn, in the manner of Happy Eyeballs (RFC 8305), and returns the first connected
- * socket. The next address starts when the previous one has failed, or after `headStartMs`. The previous one then goes
- * on beside it.
+ * Returns the first connected socket, in the manner of Happy Eyeballs (RFC 8305): the next address starts when the
+ * previous one has failed, or beside it after `headStartMs`.
  *
- * @param connect connects to one address. It calls `begun` with the socket before that is connected.
- * @param signal says to give up.
+ * @param connect calls `begun` with the socket before that is connected.
  * @throws the failure that got furthest.
  */
 export async function firstToConnect(

@@ -1,8 +1,6 @@
 /**
- * Turns the JSON text of a callback's form into the body of its POST.
- *
- * The text is read token by token. A JavaScript number would round `9007199254740993`. A JavaScript object would move
- * integer-like keys to the front and keep only one of two equal keys.
+ * Turns a callback's form, JSON, into the body of its POST, token by token. A JavaScript number would round large ids.
+ * An object would move integer-like keys to the front and keep one of two equal keys.
  */
 import { maxBodyBytes } from '../policy/tuning.ts'
 

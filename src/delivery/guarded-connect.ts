@@ -1,8 +1,6 @@
 /**
- * Connects only to addresses that the policy has judged. A name is resolved once, and every address of the answer is
- * judged. If one is refused, the attempt is refused, since honest names do not mix allowed and forbidden addresses. The
- * relay then connects to the address itself, so no second lookup can give another one (DNS rebinding). `host` and the
- * name in TLS stay the URL's.
+ * Connects only to addresses that the policy has judged. A name is resolved once, and then the address itself is
+ * connected to: no second lookup can give another one (DNS rebinding). `host` and the name in TLS stay the URL's.
  *
  * Why not a `lookup` function for `net.connect`: it is not called for literal addresses, and it does not get the port.
  */
@@ -44,6 +42,7 @@ class Guard {
   async open(target: Target, signal: AbortSignal): Promise<Socket> {
     const { hostname } = target
     const addresses = isIP(hostname) ? [hostname] : await this.#resolver.addressesOf(hostname, signal)
+    // One refused address refuses the attempt: honest names do not mix allowed and forbidden addresses.
     for (const address of addresses) this.#judge(target, address)
     const socket = await this.#connectToOne(target, addresses, signal)
     try {

@@ -7,11 +7,7 @@ const CR = 13
 
 /**
  * Rewrites the heads of answers (`headFor`) between a socket and undici's parser, which takes what `socket.read()`
- * returns. Everything else passes unchanged:
- *
- * - bodies
- * - bytes that are not a head: undici then says what is wrong with them
- * - bytes that come while no request is out: undici reports them as a fault
+ * returns. All other bytes pass unchanged. undici reports those that are not HTTP, or that nobody asked for.
  */
 export class HeadReader {
   readonly #read: () => Buffer | null

@@ -10,8 +10,8 @@ type PostSettings = Pick<DestinationSettings, 'body' | 'deadlineMs' | 'headers' 
 
 export interface PostOptions extends ExchangeOptions {
   /**
-   * The settings of an origin, spelt as the column `origin`. Called for every attempt. `deadlineMs` covers the whole
-   * attempt, from the wait for a connection to the last byte read; a 1xx does not extend it.
+   * The settings of an origin, for every attempt. `deadlineMs` covers the whole attempt, from the wait for a connection
+   * to the last byte read; a 1xx does not extend it.
    */
   readonly settingsOf: (origin: string) => PostSettings
   /** Ringback's version, for `user-agent`. */
@@ -19,9 +19,8 @@ export interface PostOptions extends ExchangeOptions {
 }
 
 /**
- * POSTs one callback and resolves with its outcome. Every fault of a receiver, of the network or of a row is an outcome
- * to record, and not an exception. `not_sent` means that provably no byte left. The request is never repeated here, and
- * no redirect is followed.
+ * POSTs one callback. Every fault of a receiver, of the network or of a row is an outcome, and not an exception.
+ * `not_sent` means that provably no byte left. No request is repeated, and no redirect followed.
  */
 export async function post(claim: Claim, options: PostOptions): Promise<Outcome> {
   const startedAtMs = performance.now()

@@ -1,11 +1,6 @@
 /**
- * Connects through a proxy where the settings of the target's origin name one. It uses a tunnel (CONNECT) for http: and
- * https: alike, so a proxy sees only host and port of what is sent over TLS.
- *
- * - The proxy's own address is not judged: the operator chose it.
- * - A target that is an address is judged as without a proxy.
- * - A target that is a name is not resolved here: often only the proxy can resolve it, and it may find another address.
- *   Only the name is judged. The proxy has to refuse forbidden addresses.
+ * Connects through a proxy where the settings of the target's origin name one. http: and https: both go through a tunnel
+ * (CONNECT). The proxy's own address is not judged: the operator chose it.
  */
 import { isIP, isIPv6 } from 'node:net'
 import type { DestinationSettings } from '../policy/destinations.ts'
@@ -20,9 +15,8 @@ import { openTunnel } from './tunnel.ts'
 type WaySettings = Pick<DestinationSettings, 'tls' | 'proxy'>
 
 /**
- * @param settingsOf the settings of an origin, spelt as the column `origin`; the same object while they do not change.
- * @param timeoutMs from the lookup of a name, the target's or the proxy's, to the end of the handshake with the target,
- *   in milliseconds.
+ * @param settingsOf as of `tlsConnect`.
+ * @param timeoutMs for all steps, to the end of the handshake with the target, in milliseconds.
  */
 export function proxiedConnect(
   policy: AddressPolicy,
@@ -43,6 +37,10 @@ export function proxiedConnect(
   }
 }
 
+/**
+ * Judges a target. A name is not resolved: often only the proxy can do that, and it may find another address. So the
+ * proxy has to refuse forbidden addresses.
+ */
 function judge(policy: AddressPolicy, target: Target): void {
   const { hostname } = target
   const port = portOf(target)

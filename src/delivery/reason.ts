@@ -71,12 +71,9 @@ export function whyNoTunnel(failure: Error, proxy: string): string {
 }
 
 /**
- * What is wrong with an answer to CONNECT; null: nothing.
+ * What is wrong with an answer to CONNECT; null: nothing. Proxy and authority, the target, are host:port.
  *
- * @param early how many bytes followed its head. In HTTP and TLS no server speaks first. If undici found these bytes,
- *   it would connect again and again.
- * @param proxy as host:port.
- * @param authority the target, as host:port.
+ * @param early how many bytes followed its head. Finding them, undici would connect again and again.
  */
 export function whyTunnelRefused(status: number, early: number, proxy: string, authority: string): string | null {
   const port = /\d+$/.exec(authority)?.[0]

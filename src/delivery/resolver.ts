@@ -1,17 +1,12 @@
 /**
  * Resolves names as every other program of the machine does, /etc/hosts included.
  *
- * Node's `dns.lookup` calls getaddrinfo in a thread of libuv's pool. libuv gives lookups half of the threads: two of
- * the default four (`uv__slow_work`). A lookup cannot be cancelled, and one that no server answers holds its thread for
- * 5 to 30 s. So unknown names, which have no answer of the last hour, never get all of these threads: one is left to
- * the known names.
+ * `dns.lookup` calls getaddrinfo in a thread of libuv's pool, and lookups get half of the threads: two of the default
+ * four (`uv__slow_work`). A lookup cannot be cancelled, and a hanging one holds its thread for 5 to 30 s. So names
+ * without an answer of the last hour, *unknown names*, never get all of these threads. Behind one that hangs, or 31
+ * with UV_THREADPOOL_SIZE=64, other unknown names wait.
  *
- * One limit remains: with a small pool, an unknown name waits behind hanging unknown names. With the default pool one
- * hanging name is enough for that; with UV_THREADPOOL_SIZE=64, as the unit file and the Dockerfile set it, it takes 31.
- * libuv reads the variable before our first line runs.
- *
- * Why not c-ares (`dns.Resolver`), which needs no threads: it does not read nsswitch.conf, nor all of resolv.conf. A
- * name could have another address than for every other program of the machine.
+ * Why not c-ares (`dns.Resolver`), which needs no threads: it does not read nsswitch.conf, nor all of resolv.conf.
  */
 import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns/promises'
@@ -73,8 +68,8 @@ export class Resolver {
   /**
    * All addresses of a name, in the system's order.
    *
-   * @param signal says to give up. A lookup that has begun goes on, for the next caller.
-   * @throws {NotResolved} after giving up. Otherwise the lookup's own error.
+   * @param signal says to give up. A lookup that has begun goes on.
+   * @throws {NotResolved} after giving up. Otherwise the lookup's error.
    */
   addressesOf(name: string, signal: AbortSignal): Promise<readonly string[]> {
     const question = this.#questions.get(name) ?? this.#ask(name)

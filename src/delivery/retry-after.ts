@@ -7,13 +7,8 @@ const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d/
 const BETWEEN = /,(?!\s*\d\d[ -][A-Za-z]{3})/
 
 /**
- * Milliseconds to wait by a Retry-After header (RFC 9110 10.2.3): seconds, or a date in one of its three forms. 0 for a
- * past date; at most `maxRetryAfterMs`; null when absent or not understood.
- *
- * Servers and proxies also send fractions of a second, which are accepted, and several values, repeated or joined by
- * commas, of which the longest wait counts.
- *
- * @param nowMs Unix time in milliseconds; passed in so that tests are exact.
+ * Milliseconds to wait by a Retry-After header (RFC 9110 10.2.3); null when absent or not understood. Of several
+ * values, repeated or joined by commas, the longest wait counts, up to `maxRetryAfterMs`.
  */
 export function retryAfterMs(value: string | readonly string[] | undefined, nowMs: number): number | null {
   const texts = [value ?? []].flat().flatMap(text => text.split(BETWEEN))
@@ -21,7 +16,7 @@ export function retryAfterMs(value: string | readonly string[] | undefined, nowM
   return waits.length === 0 ? null : Math.min(Math.max(...waits), maxRetryAfterMs)
 }
 
-/** The wait of one value, without an upper limit. */
+/** The wait of one value: seconds, also with a fraction, or a date in one of the three forms. */
 function waitMs(text: string, nowMs: number): number | null {
   if (/^\d+(\.\d*)?$/.test(text)) return Math.ceil(Number(text) * 1_000)
   if (!HTTP_DATE.test(text)) return null

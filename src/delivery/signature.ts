@@ -2,12 +2,10 @@ import { createHmac, type KeyObject, sign } from 'node:crypto'
 
 /**
  * The value of `webhook-signature` by Standard Webhooks: one signature a key over `id.timestamp.body`, separated by
- * spaces. A secret gives `v1,` and the base64 of HMAC-SHA256; an ed25519 key gives `v1a,` and the base64 of its
- * signature. A receiver accepts the request when one signature fits one of its keys.
+ * spaces.
  *
  * @param keys at least one.
- * @param timestamp the value of `webhook-timestamp`: this attempt's, in Unix seconds.
- * @param body exactly the text that is sent, as UTF-8.
+ * @param timestamp the value of `webhook-timestamp`.
  */
 export function signature(keys: readonly KeyObject[], id: string, timestamp: string, body: string): string {
   const signed = `${id}.${timestamp}.${body}`

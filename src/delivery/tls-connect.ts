@@ -7,12 +7,9 @@ type ConnectSettings = Pick<DestinationSettings, 'tls'>
 
 /**
  * Opens sockets with the settings of the target's origin. A connector resumes TLS sessions, so only origins with the
- * same settings share one: no session is resumed under other settings than it began with.
+ * same settings share one.
  *
- * Of the target, `hostname` is the name or the judged address to connect to. The certificate must be for `servername`,
- * or else for the name in `host`. `protocol` and `host` are the origin.
- *
- * @param settingsOf the settings of an origin, spelt as the column `origin`; the same object while they do not change.
+ * @param settingsOf the settings of an origin; the same object while they do not change.
  * @param timeoutMs from the lookup of the name to the connected socket, TLS included, in milliseconds.
  */
 export function tlsConnect(settingsOf: (origin: string) => ConnectSettings, timeoutMs: number): Connect {

@@ -8,7 +8,6 @@ import { ProxyFailed, whyNoTunnel, whyTunnelRefused } from './reason.ts'
 /**
  * Asks a proxy to connect to `authority` (host:port), and resolves with the tunnel's socket (RFC 9110, 9.3.6).
  *
- * @param signal says to give up.
  * @throws {ProxyFailed} for every fault. Nothing was sent to the target then.
  */
 export function openTunnel(proxy: ProxySettings, authority: string, signal: AbortSignal): Promise<Socket> {

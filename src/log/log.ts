@@ -7,8 +7,7 @@ import { type LogOutput, standardOutput } from './output.ts'
 
 /**
  * All fields that a line can have beside `level`, `time` and `event`; docs/reference/log.md shows them. No field holds
- * a URL's path or query, a form, a header or a body. `error` is the text of `last_error`; `err` is what `shownError`
- * returns.
+ * a URL's path or query, a form, a header or a body.
  */
 export const logFields = [
   'address',
@@ -92,11 +91,7 @@ export interface LogOptions {
 
 /**
  * Writes JSON lines: `level` as a word, `time` in ISO 8601 (UTC), `event`, then the fields in the order given. The call
- * writes in this thread, so that a crash does not lose the last line. Lines that cannot be written are dropped, and
- * `log_lines_dropped` says how many.
- *
- * No pattern masks secrets in finished lines. They never enter a line: see `logFields`, `urlWithoutQuery` and
- * `shownError`.
+ * writes in this thread, so that a crash does not lose the last line.
  */
 export function createLog({ level, format, out = standardOutput(), written }: LogOptions): Log {
   const pretty = format === 'pretty' || (format === 'auto' && out.isTTY === true)

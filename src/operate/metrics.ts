@@ -39,9 +39,8 @@ export interface MetricsOptions {
 }
 
 /**
- * What `/metrics` shows; docs/reference/metrics.md lists it. Events are counted in plain numbers, which prom-client
- * gets at the scrape: each of its calls builds and hashes an object of labels. Figures of the tables come from the
- * relay's survey, so a scrape runs no statement.
+ * What `/metrics` shows. Events are counted in plain numbers, which prom-client gets at the scrape: each of its calls
+ * builds and hashes an object of labels. A scrape runs no statement.
  */
 export class Metrics implements Observer {
   readonly #registry = new Registry()

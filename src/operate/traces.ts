@@ -20,17 +20,15 @@ import type { Claim, Outcome } from '../model.ts'
 import { version } from '../version.ts'
 
 /**
- * A context without tracing, as `suppressTracing` of @opentelemetry/core makes it. Otherwise the instrumentation of
- * undici would add a second `traceparent`, and a receiver ignores two of them (W3C Trace Context).
+ * As `suppressTracing` of @opentelemetry/core. Otherwise the instrumentation of undici would add a second
+ * `traceparent`, and a receiver ignores two of them (W3C Trace Context).
  */
 const untraced = ROOT_CONTEXT.setValue(createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING'), true)
 
 /**
  * `send` with spans around it if an SDK is registered when the relay starts; else `send` itself.
  *
- * @param options.schema the outbox's schema, which is the queue's name in a trace.
- * @param options.trace `parent`: an attempt is part of its callback's trace. `link`: an attempt begins a new trace,
- *   with a link to its callback's.
+ * @param options.trace `parent`: an attempt is part of its callback's trace. `link`: it begins a new trace.
  */
 export function traced(send: typeof post, options: Pick<RunConfig, 'schema' | 'trace'>): typeof post {
   const provider = trace.getTracerProvider()

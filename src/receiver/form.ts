@@ -19,7 +19,7 @@ export class FormError extends Error {
  *
  * Values are text. Use `BigInt()` for large ids: `Number()` rounds integers above 9007199254740991.
  *
- * @throws FormError `too_large` above 1 MiB, the most that Ringback sends.
+ * @throws FormError `too_large` above 1 MiB.
  * @throws FormError `malformed` for a character that should be percent-encoded, a `%` without two hexadecimal digits,
  *   or bytes that are not UTF-8. `URLSearchParams` alone would guess instead.
  */

@@ -1,6 +1,6 @@
 /**
- * Runs the effect of each callback once. The effect commits together with a row in `ringback.inbox`, in the receiver's
- * own database (sql/receiver/inbox.sql). An effect elsewhere, such as a mail, is outside of that transaction.
+ * Runs the effect of each callback once. The effect and a row in `ringback.inbox` (sql/receiver/inbox.sql) commit
+ * together. An effect outside of that database, such as a mail, is not covered.
  */
 import type { Arrival } from './arrival.ts'
 import { finite } from './finite.ts'

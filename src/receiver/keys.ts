@@ -17,8 +17,7 @@ const der = {
 }
 
 /**
- * Reads the keys that a receiver verifies with: secrets and public keys. A text may hold several, one a line, as the
- * sender's key file does while keys change.
+ * Reads a receiver's secrets and public keys. A text may hold several, one a line.
  *
  * @throws TypeError that says which key is wrong and what was expected. It quotes no part of a key.
  */

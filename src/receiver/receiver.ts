@@ -1,6 +1,6 @@
 /**
  * The package `ringback/receiver`: `verify` tells whether a POST is genuine, `parse` reads its form, `receive` runs its
- * effect once. It needs nothing but Node; `receive` works on the connection that it is given.
+ * effect once. It needs only Node.
  */
 export { type Arrival, arrivalOf, type Headers, VerificationError } from './arrival.ts'
 export { FormError, parse } from './form.ts'

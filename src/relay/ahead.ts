@@ -24,9 +24,8 @@ interface Waiting {
 }
 
 /**
- * Rows that were claimed ahead of their slots. So a slot that comes free has its next POST without a statement, and
- * claims are few and large. No byte of these rows was sent. A row that may not begin any more is released, and its
- * attempt does not count.
+ * Rows claimed ahead of their slots: a slot that comes free has its next POST without a statement. A row that may not
+ * begin any more is released. No byte of it was sent, so its attempt does not count.
  */
 export class Ahead {
   readonly #parts: AheadParts

@@ -31,11 +31,10 @@ export interface ClaimerParts {
 }
 
 /**
- * Claims as many rows as can be sent at once, and some milliseconds' worth ahead; one statement at a time. Rows that
- * become ready meanwhile are the next batch. Rows that were claimed ahead and may not begin are released.
+ * Claims as many rows as can be sent at once, and some milliseconds' worth ahead, one statement at a time.
  *
- * Every row that it asked for is accounted for. One that was not claimed, or whose claim's reply was lost, is *in
- * doubt*: it is looked at before its key goes on. Doubts outlive connections.
+ * A row that was not claimed, or whose claim's reply was lost, is *in doubt*: it is looked at before its key goes on.
+ * Doubts outlive connections.
  */
 export class Claimer {
   readonly #parts: ClaimerParts

@@ -3,16 +3,15 @@ import { clockToleranceMs } from '../policy/tuning.ts'
 
 /**
  * How far this machine's clock is ahead of the database's at least, in milliseconds; negative: behind it. The
- * database's clock was read between two readings of this one, so the time between those is not counted.
+ * database's clock was read between the two other readings.
  */
 export function aheadBy(beforeMs: number, databaseMs: number, afterMs: number): number {
   return Math.max(0, beforeMs - databaseMs) + Math.min(0, afterMs - databaseMs)
 }
 
 /**
- * Compares this machine's clock with the database's at each renewal. It logs once when they differ, and once when they
- * agree again. The relay decides nothing by this. But receivers refuse signatures whose timestamp is minutes off, so
- * every signed callback would die.
+ * Logs once when this machine's clock differs from the database's, and once when they agree again. The relay decides
+ * nothing by this, but receivers refuse signatures of a wrong time.
  */
 export class ClockWatch {
   readonly #log: Log

@@ -19,13 +19,9 @@ export interface DrainEnd extends Left {
 }
 
 /**
- * Finds out when every due callback is delivered. It asks only the table, for due and claimed rows of all relays. So it
- * depends on no notification, sweep or other relay.
- *
- * It ends when for a second (`drainQuietMs`) no row was due or claimed. A first retry comes within that second.
- *
- * It always ends. A receiver that keeps failing opens its breaker, and its rows no longer count. If nothing is settled
- * for `patienceMs`, because another relay's receiver fails or somebody holds a lock, it gives up.
+ * Finds out when every due callback is delivered. It ends when no row of the table was due or claimed for a second
+ * (`drainQuietMs`), in which a first retry comes. It gives up if nothing is settled for `patienceMs`: another relay's
+ * receiver may fail, or somebody may hold a lock.
  */
 export class Drain {
   readonly #parts: DrainParts

@@ -34,16 +34,10 @@ const start: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
 /**
  * Gets an origin, or one URL of it, out of an outage sooner than the back-off of its rows would:
  *
- * - When the breaker closes, rows that failed during the outage and still wait become due: each row once, a batch at a
- *   time.
- * - While it is open and none of its rows is due, a waiting row is made due as the probe, once the pause ends. Without
- *   that the next probe would come only when the back-off of a row ends. A row is made the probe at most three times an
- *   outage, and never for its last attempt, so that probes do not use it up.
+ * - When the breaker closes, rows that failed during the outage become due, a batch at a time.
+ * - While it is open and none of its rows is due, `probe` makes one due.
  * - An operator who retries a row ends the pause.
- * - An outage goes on though its origin gets another relay, or this one is started anew: the table tells, within limits, where
- *   attempts only failed since the last delivery, so often that the breaker opens.
- *
- * It outlives connections. Rows that a relay still had to make due when it ended wait for the end of their back-off.
+ * - After a restart, or when an origin gets another relay, its outage goes on as far as the table shows it.
  */
 export class Healer {
   readonly #parts: HealerParts
@@ -107,8 +101,8 @@ export class Healer {
   }
 
   /**
-   * Called each second. Makes a row due for each origin or URL that may have a probe and has none. Returns whether rows
-   * are due.
+   * Called each second. Makes a row due for each origin or URL that may have a probe and has none: its rows may wait in
+   * long back-offs. Returns whether rows are due.
    */
   async probe(session: Session, now = performance.now()): Promise<boolean> {
     const { scopes, backlog, isMine, isHeld, settingsOf } = this.#parts
@@ -120,6 +114,7 @@ export class Healer {
       if (backlog.knows(name) || isHeld(origin)) continue
       scopes.probed(outage)
       if (!isMine(origin)) continue
+      // A row is the probe a few times only, and never for its last attempt, so that probes do not use it up.
       const probes = this.#probes.get(name) ?? new Map<string, number>()
       const except = [...probes].flatMap(([id, times]) => (times >= probesOfRow ? id : []))
       const sparesLastOf = settingsOf(origin).maxAttempts

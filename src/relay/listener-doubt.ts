@@ -1,12 +1,8 @@
 import { doubtLooks } from '../policy/tuning.ts'
 
 /**
- * Whether the listener is deaf. While a relay holds the wake lock, each new row comes with a notification, which may
- * arrive a little after its row is seen. So one look that finds unannounced rows means nothing. Several without a
- * notification between them mean that the listener is deaf.
- *
- * A new listener does not help when the trigger does not fire. So each doubt takes twice as many such looks as the last
- * one.
+ * Whether the listener is deaf: while a relay holds the wake lock, several looks have found rows without a notification
+ * between them. One such look means nothing, since a notification may arrive a little after its row.
  */
 export class ListenerDoubt {
   #looks = 0
@@ -22,6 +18,7 @@ export class ListenerDoubt {
     this.#looks += 1
     if (this.#looks < this.#enough) return false
     this.#looks = 0
+    // Longer each time: a new listener does not help when the trigger does not fire.
     this.#enough = Math.min(doubtLooks.most, this.#enough * 2)
     return true
   }

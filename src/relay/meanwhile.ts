@@ -8,8 +8,7 @@ export interface Chore {
 }
 
 /**
- * Does chores until `waiting` has settled. It makes at least one step that is due, since a busy relay has no longer
- * pauses than that between its reads.
+ * Does chores until `waiting` has settled, and at least one step that is due: a busy relay has no longer pauses.
  *
  * @returns the result of `waiting`, at most one step later.
  */

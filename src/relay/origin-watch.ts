@@ -20,10 +20,8 @@ interface Watched extends FailingOrigin {
 }
 
 /**
- * Logs when an origin has only failed for a while, and when it answers again. `policy/answers.ts` says what a failure
- * is: a 4xx is an answer of a well receiver.
- *
- * It does not depend on the breaker, which may be set to open after one failure, or never.
+ * Logs when an origin has only failed for a while, and when it answers again. It does not depend on the breaker, which
+ * may be set to open after one failure, or never.
  */
 export class OriginWatch {
   readonly #log: Log

@@ -7,8 +7,7 @@ import { mostReasons, passingPause, refusingPause, reminderMs, steadyMs } from '
 
 /**
  * An outage of the database: how long to wait before the next try, and what to log. A new reason is logged at once, the
- * same one once a minute. The end is logged when the relay has renewed its lease: a connection alone proves nothing,
- * since the server may be read-only or refuse a statement.
+ * same one once a minute.
  */
 export class Outage {
   readonly #log: Log
@@ -37,7 +36,9 @@ export class Outage {
     await this.#time.sleep(retryDelayMs(this.#tries, isPassing ? passingPause : refusingPause, Math.random), stopping)
   }
 
-  /** Called when the relay has renewed its lease and nothing has failed since it connected. */
+  /**
+   * Called when the relay has renewed its lease: a connection alone proves nothing, since a server may be read-only.
+   */
   over(): void {
     const now = this.#time.now()
     if (this.#isSaid && this.#since !== undefined) {
@@ -81,9 +82,8 @@ function kindOf(error: unknown): string {
 }
 
 /**
- * True when waiting cannot cure the error, so that the relay must end: a defect of Ringback, a missing schema or one of
- * another version, a wrong setting. False for a wrong password, a lost grant or a read-only server: once an operator
- * has cured that, the relay goes on by itself.
+ * True when waiting cannot cure the error: a defect of Ringback, a schema that is missing or of another version, a
+ * wrong setting. False when an operator can: a wrong password, a lost grant.
  */
 export function isLasting(error: unknown): boolean {
   if (error instanceof RingbackError) return !(error instanceof StandbyError)

@@ -8,10 +8,10 @@ import type { DestinationSettings } from '../policy/destinations.ts'
 import { version } from '../version.ts'
 
 /**
- * Puts together the connection pool and all options of a POST.
+ * The connection pool and all options of a POST.
  *
- * @param relay `database` returns the address of the relay's own database, to which no callback may go.
- * @param watched wraps the function that opens connections, for an observer.
+ * @param relay `database` returns where the relay's own database is: no callback may go there.
+ * @param watched wraps the function that opens connections.
  */
 export function postOptionsOf(
   config: Pick<RunConfig, 'allow' | 'deny' | 'connectTimeoutMs' | 'excerptBytes'>,

@@ -13,12 +13,8 @@ export interface PullerParts {
 }
 
 /**
- * Reads rows for which origins have room. Each pull reads a span of its range, and not only up to a limit: a limit
- * counts living rows only, and while a snapshot is held open there may be half a million dead index entries.
- *
- * The span grows while pulls are quick, and shrinks when they are slow, but not below its first length: pulls are slow
- * over a slow network as well, and a cursor with shorter steps would never reach the tip. It shrinks below that only
- * when PostgreSQL refuses a pull.
+ * Reads rows for which origins have room. Each pull reads a span of its range: a limit would count living rows only,
+ * and while a snapshot is held open there may be half a million dead index entries.
  */
 export class Puller {
   readonly #parts: PullerParts
@@ -86,6 +82,7 @@ export class Puller {
     return { ...pull, upTo: isLast ? null : { dueUs: endUs, id: idEnd } }
   }
 
+  /** Not below the first span: over a slow network all pulls are slow, and shorter steps would never reach the tip. */
   #adapt(ms: number): void {
     if (ms < pullMs.quick) this.#growth = Math.min(2 ** 40, this.#growth * 2)
     else if (ms > pullMs.slow) this.#growth = Math.max(Math.min(1, this.#growth), this.#growth / 2)

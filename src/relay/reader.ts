@@ -54,9 +54,8 @@ export interface Look extends LookedFor {
 const dueEnd: IndexPlace = { dueUs: Number.POSITIVE_INFINITY, id: '0' }
 
 /**
- * Reads over one session, one statement at a time: new rows, the first rows of keys, and rows for which origins have
- * room. Now and then it also looks for expired rows, for changed holds, for claims of dead relays, and (the sweep) for
- * rows that were missed.
+ * Reads over one session, one statement at a time: new rows, heads of keys, and rows for which origins have room; now
+ * and then expired rows, changed holds, claims of dead relays, and the sweep.
  */
 export class Reader {
   readonly #parts: ReaderParts

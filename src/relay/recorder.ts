@@ -33,10 +33,8 @@ export interface RecorderOptions {
 }
 
 /**
- * Records outcomes. They outlive the connection and wait here while the database is away. None is dropped.
- *
- * An outcome waits some milliseconds for others, unless it is urgent or they are many. Outcomes that come while a
- * statement is under way go into the next one.
+ * Records outcomes. They outlive the connection, and none is dropped. An outcome waits some milliseconds for others,
+ * unless it is urgent or they are many.
  */
 export class Recorder {
   readonly #relay: () => string
@@ -185,8 +183,8 @@ export class Recorder {
   }
 
   /**
-   * The encoding of the database may not be able to hold a receiver's text. So an attempt whose values are refused is
-   * recorded with less and less text, as `lessAndLess` says. Any other refusal has nothing to do with texts.
+   * The encoding of the database may not be able to hold a receiver's text. An attempt whose values are refused is
+   * recorded with less and less text.
    */
   async #recordWithLess(session: Session, attempt: Attempt, refusal: Error): Promise<void> {
     let error = refusal

@@ -17,9 +17,8 @@ export interface RecoveryParts {
 }
 
 /**
- * Finds callbacks that a dead relay has left claimed, and records their attempts as unknown. The epoch of a claim names
- * its registration, which is gone once another relay has buried it. If two relays find the same row, the record of one
- * changes it.
+ * Finds callbacks whose claim has the epoch of a buried registration, and records their attempts as unknown. If two
+ * relays find the same row, the record of one changes it.
  */
 export class Recovery {
   readonly #parts: RecoveryParts
@@ -72,9 +71,8 @@ export class Recovery {
 }
 
 /**
- * The attempt to record for an orphaned claim. It may have arrived, so its outcome is unknown. The callback is due
- * again at once. The attempt counts, since a row that crashes relays must not do so for ever. With `unknown: hold` the
- * callback becomes dead.
+ * The attempt to record for an orphaned claim. It may have arrived, so its outcome is unknown. It counts, since a row
+ * that crashes relays must not do so for ever. The callback is due again at once.
  */
 export function orphaned(orphan: Orphan, epoch: string, policy: RetryPolicy, now: number): Attempt {
   const outcome: Outcome = {

@@ -39,10 +39,8 @@ import type { WakeReason } from './wake.ts'
 import { warmUp } from './warm-up.ts'
 
 /**
- * The relay: reads rows, orders them, claims, delivers, records.
- *
- * Attempts, outcomes, registration, lease and the rows in memory outlive the connections. A *link* is the time from
- * connecting until the first connection fails. Then all connections are replaced together, and reading begins anew.
+ * The relay: reads rows, orders them, claims, delivers, records. All parts but a *link* outlive the connections: when
+ * one connection fails, all are replaced together by a new link, and reading begins anew.
  */
 export class Relay {
   readonly #config: RunConfig
@@ -151,10 +149,9 @@ export class Relay {
   }
 
   /**
-   * Works over one link until `stop` has ended, or until a session fails: then it rejects with the reason. While the
-   * relay stops, a link only records.
+   * Works over one link until `stop` has ended, or until a session fails: then it rejects with the reason.
    *
-   * @param listening the listener; null: inserts do not notify (`migrate --wake poll`).
+   * @param listening null: inserts do not notify (`migrate --wake poll`).
    * @param works is called whenever the lease has been renewed.
    */
   async serve(sessions: Sessions, listening: Listening | null, works: () => void = () => {}): Promise<void> {

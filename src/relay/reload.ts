@@ -5,9 +5,7 @@ import type { Destinations } from '../policy/destinations.ts'
 
 /**
  * On SIGHUP reads again the file of `--database-url-file`, then the file of `--config` with all files that it names. If
- * any of them has a fault, that is logged and nothing changes. Each new connection reads the file of the URL anyway.
- *
- * @param use is called with the new settings.
+ * any of them has a fault, that is logged and nothing changes.
  */
 export function reloadOnSignal(config: RunConfig, log: Log, use: (destinations: Destinations) => void): void {
   process.on('SIGHUP', () => reload(config, log, use))

@@ -26,10 +26,10 @@ const deciding = [
 ] as const satisfies readonly (keyof RunConfig)[]
 
 /**
- * The settings that relays must share: the options in `deciding`, and the file of --config. Of the file only an HMAC is
- * stored, since it may hold secrets.
+ * The settings that relays must share: the options in `deciding`, and an HMAC of the file of --config, which may hold
+ * secrets.
  *
- * @param salt from the database, so that the HMAC of a common file cannot be looked up.
+ * @param salt from the database.
  */
 export function sharedSettings(config: RunConfig, destinations: Destinations, salt: string): RelaySettings {
   const file = createHmac('sha256', salt).update(destinations.source).digest('hex').slice(0, 16)

@@ -16,9 +16,8 @@ export interface Work {
 }
 
 /**
- * Waits for the end of the work, when no new work starts. POSTs in flight may finish within the grace time, and are
- * then aborted. Outcomes may be recorded until the end of the grace time, and for at least `lastRecordMs` after the
- * last POST.
+ * Waits for the end of the work. POSTs in flight are aborted after `graceMs`. Outcomes may be recorded until then, and
+ * for at least `lastRecordMs` after the last POST.
  *
  * @param progress is set whenever some of the work has ended.
  */

@@ -13,18 +13,13 @@ const behindPauseMs = 100
 
 /**
  * The sweep: walks over all origins with unsettled rows, and has each read again. It finds every row that other reads
- * have missed.
- *
- * - A *wanted* sweep begins at once and has no pauses between its steps. Wanted sweeps begin at most once a second
- *   (`sweepPauseMs`), since any role may send the notification that asks for one.
- * - Other sweeps follow one another. Between steps, and between sweeps, they pause 20 times (`sweepShare`) as long as
- *   they worked. The pause between sweeps is at least `sweepPauseMs` and at most `longestSweepPauseMs`.
+ * have missed. It goes on for ever, with pauses. A *wanted* sweep begins at once.
  */
 export class Sweeper {
   readonly #parts: { readonly session: Session; readonly backlog: Backlog }
   /** Where the sweep goes on; null: none is under way. */
   #place: string | null = null
-  /** Whether the sweep under way is a wanted one. */
+  /** Whether the sweep under way is a wanted one, which has no pauses between its steps. */
   #isWanted = false
   /** When the last wanted sweep began. */
   #wantedAt = Number.NEGATIVE_INFINITY
@@ -38,7 +33,7 @@ export class Sweeper {
     this.#parts = parts
   }
 
-  /** When there is something to do. */
+  /** When there is something to do. A wanted sweep begins at most once a second, since any role may ask for one. */
   get nextAt(): number {
     return this.#isNewlyWanted ? Math.min(this.#nextAt, this.#wantedAt + sweepPauseMs) : this.#nextAt
   }
@@ -82,6 +77,7 @@ export class Sweeper {
     this.#spentMs = 0
   }
 
+  /** The pause after a sweep: 20 times (`sweepShare`) as long as it read, but 1 to 60 s. */
   #end(now: number): void {
     this.#endedAt = now
     this.#isWanted = false

@@ -25,10 +25,9 @@ export interface TipRead {
 const markMs = 20
 
 /**
- * A read cursor with look-back over new entries of a range. Rows get their place at INSERT and become visible later, at
- * COMMIT. So a read begins at the place that was reached half a second or 2,000 rows before (`shortLookBack`),
- * whichever is nearer. Now and then it begins ten seconds or 10,000 rows before (`longLookBack`). Each entry is shown
- * once. The sweep finds entries that become visible later than that.
+ * A read cursor with look-back: rows get their place at INSERT and become visible later, at COMMIT. A read begins at
+ * the place that was reached half a second before or 2,000 rows back, whichever is nearer (`shortLookBack`); now and
+ * then ten seconds or 10,000 rows (`longLookBack`). Each entry is shown once. The sweep finds later ones.
  */
 export class Tip {
   readonly #range: RangeName

@@ -11,9 +11,8 @@ import { readFresh } from '../outbox/tip.ts'
 const nobody = '0'
 
 /**
- * Sends each statement that callbacks wait for once, without rows. A new session must read the catalog and plan each
- * statement, which would cost a relay's first callbacks tens of milliseconds. Refusals are ignored here: the real
- * statement reports them.
+ * Sends each statement that callbacks wait for once, without rows: in a new session the first one takes tens of
+ * milliseconds longer.
  *
  * @param deletes as in `record`.
  */
@@ -36,6 +35,7 @@ export async function warmUp(
   ])
 }
 
+/** Ignores a refusal: the real statement reports it. */
 async function unlessRefused(send: () => Promise<unknown>): Promise<void> {
   try {
     await send()

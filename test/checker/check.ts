@@ -13,10 +13,8 @@ import { orderOfKey } from './order.ts'
 import * as rules from './rules.ts'
 
 /**
- * Judges a history: finds the promises that were broken, row by row. Pure; it takes some microseconds an entry.
- *
- * It reports only what the history proves. What it cannot decide, such as the order of rows without a producers' book,
- * it counts as `undecided`.
+ * Finds the broken promises in a history, row by row. It reports only what the history proves, and counts what it
+ * cannot decide as `undecided`. Pure.
  */
 export function check(history: History, options: CheckOptions = {}): Verdict {
   const cases = [...casesOf(history).values()]

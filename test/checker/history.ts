@@ -1,9 +1,6 @@
 /**
  * What the checker needs to judge a run: what producers committed (their *book*), what receivers saw, and the
- * database's rows.
- *
- * There are three clocks: the producers', the receivers' and the database's. Times of different clocks are never
- * compared. All producers use one clock (on one machine CLOCK_MONOTONIC), and so do all receivers. All times are in
+ * database's rows. Each of the three has its own clock. Times of different clocks are never compared. All are in
  * milliseconds.
  */
 import type { CallbackStatus, OutcomeKind } from '../../src/model.ts'

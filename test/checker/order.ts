@@ -33,11 +33,8 @@ export interface KeyOrder {
 }
 
 /**
- * Finds first attempts that started too early: an earlier row of the key existed when this row was inserted, and was
- * not settled when this attempt started.
- *
- * It walks in the order in which rows came to exist and remembers only the row that was settled last. That takes n log
- * n, since a key may have a hundred thousand rows.
+ * Finds first attempts that started before an earlier row of their key was settled. It walks in the order of inserts
+ * and remembers the row that was settled last: a key may have 100,000 rows.
  */
 export function orderOfKey(cases: readonly Case[], judging: Judging): KeyOrder {
   const places = cases.map(each => place(each, judging))

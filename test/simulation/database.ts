@@ -222,8 +222,8 @@ export class Database {
   }
 
   /**
-   * Restarts the server. Open transactions and locks are gone, all registrations are void, and ids that were logged
-   * ahead are lost.
+   * Restarts the server. Open transactions and locks are gone, and all registrations are void.
+   *
    *
    * @param lostIds at most 32: so many ids a sequence writes to the WAL ahead.
    */

@@ -53,7 +53,7 @@ const breakerFailures = 5
 const mostProbes = 5
 
 /**
- * One origin with several URLs. Some of them fail or hang for a time while the others are well. It has dice of its own.
+ * One origin with several URLs. Some of them fail or hang for a time while the others are well.
  *
  * A relay must never have more than `mostPosts` POSTs under way to it. In a calm world, with no other fault, a relay
  * must also:

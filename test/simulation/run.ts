@@ -2,7 +2,7 @@
  * `node --import tsx test/simulation/run.ts SEED`: runs one world, and prints everything that happens in it.
  * `node --import tsx test/simulation/run.ts FROM TO`: runs many, and prints which ones broke a promise, and the speed.
  *
- * It runs in a process of its own, since tap's hooks on every promise would make it four times slower.
+ * It is no test file, since tap's hooks on every promise would make it four times slower.
  */
 import { calmGateway, type Scenario } from './scenario.ts'
 import { type Run, type SimulationOptions, simulate } from './simulation.ts'

@@ -52,9 +52,8 @@ const janitorRestMs = 300
 const troubleMs = 5_000
 
 /**
- * All must be settled within this time after the last fault, in virtual milliseconds. It exceeds the 20 s after which a
- * silent connection is given up. It is below the minute between sweeps in worlds where they are rare, so that no such
- * sweep helps.
+ * All must be settled so many virtual milliseconds after the last fault. A silent connection is given up after 20 s.
+ * Where sweeps are rare, none begins by itself within this time.
  */
 const drainMs = 50_000
 

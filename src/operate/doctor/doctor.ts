@@ -86,8 +86,7 @@ const checks: readonly Examination[] = [
 const passedOver = ['42501', '55P03', '57014']
 
 /**
- * Makes every check, in one transaction that changes nothing. A check that fails for `passedOver` is named in the
- * result. Each check has a savepoint, since a failed statement would end the transaction.
+ * Makes every check, in one transaction that changes nothing. The result names checks that could not be made.
  *
  * @throws SchemaError when the schema is missing, too old or too new.
  */
@@ -111,7 +110,11 @@ export async function diagnose(session: Session, patience: Patience = { watchMs:
   return { checks: all.length, findings, notMade, notLookedAt }
 }
 
-/** @param unseen by reason: the checks that could not be made. */
+/**
+ * Runs behind a savepoint, since a failed statement ends the transaction.
+ *
+ * @param unseen by reason: what could not be read.
+ */
 async function ifAllowed<T>(
   session: Session,
   what: string,

@@ -1,6 +1,6 @@
 /**
- * Keeps a screen's numbers fresh: it fetches the same screen again and replaces the parts with `data-live`, except one
- * that has the focus. It fetches nothing while the screen is hidden or paused. The page works without it.
+ * Fetches the same screen again and replaces the parts with `data-live`, except one that has the focus. Does nothing
+ * while the screen is hidden or paused. The page works without it.
  */
 export const script = `
 const button = document.querySelector('[data-pause]')

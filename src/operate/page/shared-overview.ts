@@ -24,8 +24,8 @@ interface Kept {
 }
 
 /**
- * The part of all screens that every viewer sees. A viewer gets the last overview at once, with its time, while a new
- * one is read in the background. A viewer waits for the database only after a time without viewers, or after an act.
+ * The part of all screens that every viewer sees. A viewer gets the last overview at once, while a new one is read. A
+ * viewer waits only after a time without viewers, or after an act.
  */
 export class SharedOverview {
   readonly #sessions: ScreenSessions

@@ -22,8 +22,7 @@ const dueFor = 10
 
 /**
  * Callbacks that are due, not on hold and not behind another of their key, from the beginning of each index. Origins
- * with a claimed or a tried callback are left out: their window may be full, or their breaker open. Both reads have a
- * limit, since a backlog may have millions of rows.
+ * with a claimed or a tried callback are left out: their window may be full, or their breaker open.
  */
 const candidatesStatement: Statement = {
   name: 'ringback_stall_candidates',
@@ -74,9 +73,8 @@ export const stalled = check<Stall | null>({
 })
 
 /**
- * Watches callbacks that could be sent for up to `watchMs`. Returns null as soon as one of them is claimed, which is at
- * once if a relay works. It has to watch, since the database has no count of claims, and no index for the time of the
- * last one.
+ * Watches callbacks for up to `watchMs`; null as soon as one of them is claimed, which is at once if a relay works. The
+ * database has no count of claims, and no index for the time of the last one.
  */
 async function watch(session: Session, watchMs: number): Promise<Stall | null> {
   const waiting = await session.rows<{ id: string; seconds: number }>(candidatesStatement)
