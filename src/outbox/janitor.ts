@@ -4,18 +4,18 @@ import { isRow } from './sql.ts'
 /** How long settled callbacks are kept, in milliseconds; null: for ever. */
 export interface Kept {
   readonly deliveredMs: number | null
-  /** Of the cancelled, too. */
+  /** For cancelled callbacks, too. */
   readonly deadMs: number | null
 }
 
-/** Place in the index of settled callbacks. */
+/** A place in the index of settled callbacks. */
 export interface SettledPlace {
   /** As PostgreSQL writes it, to the microsecond. */
   readonly reachedAt: string
   readonly reachedId: string
 }
 
-/** A run that goes on: which callbacks it deletes, and how far it has come. Times are as PostgreSQL writes them. */
+/** A run under way: which callbacks it deletes, and how far it has come. Times are as PostgreSQL writes them. */
 export interface JanitorRun extends SettledPlace {
   readonly id: string
   readonly deliveredBefore: string | null
@@ -24,29 +24,29 @@ export interface JanitorRun extends SettledPlace {
 
 /** The newest run. */
 export interface NewestRun extends JanitorRun {
-  /** It was begun for the same ages as are kept now. */
+  /** It was begun with the present retention settings. */
   readonly isSame: boolean
-  /** null: it goes on. */
+  /** null: it is running. */
   readonly endedMsAgo: number | null
   readonly busyMs: number
 }
 
-/** What one batch did. */
+/** The result of one batch. */
 export interface JanitorBatch extends SettledPlace {
-  /** Index entries walked. */
+  /** Index entries read. */
   readonly walked: number
   readonly deleted: number
-  /** What the server has worked, without the commit and the way there and back, in milliseconds. */
+  /** Time that the server worked, without the commit and the network, in milliseconds. */
   readonly workMs: number
-  /** Nothing is left of the run. */
+  /** The run is over. */
   readonly isEnd: boolean
 }
 
-/** Runs are remembered for this long. */
+/** How long runs are kept. */
 const remembered = `interval '7 days'`
 /**
- * Where one of the ages is `never`, a run begins so long before where the last one ended: what was locked then, or was
- * committed late, is found.
+ * If one of the ages is `never`, a run begins this long before the end of the last one. It then finds rows that were
+ * locked at that time, or committed late.
  */
 const lookBack = `interval '1 day'`
 
@@ -75,8 +75,8 @@ const takeUpStatement: Statement = {
 }
 
 /**
- * From the oldest on; a run passes over what is kept longer, which is little, since only the dead and the cancelled are.
- * Where one kind is kept for ever, that would be all of history, so a run goes on from where the last one of these ages has ended.
+ * A run starts with the oldest row and skips rows that are kept longer, normally few. If one kind is kept for ever,
+ * these would be all of history, so the run starts where the last one with these ages ended.
  */
 const beginStatement: Statement = {
   name: 'ringback_janitor_begin',
@@ -84,7 +84,7 @@ const beginStatement: Statement = {
     with forgotten as (
       delete from ${schema}.janitor_run where started_at < clock_timestamp() - ${remembered}
     ), outlived as (
-      -- The oldest are first by id. Each run takes some, so that none is long.
+      -- The oldest acts have the lowest ids. Each run deletes at most 1000, so that no run takes long.
       delete from ${schema}.operation
        where id = any (array(select id from ${schema}.operation order by id limit 1000)) and acted_at < clock_timestamp() - ${age('$3')}
     ), abandoned as (
@@ -104,8 +104,8 @@ const beginStatement: Statement = {
 }
 
 /**
- * One batch, its own transaction, with the place of the run. Bounds come as parameters, which one walk along the index can
- * serve. Nothing waits for a lock: what an operator has changed and not committed is left for the next run.
+ * One batch, in its own transaction, with the place of the run. The bounds are parameters, so that one index scan
+ * serves them. Locked rows are left for the next run.
  */
 const batchStatement: Statement = {
   name: 'ringback_janitor_batch',
@@ -118,7 +118,7 @@ const batchStatement: Statement = {
        order by c.settled_at, c.id
        limit $6
     ), free as materialized (
-      -- A replay may have committed since the walk: asked again of the row that is locked.
+      -- Checked again on the locked row: a replay may have committed since the walk.
       select c.id
         from walked w join ${schema}.callback c on ${isRow('w.id')}
        where w.is_old and c.settled_at = w.settled_at
@@ -144,7 +144,7 @@ const failStatement: Statement = {
     `update ${schema}.janitor_run set ended_at = clock_timestamp(), error = $2 where id = $1 and ended_at is null`,
 }
 
-/** From now on this session's relay, and no other, is the janitor; false: another is. Never waits. */
+/** Makes this session's relay the only janitor; false: another one is. Never waits. */
 export async function lockJanitor(session: Session): Promise<boolean> {
   const [row] = await session.rows<{ got: boolean }>(lockStatement)
   return row?.got === true
@@ -156,23 +156,23 @@ export async function newestRun(session: Session, kept: Kept): Promise<NewestRun
   return row
 }
 
-/** Goes on with a run that another relay, or another process of this name, has left. */
+/** Continues a run that another relay, or another process of this name, has left. */
 export async function takeUpRun(session: Session, id: string, relay: string): Promise<void> {
   await session.rows(takeUpStatement, [id, relay])
 }
 
-/** A run that has not ended is given up. */
+/** Begins a run. A run that has not ended is given up. */
 export async function beginRun(session: Session, relay: string, kept: Kept): Promise<JanitorRun> {
   const [row] = await session.rows<JanitorRun>(beginStatement, [relay, kept.deliveredMs, kept.deadMs])
-  if (!row) throw new Error('beginning a run returned nothing')
+  if (!row) throw new Error('an insert of one row must return a row')
   return row
 }
 
 /**
- * Deletes what is old among the next settled callbacks, with their attempts.
+ * Deletes the old ones among the next settled callbacks, with their attempts.
  *
- * @param limit index entries to walk.
- * @returns undefined: somebody has deleted the row of the run.
+ * @param limit most index entries to read.
+ * @returns undefined: the row of the run was deleted.
  */
 export async function deleteBatch(session: Session, run: JanitorRun, limit: number): Promise<JanitorBatch | undefined> {
   const { id, reachedAt, reachedId, deliveredBefore, deadBefore } = run
@@ -187,7 +187,7 @@ export async function deleteBatch(session: Session, run: JanitorRun, limit: numb
   return row
 }
 
-/** Ends a run, for this reason. */
+/** Ends a run with this reason. */
 export async function failRun(session: Session, id: string, reason: string): Promise<void> {
   await session.rows(failStatement, [id, reason])
 }
