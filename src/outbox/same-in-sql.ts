@@ -18,6 +18,21 @@ export function cancelSql(schema: string, ids: readonly string[]): string {
   return `UPDATE ${schema}.callback SET status = 'cancelled'\n WHERE ${idsSql(ids)} AND status = 'pending';`
 }
 
+export interface AmendmentInSql {
+  readonly id: string
+  readonly url: string
+  readonly form: string
+  /** Not settled: it need not be replayed. */
+  readonly isWaiting: boolean
+}
+
+export function amendSql(schema: string, { id, url, form, isWaiting }: AmendmentInSql): string {
+  const [change, states] = isWaiting
+    ? ['', `= 'pending'`]
+    : [`, status = 'pending'`, `IN ('dead', 'delivered', 'cancelled')`]
+  return `UPDATE ${schema}.callback\n   SET url = ${sqlText(url)},\n       form = ${sqlText(form)}${change}\n WHERE ${idsSql([id])} AND status ${states};`
+}
+
 export interface DeadInSql {
   readonly url: string | null
   readonly since: string | null

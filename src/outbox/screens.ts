@@ -3,6 +3,7 @@
  * filter without an index, could overload the database.
  */
 import type { CallbackStatus } from '../model.ts'
+import { seenSql } from './amend.ts'
 import type { Session, Statement } from './session.ts'
 import { isFree, originHash } from './sql.ts'
 
@@ -154,6 +155,8 @@ export interface ShownCallback {
   readonly claimedAt: Date | null
   readonly settledAt: Date | null
   readonly isHeld: boolean
+  /** Names its state, URL and form: see amend.ts. */
+  readonly seen: string
   readonly now: Date
 }
 
@@ -165,7 +168,7 @@ const callbackStatement: Statement = {
            c.supersede_key::text as "supersedeKey", c.traceparent::text as traceparent, c.last_error as "lastError",
            c.created_at as "createdAt", greatest(c.due_at, case when c.due_at is not null then c.created_at end) as "dueAt",
            c.expires_at as "expiresAt", c.claimed_at as "claimedAt", c.settled_at as "settledAt",
-           not ${isFree(schema)} as "isHeld", statement_timestamp() as now
+           not ${isFree(schema)} as "isHeld", ${seenSql} as seen, statement_timestamp() as now
       from ${schema}.callback c where c.id = any (array[$1::bigint])`,
 }
 

@@ -47,6 +47,8 @@ const screens: Readonly<Record<string, string>> = {
   doctor: `${operator}doctor`,
   operations: `${operator}operations`,
   'confirm replay': `${operator}confirm?act=replay&id=${world.dead}`,
+  'confirm amend': `${operator}confirm?act=amend&id=${world.waiting}`,
+  'confirm amend and replay': `${operator}confirm?act=amend&id=${world.dead}`,
   'confirm cancel': `${operator}confirm?act=cancel&id=${world.waiting}`,
   'confirm replay of all': `${operator}confirm?act=replay-dead&url=${crm}&until=2099-01-01T00:00:00Z`,
   'confirm hold': `${operator}confirm?act=hold&url=${crm}`,
@@ -125,6 +127,8 @@ interface Act {
   readonly yes: RegExp
   readonly said: RegExp
   readonly first?: (page: Page) => Promise<void>
+  /** What the confirmation asks for, and what is written there. */
+  readonly field?: readonly [label: RegExp, text: string]
   readonly isDone: () => Promise<unknown>
 }
 
@@ -136,6 +140,35 @@ const acts: Readonly<Record<string, Act>> = {
     yes: /^Replay it$/,
     said: /1 callback goes out again/,
     isDone: async () => (await statusOf(world.cancelled)) === 'pending',
+  },
+  amend: {
+    on: `callbacks/${world.cancelled}`,
+    ask: /^Amend…$/,
+    field: [/^URL$/, 'https://crm.example/v2/amended'],
+    yes: /^Amend it$/,
+    said: /The callback is amended/,
+    first: async () => {
+      await client.query(`update outbox.callback set url = 'https://crm.example/v1' where id = $1`, [world.cancelled])
+    },
+    isDone: () =>
+      one(`select url = 'https://crm.example/v2/amended' from outbox.callback where id = $1`, [world.cancelled]),
+  },
+  'amend and replay': {
+    on: `callbacks/${world.delivered}`,
+    first: async page => {
+      await client.query(`update outbox.callback set status = 'cancelled' where id = $1 and status = 'pending'`, [
+        world.delivered,
+      ])
+      await page.reload()
+    },
+    ask: /^Amend and replay…$/,
+    field: [/^Form/, '{"event": "amended"}'],
+    yes: /^Amend and replay it$/,
+    said: /The callback is amended/,
+    isDone: () =>
+      one(`select status = 'pending' and form::text = '{"event": "amended"}' from outbox.callback where id = $1`, [
+        world.delivered,
+      ]),
   },
   cancel: {
     on: `callbacks/${world.cancelled}`,
@@ -184,6 +217,7 @@ const acts: Readonly<Record<string, Act>> = {
     first: async () => {
       await client.query(`delete from outbox.hold where url_prefix = 'https://erp.example/'`)
     },
+    field: [/^Reason/, 'ERP upgrade'],
     yes: /^Hold it$/,
     said: /The hold stands/,
     isDone: () => one(`select count(*) = 1 from outbox.hold where url_prefix = 'https://erp.example/'`),
@@ -211,13 +245,12 @@ for (const javaScriptEnabled of [true, false])
   t.test(`each act ${javaScriptEnabled ? 'with' : 'without'} JavaScript: asked first, done, and said`, async t => {
     const { context, page, wrong } = await open({ javaScriptEnabled })
     await dieAgain()
-    for (const [name, { on, ask, yes, said, first, isDone }] of Object.entries(acts)) {
+    for (const [name, { on, ask, field, yes, said, first, isDone }] of Object.entries(acts)) {
       await page.goto(operator + on)
       await first?.(page)
       await wanted(page, ask).click()
       t.match(page.url(), /\/confirm\?/, `${name}: asked`)
-      const reason = page.getByLabel(/Reason/)
-      if ((await reason.count()) > 0) await reason.fill('ERP upgrade')
+      if (field) await page.getByLabel(field[0]).fill(field[1])
       await wanted(page, yes).click()
       await page.getByRole('status').waitFor()
       t.match(await page.getByRole('status').textContent(), said, `${name}: said`)
@@ -233,7 +266,8 @@ async function tabTo(page: Page, name: RegExp): Promise<void> {
     await page.keyboard.press('Tab')
     const label = await page.evaluate(() => {
       const { activeElement } = document
-      const labels = activeElement instanceof HTMLInputElement ? [...(activeElement.labels ?? [])] : []
+      const isField = activeElement instanceof HTMLInputElement || activeElement instanceof HTMLTextAreaElement
+      const labels = isField ? [...(activeElement.labels ?? [])] : []
       return (
         activeElement?.getAttribute('aria-label') ??
         labels[0]?.textContent ??
@@ -249,7 +283,7 @@ async function tabTo(page: Page, name: RegExp): Promise<void> {
 t.test('each act by the keyboard alone', async t => {
   const { context, page, wrong } = await open()
   await dieAgain()
-  for (const [name, { on, ask, yes, said, first, isDone }] of Object.entries(acts)) {
+  for (const [name, { on, ask, field, yes, said, first, isDone }] of Object.entries(acts)) {
     await page.goto(operator + on)
     if (name === 'replay the ticked') {
       await tabTo(page, /^Callback \d+$/)
@@ -261,9 +295,10 @@ t.test('each act by the keyboard alone', async t => {
     await tabTo(page, ask)
     await page.keyboard.press('Enter')
     await page.waitForURL(/\/confirm\?/)
-    if (name === 'hold') {
-      await tabTo(page, /^Reason/)
-      await page.keyboard.type('ERP upgrade')
+    if (field) {
+      await tabTo(page, field[0])
+      await page.keyboard.press('Control+A')
+      await page.keyboard.type(field[1])
     }
     await tabTo(page, yes)
     await page.keyboard.press('Enter')
@@ -280,7 +315,9 @@ t.test('the focus is always seen, goes everywhere, and is first on what changes 
   for (const [name, address] of Object.entries(screens)) {
     await page.goto(address)
     const unseen = await page.evaluate(() => {
-      const all = [...document.querySelectorAll<HTMLElement>('a[href], button, input, summary')]
+      const all = [
+        ...document.querySelectorAll<HTMLElement>('a[href], button, input:not([type=hidden]), textarea, summary'),
+      ]
       return all
         .filter(each => each.getClientRects().length > 0 && getComputedStyle(each).visibility === 'visible')
         .filter(each => {

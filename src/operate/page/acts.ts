@@ -1,4 +1,5 @@
 import { isId } from '../../ids.ts'
+import { type Amendment, amend } from '../../outbox/amend.ts'
 import { cancelWaiting } from '../../outbox/cancel.ts'
 import { databaseOf } from '../../outbox/database.ts'
 import { holdUrl, releaseHold } from '../../outbox/hold.ts'
@@ -16,17 +17,20 @@ import {
   retrySql,
   urlSql,
 } from '../../outbox/same-in-sql.ts'
-import { countMatching, type HoldEntry, listHoldEntries, sample } from '../../outbox/screens.ts'
+import { countMatching, type HoldEntry, listHoldEntries, readCallback, sample } from '../../outbox/screens.ts'
 import type { Session } from '../../outbox/session.ts'
 import type { ActName } from '../../outbox/tables.ts'
+import { amendQuestion } from './amend.ts'
 import { timeIn } from './callbacks.ts'
-import { type Html, type HtmlValue, html } from './html.ts'
+import type { Confirmation } from './confirmation.ts'
+import { type Html, html } from './html.ts'
 import { copyOf, elsewhere, type Screen } from './layout.ts'
 import { callbacksOf, counted, holdText, shellText } from './words.ts'
 
 /** What an operator wants, as a form or a link says it. */
 export type PageAct =
   | { readonly kind: 'replay' | 'retry' | 'cancel'; readonly ids: readonly string[] }
+  | ({ readonly kind: 'amend'; readonly ids: readonly [string] } & Amendment)
   | { readonly kind: 'replay-dead'; readonly url: string | null; readonly since: string | null; readonly until: string }
   | { readonly kind: 'retry-url'; readonly url: string }
   | { readonly kind: 'hold'; readonly url: string; readonly reason: string }
@@ -50,6 +54,13 @@ export function actIn(query: URLSearchParams): PageAct | null {
   if (kind === 'replay' || kind === 'retry' || kind === 'cancel') {
     const ids = [...new Set(query.getAll('id'))]
     return ids.length > 0 && ids.length <= mostIds && ids.every(isId) ? { kind, ids } : null
+  }
+  if (kind === 'amend') {
+    const [id, ...more] = query.getAll('id')
+    if (id === undefined || !isId(id) || more.length > 0) return null
+    // A browser writes line breaks in its own way. A link carries no amendment: nothing is seen, so nothing is changed.
+    const form = (query.get('form') ?? '').replaceAll('\r\n', '\n')
+    return { kind, ids: [id], url: url ?? '', form, seen: query.get('seen') ?? '' }
   }
   if (kind === 'replay-dead') {
     const until = timeIn(query.get('until'))
@@ -82,6 +93,8 @@ async function run(session: Session, act: PageAct): Promise<Performed> {
       return named(act.kind, act.ids, await retryIdsNow(db, act.ids))
     case 'cancel':
       return named(act.kind, act.ids, await cancelWaiting(session, act))
+    case 'amend':
+      return named(act.kind, act.ids, await amend(session, act.ids[0], act))
     case 'replay-dead':
       return { did: 'replay', count: Number(await replayDead(db, act)), left: 0, condition: deadSql(act) }
     case 'retry-url':
@@ -106,23 +119,12 @@ export function placeAfter(act: PageAct): string {
   return act.kind === 'hold' || act.kind === 'release' ? 'holds' : 'callbacks'
 }
 
-/** What the confirmation says: what happens, what stays, and the same elsewhere. */
-interface Question {
-  readonly title: string
-  readonly leads: readonly HtmlValue[]
-  readonly yes: string
-  readonly no: string
-  readonly isRisk?: boolean
-  readonly fields?: HtmlValue
-  readonly copies: readonly HtmlValue[]
-}
-
 /** @returns the page that asks, before anything is changed. */
 export async function confirmScreen(session: Session, act: PageAct): Promise<Screen> {
   const { title, leads, yes, no, isRisk, fields, copies } = await questionOf(session, act)
   const section = act.kind === 'hold' || act.kind === 'release' ? 'holds' : 'callbacks'
   const crumb = html`<p class="crumb"><a href="./${section}">${section === 'holds' ? 'Holds' : 'Callbacks'}</a> /</p>`
-  const acts = html`<form method="post" action="act" class="acts">${hiddenOf(act)}${fields}<button class="btn ${isRisk ? 'risk' : 'main'}">${yes}</button><a class="btn" href="./${placeAfter(act)}" autofocus>${no}</a></form>`
+  const acts = html`<form method="post" action="act" class="acts">${hiddenOf(act)}${fields}${yes && html`<button class="btn ${isRisk ? 'risk' : 'main'}">${yes}</button>`}<a class="btn" href="./${placeAfter(act)}" autofocus>${no}</a></form>`
   return {
     section,
     title,
@@ -131,7 +133,7 @@ export async function confirmScreen(session: Session, act: PageAct): Promise<Scr
   }
 }
 
-async function questionOf(session: Session, act: PageAct): Promise<Question> {
+async function questionOf(session: Session, act: PageAct): Promise<Confirmation> {
   switch (act.kind) {
     case 'replay':
       return {
@@ -173,6 +175,8 @@ async function questionOf(session: Session, act: PageAct): Promise<Question> {
           copyOf('As SQL', cancelSql(session.schema, act.ids)),
         ],
       }
+    case 'amend':
+      return amendQuestion(act.ids[0], await readCallback(session, act.ids[0]), session.schema)
     case 'replay-dead':
       return deadQuestion(act, await countMatching(session, act), session.schema)
     case 'retry-url':
@@ -220,7 +224,7 @@ function deadQuestion(
   { url, since, until }: Extract<PageAct, { kind: 'replay-dead' }>,
   count: number,
   schema: string,
-): Question {
+): Confirmation {
   const where = url === null ? '' : ` to ${url}`
   const command = [
     'ringback replay --dead',
@@ -242,12 +246,11 @@ function deadQuestion(
   }
 }
 
-function releaseQuestion(entry: HoldEntry | undefined, schema: string): Question {
+function releaseQuestion(entry: HoldEntry | undefined, schema: string): Confirmation {
   if (entry === undefined)
     return {
       title: 'That hold is gone already.',
       leads: ['Somebody else has released it.'],
-      yes: 'Release it',
       no: 'See the holds',
       copies: [],
     }
@@ -263,12 +266,12 @@ function releaseQuestion(entry: HoldEntry | undefined, schema: string): Question
   }
 }
 
-/** The act again, as its form carries it. */
+/** The act again, as its form carries it, but for what the form asks for. */
 function hiddenOf(act: PageAct): Html[] {
   const { kind, ...rest } = act
   const pairs = Object.entries({ act: kind, ...rest }).flatMap(([name, value]): [string, string][] => {
     if (name === 'ids') return (value as readonly string[]).map(id => ['id', id])
-    return value === null || name === 'reason' ? [] : [[name, String(value)]]
+    return value === null || name === 'reason' || (kind === 'amend' && name !== 'act') ? [] : [[name, String(value)]]
   })
   return pairs.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)
 }

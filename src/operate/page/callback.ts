@@ -66,8 +66,9 @@ function leadsOf({ callback, key }: CallbackView): HtmlValue[] {
 function actsOn({ id, status: word }: ShownCallback): HtmlValue {
   const link = (act: string, label: string, look = '') =>
     html`<a class="btn ${look}" href="../confirm?act=${act}&amp;id=${id}">${label}</a>`
-  if (word === 'pending') return [link('retry', 'Retry now…'), link('cancel', 'Cancel it…', 'risk')]
-  return word !== 'claimed' && link('replay', 'Replay…')
+  if (word === 'pending')
+    return [link('retry', 'Retry now…'), link('amend', 'Amend…'), link('cancel', 'Cancel it…', 'risk')]
+  return word !== 'claimed' && [link('replay', 'Replay…'), link('amend', 'Amend and replay…')]
 }
 
 function timeline(view: CallbackView): Html {

@@ -119,6 +119,8 @@ export function resultOf(query: URLSearchParams): Html | null {
     replay: count => `${count === 1 ? '1 callback goes' : `${counted(count)} callbacks go`} out again.`,
     retry: count => `${count === 1 ? '1 callback is' : `${counted(count)} callbacks are`} due now.`,
     cancel: count => `${count === 1 ? '1 callback is' : `${counted(count)} callbacks are`} cancelled.`,
+    amend: count =>
+      count === 0 ? 'Nothing was amended.' : 'The callback is amended. Its next attempt sends what stands here.',
     hold: () => 'The hold stands. Callbacks to it wait from now on.',
     release: count =>
       count === 0 ? 'That hold was gone already.' : 'The hold is gone. Its callbacks go out in order.',
@@ -127,7 +129,7 @@ export function resultOf(query: URLSearchParams): Html | null {
   if (sentence === undefined) return null
   const [done, left] = [Number(query.get('n')) || 0, Number(query.get('left')) || 0]
   const others = left === 1 ? '1 was left alone' : `${counted(left)} were left alone`
-  const why = left > 0 && ` ${others}: being sent, gone, or not in that state any more. Look again in a minute.`
+  const why = left > 0 && ` ${others}: being sent, gone, or changed in the meantime. Look again in a minute.`
   return html`<p class="newer" role="status">${sentence(done)}${why}</p>`
 }
 

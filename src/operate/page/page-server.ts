@@ -16,8 +16,8 @@ export interface PageServerOptions extends PageGuard {
   readonly page: Page
 }
 
-/** A form with a thousand ids is 24 KB. */
-const mostBytes = 65_536
+/** A callback's form of 64 KiB, three bytes for each where all are escaped, and its URL. */
+const mostBytes = 262_144
 
 interface HttpAnswer {
   readonly status: number

@@ -260,7 +260,7 @@ dialog h2, .sheet h1 { margin-bottom: var(--s3); }
   .head { padding: var(--s5) var(--s4) var(--s4); } .tabs { padding: 0 var(--s4); gap: 0 var(--s4); } .body { padding: var(--s5) var(--s4) var(--s7); gap: var(--s6); }
   h1 { font-size: 1.357rem; }
   .stats { grid-template-columns: 1fr 1fr; } .stat { padding: var(--s3) var(--s4); } .stat strong { font-size: 1.571rem; }
-  .btn { min-height: 3.15rem; } .btn.tiny { min-height: 2.3rem; } input, select, textarea { height: 3.15rem; font-size: 1.143rem; }
+  .btn { min-height: 3.15rem; } .btn.tiny { min-height: 2.3rem; } input, select, textarea { min-height: 3.15rem; font-size: 1.143rem; }
   .plots { grid-template-columns: minmax(0, 1fr); gap: var(--s1); } .plots dt { margin-top: var(--s3); } .plots dt b, .plots dt small { display: inline; margin-right: .4rem; } .plots .axis { grid-column: 1; margin: var(--s1) 0 0; }
   .plot.tall { height: 7.5rem; }
   .timeline > li { grid-template-columns: 1.1rem minmax(0, 1fr); } .timeline > li::before { left: .45rem; } .timeline .dot { grid-area: 1 / 1; } .timeline > li > time { grid-area: 1 / 2; } .timeline .say { grid-area: 2 / 2; }
@@ -281,6 +281,8 @@ dialog h2, .sheet h1 { margin-bottom: var(--s3); }
 .live time { white-space: nowrap; }
 .list th a { white-space: nowrap; }
 .acts:has(label) { align-items: end; }
+textarea { height: auto; font-family: var(--mono); line-height: 1.5; resize: vertical; }
+.whole { flex: 1 1 100%; } .acts:has(.whole) { max-width: 56rem; }
 .holdform { grid-template-columns: 1.6fr 1.6fr auto; }
 .body > .newer { margin-bottom: 0; }
 `

@@ -90,6 +90,10 @@ const confirmations = [
   'act=replay&id=2',
   'act=retry&id=1',
   'act=cancel&id=1',
+  'act=amend&id=1',
+  'act=amend&id=2',
+  'act=amend&id=5',
+  'act=amend&id=999999',
   `act=replay-dead&url=${encodeURIComponent('https://ill.test/')}&until=2099-01-01T00:00:00Z`,
   `act=retry-url&url=${encodeURIComponent('https://ill.test/')}`,
   `act=hold&url=${encodeURIComponent('https://ill.test/')}&reason=x`,
@@ -118,6 +122,8 @@ t.test('what a form, a key, an answer, a reason and a URL hold stays text', asyn
     ...screens,
     `/callbacks?status=dead&url=${encodeURIComponent(evil)}&key=${encodeURIComponent(evil)}&since=${encodeURIComponent(evil)}&after=${encodeURIComponent(evil)}`,
     `/confirm?act=hold&url=${encodeURIComponent(evil)}&reason=${encodeURIComponent(evil)}`,
+    '/confirm?act=amend&id=2',
+    `/confirm?act=amend&id=1&url=${encodeURIComponent(evil)}&form=${encodeURIComponent(evil)}&seen=${encodeURIComponent(evil)}`,
     `/origins/${encodeURIComponent(evil)}`,
     `/holds?did=${encodeURIComponent(evil)}&n=${encodeURIComponent(evil)}`,
   ]
@@ -161,6 +167,10 @@ async function statusOf(id: string): Promise<string> {
 t.test('as a reader the page has no acts, and PostgreSQL refuses them whatever the page does', async t => {
   for (const path of screens) t.notMatch((await reader.ask(path)).text, /method="post"|confirm\?|type="checkbox"/, path)
   t.match(await reader.ask('/confirm?act=cancel&id=4'), { status: 404 })
+  t.match(await reader.ask('/confirm?act=amend&id=4'), { status: 404 })
+  t.match(await reader.act({ act: 'amend', id: '4', url: 'https://evil.test/', form: '{}', seen: await seenOf('4') }), {
+    status: 403,
+  })
   t.match(await reader.act({ act: 'cancel', id: '4' }), { status: 403, text: /permission denied/ })
   t.match(await reader.act({ act: 'hold', url: 'https://a.test/', reason: 'x' }), { status: 403 })
   t.same(await statusOf('4'), 'pending')
@@ -194,6 +204,74 @@ t.test('each act: asked first, done by a POST, and said afterwards', async t => 
   })
   t.match(await operator.act({ act: 'drop', id: '1' }), { status: 400 })
   t.match(await operator.act({ act: 'cancel', id: '1; drop table' }), { status: 400 })
+})
+
+/** As the form that amends this callback carries it. */
+async function seenOf(id: string): Promise<string> {
+  const { text } = await operator.ask(`/confirm?act=amend&id=${id}`)
+  return text.match(/name="seen" value="(-?\d+)"/)?.[1] ?? ''
+}
+
+t.test('amend: another URL or form for one that waits or is settled; what was changed since is left alone', async t => {
+  const { rows } = await client.query(`
+    insert into outbox.callback (url, form) values ('https://old.test/', '{"b": 1.00,\r\n "a": 12345678901234567890}') returning id`)
+  const { id } = rows[0]
+  const now = async () => {
+    const { rows } = await client.query('select status, url, form::text as form from outbox.callback where id = $1', [
+      id,
+    ])
+    return rows[0]
+  }
+  const amend = async (values: Record<string, string>) => {
+    const { status, headers, text } = await operator.act({ act: 'amend', id, ...values })
+    return status === 303 ? (await operator.ask(`/${headers.location}`)).text : `${status} ${text}`
+  }
+  const { text: asked } = await operator.ask(`/confirm?act=amend&id=${id}`)
+  t.match(asked, /Amend callback \d+\?[\s\S]*UPDATE outbox\.callback\n {3}SET url = /)
+  const form = '{"b": 1.00,\r\n "a": 98765432109876543210, "é": "</textarea><script>alert(1)</script>"}'
+  const seen = await seenOf(id)
+  t.match(await amend({ url: 'https://new.test/', form, seen }), /The callback is amended/)
+  t.same(
+    await now(),
+    { status: 'pending', url: 'https://new.test/', form: form.replace('\r\n', '\n') },
+    'digit by digit',
+  )
+  t.notMatch((await operator.ask(`/confirm?act=amend&id=${id}`)).text, /<script>/)
+
+  t.match(await amend({ url: 'https://late.test/', form: '{}', seen }), /Nothing was amended\. 1 was left alone/)
+  const fresh = await seenOf(id)
+  t.match(await amend({ url: 'https://evil.test/', form: '{}' }), /Nothing was amended/, 'unseen')
+  t.match(await amend({ url: 'https://u:p@evil.test/', form: '{}', seen: fresh }), /400 [\s\S]*PostgreSQL refused this/)
+  t.match(await amend({ url: 'https://new.test/', form: '{"a": {"b": 1}}', seen: fresh }), /400 [\s\S]*nested/)
+  t.match(await amend({ url: 'https://new.test/', form: 'no json', seen: fresh }), /400 /)
+  t.match(await amend({ url: 'https://new.test/', form: `{"a": "${'x'.repeat(65_600)}"}`, seen: fresh }), /400 /)
+  t.match(
+    await operator.act(
+      { act: 'amend', id, url: 'https://evil.test/', form: '{}', seen: fresh },
+      { origin: 'http://evil.test' },
+    ),
+    {
+      status: 403,
+    },
+  )
+  t.match(await operator.ask(`/act?act=amend&id=${id}&url=https://evil.test/&form={}&seen=${fresh}`), { status: 404 })
+  t.match((await now()).url, 'https://new.test/')
+
+  await client.query(`update outbox.callback set status = 'cancelled' where id = $1`, [id])
+  t.match(await amend({ url: 'https://evil.test/', form: '{}', seen: fresh }), /Nothing was amended/, 'it is no replay')
+  t.match((await operator.ask(`/confirm?act=amend&id=${id}`)).text, /Amend and replay callback \d+\?/)
+  const full = `{"a": "${'é'.repeat(32_700)}"}`
+  t.match(await amend({ url: 'https://again.test/', form: full, seen: await seenOf(id) }), /The callback is amended/)
+  t.same(await now(), { status: 'pending', url: 'https://again.test/', form: full })
+
+  t.match((await operator.ask('/confirm?act=amend&id=5')).text, /Callback 5 is being sent/)
+  t.match(await operator.act({ act: 'amend', id: '5', url: 'https://evil.test/', form: '{}', seen: '0' }), {
+    status: 303,
+  })
+  t.match(await client.query('select url from outbox.callback where id = 5'), {
+    rows: [{ url: 'https://well.test/sent' }],
+  })
+  t.match(await operator.ask('/confirm?act=amend&id=1&id=2'), { status: 404 }, 'one at a time')
 })
 
 t.test('who did what: each act is recorded with its login, and nothing that changed nothing', async t => {
@@ -372,7 +450,7 @@ t.test('what is not there is not there, and what is wrong is refused', async t =
     t.match(await operator.ask(path), { status: 404, text: /Nothing is here/ }, path)
   t.match(await operator.ask('/', { method: 'PUT' }), { status: 405 })
   t.match(await operator.ask('/', { method: 'HEAD' }), { status: 200, text: '' })
-  const long = { method: 'POST', headers: { 'sec-fetch-site': 'same-origin' }, body: 'x'.repeat(70_000) }
+  const long = { method: 'POST', headers: { 'sec-fetch-site': 'same-origin' }, body: 'x'.repeat(300_000) }
   t.match(await operator.ask('/act', long), { status: 413 })
   for (const path of ['/ringback.css', '/ringback.js']) t.match(await operator.ask(path), { status: 200, text: /\S/ })
 })
