@@ -5,59 +5,63 @@ import { Latest } from './latest.ts'
 /** The settings of a destination that the breaker and its window use. */
 export type BreakerOptions = Pick<DestinationSettings, 'concurrency' | 'deadlineMs' | 'breaker'>
 
-/** An answer within this share of the deadline is soon enough, however much sooner others came. */
+/** An answer within this share of the deadline is quick, however much quicker others were. */
 const SOON = 1 / 4
-/** Beyond that, one that took so many times as long as the soonest shows that requests wait for each other there. */
+/** A slower answer that took this many times as long as the quickest shows that requests queue there. */
 const QUEUED = 1.5
-/** The share of the latest answers from which on they are a sign of too much. */
+/** From this share of bad answers among the latest on, the origin is overloaded. */
 const MUCH = 1 / 2
-/** The share below which nothing is wrong any more. */
+/** Below this share all is well. */
 const LITTLE = 1 / 10
-/** So long an origin must have been busy without another answer before it rests, in milliseconds: a retry may be taken by then. */
+/**
+ * An origin that answers "busy" rests only after it has failed for this long, in milliseconds. By then it may take a
+ * retry.
+ */
 const BUSY_MS = 1_000
-/** No rest is ended by an operator sooner than this after it began, in milliseconds. */
+/** How long an operator cannot end a rest that has just begun, in milliseconds. */
 const RETRY_MS = 1_000
-/** No pause between two probes grows longer by itself, in milliseconds. */
+/** The pause between two probes does not double beyond this, in milliseconds. */
 const LONGEST_PAUSE_MS = 60_000
 
 /**
- * How much an origin can take just now, or a URL in trouble, from what its answers say. Pure; times are
- * milliseconds of any clock that only grows.
+ * How much an origin, or a URL in trouble, can take, judged by its answers. Pure; times are milliseconds of any clock
+ * that only grows.
  *
- * - `window`, how many POSTs at once: one at first and after a rest or a hold. A timeout halves it. Busy answers make it smaller
- *   by half of their share, when that is half of the latest answers; at most once in a round trip. It stays
- *   near what worked: up to half of what was too much each answer adds one, so it doubles in a round trip (a slow start);
- *   beyond that a whole window of answers does. Answers that had to wait for others add nothing. A receiver that handles one
- *   request after the other would otherwise be given more and more, until all of them come too late and are sent again.
- * - A rest, in which nothing starts: after so many failures in a row, or as long as it asked for (Retry-After). What is
- *   then sent first is a probe, since the window is one; when it fails too, the next rest begins, twice as long, up to a minute.
- * - Silence, no answer within the deadline, is a sign of too much. It is a failure as well where nothing at all was answered
- *   meanwhile, so that one that hangs for good rests, and one that is merely slow does not.
+ * - Window: the number of POSTs at once. It is one at first, and after a rest or a hold.
+ * - Shrinking: a timeout halves the window. If half or more of the latest answers are bad, a busy answer takes half of
+ *   that share off it. Both happen at most once in a round trip.
+ * - Growing: up to where the last shrinking ended, each answer adds one (slow start: it doubles in a round trip).
+ *   Beyond that, a whole window of answers adds one. Answers that had to queue add nothing: a receiver that handles one
+ *   request at a time would otherwise get more and more, until all answers come too late.
+ * - Rest: nothing starts. It follows a number of failures in a row, or a Retry-After. Then the window is one, so the
+ *   first POST is a probe. If it fails, the next rest is twice as long, up to a minute.
+ * - Silence: no answer within the deadline. It shrinks the window. It is a failure only if nothing else was answered
+ *   meanwhile: so an origin that hangs rests, and one that is merely slow does not.
  */
 export class Breaker {
   #settings: BreakerOptions
   #window = 1
-  /** Where the slow start ends: the window that was left when it was too much last. */
+  /** Where the slow start ends: the window after the last shrinking. */
   #threshold = Number.POSITIVE_INFINITY
-  /** Answers towards a window that is larger by one. */
+  /** Answers since the window last grew. */
   #answers = 0
-  /** What the soonest answer took, since the window was one. */
+  /** The time of the quickest answer since the window was one. */
   #soonestMs = Number.POSITIVE_INFINITY
-  /** In a row. */
+  /** Failures in a row. */
   #failures = 0
   /** When the first of them ended. */
   #failingFrom = 0
-  /** The start of the earliest attempt that failed since the last success. */
+  /** The start of the earliest failed attempt since the last success. */
   #failedFrom = Number.POSITIVE_INFINITY
   /** Rests in a row. */
   #rests = 0
   readonly #latest = new Latest()
   #opensAt = Number.NEGATIVE_INFINITY
   #answeredAt = Number.NEGATIVE_INFINITY
-  /** Attempts that began before the window was last made smaller tell nothing new. */
+  /** When the window last shrank. Attempts that began before it do not change it again. */
   #judgedAt = Number.NEGATIVE_INFINITY
 
-  /** @param wasWell it took all of its window until now. */
+  /** @param wasWell starts with the whole window. */
   constructor(settings: BreakerOptions, wasWell = false) {
     this.#settings = settings
     if (!wasWell) return
@@ -69,27 +73,27 @@ export class Breaker {
     return this.#window
   }
 
-  /** However well it is. */
+  /** The largest window. */
   get most(): number {
     return this.#settings.concurrency
   }
 
-  /** When the rest is over; in the past when there is none. */
+  /** When the rest ends; in the past if there is none. */
   get opensAt(): number {
     return this.#opensAt
   }
 
-  /** Its breaker has opened, and no probe was answered since. */
+  /** The breaker has opened, and no probe was answered since. */
   get isBroken(): boolean {
     return this.#rests > 0
   }
 
-  /** The start of the earliest attempt that failed since the last success; infinite: none has. */
+  /** The start of the earliest failed attempt since the last success; infinite: none has failed. */
   get failedFrom(): number {
     return this.#failedFrom
   }
 
-  /** An outage goes on that another relay saw begin, or this one before a restart: a probe may go at once. */
+  /** Continues an outage that another relay saw, or this one before a restart. A probe may start at once. */
   resume(failedFrom: number): void {
     this.#failures = this.#settings.breaker.failures
     this.#rests = 1
@@ -97,34 +101,34 @@ export class Breaker {
     this.#failedFrom = Math.min(this.#failedFrom, failedFrom)
   }
 
-  /** An operator wishes it tried now: its rest is over, and a probe may go. Not within its first second: every role may notify. */
+  /** An operator wants it tried now: ends the rest, but not in its first second, since every role may notify. */
   endRest(now: number): void {
     if (now >= this.#judgedAt + RETRY_MS) this.#opensAt = Math.min(this.#opensAt, now)
   }
 
-  /** Its latest answer was no failure. */
+  /** The latest answer was no failure. */
   get answersWell(): boolean {
     return this.#failures === 0
   }
 
-  /** All is as if nothing had been. */
+  /** As if there had never been trouble. */
   get isWell(): boolean {
     return this.#failures === 0 && this.#window >= this.#settings.concurrency && this.#latest.share < LITTLE
   }
 
-  /** Nothing has gone there of late: one POST first. */
+  /** Nothing was sent there recently, so only one POST starts. */
   startSlowly(): void {
     this.#window = 1
   }
 
-  /** Other settings from now on. A rest that has begun ends as it would have. */
+  /** Applies other settings. A rest that has begun keeps its end. */
   reconfigure(settings: BreakerOptions): void {
     const isWhole = this.#window === this.#settings.concurrency
     this.#settings = settings
     this.#window = isWhole ? settings.concurrency : Math.min(settings.concurrency, this.#window)
   }
 
-  /** @returns the start of the first attempt that failed of an outage that is over now; null: none is. */
+  /** @returns the start of the first failed attempt of an outage that is over now; null: none is. */
   report(sign: OriginSign): number | null {
     const { isBroken } = this
     if (sign.receiver !== null && sign.receiver !== 'alive')
@@ -136,7 +140,7 @@ export class Breaker {
   }
 
   #judge({ receiver, restMs, startedAtMs, finishedAtMs }: OriginSign): void {
-    // What began before a rest tells nothing new.
+    // An attempt that began before a rest says nothing new.
     if (receiver === null || startedAtMs < this.#opensAt) return
     this.#latest.add(receiver !== 'alive')
     if (receiver === 'alive') this.#succeed(startedAtMs, finishedAtMs)
@@ -187,7 +191,7 @@ export class Breaker {
     return failures > 0 && this.#failures >= failures
   }
 
-  /** Once it has rested a single probe is enough. */
+  /** After a rest, a single failed probe is enough. */
   #isBusyFor(now: number): boolean {
     return this.#rests > 0 || now - this.#failingFrom >= BUSY_MS
   }
