@@ -17,7 +17,7 @@ export interface RecoveryParts {
 }
 
 /**
- * Finds callbacks whose claim has the epoch of a buried registration, and records their attempts as unknown. If two
+ * Finds callbacks whose claim has an epoch without a registration, and records their attempts as unknown. If two
  * relays find the same row, the record of one changes it.
  */
 export class Recovery {
