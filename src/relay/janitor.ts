@@ -27,13 +27,10 @@ import {
 import type { Chore } from './meanwhile.ts'
 
 /**
- * Deletes settled callbacks that are older than what is kept, with their attempts, in short statements between the reads of
- * the relay.
+ * Deletes old settled callbacks with their attempts, in short statements between the reads of the relay.
  *
- * One relay of a schema is the janitor: it holds an advisory lock as long as its session lasts; the others ask for it now and
- * then, and never wait. A run walks once along the settled callbacks, from the oldest on, and its place is committed with each
- * batch, so the next janitor goes on there. A janitor never keeps the relay awake, and a row that somebody has locked is left
- * for the next run.
+ * One relay of a schema is the janitor, by an advisory lock. A run walks once along the settled callbacks, oldest
+ * first. Each batch commits its place, from which another janitor can go on. A locked row is left for the next run.
  */
 export class Janitor implements Chore {
   readonly #session: Session
@@ -43,11 +40,11 @@ export class Janitor implements Chore {
   #isJanitor = false
   #run: JanitorRun | null = null
   #rows = janitorRows
-  /** By this process, in the run under way. */
+  /** How many callbacks this process has deleted in the present run. */
   #deleted = 0
   #nextAt = performance.now() + janitorStartMs
 
-  /** @param session the one that reads; nothing else is asked of it while a step goes on. */
+  /** @param session the one that reads. It runs nothing else during a step. */
   constructor(session: Session, config: KeepOptions, { relay, log }: { relay: () => string; log: Log }) {
     this.#session = session
     this.#kept = { deliveredMs: msOrNull(config.keepDeliveredMs), deadMs: msOrNull(config.keepDeadMs) }
@@ -55,12 +52,12 @@ export class Janitor implements Chore {
     this.#log = log
   }
 
-  /** When the next step may be made, as `performance.now()` shows it. */
+  /** When the next step may be made, by `performance.now()`. */
   get nextAt(): number {
     return this.#nextAt
   }
 
-  /** One short statement or two, after which it rests so long that its share of the time is kept. */
+  /** Runs one or two short statements. Then it rests, so that it takes only `janitorShare` of the time. */
   async step(): Promise<void> {
     const startedAt = performance.now()
     let restMs = 0
@@ -74,7 +71,7 @@ export class Janitor implements Chore {
     this.#nextAt = endedAt + Math.max(restMs, (endedAt - startedAt) * (1 / janitorShare - 1))
   }
 
-  /** Does what comes next, and says how long it may wait for what follows, in milliseconds. */
+  /** Does the next act, and returns how long the following one may wait, in milliseconds. */
   async #act(): Promise<number> {
     if (!this.#isJanitor) this.#isJanitor = await lockJanitor(this.#session)
     if (!this.#isJanitor) return janitorAskMs
@@ -108,13 +105,15 @@ export class Janitor implements Chore {
     this.#deleted = 0
   }
 
-  /** By what the rows cost: fewer of them would not make a slow commit quicker. */
+  /** Goes by the cost of the rows alone: fewer rows would not make a slow commit quicker. */
   #adapt(workMs: number): void {
     if (workMs > janitorStepMs) this.#rows = Math.max(janitorLeastRows, Math.ceil(this.#rows / 2))
     else if (workMs < janitorStepMs / 4) this.#rows = Math.min(janitorRows, this.#rows * 2)
   }
 
-  /** A trigger or a foreign key forbids it, a right is missing. The next run tries again. */
+  /**
+   * Called when a trigger or a foreign key forbids the deletion, or a privilege is missing. The next run tries again.
+   */
   async #failed(error: unknown): Promise<number> {
     this.#log.warn('janitor_failed', { err: error as Error })
     const run = this.#run

@@ -2,7 +2,7 @@ import { AutoResetEvent } from './auto-reset-event.ts'
 
 /** Work in short steps, done now and then. */
 export interface Chore {
-  /** When the next step may be made, as `performance.now()` shows it. */
+  /** When the next step may be made, by `performance.now()`. */
   readonly nextAt: number
   step(): Promise<void>
 }

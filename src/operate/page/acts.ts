@@ -27,7 +27,7 @@ import { type Html, html } from './html.ts'
 import { copyOf, elsewhere, type Screen } from './layout.ts'
 import { callbacksOf, counted, holdText, shellText } from './words.ts'
 
-/** What an operator wants, as a form or a link says it. */
+/** An operator's act, from a form or a link. */
 export type PageAct =
   | { readonly kind: 'replay' | 'retry' | 'cancel'; readonly ids: readonly string[] }
   | ({ readonly kind: 'amend'; readonly ids: readonly [string] } & Amendment)
@@ -36,18 +36,18 @@ export type PageAct =
   | { readonly kind: 'hold'; readonly url: string; readonly reason: string }
   | { readonly kind: 'release'; readonly id: string }
 
-/** What an act has done. */
+/** The result of an act. */
 export interface Done {
   readonly did: ActName
   readonly count: number
-  /** Callbacks that were named and were left alone. */
+  /** How many named callbacks were left alone. */
   readonly left: number
 }
 
-/** Ids in one act; more are replayed by what they have in common. */
+/** How many ids an act may have. More callbacks are replayed by URL and time. */
 const mostIds = 1_000
 
-/** null: it names no act, or what an act needs is missing. */
+/** null: there is no act, or a value that it needs is missing. */
 export function actIn(query: URLSearchParams): PageAct | null {
   const kind = query.get('act')
   const url = query.get('url') || null
@@ -58,7 +58,7 @@ export function actIn(query: URLSearchParams): PageAct | null {
   if (kind === 'amend') {
     const [id, ...more] = query.getAll('id')
     if (id === undefined || !isId(id) || more.length > 0) return null
-    // A browser writes line breaks in its own way. A link carries no amendment: nothing is seen, so nothing is changed.
+    // Browsers send CRLF. A link has no `seen`, so it changes nothing.
     const form = (query.get('form') ?? '').replaceAll('\r\n', '\n')
     return { kind, ids: [id], url: url ?? '', form, seen: query.get('seen') ?? '' }
   }
@@ -73,11 +73,11 @@ export function actIn(query: URLSearchParams): PageAct | null {
 }
 
 interface Performed extends Done {
-  /** By which the act is recorded. */
+  /** How the act selected its callbacks, for the record in outbox.operation. */
   readonly condition: string
 }
 
-/** By the same statements as the command line, under the rights of the page's role. */
+/** Performs the act with the statements of the command line, and the privileges of the page's role. */
 export async function perform(session: Session, act: PageAct): Promise<Done> {
   const { condition, ...done } = await run(session, act)
   await recordOperation(databaseOf(session), { act: done.did, condition, done: done.count, left: done.left })
@@ -113,13 +113,13 @@ function named(did: ActName, ids: readonly string[], done: readonly string[]): P
   return { did, count: done.length, left: ids.length - done.length, condition: idsSql(ids) }
 }
 
-/** Where an operator finds what the act was of. */
+/** The screen that shows what the act was about. */
 export function placeAfter(act: PageAct): string {
   if ('ids' in act) return act.ids.length === 1 ? `callbacks/${act.ids[0]}` : 'callbacks'
   return act.kind === 'hold' || act.kind === 'release' ? 'holds' : 'callbacks'
 }
 
-/** @returns the page that asks, before anything is changed. */
+/** @returns the screen that asks before anything is changed. */
 export async function confirmScreen(session: Session, act: PageAct): Promise<Screen> {
   const { title, leads, yes, no, isRisk, fields, copies } = await questionOf(session, act)
   const section = act.kind === 'hold' || act.kind === 'release' ? 'holds' : 'callbacks'
@@ -266,7 +266,7 @@ function releaseQuestion(entry: HoldEntry | undefined, schema: string): Confirma
   }
 }
 
-/** The act again, as its form carries it, but for what the form asks for. */
+/** The act as hidden fields of its form, without the values that the form asks for. */
 function hiddenOf(act: PageAct): Html[] {
   const { kind, ...rest } = act
   const pairs = Object.entries({ act: kind, ...rest }).flatMap(([name, value]): [string, string][] => {

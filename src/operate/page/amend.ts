@@ -4,7 +4,7 @@ import type { Confirmation } from './confirmation.ts'
 import { html } from './html.ts'
 import { copyOf } from './layout.ts'
 
-/** The form in which URL and form are amended, with what that does. */
+/** The screen on which URL and form are amended. It says what that does. */
 export function amendQuestion(id: string, callback: ShownCallback | undefined, schema: string): Confirmation {
   if (callback === undefined || callback.status === 'claimed')
     return {

@@ -35,7 +35,7 @@ function isStuck({ callback }: CallbackView): boolean {
   return callback.isHeld || callback.lastError !== null
 }
 
-/** Why it waits, or what became of it; the first reason that holds. */
+/** Why the callback waits, or how it ended: the first reason that holds. */
 function leadsOf({ callback, key }: CallbackView): HtmlValue[] {
   const { origin, lastError, now, dueAt, settledAt, claimedAt, expiresAt, isHeld, attempts } = callback
   const originLink = html`<a href="../origins/${encodeURIComponent(origin)}">${origin}</a>`
@@ -81,7 +81,7 @@ function timeline(view: CallbackView): Html {
 <ol class="timeline"><li>${instant(createdAt)}<span class="st dot"></span><div class="say"><p><b>Written.</b></p></div></li>${made.map(step)}${end}${nextOf(view)}</ol></section>`
 }
 
-/** What happens next, where something does. */
+/** What happens next to a pending callback. */
 function nextOf({
   callback: { status: word, attempts, budgetFrom, maxAttempts, dueAt, isHeld, now },
   key,

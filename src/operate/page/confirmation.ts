@@ -1,10 +1,10 @@
 import type { HtmlValue } from './html.ts'
 
-/** What the confirmation says: what happens, what stays, and the same elsewhere. */
+/** The confirmation: what will happen, what stays, and the same act as a command. */
 export interface Confirmation {
   readonly title: string
   readonly leads: readonly HtmlValue[]
-  /** Left out: there is nothing to be done. */
+  /** Absent: there is nothing to do. */
   readonly yes?: string
   readonly no: string
   readonly isRisk?: boolean

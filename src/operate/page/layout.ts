@@ -5,9 +5,12 @@ import { counted } from './words.ts'
 
 export type Section = 'overview' | 'origins' | 'callbacks' | 'keys' | 'holds' | 'relays' | 'doctor' | 'operations'
 
-/** What each screen has around it. */
+/** What every screen needs around its content. */
 export interface Frame {
-  /** How the page's own start is reached from this screen: `./` or `../`. No URL is absolute, so a proxy may serve it below a path. */
+  /**
+   * The relative path from this screen to the page's start, `./` or `../`. No URL is absolute, so a proxy may serve the
+   * page below a path.
+   */
   readonly root: string
   readonly viewer: Viewer
   readonly schema: string
@@ -16,11 +19,11 @@ export interface Frame {
 
 export interface Screen {
   readonly section: Section
-  /** What the window is called: the verdict. */
+  /** The title of the window: the verdict. */
   readonly title: string
-  /** Between bar and foot. */
+  /** The part between bar and foot. */
   readonly content: HtmlValue
-  /** Beside the name of a section. */
+  /** Shown beside the names of sections. */
   readonly badges?: Partial<Record<Section, HtmlValue>>
 }
 
@@ -47,7 +50,7 @@ const sections: readonly (readonly [Section, string, string, boolean])[] = [
   ['operations', 'operations', 'Operations', false],
 ]
 
-/** A whole document. */
+/** A whole HTML document. */
 export function documentOf({ root, viewer, schema, now }: Frame, { section, title, content, badges }: Screen): Html {
   const links = sections.map(
     ([name, path, label, isApart]) =>
@@ -74,7 +77,7 @@ function clock(now: Date): Html {
   return html`<time datetime="${now.toISOString()}">${now.toISOString().slice(11, 19)}</time>`
 }
 
-/** A document for when there is nothing else to show. */
+/** A document without sections, for when there is nothing else to show. */
 export function gate(title: string, content: HtmlValue, root: string): Html {
   return html`<!doctype html>
 <html lang="en">
@@ -84,7 +87,7 @@ export function gate(title: string, content: HtmlValue, root: string): Html {
 `
 }
 
-/** Fact, meaning, remedy; what is worst first. */
+/** How bad a screen's verdict is, worst first. */
 export type Tone = 'bad' | 'warn' | 'good' | ''
 
 export function headOf(
@@ -96,7 +99,7 @@ export function headOf(
 <div class="title">${title}</div>${leads.map(lead => lead && html`<p class="lead">${lead}</p>`)}${acts && html`<div class="acts">${acts}</div>`}</div>`
 }
 
-/** A status by its glyph, its word and its colour. */
+/** A status with its glyph, word and colour. */
 export function status(word: string, label: string = word): Html {
   return html`<span class="st ${word}">${label}</span>`
 }
@@ -113,7 +116,7 @@ export function stat(href: string, label: string, value: HtmlValue, comparison: 
   return html`<li><a class="stat" href="${href}"><span>${label}</span><strong>${value}</strong><span>${comparison}</span></a></li>`
 }
 
-/** What an act has done, in words; the numbers alone came by the URL. */
+/** The sentence about a finished act. Only its kind and numbers come from the URL. */
 export function resultOf(query: URLSearchParams): Html | null {
   const sentences: Readonly<Record<string, (count: number) => string>> = {
     replay: count => `${count === 1 ? '1 callback goes' : `${counted(count)} callbacks go`} out again.`,
@@ -139,7 +142,7 @@ interface Counted {
   readonly holds: readonly unknown[]
 }
 
-/** Beside the sections' names. */
+/** The badges beside the names of sections. */
 export function badgesOf({ figures: { dead }, failing, holds }: Counted): NonNullable<Screen['badges']> {
   return {
     origins: failing.length > 0 && html`<i class="bad">${failing.length}<span class="vh"> failing</span></i>`,

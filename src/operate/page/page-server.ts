@@ -31,7 +31,7 @@ const assets: Readonly<Record<string, HttpAnswer>> = {
   '/ringback.js': { status: 200, type: 'text/javascript; charset=utf-8', body: script },
 }
 
-/** Serves the page over HTTP, to whom the guard lets in. */
+/** Serves the page over HTTP, behind the guard. */
 export class PageServer {
   readonly #server: Server
 
@@ -39,12 +39,12 @@ export class PageServer {
     this.#server = server
   }
 
-  /** @throws Error when the address cannot be listened at. */
+  /** @throws Error when it cannot listen on the address. */
   static async start(options: PageServerOptions): Promise<PageServer> {
     const server = createServer((request, response) => {
       answerTo(request, options)
         .then(answer => send(request, response, answer))
-        // The browser has gone in the middle of its form.
+        // The browser has closed the connection before the end of its form.
         .catch(() => response.destroy())
     })
     server.requestTimeout = 30_000
@@ -53,7 +53,7 @@ export class PageServer {
     return new PageServer(server)
   }
 
-  /** As it is written in a URL. */
+  /** Spelt as in a URL. */
   get address(): string {
     const { address, port } = this.#server.address() as AddressInfo
     return addressText({ host: address, port })
@@ -98,7 +98,7 @@ function plain(status: number, text: string): HttpAnswer {
   return { status, type: 'text/plain; charset=utf-8', body: `${text}\n` }
 }
 
-/** null: it is too long. */
+/** null: the form is too long. */
 async function formIn(request: IncomingMessage): Promise<string | null> {
   const chunks: Buffer[] = []
   let bytes = 0
@@ -110,7 +110,7 @@ async function formIn(request: IncomingMessage): Promise<string | null> {
   return Buffer.concat(chunks).toString()
 }
 
-/** Refused for lack of a right, or for a value that does not fit: what PostgreSQL said is the reason. Else it is away. */
+/** PostgreSQL took too long, refused the act (then its message is the reason), or cannot be reached. */
 function failureOf(error: unknown, root: string): HttpAnswer {
   const code = (error as { code?: unknown } | null)?.code
   const isRefused = typeof code === 'string' && /^(22|23|42|54|P0|25006)/.test(code)

@@ -1,8 +1,8 @@
-/** The page's one stylesheet. As text in the program: nothing has to be copied or found when it is built, bundled or packed. */
+/** The page's only stylesheet. It is text in the program, so a build or a bundle has no file to copy or find. */
 export const stylesheet = `
-/* Ringback, the operator's page. Order: tokens, base, shell, then the components in the order of DESIGN.md. No build, no imports. */
+/* Ringback, the operator's page. Order: tokens, base, shell, then the components. No build, no imports. */
 
-/* ── Tokens. The contrast of each pair stands in DESIGN.md. ── */
+/* ── Tokens. ── */
 :root {
   color-scheme: light dark;
   --ground: #f3f4f6; --surface: #ffffff; --sunk: #f7f8f9; --line: #e1e4e8; --line-2: #c6ccd3; --edge: #858e99;
