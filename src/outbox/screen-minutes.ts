@@ -1,12 +1,12 @@
 import type { Session, Statement } from './session.ts'
 
-/** What was settled within one minute. */
-export interface MinuteCount {
-  /** The beginning of the minute, in milliseconds of Unix time. */
+/** What was settled within one minute, or another period. */
+export interface SettledCount {
+  /** Its beginning, in milliseconds of Unix time. */
   readonly atMs: number
   readonly delivered: number
   readonly dead: number
-  /** `delivered` was extrapolated from six samples of a busy minute. */
+  /** `delivered` was extrapolated from samples: it was a busy one. */
   readonly isEstimate: boolean
 }
 
@@ -45,6 +45,6 @@ const minutesStatement: Statement = {
  * A minute costs a few milliseconds at most. @param minutes beginnings of minutes that are over, in milliseconds of
  * Unix time.
  */
-export function readMinutes(session: Session, minutes: readonly number[]): Promise<MinuteCount[]> {
+export function readMinutes(session: Session, minutes: readonly number[]): Promise<SettledCount[]> {
   return session.rows(minutesStatement, [minutes.map(atMs => new Date(atMs).toISOString())])
 }

@@ -32,6 +32,8 @@ const origin = encodeURIComponent('https://erp.example')
 const crm = encodeURIComponent('https://crm.example/')
 const screens: Readonly<Record<string, string>> = {
   overview: operator,
+  'overview of 24 hours': `${operator}?span=24h`,
+  'overview of 7 days': `${operator}?span=7d`,
   'overview of a reader': reader,
   'first run': first,
   origins: `${operator}origins`,

@@ -1,20 +1,19 @@
 import { type FailingReceiver, hasOnlyFailed, mostReceivers } from '../../outbox/failing.ts'
 import { insertSql } from '../../outbox/same-in-sql.ts'
 import type { Figures, OriginFigures } from '../../outbox/screen-figures.ts'
-import type { MinuteCount } from '../../outbox/screen-minutes.ts'
+import type { SettledCount } from '../../outbox/screen-minutes.ts'
 import type { HoldEntry, Viewer } from '../../outbox/screens.ts'
 import type { RelayStatus } from '../../outbox/status.ts'
-import { outcomesChart } from './chart.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, headOf, type Screen, stat, status, type Tone } from './layout.ts'
-import { shownMinutes } from './minutes.ts'
+import { spans } from './periods.ts'
 import { atLeast, callbacksOf, counted, lasting, retriesOf, utcTime } from './words.ts'
 
 export interface Overview {
   readonly viewer: Viewer
   readonly figures: Figures
   /** The minutes of the last hour that have been read, oldest first. */
-  readonly minutes: readonly MinuteCount[]
+  readonly minutes: readonly SettledCount[]
   readonly failing: readonly FailingReceiver[]
   readonly holds: readonly HoldEntry[]
   readonly relays: readonly RelayStatus[]
@@ -106,7 +105,8 @@ function failedOf(origins: readonly OriginFigures[]): number {
   return origins.reduce((total, { failed }) => total + failed, 0)
 }
 
-export function overviewScreen(overview: Overview, schema: string): Screen {
+/** @param chart of its outcomes. */
+export function overviewScreen(overview: Overview, chart: Html, schema: string): Screen {
   const { figures, relays, holds } = overview
   if (figures.isEmpty && relays.some(isServing)) return firstRun(schema)
   const { tone, sentence, leads } = verdictOf(overview)
@@ -115,7 +115,7 @@ export function overviewScreen(overview: Overview, schema: string): Screen {
     title: sentence,
     content: html`${headOf(tone, { title: html`<h1 aria-live="polite">${signOf(tone)}${sentence}</h1>`, leads })}
 <ul class="stats" aria-label="Now" data-live="stats">${statsOf(overview)}</ul>
-<div class="body">${failingTable(overview)}<div class="two"><div class="stack">${outcomesChart(overview.minutes)}${waitingTable(overview)}</div><div class="stack">${holdsTable(holds)}${relaysTable(relays)}</div></div></div>`,
+<div class="body">${failingTable(overview)}<div class="two"><div class="stack">${chart}${waitingTable(overview)}</div><div class="stack">${holdsTable(holds)}${relaysTable(relays)}</div></div></div>`,
   }
 }
 
@@ -123,7 +123,7 @@ const signOf = (tone: Tone) =>
   (tone === 'bad' || tone === 'warn') && html`<span class="st sign ${tone === 'bad' ? 'fault' : 'warning'}"></span>`
 
 function statsOf({ figures, minutes, failing, holds, relays }: Overview): Html[] {
-  const [newest, hourAgo] = [minutes.at(-1), minutes.length === shownMinutes ? minutes[0] : undefined]
+  const [newest, hourAgo] = [minutes.at(-1), minutes.length === spans['1 h'].periods ? minutes[0] : undefined]
   const failed = failedOf(figures.origins)
   const serving = relays.filter(isServing).length
   const oldest = figures.oldestSeconds
@@ -165,7 +165,7 @@ function statsOf({ figures, minutes, failing, holds, relays }: Overview): Html[]
   ]
 }
 
-function deliveredIn(minute: MinuteCount | undefined): string {
+function deliveredIn(minute: SettledCount | undefined): string {
   const { delivered = 0, isEstimate = false } = minute ?? {}
   return `${isEstimate ? '≈ ' : ''}${delivered.toLocaleString('en-US')}`
 }

@@ -11,12 +11,14 @@ import type { Session } from '../../outbox/session.ts'
 import { actIn, confirmScreen, perform, placeAfter } from './acts.ts'
 import { callbackScreen } from './callback.ts'
 import { callbacksScreen, filterIn, originIn } from './callbacks.ts'
+import { outcomesChart, spanIn } from './chart.ts'
 import { Doctor, doctorScreen } from './doctor.ts'
-import { html } from './html.ts'
+import { type Html, html } from './html.ts'
 import { keysScreen } from './keys.ts'
 import { badgesOf, documentOf, gate, resultOf, type Screen } from './layout.ts'
 import { operationsScreen } from './operations.ts'
 import { type Overview, overviewScreen } from './overview.ts'
+import { Periods, spans } from './periods.ts'
 import { holdsScreen, originScreen, originsScreen, relaysScreen } from './places.ts'
 import { SharedOverview } from './shared-overview.ts'
 
@@ -41,6 +43,7 @@ export class Page {
   readonly #sessions: ScreenSessions
   readonly #shared: SharedOverview
   readonly #doctor: Doctor
+  readonly #longer = { '24 h': new Periods(spans['24 h']), '7 d': new Periods(spans['7 d']) }
 
   constructor(sessions: ScreenSessions) {
     this.#sessions = sessions
@@ -67,12 +70,21 @@ export class Page {
     const overview = await this.#shared.get()
     const { schema } = this.#sessions
     const screen =
-      sharedScreenOf(request.path, overview, schema) ??
-      ((request.path === '/doctor' && doctorScreen(await this.#doctor.examine())) ||
-        (await this.#sessions.read(session => screenOf(request, session, overview))))
+      (request.path === '/' && overviewScreen(overview, await this.#chartOf(request.query, overview), schema)) ||
+      (sharedScreenOf(request.path, overview) ??
+        ((request.path === '/doctor' && doctorScreen(await this.#doctor.examine())) ||
+          (await this.#sessions.read(session => screenOf(request, session, overview)))))
     if (screen === null) return { status: 404, body: missing(root) }
     const frame = { root, viewer: overview.viewer, schema, now: overview.figures.now }
     return { status: 200, body: documentOf(frame, { badges: badgesOf(overview), ...screen }).toString() }
+  }
+
+  /** Spans longer than the hour are read where somebody looks at them. */
+  async #chartOf(query: URLSearchParams, { figures, minutes }: Overview): Promise<Html> {
+    const span = spanIn(query)
+    if (span === '1 h') return outcomesChart(minutes)
+    const periods = this.#longer[span]
+    return outcomesChart(await this.#sessions.read(session => periods.read(session, figures.now)), span)
   }
 
   async #act({ path, form }: PageRequest): Promise<PageAnswer> {
@@ -85,8 +97,7 @@ export class Page {
 }
 
 /** A screen that needs only the overview; undefined: the path is of another screen. */
-function sharedScreenOf(path: string, overview: Overview, schema: string): Screen | undefined {
-  if (path === '/') return overviewScreen(overview, schema)
+function sharedScreenOf(path: string, overview: Overview): Screen | undefined {
   if (path === '/origins') return originsScreen(overview)
   return path === '/relays' ? relaysScreen(overview.relays) : undefined
 }

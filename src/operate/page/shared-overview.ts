@@ -4,8 +4,8 @@ import { readFigures } from '../../outbox/screen-figures.ts'
 import type { ScreenSessions } from '../../outbox/screen-sessions.ts'
 import { listHoldEntries, readViewer } from '../../outbox/screens.ts'
 import { readRelays } from '../../outbox/status.ts'
-import { Minutes } from './minutes.ts'
 import type { Overview } from './overview.ts'
+import { Periods, spans } from './periods.ts'
 
 /** The shortest time between two reads of the overview, in milliseconds. */
 const soonestMs = 2_000
@@ -29,7 +29,7 @@ interface Kept {
  */
 export class SharedOverview {
   readonly #sessions: ScreenSessions
-  readonly #minutes = new Minutes()
+  readonly #minutes = new Periods(spans['1 h'])
   #kept: Kept | null = null
   #reading: Promise<Overview> | null = null
 
@@ -72,7 +72,7 @@ export class SharedOverview {
 }
 
 /** Reads over both sessions at once: the failing receivers take as long as all the rest. */
-async function readOverview(sessions: ScreenSessions, minutes: Minutes): Promise<Overview> {
+async function readOverview(sessions: ScreenSessions, minutes: Periods): Promise<Overview> {
   const [failing, others] = await Promise.all([
     sessions.read(readFailing),
     sessions.read(async session => {

@@ -44,6 +44,12 @@ export function clockTime(date: Date): Html {
   return html`<time datetime="${date.toISOString()}">${date.toISOString().slice(11, 16)}</time>`
 }
 
+/** `28 Nov`, in UTC. */
+export function dayTime(date: Date): Html {
+  const [day, month] = date.toUTCString().slice(5, 16).split(' ')
+  return html`<time datetime="${date.toISOString()}">${Number(day)} ${month}</time>`
+}
+
 /** `03:14:20.123`, in UTC. */
 export function instant(date: Date): Html {
   return html`<time datetime="${date.toISOString()}">${date.toISOString().slice(11, 23)}</time>`

@@ -5,9 +5,9 @@ import type pg from 'pg'
 import t from 'tap'
 import { outcomesChart } from '../../../src/operate/page/chart.ts'
 import { html } from '../../../src/operate/page/html.ts'
-import { Minutes } from '../../../src/operate/page/minutes.ts'
 import { Page } from '../../../src/operate/page/page.ts'
 import { PageServer } from '../../../src/operate/page/page-server.ts'
+import { Periods, spans } from '../../../src/operate/page/periods.ts'
 import { ScreenSessions } from '../../../src/outbox/screen-sessions.ts'
 import { testDatabase } from '../../fixtures/database.ts'
 import { eventually } from '../../fixtures/eventually.ts'
@@ -75,6 +75,8 @@ async function fill(db: pg.Client): Promise<void> {
 
 const screens = [
   '/',
+  '/?span=24h',
+  '/?span=7d',
   '/origins',
   `/origins/${encodeURIComponent('https://ill.test')}`,
   '/callbacks',
@@ -369,17 +371,49 @@ t.test('what the last hour has settled is a chart, and a table behind it', async
       from generate_series(1, 3000) n, lateral (select date_trunc('minute', now()) - interval '20 min' - n * interval '20 ms' as at) v`)
   const sessions = new ScreenSessions({ connection: () => ({ connectionString: url }), schema: 'outbox' })
   t.teardown(() => sessions.close())
-  const minutes = new Minutes()
+  const minutes = new Periods(spans['1 h'])
   const look = () => sessions.read(session => minutes.read(session, new Date()))
   // The hour is read part by part, the newest first.
   while ((await look()).length < 60);
   const text = outcomesChart(await look()).toString()
   t.match(
     text,
-    /role="img" aria-label="delivered, a minute: [^"]* at most (2,9|3,0)\d\d, in 60 minutes/,
+    /role="img" aria-label="Outcomes a minute, the last hour, delivered: [^"]* at most (2,9|3,0)\d\d, in all/,
     'a busy minute is worked out from parts of it',
   )
   t.match(text, /<summary>The same as a table<\/summary>/)
+})
+
+t.test('what 24 hours and 7 days have settled: counted, or worked out where it was very much', async t => {
+  const at = new Date(Math.floor(Date.now() / 7_200_000) * 7_200_000 - 12 * 3_600_000)
+  /** Of each ten three are dead, one is cancelled, six are delivered. */
+  const settle = (rows: number, from: Date, seconds: number) =>
+    client.query(
+      `insert into outbox.callback (url, status, settled_at, dead_at, attempts, rev)
+       select 'https://well.test/', case when n % 10 < 3 then 'dead' when n % 10 = 3 then 'cancelled' else 'delivered' end, at, case when n % 10 < 3 then at end, 1, 1
+         from generate_series(0, $1 - 1) n, lateral (select $2::timestamptz + n * $3::float8 / $1 * interval '1 s' as at) v`,
+      [rows, from, seconds],
+    )
+  const later = (hours: number) => new Date(+at + hours * 3_600_000)
+  await settle(500, at, 7_000)
+  await settle(5_000, later(2), 7_000)
+  await settle(20_000, later(4), 7_200)
+  const sessions = new ScreenSessions({ connection: () => ({ connectionString: url }), schema: 'outbox' })
+  t.teardown(() => sessions.close())
+  const week = new Periods(spans['7 d'])
+  const look = () => sessions.read(session => week.read(session, new Date()))
+  while ((await look()).length < 84);
+  const found = (await look()).filter(each => +at <= each.atMs && each.atMs < +later(6))
+  t.match(found.slice(0, 2), [
+    { delivered: 300, dead: 150, isEstimate: false },
+    { delivered: 3_000, dead: 1_500, isEstimate: true },
+  ])
+  t.match(found[2], { dead: 6_000, isEstimate: true })
+  t.ok(Math.abs((found[2]?.delivered ?? 0) - 12_000) < 1_200, `${found[2]?.delivered} of 12,000`)
+  t.match(
+    outcomesChart(await look(), '7 d').toString(),
+    /aria-current="page">7 d<[\s\S]*aria-label="Outcomes in 2 hours, the last 7 days, delivered: /,
+  )
 })
 
 t.test('a confirmation asks in its head, and says the same as a command and as SQL', async t => {
