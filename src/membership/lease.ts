@@ -1,8 +1,7 @@
 /**
- * How long this relay may send what it has claimed. The lease counts from the time a successful renewal was sent, less
- * a margin, by the monotonic and the wall clock. The first to run out ends it, since a suspended machine stops the
- * monotonic clock. Other relays bury this one only after a whole lease without a renewal, so this one stops before they
- * start.
+ * How long this relay may send what it claimed: the lease, less a margin, from the sending of a successful renewal. The
+ * first of two clocks to run out ends it, since a suspended machine stops the monotonic one. Others bury this relay
+ * only after a whole lease without a renewal.
  */
 export class Lease {
   readonly #trustMs: number

@@ -1,14 +1,14 @@
 import type { Session, Statement } from './session.ts'
 
-/** What a viewer has seen of the callback `c`: another state, URL or form has another. */
+/** A hash of what a viewer saw of the callback `c`: its status, URL and form. */
 export const seenSql = `hashtextextended(concat_ws(' ', c.status, c.url, c.form::text) collate "C", 0)::text`
 
-/** What is sent from now on. */
+/** The new content of a callback. */
 export interface Amendment {
   readonly url: string
-  /** As JSON; its fields are sent in this order, with these digits. */
+  /** As JSON. Its fields are sent in this order, with these digits. */
   readonly form: string
-  /** As `seenSql` had it when this was asked for. */
+  /** `seenSql` when the form was shown to the operator. */
   readonly seen: string
 }
 
@@ -21,9 +21,9 @@ const amendStatement: Statement = {
 }
 
 /**
- * One that waits goes on waiting; one that is settled goes out again.
+ * Changes a callback. A pending one stays pending; a settled one is sent again.
  *
- * @returns its id; nothing where it is being sent, or was changed since it was seen.
+ * @returns its id; empty if it is being sent, or was changed since it was seen.
  */
 export async function amend(session: Session, id: string, { url, form, seen }: Amendment): Promise<string[]> {
   return (await session.rows<{ id: string }>(amendStatement, [id, url, form, seen])).map(row => row.id)

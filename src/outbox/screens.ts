@@ -117,8 +117,8 @@ const ofOriginStatement = listStatement(
 )
 
 /**
- * Returns one callback more than `listed` if there are more. A filter applies to the first `sample` rows of the best
- * index: that of the key or the origin for unsettled callbacks, otherwise the newest with that status.
+ * Returns one more than `listed` if there are more. A filter applies to the first `sample` rows of the best index: by
+ * key, origin or status.
  *
  * @param origin of `filter.url`, if it names one.
  */

@@ -96,8 +96,8 @@ function keeping(leaseMs: number): Settings {
 }
 
 /**
- * The server ends a session whose client reads nothing for this long; TCP would take many minutes. A relay stopped during
- * a claim's reply holds its registration, and its heir may not be allowed to end that session.
+ * The server ends a session whose client reads nothing for this long. A relay stopped during a claim's reply holds its
+ * registration, and its heir may not be allowed to end that session.
  */
 function network(userTimeoutMs: number): Settings {
   return {

@@ -23,9 +23,8 @@ export interface DueTip extends TipPage {
 }
 
 /**
- * Reads only the gaps between ids already shown: a row costs about 3 µs here and as much in the relay. It never reads
- * beyond the last id of the sequence: a producer may choose a high id, and later rows must not wait for that one. The
- * sweep finds it.
+ * Reads only the gaps between ids already shown: a row costs 3 µs here and in the relay. It stops at the sequence's
+ * last id, since later rows must not wait for a high id that a producer chose.
  */
 const freshStatement: Statement = {
   name: 'ringback_fresh',
