@@ -51,6 +51,31 @@ export const bars: readonly Bar[] = [
   },
   ...['1 relay', '2 relays', '4 relays'].flatMap(limited),
   ...[20, 100].flatMap(ms => ['1 origin', '100 origins'].map(origins => slow(ms, origins))),
+  {
+    part: 'trouble',
+    says: 'of the rate at a fifth of 500, at a fifth of 503 (first edition 0.34)',
+    of: { contestant: 'a fifth of 503', figure: 'rate' },
+    over: { contestant: 'a fifth of 500', figure: 'rate' },
+    atLeast: 0.75,
+  },
+  {
+    part: 'trouble',
+    says: 'callbacks a second, where the first attempt of each gets a 503 (first edition 1)',
+    of: { contestant: 'a 503 first', figure: 'rate' },
+    atLeast: 20,
+  },
+  {
+    part: 'trouble',
+    says: 'arrivals a callback, at a receiver of 0.5 requests a second',
+    of: { contestant: 'one in 2 s', figure: 'arrivals' },
+    atMost: 1.2,
+  },
+  {
+    part: 'trouble',
+    says: 'times the time that it takes for all of them one by one',
+    of: { contestant: 'one in 2 s', figure: 'time' },
+    atMost: 1.3,
+  },
   back('sockets', 1.05, ''),
   back('memory', 1.1, ' (first edition 1.78)'),
   {

@@ -11,6 +11,7 @@ import { producerPart } from './parts/producer.ts'
 import { relaysPart } from './parts/relays.ts'
 import { retentionPart } from './parts/retention.ts'
 import { slowPart } from './parts/slow.ts'
+import { troublePart } from './parts/trouble.ts'
 import type { Stage } from './stage.ts'
 
 /** What can be measured, in the order in which it is. */
@@ -23,6 +24,7 @@ export const parts: Readonly<Record<string, (stage: Stage) => Promise<void>>> = 
   limits: limitsPart,
   origins: originsPart,
   slow: slowPart,
+  trouble: troublePart,
   isolation: isolationPart,
   flat: flatPart,
   retention: retentionPart,

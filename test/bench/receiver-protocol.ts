@@ -5,6 +5,12 @@ export type Mode =
   | { readonly kind: 'answer'; readonly status: 204 | 503 }
   /** 204 after so many milliseconds. */
   | { readonly kind: 'delay'; readonly ms: number }
+  /** The same, but every fifth request gets this status. */
+  | { readonly kind: 'fifth'; readonly status: 500 | 503; readonly ms: number }
+  /** 503 for the first request of each callback, then 204; after so many milliseconds. */
+  | { readonly kind: 'second'; readonly ms: number }
+  /** 204; it handles one request at a time, in so many milliseconds. */
+  | { readonly kind: 'serial'; readonly ms: number }
   | { readonly kind: 'hang' }
 
 export type Command =

@@ -10,6 +10,7 @@ import { numberOf, Requests } from './requests.ts'
 
 const ANSWERS = {
   204: Buffer.from('HTTP/1.1 204 No Content\r\n\r\n'),
+  500: Buffer.from('HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n'),
   503: Buffer.from('HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n'),
 }
 
@@ -20,6 +21,10 @@ class Port {
   server: Server
   number = 0
   requests = 0
+  /** Callbacks that have come. */
+  readonly #seen = new Set<number>()
+  /** When the last of the requests that it handles one at a time will be answered, by `performance.now()`. */
+  #busyUntil = 0
 
   constructor(host: string, mode: Mode) {
     this.host = host
@@ -54,17 +59,26 @@ class Port {
 
   #receive(socket: Socket, body: Buffer): void {
     this.requests++
-    arrive(numberOf(body), this.number)
-    if (this.mode.kind === 'answer') socket.write(ANSWERS[this.mode.status])
-    else if (this.mode.kind === 'delay') this.#delay(socket, this.mode.ms)
+    const n = numberOf(body)
+    arrive(n, this.number)
+    const { mode } = this
+    if (mode.kind === 'answer') socket.write(ANSWERS[mode.status])
+    else if (mode.kind === 'delay') this.#delay(socket, mode.ms)
+    else if (mode.kind === 'fifth') this.#delay(socket, mode.ms, this.requests % 5 === 0 ? mode.status : 204)
+    else if (mode.kind === 'second') this.#delay(socket, mode.ms, this.#seen.has(n) ? 204 : 503)
+    else if (mode.kind === 'serial') {
+      this.#busyUntil = Math.max(this.#busyUntil, performance.now()) + mode.ms
+      this.#delay(socket, this.#busyUntil - performance.now())
+    }
+    if (mode.kind === 'second') this.#seen.add(n)
   }
 
-  #delay(socket: Socket, ms: number): void {
+  #delay(socket: Socket, ms: number, status: keyof typeof ANSWERS = 204): void {
     delayed++
     counted.mostAtOnce = Math.max(counted.mostAtOnce, delayed)
     setTimeout(() => {
       delayed--
-      socket.write(ANSWERS[204])
+      socket.write(ANSWERS[status])
     }, ms)
   }
 }
