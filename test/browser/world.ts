@@ -46,6 +46,12 @@ export async function fill(db: pg.Client): Promise<World> {
            case when n % 2 = 0 then '503 Service Unavailable' else 'connection refused (ECONNREFUSED)' end,
            case when n % 2 = 0 then '<html><body>The ERP is being upgraded. </body></html>' end, 'relay-1'
       from outbox.callback, generate_series(1, 5) n where attempts = 6`)
+  await db.query(
+    `insert into outbox.operation (act, condition, done, left_alone, program) values
+       ('replay', 'id IN (1288, 1289, 1290)', 2, 1, 'ringback ui'), ('hold', 'url_prefix = ' || quote_literal($1::text), 1, 0, 'ringback hold'),
+       ('cancel', 'starts_with(url, ' || quote_literal('https://erp.example/invoices/' || repeat('4790412', 60)) || ')', 12000, 0, 'ringback cancel')`,
+    [evil],
+  )
   await db.query('analyze')
   const id = async (where: string) =>
     (await db.query(`select min(id)::text as id from outbox.callback where ${where}`)).rows[0].id

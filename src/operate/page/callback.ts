@@ -1,5 +1,5 @@
 import type { AttemptRow } from '../../outbox/history.ts'
-import { cancelSql, replaySql } from '../../outbox/same-in-sql.ts'
+import { amendSql, cancelSql, replaySql } from '../../outbox/same-in-sql.ts'
 import type { KeyNeighbour, ShownCallback } from '../../outbox/screens.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, elsewhere, headOf, type Screen, status, type Tone } from './layout.ts'
@@ -153,7 +153,7 @@ function facts(callback: ShownCallback): Html {
   return html`<section aria-labelledby="facts"><div class="sec-head"><h2 id="facts">Facts</h2></div><dl class="facts">${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>`
 }
 
-function copiesOf({ id, status: word, url }: ShownCallback, schema: string): HtmlValue[] {
+function copiesOf({ id, status: word, url, form }: ShownCallback, schema: string): HtmlValue[] {
   const all = copyOf('All attempts, as a command', `ringback attempts ${id}`)
   if (word === 'claimed') return [all]
   if (word === 'pending')
@@ -162,6 +162,7 @@ function copiesOf({ id, status: word, url }: ShownCallback, schema: string): Htm
       copyOf('Retry all that wait for this URL, as a command', `ringback replay --now --url ${shellText(url)}`),
       copyOf('Cancel, as a command', `ringback cancel --id ${id}`),
       copyOf('Cancel, as SQL', cancelSql(schema, [id])),
+      copyOf('Amend, as SQL: change URL and form in it first', amendSql(schema, { id, url, form, isWaiting: true })),
       all,
     ]
   return [

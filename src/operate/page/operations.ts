@@ -23,11 +23,11 @@ export function operationsScreen({ acts, runs, commands }: Operations): Screen {
 function actsOf(acts: readonly RecordedAct[]): Html {
   const note = 'By this page and by commands. What was done by plain SQL is not recorded.'
   if (acts.length === 0)
-    return html`<section><h2>Who did what</h2><p class="dim">Nothing yet. Replays, retries, cancels, holds, releases and purges appear here. ${note}</p></section>`
+    return html`<section><h2>Who did what</h2><p class="dim">Nothing yet. Replays, retries, amendments, cancels, holds, releases and purges appear here. ${note}</p></section>`
   return html`<section><table class="cards"><caption><h2>Who did what</h2><p>The last ${acts.length}. ${note}</p></caption><thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Which</th><th scope="col" class="n">Done</th><th scope="col" class="n">Left alone</th></tr></thead>
 <tbody>${acts.map(
     ({ actedAt, actedBy, program, act, condition, done, left }) =>
-      html`<tr><th scope="row">${utcTime(actedAt)}</th><td class="s">${actedBy} <small>${program}</small></td><td data-l="what">${act}</td><td class="w"><code>${condition}</code></td><td class="n" data-l="done">${done.toLocaleString('en-US')}</td><td class="n" data-l="left alone">${left.toLocaleString('en-US')}</td></tr>`,
+      html`<tr><th scope="row">${utcTime(actedAt)}</th><td class="s path">${actedBy} <small>${program}</small></td><td class="nb" data-l="what">${act}</td><td class="w"><code>${condition}</code></td><td class="n" data-l="done">${done.toLocaleString('en-US')}</td><td class="n" data-l="left alone">${left.toLocaleString('en-US')}</td></tr>`,
   )}</tbody></table></section>`
 }
 

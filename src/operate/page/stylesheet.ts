@@ -282,6 +282,8 @@ dialog h2, .sheet h1 { margin-bottom: var(--s3); }
 .list th a { white-space: nowrap; }
 .acts:has(label) { align-items: end; }
 textarea { height: auto; font-family: var(--mono); line-height: 1.5; resize: vertical; }
+.plots + .small { margin: var(--s3) 0; }
+@media (max-width: 36rem) { td.svg { width: 30%; } .hbar:not(.thin) { min-width: 2.5rem; } }
 .whole { flex: 1 1 100%; } .acts:has(.whole) { max-width: 56rem; }
 .holdform { grid-template-columns: 1.6fr 1.6fr auto; }
 .body > .newer { margin-bottom: 0; }
