@@ -18,6 +18,7 @@ export interface PullSpan {
   readonly otherUrls: readonly number[]
 }
 
+/** What a pull found in one span. */
 export interface Pulled {
   /** Rows first of their key and not held, and rows claimed by this relay. */
   readonly rows: readonly ShownRow[]
@@ -25,11 +26,22 @@ export interface Pulled {
   readonly reached: IndexPlace | null
 }
 
+/** What a pull found in each of its spans. */
+export interface PullAnswer {
+  /** In the order of the spans. */
+  readonly spans: readonly Pulled[]
+  /** What the server has worked, without the way there and back, in milliseconds. */
+  readonly workMs: number
+}
+
 /** A wanted entry, or the last of `pullEntries`, which tells how far the read came. */
 interface Entry extends ShownRow {
   readonly pull: number
-  readonly place: string
+  /** null: the span has no entry, and nothing but `pull` and `workMs` is set. */
+  readonly place: string | null
   readonly isWanted: boolean
+  /** Until this entry was found. */
+  readonly workMs: number
 }
 
 /**
@@ -54,10 +66,10 @@ const entries = (schema: string, condition: string) => `
 const pullStatement: Statement = {
   name: 'ringback_pull',
   text: schema => `
-    select p.pull::integer, e.*
+    select p.pull::integer, e.*, date_part('epoch', clock_timestamp() - statement_timestamp()) * 1000 as "workMs"
       from unnest($1::text[], $2::boolean[], $3::float8[], $4::bigint[], $5::float8[], $6::bigint[], $7::integer[], $9::integer[], $10::text[]) with ordinality
         as p (origin, fresh, after_us, after_id, end_us, end_id, room, url_hash, other_urls, pull)
-     cross join lateral (
+      left join lateral (
        (${entries(schema, `p.fresh and ${rangePlace} is null and c.id > p.after_id and c.id <= p.end_id`)})
        union all
        (${entries(
@@ -65,11 +77,10 @@ const pullStatement: Statement = {
          `not p.fresh and ${rangePlace} is not null
                and (${rangePlace}, c.id) > (${timeOf('p.after_us')}, p.after_id) and ${rangePlace} <= least(${timeOf('p.end_us')}, statement_timestamp())`,
        )})
-     ) e`,
+     ) e on true`,
 }
 
-/** One answer for each span, in the same order. */
-export async function pull(session: Session, epoch: string, spans: readonly PullSpan[]): Promise<Pulled[]> {
+export async function pull(session: Session, epoch: string, spans: readonly PullSpan[]): Promise<PullAnswer> {
   const found = await session.rows<Entry>(pullStatement, [
     spans.map(({ origin }) => origin),
     spans.map(({ range }) => range === 'fresh'),
@@ -83,11 +94,14 @@ export async function pull(session: Session, epoch: string, spans: readonly Pull
     spans.map(({ otherUrls }) => `{${otherUrls.join()}}`),
   ])
   const entriesOf = spans.map((): Entry[] => [])
-  for (const entry of found) entriesOf[entry.pull - 1]?.push(entry)
-  return spans.map(({ room }, index) => answer(entriesOf[index] ?? [], room))
+  for (const entry of found) if (entry.place !== null) entriesOf[entry.pull - 1]?.push(entry)
+  return {
+    spans: spans.map(({ room }, index) => pulled(entriesOf[index] ?? [], room)),
+    workMs: found.at(-1)?.workMs ?? 0,
+  }
 }
 
-function answer(entries: readonly Entry[], room: number): Pulled {
+function pulled(entries: readonly Entry[], room: number): Pulled {
   const last = entries.at(-1)
   const isCut = last !== undefined && (entries.length === room || Number(last.place) === pullEntries)
   return {

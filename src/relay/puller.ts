@@ -15,6 +15,7 @@ export interface PullerParts {
 /**
  * Reads rows for which origins have room. Each pull reads a span of its range: a limit would count living rows only,
  * and while a snapshot is held open there may be half a million dead index entries.
+ * The span grows while pulls are quick for the server, and shrinks while they are slow; the time on the network does not count.
  */
 export class Puller {
   readonly #parts: PullerParts
@@ -46,9 +47,8 @@ export class Puller {
       return false
     }
     const spans = read.pulls.map(each => this.#spanOf(each))
-    const startedAt = performance.now()
     try {
-      const answers = await pull(session, epoch(), spans)
+      const { spans: answers, workMs } = await pull(session, epoch(), spans)
       for (const [index, each] of read.pulls.entries()) {
         const [span, answer] = [spans[index], answers[index]]
         if (!span || !answer) throw new Error('a pull has no answer')
@@ -56,10 +56,9 @@ export class Puller {
         const isShort = reached === null && span.upTo === null
         backlog.pulled(each, rows, reached ?? span.upTo ?? each.after, isShort, read)
       }
-      const endedAt = performance.now()
-      this.#adapt(endedAt - startedAt)
+      this.#adapt(workMs)
       if (answers.every(({ rows }) => rows.length === 0))
-        this.#nextAt = endedAt + (endedAt - startedAt) * (1 / pullShare - 1)
+        this.#nextAt = performance.now() + workMs * (1 / pullShare - 1)
     } catch (error) {
       if (!isRefusal(error) || this.#growth <= 1 / 64) throw error
       // It may have taken too long. A smaller span is tried before the session is given up.
@@ -82,9 +81,9 @@ export class Puller {
     return { ...pull, upTo: isLast ? null : { dueUs: endUs, id: idEnd } }
   }
 
-  /** Not below the first span: over a slow network all pulls are slow, and shorter steps would never reach the tip. */
-  #adapt(ms: number): void {
-    if (ms < pullMs.quick) this.#growth = Math.min(2 ** 40, this.#growth * 2)
-    else if (ms > pullMs.slow) this.#growth = Math.max(Math.min(1, this.#growth), this.#growth / 2)
+  /** Not below the first span: a walk in shorter steps might never reach the tip. */
+  #adapt(workMs: number): void {
+    if (workMs < pullMs.quick) this.#growth = Math.min(2 ** 40, this.#growth * 2)
+    else if (workMs > pullMs.slow) this.#growth = Math.max(Math.min(1, this.#growth), this.#growth / 2)
   }
 }

@@ -14,7 +14,7 @@ async function held(urls: readonly string[]): Promise<string[]> {
   const ids: string[] = []
   for (const url of urls) ids.push(await stage.insert({ url }))
   const urlOf = new Map(ids.map((id, n) => [id, urls[n] ?? '']))
-  const pulled = await pull(stage.session, epoch, await spansOf(ids))
+  const { spans: pulled } = await pull(stage.session, epoch, await spansOf(ids))
   const free = new Set(pulled.flatMap(({ rows }) => rows.map(({ id }) => id)))
   const standings = await look(stage.session, epoch, ids)
   const claimed = new Set((await claim(stage.session, epoch, ids)).map(({ id }) => id))

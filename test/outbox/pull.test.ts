@@ -34,7 +34,7 @@ function span(origin: string, more: Partial<PullSpan> = {}): PullSpan {
 }
 
 async function pullOne(of: PullSpan): Promise<Pulled> {
-  const [answer] = await pull(stage.session, epoch, [of])
+  const [answer] = (await pull(stage.session, epoch, [of])).spans
   if (!answer) throw new Error('there is an answer for each')
   return answer
 }
@@ -163,8 +163,18 @@ t.test('each of many spans has its own answer, in their order', async t => {
   const [one, two] = [await insert(a), await insert(b)]
   const late = await insert(b, { due_at: 'yesterday' })
   const spans = [span(b, { range: 'due' }), span('https://none.test'), span(a), span(b), span(a, { range: 'due' })]
-  t.same((await pull(stage.session, epoch, spans)).map(idsOf), [[late], [], [one], [two], []])
-  t.same(await pull(stage.session, epoch, []), [])
+  const answer = await pull(stage.session, epoch, spans)
+  t.same(answer.spans.map(idsOf), [[late], [], [one], [two], []])
+  t.ok(answer.workMs > 0)
+  t.same(await pull(stage.session, epoch, []), { spans: [], workMs: 0 })
+})
+
+t.test('the work of a pull that finds nothing is known, too', async t => {
+  await insertMany(a, 9, 'k')
+  await stage.query(`insert into outbox.hold (url_prefix, reason) values ('${a}', '')`)
+  const { spans, workMs } = await pull(stage.session, epoch, [span(a), span('https://none.test')])
+  t.same(spans.map(idsOf), [[], []])
+  t.ok(workMs > 0)
 })
 
 t.test('an origin whose hash is that of another is read as if it were alone', async t => {
@@ -174,7 +184,7 @@ t.test('an origin whose hash is that of another is read as if it were alone', as
   for (const columns of [{}, { due_at: '2026-02-02', created_at: '2026-01-01' }]) {
     const range = 'due_at' in columns ? 'due' : 'fresh'
     const [one, two] = [await insert(twins[0], columns), await insert(twins[1], columns)]
-    const pulled = await pull(
+    const { spans: pulled } = await pull(
       stage.session,
       epoch,
       twins.map(origin => span(origin, { range, room: 1 })),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 import type { Log } from '../../src/log/log.ts'
 import { claim } from '../../src/outbox/claim.ts'
@@ -339,15 +340,18 @@ t.test('it works between reads, a fifth of the time at most, however busy or idl
     clock.now += 1
     return 'read'
   })
-  // The clock goes on with the timers, however late they are.
-  let tickedAt = process.hrtime.bigint()
-  const ticking = setInterval(() => {
-    const now = process.hrtime.bigint()
-    clock.now += Number(now - tickedAt) / 1e6
-    tickedAt = now
-  }, 1)
+  // Timers go by this clock, a millisecond a turn of the event loop, and by what a batch took.
+  mock.timers.enable({ apis: ['setTimeout'] })
+  let timersAt = clock.now
+  let ticking = setImmediate(function tick() {
+    clock.now += 1
+    mock.timers.tick(clock.now - timersAt)
+    timersAt = clock.now
+    ticking = setImmediate(tick)
+  })
   const idle = await batchesWithin300Ms(() => new Promise(resolve => setTimeout(() => resolve('read'), 60)))
-  clearInterval(ticking)
+  clearImmediate(ticking)
+  mock.timers.reset()
   for (const [what, batches] of Object.entries({ busy, idle }))
     t.ok(batches >= 3 && batches <= most + 2, `${what}: ${batches} batches, ${most} at most`)
 })

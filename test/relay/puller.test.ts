@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { Backlog } from '../../src/backlog/backlog.ts'
 import type { IndexPlace, RangeName, ShownRow } from '../../src/model.ts'
 import type { Session } from '../../src/outbox/session.ts'
-import { pullIds, pullUs } from '../../src/policy/tuning.ts'
+import { pullIds, pullShare, pullUs } from '../../src/policy/tuning.ts'
 import { Puller } from '../../src/relay/puller.ts'
 import { mockClock } from '../fixtures/mock-clock.ts'
 import { shownRow } from '../fixtures/shown-row.ts'
@@ -23,7 +23,7 @@ interface Sent {
 /** A puller whose backlog has one origin behind in one range, and a session that answers as a test says. */
 function staged(t: Test, reached: Partial<Record<RangeName, IndexPlace>> = {}) {
   const clock = mockClock(t)
-  const state = { takesMs: 20, code: null as string | null, rows: [] as readonly (ShownRow & { place: string })[] }
+  const state = { workMs: 20, wayMs: 0, code: null as string | null, rows: [] as readonly (ShownRow & { place: string })[] }
   const sent: Sent[] = []
   const rows = async (_: unknown, values: readonly (readonly unknown[])[]) => {
     const [origins = [], ...columns] = values
@@ -31,9 +31,11 @@ function staged(t: Test, reached: Partial<Record<RangeName, IndexPlace>> = {}) {
       const [isFresh, afterUs, afterId, endUs, endId, room] = columns.map(column => column[n])
       sent.push({ isFresh, afterUs, afterId, endUs, endId, room } as Sent)
     })
-    clock.now += state.takesMs
+    clock.now += state.workMs + state.wayMs
     if (state.code) throw Object.assign(new pg.DatabaseError('refused', 1, 'error'), { code: state.code })
-    return state.rows.map(row => ({ ...row, pull: 1, isWanted: true }))
+    const { workMs } = state
+    if (state.rows.length === 0) return [{ pull: 1, place: null, workMs }]
+    return state.rows.map(row => ({ ...row, pull: 1, isWanted: true, workMs }))
   }
   const backlog = new Backlog({ memoryRows: 100, room: () => 4, slots: () => 4, isMine: () => true })
   const tips = { fresh: { dueUs: null, id: '1000000' }, due: { dueUs: 1e15, id: '1' }, ...reached }
@@ -64,8 +66,8 @@ t.test('nothing to pull costs no statement', async t => {
 t.test('a pull looks at a span of ids, which doubles while pulls are quick and halves when they are slow', async t => {
   const { state, sent, backlog, puller } = staged(t, { fresh: { dueUs: null, id: '9000000000' } })
   fallBehind(backlog, row(10))
-  const spans = async (takesMs: number, count: number) => {
-    state.takesMs = takesMs
+  const spans = async (workMs: number, count: number) => {
+    state.workMs = workMs
     sent.length = 0
     for (let n = 0; n < count; n += 1) t.ok(await puller.pull())
     return sent.map(({ afterId, endId }) => (Number(endId) - Number(afterId)) / pullIds)
@@ -74,7 +76,19 @@ t.test('a pull looks at a span of ids, which doubles while pulls are quick and h
   t.same(await spans(1, 4), [1, 2, 4, 8])
   t.same(await spans(100, 3), [16, 8, 4])
   t.same(await spans(20, 2), [2, 2])
-  t.same(await spans(100, 4), [2, 1, 1, 1], 'not below the first: it may be the network that is slow')
+  t.same(await spans(100, 4), [2, 1, 1, 1], 'not below the first')
+})
+
+t.test('the way to a distant server makes no span smaller, and no pause longer', async t => {
+  const { clock, state, sent, backlog, puller } = staged(t, { fresh: { dueUs: null, id: '9000000000' } })
+  Object.assign(state, { workMs: 1, wayMs: 200 })
+  fallBehind(backlog, row(10))
+  for (let n = 0; n < 4; n += 1) await puller.pull()
+  t.same(
+    sent.map(({ afterId, endId }) => (Number(endId) - Number(afterId)) / pullIds),
+    [1, 2, 4, 8],
+  )
+  t.equal(puller.nextAt - clock.now, 1 / pullShare - 1)
 })
 
 t.test('where it has found nothing, the next one goes on at the end of its span', async t => {
@@ -139,7 +153,7 @@ t.test('one that PostgreSQL refuses shrinks and is sent again, until that does n
     ],
   )
   state.code = null
-  state.takesMs = 1
+  state.workMs = 1
   sent.length = 0
   for (let n = 0; n < 3; n += 1) await puller.pull()
   t.equal(sent[0]?.afterId, '9', 'nothing was skipped')

@@ -13,4 +13,10 @@ export const failedOnce: readonly { readonly seed: number; readonly showed: stri
     showed:
       'an origin whose last slot went to a row that an operator had moved elsewhere stood as full for ever (test/relay/claimer.test.ts)',
   },
+  {
+    seed: 802,
+    showed:
+      'a relay whose database is 50 ms away read what waited in spans that shrank to nothing (test/relay/puller.test.ts)',
+  },
+  { seed: 1495, showed: 'the same' },
 ]

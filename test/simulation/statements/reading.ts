@@ -88,7 +88,7 @@ export const pull = atOnce((db, values) => {
       : dueRows(db)
           .filter(isDue)
           .map(({ row }) => row)
-    return range
+    const entries = range
       .filter(row => row.origin === origin)
       .slice(0, pullEntries)
       .map((row, index) => ({
@@ -96,9 +96,11 @@ export const pull = atOnce((db, values) => {
         ...shown(db, row, epoch),
         place: String(index + 1),
         isWanted: isOfUrl(row, urlHashes[n] ?? null, otherUrls[n] ?? '{}') && isWanted(db, row, epoch),
+        workMs: 0,
       }))
       .filter(each => each.isWanted || each.place === String(pullEntries))
       .slice(0, room)
+    return entries.length > 0 ? entries : [{ pull: n + 1, place: null, workMs: 0 }]
   })
 })
 
