@@ -50,9 +50,16 @@ const remembered = `interval '7 days'`
  */
 const lookBack = `interval '1 day'`
 
+const lockKey = (schema: string) => `hashtextextended('ringback janitor ${schema}', 0)`
+
 const lockStatement: Statement = {
   name: 'ringback_janitor_lock',
-  text: schema => `select pg_try_advisory_lock(hashtextextended('ringback janitor ${schema}', 0)) as got`,
+  text: schema => `select pg_try_advisory_lock(${lockKey(schema)}) as got`,
+}
+
+const unlockStatement: Statement = {
+  name: 'ringback_janitor_unlock',
+  text: schema => `select pg_advisory_unlock(${lockKey(schema)})`,
 }
 
 const place = `r.reached_at::text as "reachedAt", r.reached_id as "reachedId"`
@@ -148,6 +155,11 @@ const failStatement: Statement = {
 export async function lockJanitor(session: Session): Promise<boolean> {
   const [row] = await session.rows<{ got: boolean }>(lockStatement)
   return row?.got === true
+}
+
+/** This session's relay is no longer the janitor. A run it has begun is left to the next one. */
+export async function unlockJanitor(session: Session): Promise<void> {
+  await session.rows(unlockStatement)
 }
 
 /** undefined: there was none of late. */

@@ -11,6 +11,7 @@ import {
   lockJanitor,
   newestRun,
   takeUpRun,
+  unlockJanitor,
 } from '../outbox/janitor.ts'
 import type { Session } from '../outbox/session.ts'
 import {
@@ -31,12 +32,12 @@ import type { Chore } from './meanwhile.ts'
  *
  * One relay of a schema is the janitor, by an advisory lock. A run walks once along the settled callbacks, oldest
  * first. Each batch commits its place, from which another janitor can go on. A locked row is left for the next run.
+ * A relay that stands by gives the lock back: its ages may not be those of most relays.
  */
 export class Janitor implements Chore {
   readonly #session: Session
   readonly #kept: Kept
-  readonly #relay: () => string
-  readonly #log: Log
+  readonly #parts: JanitorParts
   #isJanitor = false
   #run: JanitorRun | null = null
   #rows = janitorRows
@@ -45,11 +46,10 @@ export class Janitor implements Chore {
   #nextAt = performance.now() + janitorStartMs
 
   /** @param session the one that reads. It runs nothing else during a step. */
-  constructor(session: Session, config: KeepOptions, { relay, log }: { relay: () => string; log: Log }) {
+  constructor(session: Session, config: KeepOptions, parts: JanitorParts) {
     this.#session = session
     this.#kept = { deliveredMs: msOrNull(config.keepDeliveredMs), deadMs: msOrNull(config.keepDeadMs) }
-    this.#relay = relay
-    this.#log = log
+    this.#parts = parts
   }
 
   /** When the next step may be made, by `performance.now()`. */
@@ -73,21 +73,29 @@ export class Janitor implements Chore {
 
   /** Does the next act, and returns how long the following one may wait, in milliseconds. */
   async #act(): Promise<number> {
+    if (!this.#parts.mayDelete()) return this.#resign()
     if (!this.#isJanitor) this.#isJanitor = await lockJanitor(this.#session)
     if (!this.#isJanitor) return janitorAskMs
     return this.#run === null ? this.#begin() : this.#delete(this.#run)
   }
 
+  async #resign(): Promise<number> {
+    if (this.#isJanitor) await unlockJanitor(this.#session)
+    this.#isJanitor = false
+    this.#run = null
+    return janitorAskMs
+  }
+
   async #begin(): Promise<number> {
     const newest = await newestRun(this.#session, this.#kept)
     if (newest && newest.endedMsAgo === null && newest.isSame) {
-      await takeUpRun(this.#session, newest.id, this.#relay())
+      await takeUpRun(this.#session, newest.id, this.#parts.relay())
       this.#run = newest
       return 0
     }
     const restMs = newest?.isSame && newest.endedMsAgo !== null ? pauseAfter(newest.busyMs) - newest.endedMsAgo : 0
     if (restMs > 0) return restMs
-    this.#run = await beginRun(this.#session, this.#relay(), this.#kept)
+    this.#run = await beginRun(this.#session, this.#parts.relay(), this.#kept)
     return 0
   }
 
@@ -101,7 +109,7 @@ export class Janitor implements Chore {
   }
 
   #done(): void {
-    this.#log[this.#deleted > 0 ? 'info' : 'debug']('retention_done', { deleted: this.#deleted })
+    this.#parts.log[this.#deleted > 0 ? 'info' : 'debug']('retention_done', { deleted: this.#deleted })
     this.#deleted = 0
   }
 
@@ -115,7 +123,7 @@ export class Janitor implements Chore {
    * Called when a trigger or a foreign key forbids the deletion, or a privilege is missing. The next run tries again.
    */
   async #failed(error: unknown): Promise<number> {
-    this.#log.warn('janitor_failed', { err: error as Error })
+    this.#parts.log.warn('janitor_failed', { err: error as Error })
     const run = this.#run
     this.#run = null
     if (run)
@@ -124,6 +132,14 @@ export class Janitor implements Chore {
       })
     return janitorPauseMs
   }
+}
+
+interface JanitorParts {
+  /** The name of this relay. */
+  readonly relay: () => string
+  readonly log: Log
+  /** False while this relay stands by. */
+  readonly mayDelete: () => boolean
 }
 
 export type KeepOptions = Pick<RunConfig, 'keepDeliveredMs' | 'keepDeadMs'>

@@ -398,7 +398,12 @@ export class Relay {
   }
 
   #newJanitor({ read }: Sessions): Janitor {
-    return new Janitor(read, this.#config, { relay: () => this.#config.name, log: this.#log })
+    const relay = () => this.#config.name
+    return new Janitor(read, this.#config, {
+      relay,
+      log: this.#log,
+      mayDelete: () => this.#membership.standby === null,
+    })
   }
 
   #newSurveyor({ read }: Sessions): Surveyor {

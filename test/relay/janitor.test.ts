@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { Log } from '../../src/log/log.ts'
 import { claim } from '../../src/outbox/claim.ts'
 import type { Session, Statement } from '../../src/outbox/session.ts'
-import { janitorPauseMs, janitorShare, janitorStepMs } from '../../src/policy/tuning.ts'
+import { janitorAskMs, janitorPauseMs, janitorShare, janitorStepMs } from '../../src/policy/tuning.ts'
 import { Janitor } from '../../src/relay/janitor.ts'
 import { meanwhile } from '../../src/relay/meanwhile.ts'
 import { eventually } from '../fixtures/eventually.ts'
@@ -27,6 +27,7 @@ interface Options {
   readonly session?: Session
   readonly name?: string
   readonly log?: Log
+  readonly mayDelete?: () => boolean
 }
 
 function janitor({
@@ -34,8 +35,9 @@ function janitor({
   session = stage.session,
   name = 'a',
   log = silentLog,
+  mayDelete = () => true,
 }: Options = {}): Janitor {
-  return new Janitor(session, kept, { relay: () => name, log })
+  return new Janitor(session, kept, { relay: () => name, log, mayDelete })
 }
 
 /** Steps until it rests for long. */
@@ -202,6 +204,25 @@ t.test(
     t.same(await left(), ['dead 400'], 'as if it had been gone over before')
   },
 )
+
+t.test('a relay that stands by deletes nothing, and another one with other ages is the janitor then', async t => {
+  await write('delivered', 40, 3)
+  let standsBy = false
+  const first = janitor({ kept: { keepDeliveredMs: day, keepDeadMs: day }, mayDelete: () => !standsBy })
+  await first.step()
+  t.match(await runs(), [{ ended: false }], 'it has begun')
+  standsBy = true
+  await first.step()
+  t.equal(await lockedBy(), 0)
+  t.ok(first.nextAt - performance.now() > janitorAskMs / 2)
+  const [session, other] = [await stage.another(), 'b']
+  await finish(janitor({ session, name: other }))
+  t.match(await runs(), [{ error: /other ages/ }, { relay: other, deleted: '3' }])
+  standsBy = false
+  await first.step()
+  t.equal(await lockedBy(), 0, 'it asks again, and there is one')
+  await session.close()
+})
 
 t.test('a row that somebody has locked is left for the next run, and nothing waits', async t => {
   await write('delivered', 40)

@@ -23,7 +23,12 @@ interface Sent {
 /** A puller whose backlog has one origin behind in one range, and a session that answers as a test says. */
 function staged(t: Test, reached: Partial<Record<RangeName, IndexPlace>> = {}) {
   const clock = mockClock(t)
-  const state = { workMs: 20, wayMs: 0, code: null as string | null, rows: [] as readonly (ShownRow & { place: string })[] }
+  const state = {
+    workMs: 20,
+    wayMs: 0,
+    code: null as string | null,
+    rows: [] as readonly (ShownRow & { place: string })[],
+  }
   const sent: Sent[] = []
   const rows = async (_: unknown, values: readonly (readonly unknown[])[]) => {
     const [origins = [], ...columns] = values

@@ -39,6 +39,7 @@ export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_share: keeping.share,
   ringback_wake: keeping.wake,
   ringback_janitor_lock: janitor.lockJanitor,
+  ringback_janitor_unlock: janitor.unlockJanitor,
   ringback_janitor_newest: janitor.newest,
   ringback_janitor_take_up: janitor.takeUp,
   ringback_janitor_begin: janitor.begin,

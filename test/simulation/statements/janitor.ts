@@ -25,6 +25,10 @@ export function timeOf(text: string | null): number | null {
 /** In worlds that delete nothing, the lock is taken, as if by another relay. */
 export const lockJanitor = atOnce((db, _, backend) => [{ got: db.hasJanitor && db.locks.tryAlone('janitor', backend) }])
 
+export const unlockJanitor = atOnce((db, _, backend) => [
+  { pg_advisory_unlock: db.hasJanitor && db.locks.unlock('janitor', backend) },
+])
+
 function shown(run: JanitorRecord): Record<string, unknown> {
   const { id, deliveredBefore, deadBefore, reachedAt, reachedId } = run
   return {

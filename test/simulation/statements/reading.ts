@@ -78,7 +78,7 @@ export const pull = atOnce((db, values) => {
     string[],
   ]
   const nowUs = microseconds(db.now)
-  return origins.flatMap((origin, n) => {
+  return origins.flatMap((origin, n): object[] => {
     const [after, end, room] = [afterIds[n] ?? '0', endIds[n] ?? '0', rooms[n] ?? 0]
     const isIn = ({ id }: Row): boolean => BigInt(id) > BigInt(after) && BigInt(id) <= BigInt(end)
     const isDue = (each: Due): boolean =>

@@ -46,6 +46,7 @@ export class WildRelay {
   readonly #past: Past
   #epoch = '0'
   #isAsleep = false
+  #isJanitor = false
   /** The janitor's run, which may have ended. */
   #run: Timed<janitor.JanitorRun> | null = null
 
@@ -296,7 +297,12 @@ export class WildRelay {
     const dice = this.#dice
     const anyAge = (): number | null => dice.pick([0, 0, 3_600_000, null])
     const kept = { deliveredMs: anyAge(), deadMs: anyAge() }
-    await this.#ask('lock of the janitor', session => janitor.lockJanitor(session))
+    if (this.#isJanitor && dice.chance(0.3)) {
+      await this.#ask('unlock of the janitor', session => janitor.unlockJanitor(session))
+      this.#isJanitor = false
+    }
+    if (!this.#isJanitor)
+      this.#isJanitor = await this.#ask('lock of the janitor', session => janitor.lockJanitor(session))
     const newest = await this.#ask('newest run', async session => timed(await janitor.newestRun(session, kept)))
     if (newest?.endedMsAgo === null && dice.chance(0.5)) {
       if (dice.chance(0.3)) await this.#ask('fail', session => janitor.failRun(session, newest.id, 'a foreign key'))
