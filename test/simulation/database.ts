@@ -174,6 +174,8 @@ export class Database {
    * ways.
    */
   sweepMs = 0
+  /** How long the server works for a pull, as it says itself. It answers at once nevertheless. */
+  pullMs = 0
   /** Whether a relay may become the janitor. */
   hasJanitor = true
   /**

@@ -324,7 +324,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
   ],
   [
     {
-      rule: 'a walk through what waits is faster than what comes behind it, over a slow network as well',
+      rule: 'a walk through what waits is faster than what comes behind it, on a slow server as well',
       edits: [
         {
           file: 'relay/puller.ts',

@@ -16,7 +16,7 @@ export const failedOnce: readonly { readonly seed: number; readonly showed: stri
   {
     seed: 802,
     showed:
-      'a relay whose database is 50 ms away read what waited in spans that shrank to nothing (test/relay/puller.test.ts)',
+      'a relay whose database was 50 ms away read what waited in spans that shrank to nothing (test/relay/puller.test.ts)',
   },
   { seed: 1495, showed: 'the same' },
 ]

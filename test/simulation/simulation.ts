@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Log, LogFields } from '../../src/log/log.ts'
-import { janitorPauseMs, janitorStepMs } from '../../src/policy/tuning.ts'
+import { janitorPauseMs, janitorStepMs, pullMs } from '../../src/policy/tuning.ts'
 import { Relay } from '../../src/relay/relay.ts'
 import { check } from '../checker/check.ts'
 import type { History, Verdict } from '../checker/history.ts'
@@ -98,6 +98,8 @@ class World {
     const { isOneMachine, isNotifying, arriving, keys } = scenario
     this.db = new Database(timeline, { flaws, isOneMachine })
     this.db.sweepMs = scenario.sweepMs
+    // Where most messages are slow, the server is slow as well.
+    this.db.pullMs = scenario.slowOneIn < 2 ? 2 * pullMs.slow : 0
     this.db.hasJanitor = scenario.kept !== null
     this.db.janitorMs = { ago: janitorPauseMs - janitorRestMs, work: 2 * janitorStepMs }
     this.receivers = new Receivers(timeline, dice, this.db)

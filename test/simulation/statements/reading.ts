@@ -96,11 +96,11 @@ export const pull = atOnce((db, values) => {
         ...shown(db, row, epoch),
         place: String(index + 1),
         isWanted: isOfUrl(row, urlHashes[n] ?? null, otherUrls[n] ?? '{}') && isWanted(db, row, epoch),
-        workMs: 0,
+        workMs: db.pullMs,
       }))
       .filter(each => each.isWanted || each.place === String(pullEntries))
       .slice(0, room)
-    return entries.length > 0 ? entries : [{ pull: n + 1, place: null, workMs: 0 }]
+    return entries.length > 0 ? entries : [{ pull: n + 1, place: null, workMs: db.pullMs }]
   })
 })
 
