@@ -312,6 +312,16 @@ export class Backlog {
     }
   }
 
+  /**
+   * Ready rows of the origin leave memory and are read again. Call this before a probe: if all rows in memory are new,
+   * and the receiver takes only retries, no probe would succeed. With room for one row, pulls read both in turn.
+   *
+   * @param name as for `freed`
+   */
+  shed(name: string): void {
+    for (const each of this.#memory.group(name)) for (const candidate of [...each.ready]) this.#offers.leave(candidate)
+  }
+
   /** `freed` for all origins. */
   freedAll(): void {
     for (const { name } of [...this.#memory.origins()]) this.freed(name)

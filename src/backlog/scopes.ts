@@ -190,6 +190,7 @@ export class Scopes {
     if (!scope) return least
     const url = urlHash === null ? undefined : scope.urls.get(urlHash)
     if (scope.health.opensAt > now || (url?.health && url.health.opensAt > now)) return 1
+    if (scope.health.isBroken) return scope.slots.taken + 1
     if (url?.isLost) return url.taken + 1
     if (url?.health?.window === 1) return 2
     if (scope.proof === 'lost') return scope.slots.taken + 1
@@ -352,6 +353,11 @@ export class Scopes {
     else if (scope.perMs > 0 && scope.health.answersWell) return
     else scope.health.resume(failedFrom)
     this.#broken.set(backlogName(origin, urlHash), { origin, urlHash })
+  }
+
+  /** The breaker of the origin has opened, and no probe was answered since. */
+  isBroken(origin: string): boolean {
+    return this.#scopes.get(origin)?.health.isBroken === true
   }
 
   /** The breaker of the origin is open, or it asked for a rest (Retry-After). */

@@ -81,7 +81,10 @@ export class Claimer {
 
   #take(now: number): readonly ShownRow[] {
     const { backlog, scopes, slots, attempts } = this.#parts
-    for (const origin of scopes.opened(now)) backlog.freed(origin)
+    for (const origin of scopes.opened(now)) {
+      if (scopes.isBroken(origin)) backlog.shed(origin)
+      backlog.freed(origin)
+    }
     const { free, ahead: more } = slots()
     const ready = free + more > 0 ? backlog.take(free + more, now, free) : []
     attempts.ahead.unblock(now)

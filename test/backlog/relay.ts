@@ -143,7 +143,10 @@ export class RelayTwin {
 
   setOpen(origin: string, isOpen: boolean): void {
     if (isOpen) this.open.add(origin)
-    else this.open.delete(origin)
+    else {
+      this.open.delete(origin)
+      this.backlog.shed(origin)
+    }
     this.backlog.freed(origin)
   }
 

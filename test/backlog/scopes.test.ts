@@ -316,6 +316,9 @@ t.test('while an origin rests memory has room for its probe alone', async t => {
   t.equal(scopes.room(a, clock.now), 1)
   t.notOk(backlog.wantsPulls, 'it has rows enough for that')
   clock.now = 1_000
+  t.equal(scopes.room(a, clock.now), 1, 'until the probe has been answered')
+  t.equal(take(), 'a')
+  end(a)
   t.equal(scopes.room(a, clock.now), 32)
 })
 
