@@ -261,6 +261,8 @@ export class Backlog {
       if (!candidate) break
       if (this.#goesApart(candidate)) continue
       this.#memory.become(candidate, 'under way')
+      // The claim is later than all that was read, so the end of the attempt names the first row.
+      candidate.asks = false
       taken.push(candidate.row)
       this.#options.taken(candidate.row)
     }

@@ -23,7 +23,7 @@ export interface Candidate {
   newer: ShownRow | undefined
   /** While under way: the earliest other row of its key that a read showed. */
   passedOver: ShownRow | undefined
-  /** While under way: the first row of its key is asked for when it ends, whatever its end names. */
+  /** The first row of its key is asked for: when it leaves memory, or when its attempt ends, whatever the end names. */
   asks: boolean
   restsUntil: number
   /** In the list of ready rows of its origin, or of all resting rows. */

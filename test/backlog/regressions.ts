@@ -27,4 +27,9 @@ export const regressions: readonly (readonly [plan: PlanName, why: string, sched
     'a cancelled row that a tip still showed kept the next of its key out, since its key was asked and had none',
     'sweep 0 | reply 0 0 | insert - b later | hold b | insert l a later | commit 2 | tick | tip 0 due | unhold b | cancel 2 | reply 0 0 | insert l a now | hint 1 | ask 0 | reply 0 0 | commit 3 | tip 0 fresh | reply 0 0',
   ],
+  [
+    'pair',
+    'a row whose turn had not come left memory before a probe, settled by then, and the row behind it was forgotten',
+    'insert l b later | insert k b later | tick | sweep 1 | reply 1 0 | open 1 b | commit 1 | tip 1 due | reply 1 0 | insert l b now | expire 0 1 | commit 3 | tip 1 fresh | reply 1 0 | close 1 b',
+  ],
 ]
