@@ -12,8 +12,6 @@ type Kind = ViolationKind | 'stray'
 type World = NonNullable<SimulationOptions['scenario']>
 
 const busy = { faults: 25, slowOneIn: 1.5, callbacks: 150, keys: 12 }
-/** Connections are cut, and statements that were sent over them arrive long after. */
-const severed: World = { ...busy, faultKinds: ['cut', 'partition'], late: 1 }
 /** Processes freeze until they are declared dead. */
 const frozen: World = { ...busy, faultKinds: ['freeze'] }
 
@@ -42,7 +40,6 @@ const flaws: readonly [keyof Flaws, Kind, number?, World?][] = [
   ['supersedesTheNewest', 'lost', 6],
   ['losesLateCommits', 'lost', 4],
   ['sendsNoHints', 'lost', 127],
-  ['leavesSessions', 'lost', 1282, severed],
   ['ignoresLease', 'stray', 905],
 ]
 

@@ -13,8 +13,6 @@ export interface Flaws {
   readonly recordsAnyRev?: boolean
   /** A release is accepted with any rev. */
   readonly releasesAnyRev?: boolean
-  /** New sessions are opened before the former ones are ended, over which statements may arrive late. */
-  readonly leavesSessions?: boolean
   /** With `--keep-delivered 0`, failed callbacks are deleted too. */
   readonly deletesFailed?: boolean
   /** With `--keep-delivered 0`, an attempt is logged although its callback will be deleted. */

@@ -122,7 +122,7 @@ export class Host {
     for (;;) {
       await pause(this.#server.latency())
       if (!this.#server.isDown && !this.isPartitioned) {
-        for (const session of life.sessions?.all ?? []) if (!this.#server.db.flaws.leavesSessions) session.terminate()
+        for (const session of life.sessions?.all ?? []) session.terminate()
         life.sessions = new ModelSessions(this.#server, life)
         this.hint(null, '')
         const why = await life.relay.serve(life.sessions.sessions, this.#listening).catch((error: Error) => error)
