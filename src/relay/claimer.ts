@@ -80,10 +80,12 @@ export class Claimer {
   }
 
   #take(now: number): readonly ShownRow[] {
-    const { backlog, scopes, slots, attempts } = this.#parts
+    const { backlog, scopes, slots, attempts, agenda } = this.#parts
     for (const origin of scopes.opened(now)) {
-      if (scopes.isBroken(origin)) backlog.shed(origin)
+      const isForProbe = scopes.isBroken(origin)
+      if (isForProbe) backlog.shed(origin)
       backlog.freed(origin)
+      if (isForProbe) agenda.event.set()
     }
     const { free, ahead: more } = slots()
     const ready = free + more > 0 ? backlog.take(free + more, now, free) : []

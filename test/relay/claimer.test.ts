@@ -33,7 +33,7 @@ t.beforeEach(async () => {
 })
 
 /** A claimer over the stage's session that runs until the test ends, and what it did. */
-async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0 } = {}) {
+async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0, breaker = settings.breaker } = {}) {
   const state = {
     epoch: await stage.register(),
     /** POSTs at once; none of them ends. */
@@ -49,7 +49,7 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0 } = {}) {
   const lines: { readonly event: string; readonly fields: LogFields | undefined }[] = []
   const note = (event: string, fields?: LogFields) => void lines.push({ event, fields })
   const log: Log = { trace: note, debug: note, info: note, warn: note, error: note, fatal: note, writes: () => true }
-  const scopes = new Scopes({ settingsOf: () => settings, concurrency: 100, slowConcurrency: 100 })
+  const scopes = new Scopes({ settingsOf: () => ({ ...settings, breaker }), concurrency: 100, slowConcurrency: 100 })
   const backlog = new Backlog({
     memoryRows: 1_000,
     room: () => 1_000,
@@ -71,6 +71,7 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0 } = {}) {
     },
   } as unknown as Session
   const claimable = new AutoResetEvent()
+  const agenda = new Agenda()
   const ahead = new Ahead({
     scopes,
     isPaused: () => false,
@@ -88,7 +89,7 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0 } = {}) {
     claimable,
     epoch: () => state.epoch,
     attempts: { ahead, start: claim => void claims.push(claim), has: id => state.sent.has(id) },
-    agenda: new Agenda(),
+    agenda,
     progress: new AutoResetEvent(),
     slots: () => ({ free: state.slots - claims.length, ahead: mostAhead }),
   })
@@ -114,7 +115,22 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0 } = {}) {
       const missing = ids.filter(id => !claims.some(claim => claim.id === id))
       assert.deepEqual(missing, [], `claimed were ${claims.map(({ id }) => id)}`)
     })
-  return { state, statements, claims, lines, scopes, backlog, ahead, claimable, claimer, run, offer, knows, claimed }
+  return {
+    state,
+    statements,
+    claims,
+    lines,
+    scopes,
+    backlog,
+    ahead,
+    agenda,
+    claimable,
+    claimer,
+    run,
+    offer,
+    knows,
+    claimed,
+  }
 }
 
 /** So many POSTs of the origin end well, one a millisecond until now: it is well, and that is its pace. */
@@ -208,6 +224,25 @@ t.test('what is ahead and whose release had no answer is looked at and released 
   await eventually(async () => assert.equal((await stage.row(last)).status, 'pending'))
   t.equal(claims.length, 16)
 })
+
+t.test(
+  'when the rest of a broken origin ends, its rows leave memory, and the reader is woken for the probe',
+  async t => {
+    const { claims, scopes, backlog, agenda, run, offer } = await claiming(t, { breaker: { failures: 1, pauseMs: 50 } })
+    const ids = await inserted(3, { url: `${origin}/a` })
+    const now = performance.now()
+    scopes.started({ id: '-1', origin, urlHash: 0 }, now)
+    scopes.ended(
+      '-1',
+      { receiver: 'failing', isOfConnection: true, restMs: 0, startedAtMs: now, finishedAtMs: now },
+      now,
+    )
+    await offer(...ids)
+    void run()
+    t.ok(await agenda.event.wait(10_000))
+    t.same([claims.length, backlog.size, backlog.wantsPulls], [0, 0, true])
+  },
+)
 
 t.test('each origin is started as often as it can take', async t => {
   const { claims, scopes, backlog, claimable, run, offer, claimed } = await claiming(t)
