@@ -1,5 +1,5 @@
 import type { Session, Statement } from './session.ts'
-import { isFree, originHash, rangePlace, secondsSince } from './sql.ts'
+import { dueTime, isFree, originHash, rangePlace, secondsSince } from './sql.ts'
 
 /** A receiver whose newest known attempt failed, and which has callbacks to retry. */
 export interface FailingReceiver {
@@ -27,9 +27,9 @@ export interface FailingReceiver {
 
 export const mostWaiting = 1_000
 /** Most retries read, in the order of their due time. */
-const mostRetries = 2_500
+export const retriesRead = 2_500
 /** Most settled callbacks read, the newest first: there is no index by origin and time. */
-const mostSettled = 5_000
+export const settledRead = 5_000
 export const mostReceivers = 20
 
 /**
@@ -41,7 +41,7 @@ const failingStatement: Statement = {
   text: schema => `
     with retried as materialized (
       select c.id, c.url, c.origin, c.status, c.attempts - c.budget_from as tried, c.budget_from, c.message_id, c.last_error, c.last_http_status, c.claimed_at, c.created_at
-        from ${schema}.callback c where c.due_at is not null order by greatest(c.due_at, c.created_at), c.id limit ${mostRetries}
+        from ${schema}.callback c where c.due_at is not null order by ${dueTime}, c.id limit ${retriesRead}
     ), failed as materialized (
       -- Most origins have no hold, which one hashed list of all holds' origins tells. Only the others need isFree.
       select c.* from retried c
@@ -64,10 +64,10 @@ const failingStatement: Statement = {
     ), settled as materialized (
       select origin, max(settled_at) filter (where status = 'delivered') as at, min(settled_at) as since, count(*) as count
         from (select c.origin, c.status, c.settled_at
-                from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit ${mostSettled}) c
+                from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit ${settledRead}) c
        group by origin
     ), seen as materialized (
-      select case when coalesce(sum(count), 0) < ${mostSettled} then '-infinity' else min(since) end as since from settled
+      select case when coalesce(sum(count), 0) < ${settledRead} then '-infinity' else min(since) end as since from settled
     )
     select r.origin, r.failed, r.attempts, coalesce(r.last_error, 'no reason given') as reason, r.last_http_status as "httpStatus",
            ${secondsSince('greatest(f.at, d.at)')} as "failingSeconds", ${secondsSince('l.at')} as "lastFailedSecondsAgo",

@@ -1,3 +1,4 @@
+import { retriesRead, settledRead } from './failing.ts'
 import type { Session, Statement } from './session.ts'
 import { dueTime, isFree, urlHash } from './sql.ts'
 
@@ -12,10 +13,6 @@ export interface Ongoing {
   readonly deliveredMsAgo: number | null
 }
 
-/** Most retries read, in the order of their due time. */
-const mostRetries = 2_500
-/** Most settled callbacks read, the newest first: there is no index by origin and time. */
-const mostSettled = 5_000
 const mostOutages = 100
 
 /** The table does not record outages. So callbacks that wait for a retry are compared with recent deliveries. */
@@ -24,11 +21,11 @@ const outagesStatement: Statement = {
   text: schema => `
     with retried as materialized (
       select c.origin, ${urlHash} as url_hash, c.attempts - c.budget_from as tried, c.claimed_at
-        from (select * from ${schema}.callback c where c.due_at is not null order by ${dueTime}, c.id limit ${mostRetries}) c
+        from (select * from ${schema}.callback c where c.due_at is not null order by ${dueTime}, c.id limit ${retriesRead}) c
        where c.status = 'pending' and c.attempts > c.budget_from and c.claimed_at is not null and ${isFree(schema)}
     ), delivered as materialized (
       select c.origin, ${urlHash} as url_hash, max(c.settled_at) as at
-        from (select * from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit ${mostSettled}) c
+        from (select * from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit ${settledRead}) c
        where c.status = 'delivered'
        group by grouping sets ((1), (1, 2))
     )

@@ -48,6 +48,8 @@ export class Relay {
   readonly #destinations: RelayDestinations
   readonly #lease: Lease
   readonly #membership: Membership
+  /** It does not stand by: its settings are those of most relays. */
+  readonly #agrees = (): boolean => this.#membership.standby === null
   readonly #clock: ClockWatch
   readonly #scopes: Scopes
   readonly #backlog: Backlog
@@ -141,7 +143,7 @@ export class Relay {
       recorder: this.#attempts.recorder,
       policy,
       epoch,
-      mayJudge: () => this.#membership.standby === null,
+      mayJudge: this.#agrees,
       isUnderWay: orphan => this.#attempts.has(orphan.id) || this.#claimer.isInDoubtOf(orphan.id, orphan.epoch),
     })
     const isHeld = (origin: string) => this.#holds.isHeld(origin)
@@ -399,11 +401,7 @@ export class Relay {
 
   #newJanitor({ read }: Sessions): Janitor {
     const relay = () => this.#config.name
-    return new Janitor(read, this.#config, {
-      relay,
-      log: this.#log,
-      mayDelete: () => this.#membership.standby === null,
-    })
+    return new Janitor(read, this.#config, { relay, log: this.#log, mayDelete: this.#agrees })
   }
 
   #newSurveyor({ read }: Sessions): Surveyor {
