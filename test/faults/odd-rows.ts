@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type pg from 'pg'
 import { now } from './clock.ts'
-import type { EncodedDatabase } from './encoded.ts'
+import type { EncodedDatabase, Encoding } from './encoded.ts'
 import { Journal } from './journal.ts'
 import type { Stage } from './stage.ts'
 import type { WrittenLine } from './transaction.ts'
@@ -71,7 +71,7 @@ export async function insertOddRows(
   const journal = new Journal(join(stage.folder, `written-odd-${encoding.name}.jsonl`))
   const rows: OddRow[] = []
   let refused = 0
-  const odd = oddOnes(url, encoding.oddByte)
+  const odd = oddOnes(url, encoding)
   for (const [at, each] of odd.entries()) {
     const line = await insert(client, { ordering_key: `'${encoding.name} odd${at}'`, ...each.columns })
     if (line === null) refused += 1
@@ -84,7 +84,7 @@ export async function insertOddRows(
   return { rows, refused }
 }
 
-function oddOnes(url: string, oddByte: number): Odd[] {
+function oddOnes(url: string, { name, oddByte }: Encoding): Odd[] {
   const to = `'${url}'`
   const claimed = { url: to, status: `'claimed'`, attempts: '1', claimed_at: 'now()' }
   const triggered = (n: string): Odd => ({
@@ -98,7 +98,11 @@ function oddOnes(url: string, oddByte: number): Odd[] {
       fate: 'dead',
       columns: { url: to, form: `('{"n": "' || chr(${oddByte}) || '"}')::json` },
     },
-    { says: 'a byte in its key', fate: 'delivered', columns: { url: to, ordering_key: `'odd' || chr(${oddByte})` } },
+    {
+      says: 'a byte in its key',
+      fate: 'delivered',
+      columns: { url: to, ordering_key: `'${name} odd' || chr(${oddByte})` },
+    },
     ...URLS.map((odd): Odd => ({ says: odd, fate: 'dead', columns: { url: `'${odd}'`, max_attempts: '1' } })),
     ...EPOCHS.map(
       (epoch): Odd => ({
