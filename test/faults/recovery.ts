@@ -19,14 +19,17 @@ export async function calm(client: pg.Client): Promise<Calm> {
   return rows[0]
 }
 
-/** How long, in milliseconds, until the last of those who had sent anything before began its first attempt; Infinity: one never did. */
+/**
+ * How long, in milliseconds, until the last of those who had sent anything before began its first attempt; Infinity: one never did.
+ * Where nobody served when the faults ended, anybody's first attempt counts.
+ */
 export function recoveryMs({ attempts }: Books, { at, relays }: Calm): number {
+  const after = attempts.filter(({ startedAt }) => startedAt > at + echoMs)
   const had = new Set(attempts.filter(({ startedAt }) => startedAt < at).map(({ relay }) => relay))
   const busy = relays.filter(relay => had.has(relay))
-  return Math.max(
-    ...(busy.length > 0 ? busy : relays).map(relay => {
-      const begun = attempts.filter(each => each.relay === relay && each.startedAt > at + echoMs)
-      return Math.min(...begun.map(({ startedAt }) => startedAt)) - at
-    }),
-  )
+  const judged = busy.length > 0 ? busy : relays
+  const first = (begun: Books['attempts']) => Math.min(...begun.map(({ startedAt }) => startedAt)) - at
+  return judged.length === 0
+    ? first(after)
+    : Math.max(...judged.map(name => first(after.filter(({ relay }) => relay === name))))
 }
