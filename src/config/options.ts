@@ -170,7 +170,7 @@ export const options = {
     }).help('The name of this relay in the tables and the logs.'),
   }),
   ...of(['run', 'try'], {
-    concurrency: integer('concurrency', 'POSTs', { default: 64, min: 1, max: 4_096 }).help(
+    concurrency: integer('concurrency', 'POSTs', { default: 256, min: 1, max: 4_096 }).help(
       'Most POSTs in flight that have waited less than a second, over all receivers. After a crash these are sent again, and so are callbacks whose outcome was not recorded yet: those of the last milliseconds, up to 1,000 while the database is slow.',
     ),
   }),

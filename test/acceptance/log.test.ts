@@ -90,7 +90,7 @@ t.test('a low limit of open files is named at the start', async t => {
   const stage = await Stage.open(t)
   const relay = start(t, stage, 'ulimit -n 512; exec "$@"')
   const { level, limit, needed, reason } = await relay.until('few_open_files')
-  t.same([level, limit, needed], ['warn', 512, 64 + 1_024 + 512 + 100])
+  t.same([level, limit, needed], ['warn', 512, 256 + 1_024 + 512 + 100])
   t.match(reason, /lowered to 1;.*LimitNOFILE=.*--concurrency/)
   await stage.becomes(await stage.send({ a: 1 }), 'delivered')
 })
@@ -107,7 +107,7 @@ t.test('a limit of open files with which the program cannot be loaded is named, 
 
 t.test('a limit of open files that suffices is not named', async t => {
   const stage = await Stage.open(t)
-  const relay = start(t, stage, 'ulimit -n 1800; exec "$@"')
+  const relay = start(t, stage, 'ulimit -n 2000; exec "$@"')
   await relay.until('registered')
   t.notOk(relay.logs.some(({ event }) => event === 'few_open_files'))
 })

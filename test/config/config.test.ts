@@ -31,7 +31,7 @@ t.test('nothing given means the documented defaults', async t => {
     connectTimeoutMs: 5_000,
     leaseMs: 30_000,
     leaseMarginMs: 2_000,
-    concurrency: 64,
+    concurrency: 256,
     originConcurrency: 16,
     excerptBytes: 1_024,
     memoryRows: 20_000,

@@ -45,7 +45,7 @@ export interface Scenario {
 export function drawScenario(dice: Dice): Scenario {
   const isSameName = dice.chance(0.2)
   const names = ['a', 'b', 'c'].slice(0, dice.pick([1, 1, 2, 2, 3]))
-  const tightness = { concurrency: dice.pick([64, 64, 3]), memoryRows: dice.pick([100, 100, 100, 20]) }
+  const tightness = { concurrency: dice.pick([256, 256, 3]), memoryRows: dice.pick([100, 100, 100, 20]) }
   const isSweepRare = dice.chance(0.2)
   return {
     configs: names.map(name => ({ ...configOf(isSameName ? 'a' : name), ...tightness })),

@@ -10,7 +10,7 @@ const NODE_OPTIONS = '--max-semi-space-size=8'
 /** `{ concurrency: 256 }` becomes `--concurrency=256`. */
 export type Flags = Readonly<Record<string, string | number>>
 
-/** Ringback as its users run it, from `dist`; defaults but for the flags. */
+/** Ringback as its users run it, from `dist`; defaults except for the flags. */
 export function ringback(flags: Flags = {}): Contestant {
   return {
     async load(database, load) {

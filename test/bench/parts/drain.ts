@@ -9,6 +9,9 @@ import type { Load } from '../load.ts'
 import { Receiver } from '../receiving.ts'
 import type { Round, Stage } from '../stage.ts'
 
+/** As many POSTs at once as each peer has. */
+const SAME = { concurrency: 64, 'origin-concurrency': 16 }
+
 /** 100,000 waiting callbacks, two a key for Ringback, to four receivers, until all are recorded. Peers keep no order here. */
 export async function drainPart(stage: Stage): Promise<void> {
   const receiver = new Receiver()
@@ -18,8 +21,8 @@ export async function drainPart(stage: Stage): Promise<void> {
     return async note => noteDrained(note, await drain(contestant, { server: stage.server, receiver, load }))
   }
   await stage.interleave({
-    ringback: round(ringback(), 'pairs'),
-    'ringback, nothing kept': round(ringback({ 'keep-delivered': 0 }), 'pairs'),
+    ringback: round(ringback(SAME), 'pairs'),
+    'ringback, nothing kept': round(ringback({ ...SAME, 'keep-delivered': 0 }), 'pairs'),
     'ringback, 256 in flight': round(ringback({ concurrency: 256, 'origin-concurrency': 64 }), 'pairs'),
     'graphile-worker': round(graphileWorker, 'none'),
     'graphile-worker, unbatched': round(graphileWorkerUnbatched, 'none'),
