@@ -7,6 +7,8 @@
  * RFC 9112 nobody knows where the next answer begins, so the connection is not reused.
  */
 
+import { maxHeadBytes } from '../policy/tuning.ts'
+
 export interface Head {
   readonly text: string
   /** False: another head follows. */
@@ -28,6 +30,9 @@ const SWITCHING: Head = { text: 'HTTP/1.1 101\r\nconnection: upgrade\r\nupgrade:
 
 /** For a status below 100, at which undici would fail an assertion. At this one it says that it is not HTTP. */
 const NO_STATUS: Head = { text: 'HTTP/1.1 0\r\n\r\n', isFinal: true }
+
+/** For 1xx heads without end: undici says that the headers are too large. */
+export const TOO_LONG = `HTTP/1.1 102\r\nx: ${'x'.repeat(maxHeadBytes)}`
 
 const NO_BODY = 'content-length: 0\r\n'
 

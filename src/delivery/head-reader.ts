@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { maxHeadBytes } from '../policy/tuning.ts'
-import { headFor, mayBeHead } from './answer-head.ts'
+import { headFor, mayBeHead, TOO_LONG } from './answer-head.ts'
 
 const LF = 10
 const CR = 13
@@ -16,6 +16,11 @@ export class HeadReader {
   #head = ''
   /** How many characters its last line has so far, without CR. */
   #lineLength = 0
+  /**
+   * Length of all 1xx heads before the answer's own. Together they may be as long as one head: each costs the relay
+   * microseconds, and a receiver could send them without a pause until the deadline.
+   */
+  #interimLength = 0
   /** Bytes that came in one chunk with a head, after it. */
   #behind: Buffer | null = null
 
@@ -29,6 +34,7 @@ export class HeadReader {
   /** To be called right before a request's first byte is written. */
   awaitHead(): void {
     this.#isAwaited = true
+    this.#interimLength = 0
   }
 
   #next(): Buffer | null {
@@ -50,8 +56,12 @@ export class HeadReader {
     if (end === null && isShort && (before >= 5 || mayBeHead(this.#head))) return null
     if (end !== null && end < chunk.length) this.#behind = chunk.subarray(end)
     const head = headFor(this.#head, end !== null && isShort)
-    const text = head?.text ?? this.#head
-    this.#isAwaited = head?.isFinal === false
+    const isInterim = head?.isFinal === false
+    if (isInterim) this.#interimLength += this.#head.length
+    const isTooLong = this.#interimLength > maxHeadBytes
+    const text = isTooLong ? TOO_LONG : (head?.text ?? this.#head)
+    if (isTooLong) this.#behind = null
+    this.#isAwaited = isInterim && !isTooLong
     this.#head = ''
     this.#lineLength = 0
     return Buffer.from(text, 'latin1')

@@ -131,6 +131,16 @@ t.test('a 1xx with a head beyond 64 KiB is no answer', async t => {
   await server.quiet()
 })
 
+t.test('1xx without a pause are no answer once they are as long as the longest head', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    const interim = 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(1_000)
+    while (!line.socket.destroyed) if (!line.socket.write(interim)) await once(line.socket, 'drain').catch(() => {})
+  })
+  t.match(await stage(t).post(server.url), { kind: 'unknown', error: /^the answer's headers are too large/ })
+  await server.quiet()
+})
+
 t.test('what is not HTTP is no answer', async t => {
   const server = await rawServer(t, async line => {
     await line.request()
