@@ -330,6 +330,11 @@ create table outbox.callback (
     due_at is null or isfinite(due_at)
     or outbox.refuse(format('due_at is %s', due_at), 'due_at takes a finite time; null means at once')
   ),
+  -- Up to PostgreSQL 16, one infinite time would make every statement fail that computes how long the row has left.
+  constraint callback_expires_at_is_finite check (
+    expires_at is null or isfinite(expires_at)
+    or outbox.refuse(format('expires_at is %s', expires_at), 'expires_at takes a finite time; null means never')
+  ),
   constraint callback_last_outcome_is_known check (last_outcome in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown')),
   -- The newest attempt of an unsettled row is in outbox.attempt_log.
   constraint callback_carries_an_attempt_once_settled check (

@@ -65,16 +65,20 @@ t.test('max_attempts is at least 1', async t => {
   }
 })
 
-t.test('due_at is a moment, past or to come', async t => {
-  for (const due_at of ['2020-01-01', '2999-01-01', null]) await write(client, { due_at })
-  for (const due_at of ['infinity', '-infinity']) {
-    await t.rejects(write(client, { due_at }), {
-      code: '23514',
-      message: `due_at is ${due_at}`,
-      hint: 'due_at takes a finite time; null means at once',
-    })
-  }
-})
+for (const [column, none] of [
+  ['due_at', 'at once'],
+  ['expires_at', 'never'],
+] as const)
+  t.test(`${column} is a moment, past or to come`, async t => {
+    for (const time of ['2020-01-01', '2999-01-01', null]) await write(client, { [column]: time })
+    for (const time of ['infinity', '-infinity']) {
+      await t.rejects(write(client, { [column]: time }), {
+        code: '23514',
+        message: `${column} is ${time}`,
+        hint: `${column} takes a finite time; null means ${none}`,
+      })
+    }
+  })
 
 t.test('a status that does not fit the row is refused, even when its owner writes it', async t => {
   for (const [status, constraint] of [

@@ -110,6 +110,7 @@ t.test('a due time is put off or brought forward, but not to before now; with th
   await change(id, 'due_at = null')
   t.equal((await read(client, id)).due_now, true, 'it stands where the relay reads what comes back')
   await t.rejects(change(id, `due_at = 'infinity'`), { code: '23514', message: 'due_at is infinity' })
+  await t.rejects(change(id, `expires_at = 'infinity'`), { code: '23514', message: 'expires_at is infinity' })
 })
 
 t.test('the time of a replay is the database’s, whatever is asked for', async t => {
