@@ -1016,14 +1016,15 @@ grant select (callback_id), insert, delete on outbox.attempt_log to outbox_relay
 -- A registration is never changed, but locking a row needs UPDATE on a column.
 grant insert, update (epoch), delete on outbox.relay to outbox_relay;
 grant insert, update (renewals, renewed_at, serving, origins, digest, wanted, settings, standby), delete on outbox.pulse to outbox_relay;
-grant insert on outbox.hold to outbox_relay;
+grant insert (url_prefix, exact, reason, held_by) on outbox.hold to outbox_relay;
 grant insert, update, delete on outbox.janitor_run to outbox_relay;
 grant delete on outbox.operation to outbox_relay;
 grant execute on function outbox.hold_gone(text, text, text) to outbox_relay;
 
 grant update (status, due_at, url, form, max_attempts, expires_at) on outbox.callback to outbox_operator;
 grant execute on function outbox.hint(bigint) to outbox_operator;
-grant insert, update, delete on outbox.hold to outbox_operator;
--- No role may write acted_at and acted_by. A purge runs in many transactions, and updates done.
+-- No operator may write held_at, held_by, acted_at and acted_by: they tell who did what.
+grant insert (url_prefix, exact, reason), update (url_prefix, exact, reason), delete on outbox.hold to outbox_operator;
+-- A purge runs in many transactions, and updates done.
 grant insert (act, condition, done, left_alone), update (done) on outbox.operation to outbox_operator;
 grant execute on function outbox.purge(timestamptz, timestamptz, bigint, bigint) to outbox_operator;

@@ -56,7 +56,10 @@ const forgeries = [
   ...['acted_by', 'acted_at', 'program', 'act', 'condition', 'left_alone'].map(
     column => `update outbox.operation set ${column} = ${column}`,
   ),
+  `insert into outbox.hold (url_prefix, reason, held_at) values ('https://crm.example/', 'x', 'infinity')`,
+  ...['held_by', 'held_at'].map(column => `update outbox.hold set ${column} = ${column}`),
 ]
+const heldBy = `insert into outbox.hold (url_prefix, reason, held_by) values ('https://crm.example/', 'x', 'somebody else')`
 const forget = 'delete from outbox.operation'
 const select = ['callback', 'attempt', 'relay', 'pulse', 'hold', 'janitor_run', 'operation'].map(
   table => `select from outbox.${table}`,
@@ -182,6 +185,7 @@ const forbidden: Record<string, string[]> = {
   outbox_operator: [
     ...ddl,
     ...forgeries,
+    heldBy,
     forget,
     ...locks,
     'delete from outbox.callback',
