@@ -26,7 +26,7 @@ type Proof = 'none' | 'given' | 'lost'
 /** One origin: what it can take, and what runs there. */
 interface Scope {
   readonly origin: string
-  readonly health: Breaker
+  readonly breaker: Breaker
   rateLimit: RateLimit
   ratePerSecond: number | null
   readonly urls: Urls
@@ -132,7 +132,7 @@ export class Scopes {
     const scope = this.#scopes.get(origin)
     const url = urlHash === null ? undefined : scope?.urls.get(urlHash)
     if (scope) {
-      const opensAt = Math.max(scope.health.opensAt, scope.rateLimit.opensAt, url?.health?.opensAt ?? 0)
+      const opensAt = Math.max(scope.breaker.opensAt, scope.rateLimit.opensAt, url?.breaker?.opensAt ?? 0)
       if (opensAt > now) {
         this.rest(name, opensAt)
         return 0
@@ -149,8 +149,8 @@ export class Scopes {
 
   /** How many more rows of the origin may be claimed ahead. */
   #room(scope: Scope, now: number): number {
-    const { origin, proof, health, ratePerSecond, urls, ahead } = scope
-    if (proof !== 'given' || !health.answersWell || !urls.areWell || ratePerSecond !== null) return 0
+    const { origin, proof, breaker, ratePerSecond, urls, ahead } = scope
+    if (proof !== 'given' || !breaker.answersWell || !urls.areWell || ratePerSecond !== null) return 0
     const room = Math.min(this.freeAhead, Math.floor(paceOf(scope, now) * aheadMs) - ahead)
     if (room <= 0) return 0
     if (ahead === 0 || this.#isRefilling || now >= this.#refillAt) return room
@@ -189,10 +189,10 @@ export class Scopes {
     const least = 2 * this.#options.settingsOf(origin).concurrency
     if (!scope) return least
     const url = urlHash === null ? undefined : scope.urls.get(urlHash)
-    if (scope.health.opensAt > now || (url?.health && url.health.opensAt > now)) return 1
-    if (scope.health.isBroken) return scope.slots.taken + 1
+    if (scope.breaker.opensAt > now || (url?.breaker && url.breaker.opensAt > now)) return 1
+    if (scope.breaker.isBroken) return scope.slots.taken + 1
     if (url?.isLost) return url.taken + 1
-    if (url?.health?.window === 1) return 2
+    if (url?.breaker?.window === 1) return 2
     if (scope.proof === 'lost') return scope.slots.taken + 1
     return Math.min(mostRoom, Math.max(least, Math.ceil(scope.perMs * roomMs)))
   }
@@ -238,7 +238,7 @@ export class Scopes {
   /** The origin answers and does not rest, and no URL of it is in trouble. */
   isWell(origin: string, now: number): boolean {
     const scope = this.#scopes.get(origin)
-    return scope?.proof === 'given' && scope.urls.areWell && scope.health.opensAt <= now
+    return scope?.proof === 'given' && scope.urls.areWell && scope.breaker.opensAt <= now
   }
 
   /** The row takes its slots. */
@@ -282,8 +282,8 @@ export class Scopes {
     if (!post) return
     const { scope, url } = post
     const { told, healed } = scope.urls.judge(url, sign, post.sentAt)
-    this.#noteHealth(scope, url, healed, now)
-    this.#noteHealth(scope, null, told ? scope.health.report(told) : null, now)
+    this.#noteBreaker(scope, url, healed, now)
+    this.#noteBreaker(scope, null, told ? scope.breaker.report(told) : null, now)
     if (sign.receiver === 'silent' && post.sentAt >= scope.answeredFrom) scope.proof = 'lost'
     else if (sign.receiver === 'alive' || sign.receiver === 'overloaded') {
       scope.proof = 'given'
@@ -310,10 +310,10 @@ export class Scopes {
     for (const [name, { origin, urlHash }] of this.#broken) {
       const scope = this.#scopes.get(origin)
       const url = urlHash === null ? null : scope?.urls.get(urlHash)
-      const health = url === null ? scope?.health : url?.health
-      if (!scope || !health?.isBroken) this.#broken.delete(name)
-      else if ((url ?? scope.slots).taken === 0 && Math.max(health.opensAt, scope.health.opensAt) <= now)
-        yield { origin, urlHash, failedFrom: health.failedFrom, endedAt: now }
+      const breaker = url === null ? scope?.breaker : url?.breaker
+      if (!scope || !breaker?.isBroken) this.#broken.delete(name)
+      else if ((url ?? scope.slots).taken === 0 && Math.max(breaker.opensAt, scope.breaker.opensAt) <= now)
+        yield { origin, urlHash, failedFrom: breaker.failedFrom, endedAt: now }
     }
   }
 
@@ -323,53 +323,55 @@ export class Scopes {
   }
 
   /** @param failedFrom the start of the outage that is over now; null: none is. @param url null: the whole origin. */
-  #noteHealth(scope: Scope, url: Url | null, failedFrom: number | null, now: number): void {
+  #noteBreaker(scope: Scope, url: Url | null, failedFrom: number | null, now: number): void {
     const { origin } = scope
     const urlHash = url?.hash ?? null
     if (failedFrom !== null) this.#outages.push({ origin, urlHash, failedFrom, endedAt: now })
-    const health = url === null ? scope.health : url.health
-    if (health?.isBroken) this.#broken.set(backlogName(origin, urlHash), { origin, urlHash })
+    const breaker = url === null ? scope.breaker : url.breaker
+    if (breaker?.isBroken) this.#broken.set(backlogName(origin, urlHash), { origin, urlHash })
     else if (this.#broken.size > 0) this.#broken.delete(backlogName(origin, urlHash))
   }
 
   /** An operator wants this row tried now: ends the rest of its origin and its URL. True if one of them rested. */
   endRest({ origin, urlHash }: Pick<ShownRow, 'origin' | 'urlHash'>, now: number): boolean {
     const scope = this.#scopes.get(origin)
-    const resting = [scope?.health, scope?.urls.get(urlHash)?.health].filter(health => health && health.opensAt > now)
-    for (const health of resting) health?.endRest(now)
-    return resting.some(health => health && health.opensAt <= now)
+    const resting = [scope?.breaker, scope?.urls.get(urlHash)?.breaker].filter(
+      breaker => breaker && breaker.opensAt > now,
+    )
+    for (const breaker of resting) breaker?.endRest(now)
+    return resting.some(breaker => breaker && breaker.opensAt <= now)
   }
 
   /** A hold on the origin was lifted. Unless a POST runs there, nothing is known of it, and it starts slowly. */
   startSlowly(origin: string): void {
     const scope = this.#scopes.get(origin)
-    if (scope?.slots.taken === 0) scope.health.startSlowly()
+    if (scope?.slots.taken === 0) scope.breaker.startSlowly()
   }
 
   /** Continues an outage from before this relay had the origin, unless the origin has answered well since. */
   resume({ origin, urlHash, failedFrom }: Pick<Downtime, 'origin' | 'urlHash' | 'failedFrom'>): void {
     const scope = this.#scopes.get(origin) ?? this.#meet(origin)
     if (urlHash !== null) scope.urls.resume(urlHash, failedFrom)
-    else if (scope.perMs > 0 && scope.health.answersWell) return
-    else scope.health.resume(failedFrom)
+    else if (scope.perMs > 0 && scope.breaker.answersWell) return
+    else scope.breaker.resume(failedFrom)
     this.#broken.set(backlogName(origin, urlHash), { origin, urlHash })
   }
 
   /** The breaker of the origin has opened, and no probe was answered since. */
   isBroken(origin: string): boolean {
-    return this.#scopes.get(origin)?.health.isBroken === true
+    return this.#scopes.get(origin)?.breaker.isBroken === true
   }
 
   /** The breaker of the origin is open, or it asked for a rest (Retry-After). */
   isResting(origin: string, now: number): boolean {
-    return (this.#scopes.get(origin)?.health.opensAt ?? now) > now
+    return (this.#scopes.get(origin)?.breaker.opensAt ?? now) > now
   }
 
   /** How many of the remembered origins rest, and how many of their URLs. */
   resting(now: number): { readonly origins: number; readonly urls: number } {
     let [origins, ofUrls] = [0, 0]
-    for (const { health, urls } of this.#scopes.values()) {
-      if (health.opensAt > now) origins += 1
+    for (const { breaker, urls } of this.#scopes.values()) {
+      if (breaker.opensAt > now) origins += 1
       ofUrls += urls.resting(now)
     }
     return { origins, urls: ofUrls }
@@ -377,9 +379,9 @@ export class Scopes {
 
   /** Origins and URLs whose breaker opened, and no probe was answered since. Names are as `backlogName` gives them. */
   get broken(): string[] {
-    return [...this.#scopes.values()].flatMap(({ origin, health, urls }) => {
+    return [...this.#scopes.values()].flatMap(({ origin, breaker, urls }) => {
       const ofUrls = urls.broken.map(hash => backlogName(origin, hash))
-      return health.isBroken ? [origin, ...ofUrls] : ofUrls
+      return breaker.isBroken ? [origin, ...ofUrls] : ofUrls
     })
   }
 
@@ -408,7 +410,7 @@ export class Scopes {
   reconfigure(): string[] {
     for (const [origin, scope] of this.#scopes) {
       const settings = this.#options.settingsOf(origin)
-      scope.health.reconfigure(settings)
+      scope.breaker.reconfigure(settings)
       scope.urls.reconfigure(settings)
       if (settings.ratePerSecond === scope.ratePerSecond) continue
       scope.ratePerSecond = settings.ratePerSecond
@@ -459,7 +461,7 @@ export class Scopes {
     const { ratePerSecond } = settings
     const scope: Scope = {
       origin,
-      health: new Breaker(settings),
+      breaker: new Breaker(settings),
       rateLimit: new RateLimit(ratePerSecond),
       ratePerSecond,
       urls: new Urls(settings),
@@ -532,10 +534,10 @@ function paceOf({ perMs, endedAt }: Scope, now: number): number {
 }
 
 /** An origin that lost its proof gets two: one POST, and one for another URL. */
-function windowOf({ health, proof }: Scope): number {
-  return proof === 'lost' ? Math.min(2, health.most) : health.window
+function windowOf({ breaker, proof }: Scope): number {
+  return proof === 'lost' ? Math.min(2, breaker.most) : breaker.window
 }
 
-function isProven({ isLost, health }: Url): boolean {
-  return !isLost && health?.window !== 1
+function isProven({ isLost, breaker }: Url): boolean {
+  return !isLost && breaker?.window !== 1
 }

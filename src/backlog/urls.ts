@@ -24,7 +24,7 @@ export interface Url {
   /** Those of them that started after the last answer. */
   unanswered: number
   /** Set while it is in trouble. */
-  health: Breaker | undefined
+  breaker: Breaker | undefined
 }
 
 /**
@@ -56,13 +56,13 @@ export class Urls {
 
   /** URLs whose breaker has opened, and no probe was answered since. */
   get broken(): number[] {
-    return [...this.#inTrouble].flatMap(({ hash, health }) => (health?.isBroken ? hash : []))
+    return [...this.#inTrouble].flatMap(({ hash, breaker }) => (breaker?.isBroken ? hash : []))
   }
 
   /** How many URLs rest. */
   resting(now: number): number {
     let count = 0
-    for (const { health } of this.#inTrouble) if (health && health.opensAt > now) count += 1
+    for (const { breaker } of this.#inTrouble) if (breaker && breaker.opensAt > now) count += 1
     return count
   }
 
@@ -72,12 +72,12 @@ export class Urls {
 
   reconfigure(settings: BreakerOptions): void {
     this.#settings = settings
-    for (const { health } of this.#known.values()) health?.reconfigure(settings)
+    for (const { breaker } of this.#known.values()) breaker?.reconfigure(settings)
   }
 
   /** How many more POSTs of the URL may start, in a window of the origin with `running` POSTs. */
   slots(url: Url, window: number, running: number): number {
-    const own = url.isLost ? 1 : (url.health?.window ?? Number.POSITIVE_INFINITY)
+    const own = url.isLost ? 1 : (url.breaker?.window ?? Number.POSITIVE_INFINITY)
     const left = window - (running - url.taken)
     const unanswered = this.#known.size === 1 ? Number.POSITIVE_INFINITY : Math.max(1, left >> 1)
     return Math.min(own - url.taken, unanswered - url.unanswered)
@@ -95,8 +95,8 @@ export class Urls {
     const url = this.#meet(hash)
     if (url.isProven) return
     url.isBad = true
-    url.health ??= new Breaker(this.#settings)
-    url.health.resume(failedFrom)
+    url.breaker ??= new Breaker(this.#settings)
+    url.breaker.resume(failedFrom)
     this.#note(url)
     if (this.#known.size > knownUrls) this.#forgetOne()
   }
@@ -110,7 +110,7 @@ export class Urls {
       answeredFrom: Number.NEGATIVE_INFINITY,
       taken: 0,
       unanswered: 0,
-      health: undefined,
+      breaker: undefined,
     }
     this.#known.set(hash, url)
     return url
@@ -145,11 +145,11 @@ export class Urls {
     if (receiver === 'silent') this.turnedSlow(url, sentAt)
     else this.#answered(url, sentAt)
     url.isBad = receiver !== 'alive'
-    if (!url.isBad || !url.health) this.#latest.add(url.isBad)
+    if (!url.isBad || !url.breaker) this.#latest.add(url.isBad)
     if (url.isBad) return { told: this.#fail(url, sign), healed: null }
     url.isProven = true
-    const healed = url.health?.report(sign) ?? null
-    if (url.health?.isWell) url.health = undefined
+    const healed = url.breaker?.report(sign) ?? null
+    if (url.breaker?.isWell) url.breaker = undefined
     this.#note(url)
     return { told: sign, healed }
   }
@@ -161,8 +161,8 @@ export class Urls {
   }
 
   #fail(url: Url, sign: OriginSign): OriginSign | null {
-    if (this.#known.size > 1 || sign.restMs > 0) url.health ??= new Breaker(this.#settings, url.isProven)
-    url.health?.report(sign)
+    if (this.#known.size > 1 || sign.restMs > 0) url.breaker ??= new Breaker(this.#settings, url.isProven)
+    url.breaker?.report(sign)
     this.#note(url)
     const answered = [...this.#known.values()].filter(({ isBad }) => isBad !== undefined)
     const bad = answered.filter(({ isBad }) => isBad).length
@@ -181,7 +181,7 @@ export class Urls {
     for (const url of this.#known.values()) {
       if (url.taken > 0) continue
       first ??= url
-      if (url.health || url.isLost) continue
+      if (url.breaker || url.isLost) continue
       first = url
       break
     }
@@ -192,6 +192,6 @@ export class Urls {
 }
 
 /** It has its own window and breaker, or does not answer. */
-export function isInTrouble({ health, isLost }: Url): boolean {
-  return isLost || health !== undefined
+export function isInTrouble({ breaker, isLost }: Url): boolean {
+  return isLost || breaker !== undefined
 }

@@ -27,8 +27,8 @@ t.test('what one URL answers is its own while another is well', async t => {
     t.ok(post(well, 'alive'))
     for (const receiver of ['overloaded', 'silent', 'failing'] as const) t.notOk(post(ill, receiver))
   }
-  t.ok((urls.get(ill)?.health?.window ?? 16) < 16)
-  t.notOk(urls.get(well)?.health)
+  t.ok((urls.get(ill)?.breaker?.window ?? 16) < 16)
+  t.notOk(urls.get(well)?.breaker)
 })
 
 t.test('three that are ill are not the origin while one is well', async t => {
@@ -62,13 +62,13 @@ t.test('what the connection says is the origin’s', async t => {
   const { urls, post } = staged()
   post(well, 'alive')
   t.ok(post(ill, 'failing', { isOfConnection: true }))
-  t.notOk(urls.get(ill)?.health)
+  t.notOk(urls.get(ill)?.breaker)
 })
 
 t.test('a Retry-After is the URL’s, and the origin’s when five ask for it', async t => {
   const { urls, post, now } = staged()
   t.match(post(ill, 'overloaded', { restMs: 30_000 }), { restMs: 0 })
-  t.equal(urls.get(ill)?.health?.opensAt, now() + 30_000)
+  t.equal(urls.get(ill)?.breaker?.opensAt, now() + 30_000)
   const told = [3, 4, 5, 6].map(hash => post(hash, 'overloaded', { restMs: 30_000 })?.restMs)
   t.same(told, [0, 0, 0, 30_000])
 })
@@ -79,10 +79,10 @@ t.test('a URL in trouble is well again after good answers, and a fifth of bad on
   for (let n = 0; n < 20; n += 1) post(ill, 'alive')
   for (let n = 0; n < 100; n += 1) {
     post(ill, n % 5 === 0 ? 'overloaded' : 'alive')
-    t.equal(urls.get(ill)?.health?.window ?? 16, 16)
+    t.equal(urls.get(ill)?.breaker?.window ?? 16, 16)
   }
   for (let n = 0; n < 20; n += 1) post(ill, 'alive')
-  t.notOk(urls.get(ill)?.health)
+  t.notOk(urls.get(ill)?.breaker)
 })
 
 t.test('one that has waited a second has one POST at a time, until one that began later is answered', async t => {
@@ -116,7 +116,7 @@ t.test('URLs are remembered up to a bound: those in trouble first, then those us
   post(well, 'alive')
   post(ill, 'failing')
   for (let n = 0; n < 10 * knownUrls; n += 1) post(100 + n, 'alive')
-  t.ok(urls.get(ill)?.health)
+  t.ok(urls.get(ill)?.breaker)
   t.notOk(urls.get(well))
   for (let n = 0; n < 10 * knownUrls; n += 1) post(1_000 + n, 'failing')
   t.notOk(urls.get(ill))
@@ -128,5 +128,5 @@ t.test('other settings hold for URLs in trouble as well', async t => {
   for (let n = 0; n < 20; n += 1) post(ill, 'alive')
   post(ill, 'failing')
   urls.reconfigure({ ...settings, concurrency: 4 })
-  t.equal(urls.get(ill)?.health?.window, 4)
+  t.equal(urls.get(ill)?.breaker?.window, 4)
 })

@@ -172,7 +172,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [
         {
           file: 'backlog/urls.ts',
-          text: 'if (!url.isBad || !url.health) this.#latest.add(url.isBad)',
+          text: 'if (!url.isBad || !url.breaker) this.#latest.add(url.isBad)',
           by: 'this.#latest.add(url.isBad)',
         },
       ],
@@ -196,7 +196,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [
         {
           file: 'backlog/urls.ts',
-          text: '    url.health?.report(sign)\n    this.#note(url)',
+          text: '    url.breaker?.report(sign)\n    this.#note(url)',
           by: '    this.#note(url)',
         },
       ],
@@ -211,7 +211,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [
         {
           file: 'backlog/scopes.ts',
-          text: 'scope.rateLimit.opensAt, url?.health?.opensAt ?? 0',
+          text: 'scope.rateLimit.opensAt, url?.breaker?.opensAt ?? 0',
           by: 'scope.rateLimit.opensAt',
         },
       ],
@@ -223,7 +223,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
   [
     {
       rule: 'good answers close the breaker of a URL',
-      edits: [{ file: 'backlog/urls.ts', text: 'url.health?.report(sign) ?? null', by: 'null' }],
+      edits: [{ file: 'backlog/urls.ts', text: 'url.breaker?.report(sign) ?? null', by: 'null' }],
     },
     'stray',
     1,
@@ -274,7 +274,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
   [
     {
       rule: 'of many URLs those in trouble are remembered',
-      edits: [{ file: 'backlog/urls.ts', text: 'if (url.health || url.isLost) continue', by: '' }],
+      edits: [{ file: 'backlog/urls.ts', text: 'if (url.breaker || url.isLost) continue', by: '' }],
     },
     'stray',
     10,
