@@ -190,10 +190,9 @@ export class Scopes {
     if (!scope) return least
     const url = urlHash === null ? undefined : scope.urls.get(urlHash)
     if (scope.breaker.opensAt > now || (url?.breaker && url.breaker.opensAt > now)) return 1
-    if (scope.breaker.isBroken) return scope.slots.taken + 1
     if (url?.isLost) return url.taken + 1
     if (url?.breaker?.window === 1) return 2
-    if (scope.proof === 'lost') return scope.slots.taken + 1
+    if (scope.breaker.isBroken || scope.proof === 'lost') return scope.slots.taken + 1
     return Math.min(mostRoom, Math.max(least, Math.ceil(scope.perMs * roomMs)))
   }
 
