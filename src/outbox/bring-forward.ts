@@ -1,6 +1,6 @@
 import type { IndexPlace } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { urlHash as hashOfUrl, isRow, me, originHash, rangePlace, timeOf } from './sql.ts'
+import { urlHash as hashOfUrl, isRow, me, originHash, rangePlace, timeOf, workMs } from './sql.ts'
 
 /** Which rows that wait for their next attempt at an origin become due now. */
 export interface Forwarding {
@@ -35,6 +35,8 @@ export interface Forwarded {
   readonly ids: readonly string[]
   /** The last entry read, if more may follow; null: all were read. */
   readonly reached: IndexPlace | null
+  /** What the server has worked, in milliseconds. */
+  readonly workMs: number
 }
 
 /**
@@ -71,16 +73,23 @@ const forwardStatement: Statement = {
       returning c.id
     )
     select array(select h.id::text from forwarded h order by h.id) as ids,
-           last.id, last."dueUs"
+           last.id, last."dueUs", ${workMs}
       from (values (1)) as always (one)
       left join lateral (select e.id::text, e."dueUs" from entry e where e.place = $7) last on true`,
+}
+
+interface ForwardedRow {
+  readonly ids: readonly string[]
+  readonly id: string | null
+  readonly dueUs: number | null
+  readonly workMs: number
 }
 
 /** Makes these rows due now. The limits of their receiver and the order of their keys still apply. */
 export async function bringForward(session: Session, epoch: string, which: Forwarding): Promise<Forwarded> {
   const { origin, urlHash, claimedFromMsAgo, claimedToMsAgo, waitsMs, after, entries, rows, except, sparesLastOf } =
     which
-  const [found] = await session.rows<{ ids: string[]; id: string | null; dueUs: number | null }>(forwardStatement, [
+  const [found] = await session.rows<ForwardedRow>(forwardStatement, [
     epoch,
     origin,
     claimedFromMsAgo,
@@ -94,6 +103,7 @@ export async function bringForward(session: Session, epoch: string, which: Forwa
     claimedToMsAgo,
     urlHash,
   ])
-  const { ids = [], id = null, dueUs = null } = found ?? {}
-  return { ids, reached: id === null ? null : { dueUs, id } }
+  if (!found) throw new Error('a select from a value must return a row')
+  const { ids, id, dueUs, workMs } = found
+  return { ids, reached: id === null ? null : { dueUs, id }, workMs }
 }

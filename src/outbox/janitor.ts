@@ -1,5 +1,5 @@
 import type { Session, Statement } from './session.ts'
-import { isRow } from './sql.ts'
+import { isRow, workMs } from './sql.ts'
 
 /** How long settled callbacks are kept, in milliseconds; null: for ever. */
 export interface Kept {
@@ -142,7 +142,7 @@ const batchStatement: Statement = {
            busy = r.busy + (clock_timestamp() - statement_timestamp()), ended_at = case when counted.walked < $6 then clock_timestamp() end
       from counted left join (select id, settled_at from walked order by settled_at desc, id desc limit 1) last on true
      where r.id = $1
-    returning counted.walked, counted.deleted, (extract(epoch from clock_timestamp() - statement_timestamp()) * 1000)::float8 as "workMs", r.ended_at is not null as "isEnd", ${place}`,
+    returning counted.walked, counted.deleted, ${workMs}, r.ended_at is not null as "isEnd", ${place}`,
 }
 
 const failStatement: Statement = {

@@ -1,7 +1,7 @@
 import type { IndexPlace } from '../model.ts'
 import { claimedPageEntries } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
-import { dueTime, dueUs, isRow, timeOf } from './sql.ts'
+import { dueTime, dueUs, isRow, timeOf, workMs } from './sql.ts'
 
 /** A row claimed under a registration that is gone, or never existed. */
 export interface Orphan {
@@ -32,7 +32,7 @@ const entry = `c.id, ${dueUs} as "dueUs", case when c.status = 'claimed' then c.
  * and picks the claimed ones. `reach` is returned even if no row is an orphan.
  */
 const picked = (schema: string) => `
-    select reach.*, orphan.*
+    select reach.*, orphan.*, ${workMs}
       from (select whole.read, (select json_build_object('dueUs', page."dueUs", 'id', page.id::text)::text from page where page.n = whole.read) as reached
               from (select count(*)::integer as read from page) whole) reach
       left join (select c.id, c.message_id as "messageId", c.attempts as attempt, c.claimed_epoch as epoch, c.rev::float8 as rev, c.origin,
@@ -65,20 +65,26 @@ const dueStatement: Statement = {
 export const orphansStart: IndexPlace = { dueUs: null, id: '0' }
 const dueStart: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
 
-/** Orphans among the next entries. `next`: where to go on; null: the walk is over. */
-export async function readOrphans(
-  session: Session,
-  after: IndexPlace,
-): Promise<{ readonly orphans: readonly Orphan[]; readonly next: IndexPlace | null }> {
+export interface FoundOrphans {
+  readonly orphans: readonly Orphan[]
+  /** Where the walk goes on; null: it is over. */
+  readonly next: IndexPlace | null
+  /** What the server has worked, in milliseconds. */
+  readonly workMs: number
+}
+
+/** Orphans among the next entries. */
+export async function readOrphans(session: Session, after: IndexPlace): Promise<FoundOrphans> {
   const isFresh = after.dueUs === null
   const values = [after.id, claimedPageEntries, ...(isFresh ? [] : [after.dueUs])]
-  const found = await session.rows<Orphan & { read: number; reached: string | null }>(
+  const found = await session.rows<Orphan & { read: number; reached: string | null; workMs: number }>(
     isFresh ? freshStatement : dueStatement,
     values,
   )
-  const [first] = found
-  if (!first) throw new Error('a count must return a row')
-  const isEnd = first.reached === null || first.read < claimedPageEntries
+  const last = found.at(-1)
+  if (!last) throw new Error('a count must return a row')
+  const { read, reached, workMs } = last
+  const isEnd = reached === null || read < claimedPageEntries
   const end = isFresh ? dueStart : null
-  return { orphans: found.filter(({ id }) => id !== null), next: isEnd ? end : JSON.parse(String(first.reached)) }
+  return { orphans: found.filter(({ id }) => id !== null), next: isEnd ? end : JSON.parse(reached), workMs }
 }

@@ -2,7 +2,7 @@ import { idEnd } from '../ids.ts'
 import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import { pullEntries } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
-import { isFirst, isFree, originHash, rangePlace, shown, timeOf, urlHash } from './sql.ts'
+import { isFirst, isFree, originHash, rangePlace, shown, timeOf, urlHash, workMs } from './sql.ts'
 
 /** The part of one origin's range to read, and the room for rows. */
 export interface PullSpan {
@@ -66,7 +66,7 @@ const entries = (schema: string, condition: string) => `
 const pullStatement: Statement = {
   name: 'ringback_pull',
   text: schema => `
-    select p.pull::integer, e.*, date_part('epoch', clock_timestamp() - statement_timestamp()) * 1000 as "workMs"
+    select p.pull::integer, e.*, ${workMs}
       from unnest($1::text[], $2::boolean[], $3::float8[], $4::bigint[], $5::float8[], $6::bigint[], $7::integer[], $9::integer[], $10::text[]) with ordinality
         as p (origin, fresh, after_us, after_id, end_us, end_id, room, url_hash, other_urls, pull)
       left join lateral (

@@ -40,6 +40,9 @@ export const rangePlace = `case when c.due_at is not null then ${dueTime} end`
 /** The first column of that index. */
 export const originHash = 'hashtextextended(c.origin, 0)'
 
+/** What the server has worked for this statement so far, without the way there and back, in milliseconds. */
+export const workMs = `(date_part('epoch', clock_timestamp() - statement_timestamp()) * 1000) as "workMs"`
+
 /** Seconds since a time, by the database's clock. */
 export const secondsSince = (time: string) => `extract(epoch from clock_timestamp() - ${time})::float8`
 

@@ -1,6 +1,6 @@
 import { sweptOrigins } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
-import { originHash, rangePlace } from './sql.ts'
+import { originHash, rangePlace, workMs } from './sql.ts'
 
 /** Skips in the index from one origin with unsettled rows to the next: it reads one entry of each origin. */
 const originsStatement: Statement = {
@@ -11,7 +11,7 @@ const originsStatement: Statement = {
       union all
       select next.* from found cross join lateral (${nextOrigin(schema, 'found.hash', 'found.n + 1')}) next where found.n < $2
     )
-    select hash, origin from found order by n`,
+    select found.hash, found.origin, ${workMs} from (values (1)) as always (one) left join found on true order by found.n`,
 }
 
 function nextOrigin(schema: string, after: string, n: string): string {
@@ -30,6 +30,8 @@ export interface SweptOrigins {
   readonly origins: readonly string[]
   /** Where the sweep goes on; null: it has read all. */
   readonly next: string | null
+  /** What the server has worked, in milliseconds. */
+  readonly workMs: number
 }
 
 /**
@@ -37,9 +39,13 @@ export interface SweptOrigins {
  * 3 in 10^10: then a sweep finds one only while the other has none.
  */
 export async function readOrigins(session: Session, after: string): Promise<SweptOrigins> {
-  const found = await session.rows<{ hash: string; origin: string }>(originsStatement, [after, sweptOrigins])
-  const last = found.length === sweptOrigins ? found.at(-1) : undefined
-  return { origins: found.map(({ origin }) => origin), next: last?.hash ?? null }
+  const found = await session.rows<{ hash: string; origin: string | null; workMs: number }>(originsStatement, [
+    after,
+    sweptOrigins,
+  ])
+  const last = found.at(-1)
+  const origins = found.flatMap(({ origin }) => origin ?? [])
+  return { origins, next: origins.length === sweptOrigins && last ? last.hash : null, workMs: last?.workMs ?? 0 }
 }
 
 /** The holds, as far as reading needs them. */

@@ -67,7 +67,7 @@ export const sweptOrigins = 200
 /** Shortest time between two sweeps, in milliseconds. */
 export const sweepPauseMs = 1_000
 /**
- * Longest time between two sweeps, in milliseconds. It matters if the process stood still during a sweep, which then
+ * Longest time between two sweeps, in milliseconds. It matters if the server stood still during a sweep, which then
  * looks expensive.
  */
 export const longestSweepPauseMs = 60_000

@@ -85,14 +85,12 @@ export class Healer {
     const [[name, { outage, after }] = ['', { outage: null, after: start }]] = this.#over
     this.#over.delete(name)
     if (outage === null || !this.#parts.isMine(outage.origin)) return false
-    const startedAt = performance.now()
     const batch = { now, entries: forwardRows, rows: forwardRows, except: [], sparesLastOf: null, after }
     try {
-      const { ids, reached } = await this.#bringForward(session, outage, batch)
+      const { ids, reached, workMs } = await this.#bringForward(session, outage, batch)
       // There may be a newer outage of it by now.
       if (reached && !this.#over.has(name)) this.#over.set(name, { outage, after: reached })
-      const endedAt = performance.now()
-      this.#batchAt = endedAt + (endedAt - startedAt) * (1 / forwardShare - 1)
+      this.#batchAt = performance.now() + workMs * (1 / forwardShare - 1)
       return ids.length > 0
     } catch (error) {
       this.#over.set(name, { outage, after })

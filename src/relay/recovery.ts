@@ -26,6 +26,7 @@ export class Recovery {
   #place: IndexPlace | null = orphansStart
   /** Whether a registration has gone since the last read was sent. */
   #isWanted = false
+  /** What the server has worked for this search. */
   #spentMs = 0
   #hasSkipped = false
   #nextAt = 0
@@ -43,15 +44,14 @@ export class Recovery {
   /** Reads one page. Returns whether there are more. */
   async work(session: Session): Promise<boolean> {
     if (!this.#parts.mayJudge()) return false
-    const startedAt = performance.now()
-    if (this.#place === null && startedAt >= this.#nextAt) this.#place = orphansStart
+    if (this.#place === null && performance.now() >= this.#nextAt) this.#place = orphansStart
     const place = this.#place
     if (place === null) return false
     this.#isWanted = false
-    const { orphans, next } = await readOrphans(session, place)
+    const { orphans, next, workMs } = await readOrphans(session, place)
     for (const each of orphans) this.#recover(each)
     if (!this.#isWanted) this.#place = next
-    this.#spentMs += performance.now() - startedAt
+    this.#spentMs += workMs
     if (this.#place === null) this.#rest()
     return this.#place !== null
   }

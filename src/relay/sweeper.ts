@@ -23,6 +23,7 @@ export class Sweeper {
   #isWanted = false
   /** When the last wanted sweep began. */
   #wantedAt = Number.NEGATIVE_INFINITY
+  /** What the server has worked for this sweep. The time on the network does not count. */
   #spentMs = 0
   /** When the next step is due, or the next sweep that nothing asks for. */
   #nextAt = 0
@@ -53,13 +54,13 @@ export class Sweeper {
       this.#nextAt = startedAt + behindPauseMs
       return false
     }
-    const { origins, next } = await readOrigins(session, this.#place)
+    const { origins, next, workMs } = await readOrigins(session, this.#place)
     for (const origin of origins) backlog.rewind(origin)
     this.#place = next
     const now = performance.now()
-    this.#spentMs += now - startedAt
+    this.#spentMs += workMs
     if (next === null) this.#end(now)
-    else if (!this.#isWanted) this.#nextAt = now + (now - startedAt) / sweepShare
+    else if (!this.#isWanted) this.#nextAt = now + workMs / sweepShare
     return next !== null || origins.length > 0
   }
 
@@ -77,7 +78,7 @@ export class Sweeper {
     this.#spentMs = 0
   }
 
-  /** The pause after a sweep: 20 times (`sweepShare`) as long as it read, but 1 to 60 s. */
+  /** The pause after a sweep: 20 times (`sweepShare`) as long as the server worked, but 1 to 60 s. */
   #end(now: number): void {
     this.#endedAt = now
     this.#isWanted = false

@@ -1,5 +1,13 @@
 import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
-import { longLookBack, longLookPauseMs, mostGaps, pageRows, shortLookBack, sweepShare } from '../policy/tuning.ts'
+import {
+  longLookBack,
+  longLookPauseMs,
+  mostGaps,
+  pageRows,
+  shortLookBack,
+  sweepPauseMs,
+  sweepShare,
+} from '../policy/tuning.ts'
 import { type IdGap, IdSpans } from './id-spans.ts'
 
 /** How far a read had come. */
@@ -76,8 +84,10 @@ export class Tip {
    * @param endedAt when the answer came.
    */
   show(rows: readonly ShownRow[], { begunAt, isLong }: TipRead, endedAt = begunAt): ShownRow[] {
-    // The long look-back may read many rows again, so it pauses in proportion to its duration.
-    if (isLong) this.#nextLongAt = endedAt + Math.max(longLookPauseMs, (endedAt - begunAt) / sweepShare)
+    // The long look-back may read many rows again, so it pauses in proportion to its duration. That counts the network
+    // as well. With a longer pause than a sweep's, it would find nothing that a sweep does not.
+    const pauseMs = Math.min(sweepPauseMs, (endedAt - begunAt) / sweepShare)
+    if (isLong) this.#nextLongAt = endedAt + Math.max(longLookPauseMs, pauseMs)
     const fresh = rows.filter(row => !this.#shown.has(this.#nameOf(row)))
     for (const row of fresh) {
       this.#shown.set(this.#nameOf(row), begunAt)

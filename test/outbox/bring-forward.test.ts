@@ -36,7 +36,9 @@ async function failed(columns: Columns = {}, waits = '30 min', agoS = 10): Promi
 
 t.test('what failed of late and waits is due now, at one time, in the order in which it was written', async t => {
   const ids = [await failed({}, '20 min'), await failed({}, '10 min'), await failed()]
-  t.same(await bringForward(stage.session, epoch, all), { ids, reached: null })
+  const { workMs, ...forwarded } = await bringForward(stage.session, epoch, all)
+  t.same(forwarded, { ids, reached: null })
+  t.ok(workMs > 0)
   const rows = await stage.query<{ due: boolean; rev: string }>(
     'select due_at <= clock_timestamp() as due, rev from outbox.callback',
   )
@@ -55,7 +57,7 @@ t.test(
     await stage.force(replayed, 'budget_from = attempts')
     await claimNew(stage, epoch)
     await failed({ url: 'https://other.test/' })
-    t.same(await bringForward(stage.session, epoch, all), { ids: [], reached: null })
+    t.match(await bringForward(stage.session, epoch, all), { ids: { length: 0 }, reached: null })
   },
 )
 

@@ -2,9 +2,11 @@ import t, { type Test } from 'tap'
 import { Backlog } from '../../src/backlog/backlog.ts'
 import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
 import type { OriginSign } from '../../src/model.ts'
+import type { Session } from '../../src/outbox/session.ts'
 import { forwardRows, probesOfRow } from '../../src/policy/tuning.ts'
 import { Healer } from '../../src/relay/healer.ts'
 import { hashtext } from '../fixtures/hashtext.ts'
+import { mockClock } from '../fixtures/mock-clock.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 const origin = 'https://receiver.test'
@@ -112,6 +114,21 @@ t.test('many rows come a batch at a time, and all of them', async t => {
   t.equal((await due()).length, forwardRows)
   await work()
   t.equal((await due()).length, ids.length)
+})
+
+t.test('the way to a distant server makes no pause between batches longer', async t => {
+  const { clock, stage, healer, report, failed } = await healing(t, 1_000)
+  await failed(30, forwardRows)
+  for (const agoMs of [40_000, 39_000]) report('failing', agoMs)
+  report('alive', 5_000)
+  const [time, wayMs] = [mockClock(t, clock.now), 3_600_000]
+  const rows: Session['rows'] = (...asked) => {
+    time.now += wayMs
+    return stage.session.rows(...asked)
+  }
+  await healer.work({ rows } as Session, clock.now)
+  t.ok(healer.nextAt > time.now)
+  t.ok(healer.nextAt < time.now + wayMs)
 })
 
 t.test(

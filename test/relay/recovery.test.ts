@@ -66,16 +66,18 @@ function staged(
   isUnderWay: (id: string) => boolean = () => false,
 ) {
   const clock = mockClock(t)
-  const state = { pages, reads: 0, stepMs: 0, mayJudge: true }
+  const state = { pages, reads: 0, stepMs: 0, wayMs: 0, mayJudge: true }
   const rows = async ({ name }: Statement) => {
-    clock.now += state.stepMs
+    clock.now += state.stepMs + state.wayMs
+    const workMs = state.stepMs
     state.reads += 1
-    if (name === 'ringback_orphans_due') return [{ id: null, read: 0, reached: null }]
+    if (name === 'ringback_orphans_due') return [{ id: null, read: 0, reached: null, workMs }]
     const [page = [], ...rest] = state.pages
     state.pages = rest
     const reach = {
       read: rest.length > 0 ? claimedPageEntries : page.length,
       reached: JSON.stringify({ dueUs: null, id: page.at(-1)?.id ?? '0' }),
+      workMs,
     }
     return page.length > 0 ? page.map(each => ({ ...reach, ...each })) : [{ ...reach, id: null }]
   }
@@ -163,4 +165,16 @@ t.test('what nobody asks for is searched now and then, for a twentieth of the ti
   clock.now += 1
   await search()
   t.equal(state.reads, 6)
+})
+
+t.test('the way to a distant server makes no pause longer', async t => {
+  const { clock, state, search } = staged(t)
+  state.wayMs = 10_000
+  await search()
+  clock.now += orphansPauseMs - 1
+  await search()
+  t.equal(state.reads, 2)
+  clock.now += 1
+  await search()
+  t.equal(state.reads, 4)
 })

@@ -5,16 +5,18 @@ import { sweptOrigins } from '../../src/policy/tuning.ts'
 import { Sweeper } from '../../src/relay/sweeper.ts'
 import { mockClock } from '../fixtures/mock-clock.ts'
 
-/** A sweeper over so many origins, and a clock that a test moves. Each step takes `stepMs`. */
+/** A sweeper over so many origins, and a clock that a test moves. In each step the server works for `stepMs`. */
 function staged(t: Test, origins: number, { memoryRows = 100 } = {}) {
   const clock = mockClock(t, 1_000)
-  const state = { steps: 0, stepMs: 0 }
+  const state = { steps: 0, stepMs: 0, wayMs: 0 }
   const rows = async (_: unknown, [after]: [string]) => {
-    clock.now += state.stepMs
+    clock.now += state.stepMs + state.wayMs
     state.steps += 1
     const from = Math.max(0, Number(after))
     const found = Array.from({ length: Math.min(sweptOrigins, origins - from) }, (_, n) => from + n + 1)
-    return found.map(n => ({ hash: String(n), origin: `http://${n}` }))
+    const workMs = state.stepMs
+    if (found.length === 0) return [{ hash: null, origin: null, workMs }]
+    return found.map(n => ({ hash: String(n), origin: `http://${n}`, workMs }))
   }
   const backlog = new Backlog({ memoryRows, room: () => 0, slots: () => 0, isMine: () => true })
   const sweeper = new Sweeper({ session: { rows } as unknown as Session, backlog })
@@ -54,11 +56,22 @@ t.test('the next one takes a twentieth of the time at most, and begins by itself
   }
 })
 
-t.test('a relay that stood still during a sweep sweeps again within a minute', async t => {
+t.test('where the server stood still during a sweep, the next begins within a minute', async t => {
   const { clock, state, sweeper, sweep } = staged(t, 1)
   state.stepMs = 3_600_000
   await sweep()
   t.equal(sweeper.nextAt - clock.now, 60_000)
+})
+
+t.test('the way to a distant server makes no pause longer', async t => {
+  const { clock, state, sweeper, sweep } = staged(t, 450)
+  await sweep()
+  Object.assign(state, { stepMs: 1, wayMs: 5_000 })
+  for (let n = 1; n <= 3; n += 1) {
+    clock.now = sweeper.nextAt
+    await sweeper.work()
+    t.equal(sweeper.nextAt - clock.now, n < 3 ? 20 : 1_000)
+  }
 })
 
 t.test('one that is wanted does not wait for a slow one to end, and goes through all', async t => {

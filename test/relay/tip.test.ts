@@ -84,10 +84,14 @@ t.test('a long look that takes long is followed by short ones, for twenty times 
   read(9_000)
   const long = tip.read(10_000)
   t.equal(long.after.id, '0')
-  tip.show([row(1), row(2)], long, 10_500)
-  t.equal(read(10_700).after.id, '2')
-  t.equal(read(20_400).after.id, '2')
-  t.equal(tip.read(20_500).isLong, true)
+  tip.show([row(1), row(2)], long, 10_030)
+  t.equal(read(10_230).after.id, '2')
+  t.equal(read(10_629).after.id, '2')
+  const next = tip.read(10_630)
+  t.equal(next.isLong, true)
+  tip.show([], next, 16_000)
+  t.equal(read(16_999).isLong, false)
+  t.equal(read(17_000).isLong, true, 'it pauses no longer than a sweep')
 })
 
 t.test('a bulk insert is not read again and again: the look back is bounded by rows, too', async t => {

@@ -185,7 +185,7 @@ export function* bringForward(db: Database, values: readonly unknown[]): Answer 
     const rows = me === null ? [] : lock(seen, holder, isWanted, limit).sort((a, b) => a.id - b.id)
     yield pauseOnServer
     for (const row of rows) Object.assign(row, { dueAt: now, rev: row.rev + 1 } satisfies Partial<Row>)
-    return [{ ids: rows.map(({ id }) => String(id)), ...reached }]
+    return [{ ids: rows.map(({ id }) => String(id)), ...reached, workMs: db.now - now }]
   } finally {
     me?.sharedBy.delete(holder)
     unlock(db, holder)

@@ -128,12 +128,15 @@ export function* origins(db: Database, values: readonly unknown[]): Answer {
   const [after, limit] = values as [string, number]
   const names = new Set(db.unsettled.map(({ origin }) => origin))
   const found = [...names].map(origin => ({ hash: hashOf(origin), origin }))
-  for (const since = db.now; db.now - since < db.sweepMs; ) yield waitForLock
-  return found
+  const since = db.now
+  while (db.now - since < db.sweepMs) yield waitForLock
+  const workMs = db.now - since
+  const swept = found
     .filter(({ hash }) => BigInt(hash) > BigInt(after))
     .sort((a, b) => a.hash - b.hash)
     .slice(0, limit)
-    .map(({ hash, origin }) => ({ hash: String(hash), origin }))
+    .map(({ hash, origin }) => ({ hash: String(hash), origin, workMs }))
+  return swept.length > 0 ? swept : [{ hash: null, origin: null, workMs }]
 }
 
 const holdTexts = (db: Database): string[] =>
@@ -211,7 +214,9 @@ function orphansOf(db: Database, page: readonly Row[]): unknown[] {
   const found = page.filter(
     ({ status, claimedEpoch }) => status === 'claimed' && !db.registrations.has(claimedEpoch ?? ''),
   )
-  return found.length > 0 ? found.map(row => ({ ...reach, ...orphan(db, row) })) : [{ ...reach, id: null }]
+  return found.length > 0
+    ? found.map(row => ({ ...reach, ...orphan(db, row), workMs: 0 }))
+    : [{ ...reach, id: null, workMs: 0 }]
 }
 
 export const orphansFresh = atOnce((db, values) => {

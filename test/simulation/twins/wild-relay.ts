@@ -247,8 +247,8 @@ export class WildRelay {
 
   async #sweep(): Promise<void> {
     await this.#ask('origins', async session => {
-      const { origins, next } = await readOrigins(session, sweepStart)
-      return { origins: [...origins].sort(), next }
+      const { origins, ...more } = await readOrigins(session, sweepStart)
+      return { origins: [...origins].sort(), ...more }
     })
     await this.#ask('holds', async session => {
       const held = await readHolds(session, '')
