@@ -402,7 +402,7 @@ comment on column outbox.callback.created_at is 'When the row was inserted (not 
 comment on column outbox.callback.claimed_at is 'When the newest attempt was claimed.';
 comment on column outbox.callback.settled_at is 'When the row became delivered, dead or cancelled; null: it is unsettled.';
 comment on column outbox.callback.dead_at is 'When the row became dead; null: it is not.';
-comment on column outbox.callback.claimed_epoch is 'Epoch of the registration that claimed the newest attempt. A relay with another epoch cannot record it.';
+comment on column outbox.callback.claimed_epoch is 'Epoch of the registration that claimed the newest attempt. A relay with another epoch cannot record it. null: there was none, or an operator has changed the row since.';
 comment on column outbox.callback.rev is 'Raised by every statement of the relay. This tells its statements apart from an operator''s.';
 comment on column outbox.callback.origin is 'Scheme, host and port of the url in one spelling. Limits apply per origin.';
 
@@ -743,9 +743,12 @@ begin
       new.expires_at := null;
     end if;
   elsif new.due_at is distinct from old.due_at then
-    -- Retry now: the relay probes the origin even if its breaker is open. A hundred rows per transaction name enough origins.
     retries := coalesce(nullif(current_setting('ringback.retries', true), ''), '0')::integer;
-    if (new.due_at > clock_timestamp()) is not true and retries < 100 then
+    if new.due_at > clock_timestamp() then
+      -- Put off: without the epoch, the relay does not take this time for a back-off, which it may shorten.
+      new.claimed_epoch := null;
+    elsif retries < 100 then
+      -- Retry now: the relay probes the origin even if its breaker is open. A hundred rows per transaction name enough origins.
       perform set_config('ringback.retries', (retries + 1)::text, true);
       perform pg_notify('outbox', 'retry ' || old.id);
     end if;

@@ -58,6 +58,8 @@ const forwardStatement: Statement = {
       select c.id
         from entry join ${schema}.callback c on ${isRow('entry.id')}
        where exists (select from me) and c.origin = $2 and ($12::integer is null or ${hashOfUrl} = $12) and c.status = 'pending' and c.attempts > c.budget_from
+         -- An operator has put it off.
+         and c.claimed_epoch is not null
          and c.claimed_at >= statement_timestamp() - $3::float8 * interval '1 ms'
          and c.claimed_at <= statement_timestamp() - $11::float8 * interval '1 ms'
          and c.due_at > statement_timestamp() and c.due_at <= c.claimed_at + $4::float8 * interval '1 ms'

@@ -50,7 +50,7 @@ t.test('a relay that is started during an outage probes the receiver, and what w
     [stage.receiver.url('/')],
   )
   await stage.query(
-    `update outbox.callback set attempts = attempts + 1, claimed_at = now(), due_at = now() + interval '9 min', rev = rev + 1 where status = 'pending'`,
+    `update outbox.callback set attempts = attempts + 1, claimed_epoch = 1, claimed_at = now(), due_at = now() + interval '9 min', rev = rev + 1 where status = 'pending'`,
   )
   await stage.relay({ ...outage, 'breaker-pause': '300ms' })
   const before = stage.receiver.arrivals.length

@@ -29,7 +29,7 @@ async function failed(columns: Columns = {}, waits = '30 min', agoS = 10): Promi
   const id = await stage.insert(columns)
   await stage.force(
     id,
-    `attempts = 3, claimed_at = now() - ${agoS} * interval '1 s', due_at = now() + interval '${waits}'`,
+    `attempts = 3, claimed_epoch = ${epoch}, claimed_at = now() - ${agoS} * interval '1 s', due_at = now() + interval '${waits}'`,
   )
   return id
 }
@@ -63,6 +63,12 @@ t.test(
 
 t.test('what waits for longer than a failure makes it, as an operator wished, goes on waiting', async t => {
   await failed({}, '2 hours')
+  t.same((await bringForward(stage.session, epoch, all)).ids, [])
+})
+
+t.test('a row that an operator has put off goes on waiting, for however short a time', async t => {
+  const id = await failed()
+  await stage.query(`update outbox.callback set due_at = now() + interval '10 min' where id = $1`, [id])
   t.same((await bringForward(stage.session, epoch, all)).ids, [])
 })
 

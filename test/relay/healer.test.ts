@@ -52,7 +52,7 @@ async function healing(t: Test, pauseMs = settings.breaker.pauseMs) {
       [origin, count],
     )
     await stage.query(
-      `update outbox.callback set attempts = 3, claimed_at = now() - $2 * interval '1 s', rev = rev + 1 where id = any ($1::bigint[])`,
+      `update outbox.callback set attempts = 3, claimed_epoch = 1, claimed_at = now() - $2 * interval '1 s', rev = rev + 1 where id = any ($1::bigint[])`,
       [rows.map(({ id }) => id), agoS],
     )
     return rows.map(({ id }) => id)

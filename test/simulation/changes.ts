@@ -32,11 +32,12 @@ export function amended(
 ): Partial<Row> {
   const isMoved = values.url !== undefined && values.url !== row.url
   const isRewritten = values.form !== undefined && values.form !== row.form
-  const isPostponed = values.dueAt !== undefined && values.dueAt !== row.dueAt
+  const isRetimed = values.dueAt !== undefined && values.dueAt !== row.dueAt
+  const isPostponed = isRetimed && (values.dueAt ?? now) > now
   const isTimely = row.attempts > row.budgetFrom || (row.dueAt ?? -Infinity) <= now
   return {
     ...values,
-    ...(isMoved || isRewritten ? { claimedEpoch: null } : {}),
-    ...(isPostponed ? { dueAt: Math.max(values.dueAt ?? now, now) } : isMoved && isTimely ? { dueAt: now } : {}),
+    ...(isMoved || isRewritten || isPostponed ? { claimedEpoch: null } : {}),
+    ...(isRetimed ? { dueAt: Math.max(values.dueAt ?? now, now) } : isMoved && isTimely ? { dueAt: now } : {}),
   }
 }

@@ -166,10 +166,21 @@ export function* bringForward(db: Database, values: readonly unknown[]): Answer 
     .slice(0, entries)
   const last = seen.length === entries ? seen.at(-1) : undefined
   const reached = { id: last ? String(last.id) : null, dueUs: last ? place(last) : null }
-  const isWanted = ({ id, url, status, attempts, budgetFrom, claimedAt, dueAt, maxAttempts }: Row): boolean =>
+  const isWanted = ({
+    id,
+    url,
+    status,
+    attempts,
+    budgetFrom,
+    claimedAt,
+    claimedEpoch,
+    dueAt,
+    maxAttempts,
+  }: Row): boolean =>
     (urlHash === null || urlHashOf({ url }) === urlHash) &&
     status === 'pending' &&
     attempts > budgetFrom &&
+    claimedEpoch !== null &&
     claimedAt !== null &&
     claimedAt >= now - fromMsAgo &&
     claimedAt <= now - toMsAgo &&
