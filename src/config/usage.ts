@@ -6,6 +6,21 @@ const width = 100
 /** The column of the text beside a name. */
 const indent = 30
 
+/** What the program does. */
+export const purpose =
+  'An INSERT in your own PostgreSQL transaction becomes a form POST, sent in order, retried until it arrives or is dead, with a record of every attempt.'
+
+/** What holds for the options of every command. */
+export const conventions =
+  'A duration has a unit: 500ms, 15s, 5m, 1h, 30d. A flag wins over its environment variable. All faults of a configuration are listed together, with exit code 2.'
+
+export const environment: readonly (readonly [string, string])[] = [
+  ['DATABASE_URL', 'which PostgreSQL, such as postgres://user@host:5432/database'],
+  ['DATABASE_URL_FILE', 'a file that holds that URL, such as a mounted secret'],
+  ['PGHOST, PGUSER, ...', 'as in libpq, also PGPORT, PGPASSWORD, PGDATABASE and PGPASSFILE, without a URL'],
+  ['RINGBACK_<OPTION>', 'every option, such as RINGBACK_MAX_ATTEMPTS=20 for --max-attempts 20'],
+]
+
 export const everywhere: readonly (readonly [string, string])[] = [
   ['-h, --help', 'Prints this help.'],
   ['--version', 'Prints the version.'],
@@ -32,10 +47,7 @@ export const exitCodes: readonly (readonly [string, string])[] = [
 export function usage(): string {
   const names = Object.entries(commands).map(([name, summary]) => [synopsis(name as CommandName), summary] as const)
   return text([
-    ...wrap(
-      'Ringback delivers HTTP callbacks from a transactional outbox: an INSERT in your own PostgreSQL transaction becomes a form POST, sent in order, retried until it arrives or is dead, with a record of every attempt.',
-      0,
-    ),
+    ...wrap(`Ringback delivers HTTP callbacks from a transactional outbox. ${purpose}`, 0),
     '',
     'Usage: ringback <command> [options]',
     ...section('Commands', names),
@@ -43,17 +55,7 @@ export function usage(): string {
       ['ringback help <command>', 'all options of a command, with defaults and environment variables'],
       ['--version', 'prints the version'],
     ]),
-    ...section('Environment', [
-      [
-        'DATABASE_URL',
-        "which PostgreSQL, such as postgres://user@host:5432/database; or libpq's PGHOST, PGUSER, PGPASSWORD, ...",
-      ],
-      ['DATABASE_URL_FILE', 'a file that holds that URL, such as a mounted secret'],
-      [
-        'RINGBACK_<OPTION>',
-        'every option, such as RINGBACK_MAX_ATTEMPTS=20 for --max-attempts 20; a flag wins over its variable',
-      ],
-    ]),
+    ...section('Environment', environment),
     '',
     'Examples:',
     ...examples.flatMap(([line, what]) => [`  ${line}`, `      ${what}`]),
@@ -73,10 +75,7 @@ export function commandUsage(command: CommandName): string {
     ...(given.length > 0 ? section('Arguments', given) : []),
     ...section('Options', [...described.filter(entry => !isArgument(entry)), ...everywhere]),
     '',
-    ...wrap(
-      'A duration has a unit: 500ms, 15s, 5m, 1h, 30d. A flag wins over its environment variable. All faults of a configuration are listed together, with exit code 2.',
-      0,
-    ),
+    ...wrap(conventions, 0),
   ])
 }
 

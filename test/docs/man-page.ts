@@ -1,16 +1,19 @@
 /** `ringback(1)`, from the table of options, in the macros of man(7). */
 import { type CommandName, commands, optionsOf } from '../../src/config/options.ts'
-import { everywhere, examples, exitCodes, label, paragraph, synopsis } from '../../src/config/usage.ts'
+import {
+  conventions,
+  environment,
+  everywhere,
+  examples,
+  exitCodes,
+  label,
+  paragraph,
+  purpose,
+  synopsis,
+} from '../../src/config/usage.ts'
 import { version } from '../../src/version.ts'
 
 type Entry = readonly [string, string]
-
-const environment: readonly Entry[] = [
-  ['DATABASE_URL', 'which PostgreSQL, such as postgres://user@host:5432/database'],
-  ['DATABASE_URL_FILE', 'a file that holds that URL, such as a mounted secret'],
-  ['PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGPASSFILE', 'as in libpq, without a URL'],
-  ['RINGBACK_<OPTION>', 'every option, such as RINGBACK_MAX_ATTEMPTS=20; a flag wins over its variable'],
-]
 
 export function manPage(): string {
   const names = Object.keys(commands) as CommandName[]
@@ -27,11 +30,9 @@ export function manPage(): string {
     '.I command',
     '[options]',
     '.SH DESCRIPTION',
-    plain(
-      'An INSERT in your own PostgreSQL transaction becomes a form POST, sent in order, retried until it arrives or is dead, with a record of every attempt.',
-    ),
+    plain(purpose),
     '.PP',
-    plain('A duration has a unit: 500ms, 15s, 5m, 1h, 30d. All faults of a configuration are listed together.'),
+    plain(conventions),
     '.SH COMMANDS',
     ...names.flatMap(commandSection),
     '.SH OPTIONS',
