@@ -1,6 +1,15 @@
-import type { SettledCount } from './screen-minutes.ts'
 import { sample } from './screens.ts'
 import type { Session, Statement } from './session.ts'
+
+/** What was settled within a period, such as a minute. */
+export interface SettledCount {
+  /** Its beginning, in milliseconds of Unix time. */
+  readonly atMs: number
+  readonly delivered: number
+  readonly dead: number
+  /** `delivered` was extrapolated from samples: it was a busy one. */
+  readonly isEstimate: boolean
+}
 
 /** Up to this many rows, the status of each is read. */
 const counted = 1_000
@@ -49,8 +58,8 @@ const periodStatement: Statement = {
 }
 
 /**
- * The same of a longer period that is over. Above 1,000 rows `delivered` is a share of all that was settled. These are counted
- * by the index up to 10,000, and extrapolated beyond. `dead` is counted up to 10,001.
+ * Reads a period that is over. Above 1,000 rows `delivered` is a share of all that was settled. These are counted by the index up
+ * to 10,000, and extrapolated beyond. `dead` is counted up to 10,001.
  */
 export async function readPeriod(session: Session, atMs: number, lengthMs: number): Promise<SettledCount> {
   const [from, to] = [new Date(atMs).toISOString(), new Date(atMs + lengthMs).toISOString()]

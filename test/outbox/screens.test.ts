@@ -4,7 +4,6 @@ import { readFailing } from '../../src/outbox/failing.ts'
 import { findMessage } from '../../src/outbox/find-message.ts'
 import { readFigures, readOrigin } from '../../src/outbox/screen-figures.ts'
 import { readBlockedKeys } from '../../src/outbox/screen-keys.ts'
-import { readMinutes } from '../../src/outbox/screen-minutes.ts'
 import { readOperations } from '../../src/outbox/screen-operations.ts'
 import { readPeriod } from '../../src/outbox/screen-periods.ts'
 import {
@@ -83,7 +82,7 @@ const middle = { at: '2000-01-01 00:00:00+00', id: '5000' }
 
 const screens: Readonly<Record<string, Run>> = {
   figures: readFigures,
-  'busy minutes': session => readMinutes(session, [thisMinute, thisMinute - 60_000]),
+  'a busy minute': session => readPeriod(session, thisMinute, 60_000),
   'a busy period': session => readPeriod(session, thisMinute - 600_000, 900_000),
   'a period of seven days': session => readPeriod(session, thisMinute - 604_800_000 + 60_000, 604_800_000),
   'blocked keys': readBlockedKeys,

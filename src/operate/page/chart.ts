@@ -1,4 +1,4 @@
-import type { SettledCount } from '../../outbox/screen-minutes.ts'
+import type { SettledCount } from '../../outbox/screen-periods.ts'
 import { type Html, html } from './html.ts'
 import { type Span, type SpanName, spans } from './periods.ts'
 import { clockTime, dayTime } from './words.ts'

@@ -1,8 +1,10 @@
 import type { ScreenSessions } from '../../outbox/screen-sessions.ts'
+import type { Session } from '../../outbox/session.ts'
 import { type Diagnosis, diagnose } from '../doctor/doctor.ts'
 import { capital, countOf } from '../doctor/words.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, elsewhere, headOf, type Screen, status, type Tone } from './layout.ts'
+import { Shared } from './shared.ts'
 import { utcTime } from './words.ts'
 
 /** How long the findings are shown, in milliseconds. */
@@ -16,28 +18,9 @@ export interface Examined {
 }
 
 /** The doctor's checks, made at most once a minute for all viewers. */
-export class Doctor {
-  readonly #sessions: ScreenSessions
-  #last: { readonly startedAt: number; readonly examined: Promise<Examined> } | null = null
-
-  constructor(sessions: ScreenSessions) {
-    this.#sessions = sessions
-  }
-
-  /** @throws pg's error when the database does not answer. */
-  examine(): Promise<Examined> {
-    if (this.#last !== null && performance.now() - this.#last.startedAt < keptMs) return this.#last.examined
-    const examined = this.#sessions.use(async session => ({
-      diagnosis: await diagnose(session, { watchMs }),
-      at: new Date(),
-    }))
-    const last = { startedAt: performance.now(), examined }
-    this.#last = last
-    examined.catch(() => {
-      if (this.#last === last) this.#last = null
-    })
-    return examined
-  }
+export function sharedDoctor(sessions: ScreenSessions): Shared<Examined> {
+  const examine = async (session: Session) => ({ diagnosis: await diagnose(session, { watchMs }), at: new Date() })
+  return new Shared(() => sessions.use(examine), { restMs: () => keptMs, staleMs: 0 })
 }
 
 export function doctorScreen({ diagnosis, at }: Examined): Screen {

@@ -1,7 +1,7 @@
 import { type FailingReceiver, hasOnlyFailed, mostReceivers } from '../../outbox/failing.ts'
 import { insertSql } from '../../outbox/same-in-sql.ts'
 import type { Figures, OriginFigures } from '../../outbox/screen-figures.ts'
-import type { SettledCount } from '../../outbox/screen-minutes.ts'
+import type { SettledCount } from '../../outbox/screen-periods.ts'
 import type { HoldEntry, Viewer } from '../../outbox/screens.ts'
 import type { RelayStatus } from '../../outbox/status.ts'
 import { type Html, type HtmlValue, html } from './html.ts'

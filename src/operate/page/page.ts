@@ -12,7 +12,7 @@ import { actIn, confirmScreen, perform, placeAfter } from './acts.ts'
 import { callbackScreen } from './callback.ts'
 import { callbacksScreen, filterIn, originIn } from './callbacks.ts'
 import { outcomesChart, spanIn } from './chart.ts'
-import { Doctor, doctorScreen } from './doctor.ts'
+import { doctorScreen, type Examined, sharedDoctor } from './doctor.ts'
 import { type Html, html } from './html.ts'
 import { keysScreen } from './keys.ts'
 import { badgesOf, documentOf, gate, resultOf, type Screen } from './layout.ts'
@@ -20,7 +20,8 @@ import { operationsScreen } from './operations.ts'
 import { type Overview, overviewScreen } from './overview.ts'
 import { Periods, spans } from './periods.ts'
 import { holdsScreen, originScreen, originsScreen, relaysScreen } from './places.ts'
-import { SharedOverview } from './shared-overview.ts'
+import { sharedOverview } from './read-overview.ts'
+import type { Shared } from './shared.ts'
 
 export interface PageAnswer {
   readonly status: number
@@ -41,14 +42,14 @@ export interface PageRequest {
 /** The screens. Each request reads its own part from the database; the shared part is read once for all viewers. */
 export class Page {
   readonly #sessions: ScreenSessions
-  readonly #shared: SharedOverview
-  readonly #doctor: Doctor
+  readonly #shared: Shared<Overview>
+  readonly #doctor: Shared<Examined>
   readonly #longer = { '24 h': new Periods(spans['24 h']), '7 d': new Periods(spans['7 d']) }
 
   constructor(sessions: ScreenSessions) {
     this.#sessions = sessions
-    this.#shared = new SharedOverview(sessions)
-    this.#doctor = new Doctor(sessions)
+    this.#shared = sharedOverview(sessions)
+    this.#doctor = sharedDoctor(sessions)
   }
 
   /** Reads the shared part. @throws SchemaError, or pg's error when the database does not answer. */
@@ -72,7 +73,7 @@ export class Page {
     const screen =
       (request.path === '/' && overviewScreen(overview, await this.#chartOf(request.query, overview), schema)) ||
       (sharedScreenOf(request.path, overview) ??
-        ((request.path === '/doctor' && doctorScreen(await this.#doctor.examine())) ||
+        ((request.path === '/doctor' && doctorScreen(await this.#doctor.get())) ||
           (await this.#sessions.read(session => screenOf(request, session, overview)))))
     if (screen === null) return { status: 404, body: missing(root) }
     const frame = { root, viewer: overview.viewer, schema, now: overview.figures.now }

@@ -1,5 +1,4 @@
-import { readMinutes, type SettledCount } from '../../outbox/screen-minutes.ts'
-import { readPeriod } from '../../outbox/screen-periods.ts'
+import { readPeriod, type SettledCount } from '../../outbox/screen-periods.ts'
 import type { Session } from '../../outbox/session.ts'
 
 const minuteMs = 60_000
@@ -43,8 +42,6 @@ export const spans: Readonly<Record<SpanName, Span>> = {
 
 /** What a minute has settled may be committed a moment later, in milliseconds. */
 const lateMs = 2_000
-/** Minutes read per statement, so that a statement is short: see screen-minutes.ts. */
-const perStatement = 6
 /** After reading for this long, in milliseconds, the rest waits for the next renewal. */
 const patienceMs = 30
 
@@ -65,14 +62,10 @@ export class Periods {
     for (const atMs of this.#known.keys()) if (!wanted.includes(atMs)) this.#known.delete(atMs)
     const missing = wanted.filter(atMs => !this.#known.has(atMs))
     const startedAt = performance.now()
-    while (missing.length > 0 && performance.now() - startedAt < patienceMs)
-      for (const each of await this.#readSome(session, missing)) this.#known.set(each.atMs, each)
+    for (const atMs of missing) {
+      if (performance.now() - startedAt > patienceMs) break
+      this.#known.set(atMs, await readPeriod(session, atMs, periodMs))
+    }
     return [...this.#known.values()].toSorted((a, b) => a.atMs - b.atMs)
-  }
-
-  /** Takes the first of those that are missing. */
-  async #readSome(session: Session, missing: number[]): Promise<SettledCount[]> {
-    if (this.#span === spans['1 h']) return readMinutes(session, missing.splice(0, perStatement))
-    return [await readPeriod(session, missing.shift() ?? 0, this.#span.periodMs)]
   }
 }

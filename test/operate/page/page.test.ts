@@ -8,6 +8,7 @@ import { html } from '../../../src/operate/page/html.ts'
 import { Page } from '../../../src/operate/page/page.ts'
 import { PageServer } from '../../../src/operate/page/page-server.ts'
 import { Periods, spans } from '../../../src/operate/page/periods.ts'
+import { readPeriod } from '../../../src/outbox/screen-periods.ts'
 import { ScreenSessions } from '../../../src/outbox/screen-sessions.ts'
 import { testDatabase } from '../../fixtures/database.ts'
 import { eventually } from '../../fixtures/eventually.ts'
@@ -382,6 +383,21 @@ t.test('what the last hour has settled is a chart, and a table behind it', async
     'a busy minute is worked out from parts of it',
   )
   t.match(text, /<summary>The same as a table<\/summary>/)
+})
+
+t.test('a minute whose first seconds settled most, since schedulers write at full minutes, is not estimated too high', async t => {
+  const atMs = Math.floor(Date.now() / 60_000) * 60_000 - 40 * 60_000
+  await client.query(
+    `insert into outbox.callback (url, status, settled_at, attempts, rev)
+     select 'https://well.test/', 'delivered', $1::timestamptz + case when n <= 12000 then n * interval '250 us' else interval '3 s' + (n - 12000) * interval '9 ms' end, 1, 1
+       from generate_series(1, 18000) n`,
+    [new Date(atMs)],
+  )
+  const sessions = new ScreenSessions({ connection: () => ({ connectionString: url }), schema: 'outbox' })
+  t.teardown(() => sessions.close())
+  const { delivered, isEstimate } = await sessions.read(session => readPeriod(session, atMs, 60_000))
+  t.ok(isEstimate)
+  t.ok(Math.abs(delivered - 18_000) < 2_700, `${delivered} of 18,000`)
 })
 
 t.test('what 24 hours and 7 days have settled: counted, or worked out where it was very much', async t => {
