@@ -2,7 +2,7 @@ import type { StatusConfig } from '../config/config.ts'
 import { spell } from '../operate/doctor/check.ts'
 import { inWhat } from '../operate/doctor/checks/relays.ts'
 import { databaseOf } from '../outbox/database.ts'
-import { type FailingReceiver, mostWaiting, readFailing } from '../outbox/failing.ts'
+import { type FailingReceiver, mostWaiting, nameOf, readFailing } from '../outbox/failing.ts'
 import { type JanitorStatus, type RelayStatus, readStatus, type Status } from '../outbox/status.ts'
 import { printable, printableJson } from '../printable.ts'
 import { inSession, inTransaction, timeoutMs } from './in-database.ts'
@@ -54,10 +54,10 @@ function written(schema: string, { callbacks, failing, holds, relays, janitor }:
     .join('')
 }
 
-function failingLine({ origin, failingSeconds, waiting, reason, lastFailedSecondsAgo }: FailingReceiver): string {
+function failingLine({ failingSeconds, waiting, reason, lastFailedSecondsAgo, ...receiver }: FailingReceiver): string {
   const count = waiting < mostWaiting ? `${waiting}` : `${mostWaiting} or more`
   const last = `the last attempt failed ${seconds(lastFailedSecondsAgo)} ago: ${reason}`
-  return `failing: ${origin} for ${spell(failingSeconds)}, ${count} ${waiting === 1 ? 'waits' : 'wait'}; ${last}`
+  return `failing: ${nameOf(receiver)} for ${spell(failingSeconds)}, ${count} ${waiting === 1 ? 'waits' : 'wait'}; ${last}`
 }
 
 function relayLine({ name, host, pid, version, leaseSeconds, renewedSecondsAgo, ...does }: RelayStatus): string {

@@ -1,9 +1,11 @@
 import type { Session, Statement } from './session.ts'
 import { dueTime, isFree, originHash, rangePlace, secondsSince } from './sql.ts'
 
-/** A receiver whose newest known attempt failed, and which has callbacks to retry. */
+/** A receiver whose newest known attempt failed, and which has callbacks to retry; or one URL of a receiver that is well. */
 export interface FailingReceiver {
   readonly origin: string
+  /** The URL without its query, if the other URLs of the origin are well; null: all of the origin fails. */
+  readonly url: string | null
   /**
    * Seconds since the first failure of its oldest failed callback, or since its last known delivery, if that is later.
    */
@@ -12,7 +14,7 @@ export interface FailingReceiver {
   readonly failed: number
   /** Attempts of these callbacks, in total. */
   readonly attempts: number
-  /** Unsettled callbacks to the receiver; counted up to `mostWaiting`. */
+  /** Unsettled callbacks to the receiver or URL, among the first `most` of the origin. */
   readonly waiting: number
   /** The error of the newest attempt. The receiver may have written parts of it. */
   readonly reason: string
@@ -31,6 +33,12 @@ export const retriesRead = 2_500
 /** Most settled callbacks read, the newest first: there is no index by origin and time. */
 export const settledRead = 5_000
 export const mostReceivers = 20
+/** Most URLs of origins that are well. */
+const mostUrls = 10
+/** With fewer callbacks the URL is not mentioned: the callback fails, not the receiver. */
+const fewestOfUrl = 3
+
+const withoutQuery = `split_part(c.url, '?', 1)`
 
 /**
  * Each part has a limit, since unsettled and settled rows may number millions. A held callback is not tried, so it does
@@ -44,36 +52,53 @@ const failingStatement: Statement = {
         from ${schema}.callback c where c.due_at is not null order by ${dueTime}, c.id limit ${retriesRead}
     ), failed as materialized (
       -- Most origins have no hold, which one hashed list of all holds' origins tells. Only the others need isFree.
-      select c.* from retried c
+      select c.*, ${withoutQuery} as bare from retried c
        where c.claimed_at is not null and (c.status = 'pending' and c.tried > 0 or c.status = 'claimed' and c.tried > 1)
          and (c.origin not in (select h.origin from ${schema}.hold h) and split_part(c.origin, '/', 1) not in (select h.origin from ${schema}.hold h)
               or ${isFree(schema)})
+    ), grouped as materialized (
+      -- The empty url stands for all of the origin.
+      select origin, coalesce(bare, '') as url, count(*)::float8 as failed, sum(tried)::float8 as attempts, max(claimed_at) as newest_at, min(created_at) as oldest_at
+        from failed group by grouping sets ((origin), (origin, bare))
+    ), settled as materialized (
+      select origin, coalesce(bare, '') as url, max(settled_at) filter (where status = 'delivered') as at, min(settled_at) as since, count(*) as count
+        from (select c.origin, ${withoutQuery} as bare, c.status, c.settled_at
+                from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit ${settledRead}) c
+       group by grouping sets ((origin), (origin, bare))
+    ), seen as materialized (
+      select case when coalesce(sum(count), 0) < ${settledRead} then '-infinity' else min(since) end as since from settled where url = ''
+    ), origins as materialized (
+      -- When each has delivered last, and how many of its URLs have failed since.
+      select g.origin, o.at, count(*) filter (where o.at is null or g.newest_at > o.at) as ill
+        from grouped g left join settled o on o.origin = g.origin and o.url = ''
+       where g.url <> '' group by g.origin, o.at
     ), receivers as materialized (
-      select origin, count(*)::float8 as failed, sum(tried)::float8 as attempts, max(claimed_at) as newest_at, min(created_at) as oldest_at
-        from failed group by origin order by count(*) desc, origin limit ${mostReceivers}
+      (select g.*, o.at as delivered_at, o.at as origin_at, o.ill from grouped g join origins o on o.origin = g.origin
+        where g.url = '' and o.ill > 0 order by g.failed desc, g.origin limit ${mostReceivers})
+      union all
+      (select g.*, d.at, o.at, o.ill from grouped g join origins o on o.origin = g.origin and o.ill <= 1
+         left join settled d on d.origin = g.origin and d.url = g.url
+        where g.url <> '' and coalesce(d.at, '-infinity') < o.at and coalesce(d.at, '-infinity') < g.newest_at order by g.failed desc, g.attempts desc, g.url limit ${mostUrls})
     ), newest as materialized (
-      select distinct on (c.origin) c.* from receivers r join failed c on c.origin = r.origin and c.claimed_at = r.newest_at order by c.origin, c.id
+      select distinct on (c.origin, r.url) c.origin, r.url as of_url, c.id, c.message_id, c.claimed_at, c.last_error, c.last_http_status from receivers r
+        join failed c on c.origin = r.origin and c.claimed_at = r.newest_at and r.url in ('', c.bare) order by c.origin, r.url, c.id
     ), oldest as materialized (
-      select distinct on (c.origin) c.* from receivers r join failed c on c.origin = r.origin and c.created_at = r.oldest_at order by c.origin, c.id
+      select distinct on (c.origin, r.url) c.origin, r.url as of_url, c.id, c.message_id, c.claimed_at, c.budget_from from receivers r
+        join failed c on c.origin = r.origin and c.created_at = r.oldest_at and r.url in ('', c.bare) order by c.origin, r.url, c.id
     ), examined as materialized (
       -- This join comes before the lateral parts. A planner with a wrong estimate would otherwise run those for each
       -- failed callback.
-      select r.origin, r.failed, r.attempts, n.last_error, n.last_http_status, n.id as newest, n.message_id as newest_message, n.claimed_at as newest_at,
+      select r.origin, r.url, r.delivered_at, r.origin_at, r.ill, r.failed, r.attempts, n.last_error, n.last_http_status, n.id as newest, n.message_id as newest_message, n.claimed_at as newest_at,
              o.id as oldest, o.message_id as oldest_message, o.claimed_at as oldest_claimed_at, o.budget_from
-        from receivers r join newest n on n.origin = r.origin join oldest o on o.origin = r.origin
-    ), settled as materialized (
-      select origin, max(settled_at) filter (where status = 'delivered') as at, min(settled_at) as since, count(*) as count
-        from (select c.origin, c.status, c.settled_at
-                from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit ${settledRead}) c
-       group by origin
-    ), seen as materialized (
-      select case when coalesce(sum(count), 0) < ${settledRead} then '-infinity' else min(since) end as since from settled
+        from receivers r
+        join newest n on n.origin = r.origin and n.of_url = r.url
+        join oldest o on o.origin = r.origin and o.of_url = r.url
     )
-    select r.origin, r.failed, r.attempts, coalesce(r.last_error, 'no reason given') as reason, r.last_http_status as "httpStatus",
-           ${secondsSince('greatest(f.at, d.at)')} as "failingSeconds", ${secondsSince('l.at')} as "lastFailedSecondsAgo",
-           ${secondsSince('d.at')} as "lastDeliveredSecondsAgo", seen.since <= greatest(f.at, d.at) as "isSure", w.waiting
+    select r.origin, nullif(r.url, '') as url, r.failed, r.attempts, coalesce(r.last_error, 'no reason given') as reason, r.last_http_status as "httpStatus",
+           ${secondsSince('greatest(f.at, r.delivered_at)')} as "failingSeconds", ${secondsSince('l.at')} as "lastFailedSecondsAgo",
+           ${secondsSince('r.delivered_at')} as "lastDeliveredSecondsAgo", seen.since <= greatest(f.at, r.delivered_at) as "isSure", w.waiting,
+           r.ill::float8 as ill, r.url <> '' and r.origin_at > greatest(f.at, r.delivered_at) as "isAlone", r.newest_at > r.origin_at as "isNewest"
       from examined r
-      left join settled d on d.origin = r.origin
      cross join seen
      cross join lateral (
        select coalesce(min(a.finished_at), r.oldest_claimed_at) as at from ${schema}.attempt a
@@ -82,20 +107,47 @@ const failingStatement: Statement = {
        select coalesce(max(a.finished_at), r.newest_at) as at from ${schema}.attempt a
         where a.callback_id = any (array[r.newest]) and a.message_id = r.newest_message) l
      cross join lateral (
-       select count(*) filter (where e.origin = r.origin)::float8 as waiting
-         from (select c.origin from ${schema}.callback c
+       select count(*) filter (where c.origin = r.origin and r.url in ('', ${withoutQuery}))::float8 as waiting
+         from (select c.origin, c.url from ${schema}.callback c
                 where c.settled_at is null and ${originHash} = hashtextextended(r.origin, 0)
-                order by ${originHash}, ${rangePlace}, c.id limit ${mostWaiting}) e) w
-     where d.at is null or d.at < l.at
+                order by ${originHash}, ${rangePlace}, c.id limit $1) c) w
+     where r.delivered_at is null or r.delivered_at < l.at
      order by "failingSeconds" desc`,
 }
 
+interface Suspect extends FailingReceiver {
+  /** How many URLs of the origin have failed since its last delivery. */
+  readonly ill: number
+  /** A URL whose origin has delivered elsewhere since it began to fail. */
+  readonly isAlone: boolean
+  /** It has failed since the last delivery of its origin. */
+  readonly isNewest: boolean
+}
+
 /**
- * The receiver that has failed for longest comes first. Beyond `mostReceivers`, those with the fewest failed callbacks
- * are left out.
+ * What has failed for longest comes first. Beyond `mostReceivers` origins and `mostUrls` URLs, those with the fewest failed
+ * callbacks are left out.
+ *
+ * @param most callbacks of each origin that are read to count those that wait.
  */
-export function readFailing(session: Session): Promise<FailingReceiver[]> {
-  return session.rows<FailingReceiver>(failingStatement)
+export async function readFailing(session: Session, most = mostWaiting): Promise<FailingReceiver[]> {
+  const suspects = await session.rows<Suspect>(failingStatement, [most])
+  // The newest attempt at an origin may be the failure of a URL that fails alone. Then the origin is well.
+  const urls = suspects.filter(({ isAlone }) => isAlone)
+  const isWell = ({ origin, ill }: Suspect) => ill === 1 && urls.some(each => each.origin === origin && each.isNewest)
+  const origins = suspects.filter(each => each.url === null && !isWell(each))
+  return suspects
+    .filter(
+      each =>
+        origins.includes(each) ||
+        (each.isAlone && each.waiting >= fewestOfUrl && origins.every(({ origin }) => origin !== each.origin)),
+    )
+    .map(({ ill, isAlone, isNewest, ...receiver }) => receiver)
+}
+
+/** How people call it: the origin, or the URL that fails alone. */
+export function nameOf({ origin, url }: Pick<FailingReceiver, 'origin' | 'url'>): string {
+  return url === null ? origin : `${url} alone`
 }
 
 /** Seconds for which a receiver may fail. A restart takes less. */

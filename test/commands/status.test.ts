@@ -196,6 +196,7 @@ t.test('which receivers fail, since when, why, and how many wait for them', asyn
   t.match(found, [
     {
       origin: 'https://ill.test',
+      url: null,
       failed: 4,
       attempts: 12,
       waiting: 5,
@@ -212,4 +213,25 @@ t.test('which receivers fail, since when, why, and how many wait for them', asyn
     (await status()).out,
     /^failing: https:\/\/ill\.test for 12 min, 5 wait; the last attempt failed \d+ s ago: status 503$/m,
   )
+})
+
+t.test('a URL that fails alone is named, unless only one or two callbacks wait for it', async t => {
+  await client.query('truncate outbox.callback, outbox.attempt_log')
+  await client.query(failing('https://partly.test/ill?a=1', { callbacks: 1, since: '12 min' }))
+  await client.query(
+    `insert into outbox.callback (url) select 'https://partly.test/ill?a=' || n from generate_series(2, 4) n`,
+  )
+  await client.query(failing('https://partly.test/once', { callbacks: 2, since: '12 min' }))
+  await client.query(failing('https://partly.test/mixed', { callbacks: 4, since: '12 min' }))
+  await client.query(
+    `${delivered('https://partly.test/mixed', 'now()')}; ${delivered('https://partly.test/', 'now()')}`,
+  )
+  const { failing: found } = JSON.parse((await status('--json')).out)
+  t.match(found, [
+    { origin: 'https://partly.test', url: 'https://partly.test/ill', failed: 1, waiting: 4, httpStatus: 503 },
+  ])
+  t.equal(found.length, 1)
+  t.match((await status()).out, /^failing: https:\/\/partly\.test\/ill alone for 12 min, 4 wait; /m)
+  await client.query(failing('https://partly.test/', { callbacks: 1, since: '1 min' }))
+  t.match(JSON.parse((await status('--json')).out).failing, [{ origin: 'https://partly.test', url: null, waiting: 11 }])
 })

@@ -10,9 +10,12 @@ const stage = await Stage.withSession(t)
 async function blocksRead(): Promise<number> {
   let blocks = 0
   const explaining = {
-    async rows(statement: Statement) {
+    async rows(statement: Statement, values: readonly unknown[]) {
       const text = `explain (analyze, buffers, format json) ${textIn(statement, 'outbox')}`
-      const [row] = await stage.session.rows<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>({ name: '', text })
+      const [row] = await stage.session.rows<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+        { name: '', text },
+        values,
+      )
       const plan = row?.['QUERY PLAN'][0].Plan ?? {}
       blocks = (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0)
       return []

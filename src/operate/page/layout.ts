@@ -138,14 +138,15 @@ export function resultOf(query: URLSearchParams): Html | null {
 
 interface Counted {
   readonly figures: Figures
-  readonly failing: readonly unknown[]
+  readonly failing: readonly { readonly origin: string }[]
   readonly holds: readonly unknown[]
 }
 
 /** The badges beside the names of sections. */
 export function badgesOf({ figures: { dead }, failing, holds }: Counted): NonNullable<Screen['badges']> {
+  const ill = new Set(failing.map(({ origin }) => origin)).size
   return {
-    origins: failing.length > 0 && html`<i class="bad">${failing.length}<span class="vh"> failing</span></i>`,
+    origins: ill > 0 && html`<i class="bad">${ill}<span class="vh"> failing</span></i>`,
     callbacks: dead > 0 && html`<i>${counted(dead)}<span class="vh"> dead</span></i>`,
     holds: holds.length > 0 && html`<i>${holds.length}</i>`,
   }

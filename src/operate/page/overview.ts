@@ -1,13 +1,14 @@
-import { type FailingReceiver, hasOnlyFailed, mostReceivers } from '../../outbox/failing.ts'
+import { type FailingReceiver, hasOnlyFailed, mostReceivers, nameOf } from '../../outbox/failing.ts'
 import { insertSql } from '../../outbox/same-in-sql.ts'
 import type { Figures, OriginFigures } from '../../outbox/screen-figures.ts'
 import type { SettledCount } from '../../outbox/screen-periods.ts'
 import type { HoldEntry, Viewer } from '../../outbox/screens.ts'
 import type { RelayStatus } from '../../outbox/status.ts'
+import { countOf } from '../doctor/words.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, headOf, type Screen, stat, status, type Tone } from './layout.ts'
 import { spans } from './periods.ts'
-import { atLeast, callbacksOf, counted, lasting, retriesOf, utcTime } from './words.ts'
+import { atLeast, breakable, callbacksOf, counted, lasting, retriesOf, utcTime } from './words.ts'
 
 export interface Overview {
   readonly viewer: Viewer
@@ -38,9 +39,20 @@ const waits = ({ waiting }: Figures) =>
 export const toneOf = (failing: readonly FailingReceiver[]): Tone =>
   failing.length === 0 ? '' : failing.some(hasOnlyFailed) ? 'bad' : 'warn'
 
-/** `1`, `2`, `at least 20`. */
-export const numberOf = ({ length }: readonly FailingReceiver[]) =>
-  length < mostReceivers ? `${length}` : `at least ${length}`
+/** Those that fail, or have a URL that does. */
+export const illOrigins = (failing: readonly FailingReceiver[]) => new Set(failing.map(({ origin }) => origin))
+
+/** What fails, by name or counted: `2 origins and 1 URL`. */
+export function failingText(failing: readonly FailingReceiver[]): string {
+  const [only] = failing
+  if (only && failing.length === 1) return nameOf(only)
+  const origins = failing.filter(({ url }) => url === null).length
+  const urls = failing.length - origins
+  const atLeast = origins < mostReceivers ? '' : 'at least '
+  return [origins > 0 && `${atLeast}${countOf(origins, 'origin')}`, urls > 0 && countOf(urls, 'URL')]
+    .filter(Boolean)
+    .join(' and ')
+}
 
 /** The verdict: the first that holds, worst first. */
 export function verdictOf({ figures, failing, relays }: Overview): Verdict {
@@ -65,10 +77,7 @@ export function verdictOf({ figures, failing, relays }: Overview): Verdict {
   if (failing.length > 0)
     return {
       tone: toneOf(failing),
-      sentence:
-        failing.length === 1
-          ? `Callbacks to ${failing[0]?.origin} fail.`
-          : `Callbacks to ${numberOf(failing)} origins fail.`,
+      sentence: `Callbacks to ${failingText(failing)} fail.`,
       leads: [
         `${retriesOf(failedOf(figures.origins), figures.isPartial)} Nothing is lost.`,
         figures.deadLastHour > 0 &&
@@ -144,7 +153,7 @@ function statsOf({ figures, minutes, failing, holds, relays }: Overview): Html[]
     stat(
       './origins',
       'Failing origins',
-      failing.length,
+      illOrigins(failing).size,
       failed > 0 ? `${atLeast(failed, figures.isPartial)} to be tried again` : 'none waits after a failure',
     ),
     stat(
@@ -171,10 +180,12 @@ function deliveredIn(minute: SettledCount | undefined): string {
 }
 
 function failingTable({ figures: { now, origins, isPartial }, failing }: Overview): Html | false {
-  const row = ({ origin, reason, failingSeconds }: FailingReceiver) => {
-    const { failed = 0, waiting = 0 } = origins.find(each => each.origin === origin) ?? {}
+  const row = (receiver: FailingReceiver) => {
+    const { origin, url, reason, failingSeconds } = receiver
+    const whole = origins.find(each => each.origin === origin)
+    const [failed, waiting] = url === null && whole ? [whole.failed, whole.waiting] : [receiver.failed, receiver.waiting]
     const since = new Date(+now - failingSeconds * 1_000)
-    return html`<tr><th scope="row" class="w"><a href="./origins/${encodeURIComponent(origin)}">${origin}</a></th><td class="w">${status('failed', reason)}</td><td class="w">${utcTime(since)}, ${lasting(failingSeconds)} ago</td><td class="n" data-l="to be tried again">${atLeast(failed, isPartial)}</td><td class="n" data-l="waiting">${atLeast(waiting, isPartial)}</td></tr>`
+    return html`<tr><th scope="row" class="w"><a href="./origins/${encodeURIComponent(origin)}">${origin}</a>${aloneNote(receiver)}</th><td class="w">${status('failed', reason)}</td><td class="w">${utcTime(since)}, ${lasting(failingSeconds)} ago</td><td class="n" data-l="to be tried again">${atLeast(failed, isPartial)}</td><td class="n" data-l="waiting">${atLeast(waiting, isPartial)}</td></tr>`
   }
   return (
     failing.length > 0 &&
@@ -184,8 +195,13 @@ function failingTable({ figures: { now, origins, isPartial }, failing }: Overvie
   )
 }
 
+/** Names the URL, if it fails alone. */
+export function aloneNote({ origin, url }: FailingReceiver): Html | null {
+  return url === null ? null : html`<small>${breakable(url.slice(origin.length))} alone. Its other URLs flow.</small>`
+}
+
 function waitingTable({ figures: { origins, isPartial }, failing }: Overview): Html {
-  const ill = new Set(failing.map(({ origin }) => origin))
+  const ill = illOrigins(failing)
   const waiting = origins.filter(each => each.waiting > 0).toSorted((a, b) => b.waiting - a.waiting)
   const most = waiting[0]?.waiting ?? 1
   if (waiting.length === 0)

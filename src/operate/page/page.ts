@@ -133,7 +133,7 @@ async function screenOf({ path, query }: PageRequest, session: Session, overview
   if (origin === null || originIn(`${origin}/`) !== origin) return null
   const figures = await readOrigin(session, origin)
   const holds = overview.holds.filter(each => originIn(each.urlPrefix) === origin)
-  const failing = overview.failing.find(each => each.origin === origin)
+  const failing = overview.failing.filter(each => each.origin === origin)
   return originScreen({ origin, figures, failing, holds, now }, viewer, schema, resultOf(query))
 }
 

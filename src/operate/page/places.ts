@@ -5,18 +5,18 @@ import type { HoldEntry, Viewer } from '../../outbox/screens.ts'
 import type { RelayStatus } from '../../outbox/status.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, elsewhere, headOf, type Screen, status } from './layout.ts'
-import { isLate, letterOf, numberOf, type Overview, toneOf, workOf } from './overview.ts'
-import { atLeast, callbacksOf, counted, holdText, lasting, retriesOf, shellText, utcTime } from './words.ts'
+import { aloneNote, failingText, illOrigins, isLate, letterOf, type Overview, toneOf, workOf } from './overview.ts'
+import { atLeast, breakable, callbacksOf, counted, holdText, lasting, retriesOf, shellText, utcTime } from './words.ts'
 
 export function originsScreen({ figures: { origins, isPartial }, failing }: Overview): Screen {
-  const ill = new Set(failing.map(({ origin }) => origin))
+  const ill = illOrigins(failing)
   const sorted = [...origins.filter(each => ill.has(each.origin)), ...origins.filter(each => !ill.has(each.origin))]
   const sentence =
     origins.length === 0
       ? 'No origin has callbacks that wait.'
       : failing.length === 0
         ? 'No origin fails.'
-        : `Callbacks to ${failing.length === 1 ? failing[0]?.origin : `${numberOf(failing)} origins`} fail.`
+        : `Callbacks to ${failingText(failing)} fail.`
   return {
     section: 'origins',
     title: sentence,
@@ -24,7 +24,7 @@ export function originsScreen({ figures: { origins, isPartial }, failing }: Over
 <div class="body"><section><table class="cards"><caption class="vh">Origins</caption><thead><tr><th scope="col">Origin</th><th scope="col">Last failure</th><th scope="col" class="n">To be tried again</th><th scope="col" class="n">Waiting</th><th scope="col" class="n">Being sent</th></tr></thead>
 <tbody>${sorted.map(
       each =>
-        html`<tr><th scope="row" class="w"><a href="origins/${encodeURIComponent(each.origin)}">${each.origin}</a></th><td class="w">${ill.has(each.origin) ? status('failed', each.lastError ?? 'failed') : (each.lastError ?? html`<span class="dim">none</span>`)}</td><td class="n" data-l="to be tried again">${atLeast(each.failed, isPartial)}</td><td class="n" data-l="waiting">${atLeast(each.waiting, isPartial)}</td><td class="n" data-l="being sent">${counted(each.claimed)}</td></tr>`,
+        html`<tr><th scope="row" class="w"><a href="origins/${encodeURIComponent(each.origin)}">${each.origin}</a>${failing.filter(({ origin }) => origin === each.origin).map(aloneNote)}</th><td class="w">${ill.has(each.origin) ? status('failed', each.lastError ?? 'failed') : (each.lastError ?? html`<span class="dim">none</span>`)}</td><td class="n" data-l="to be tried again">${atLeast(each.failed, isPartial)}</td><td class="n" data-l="waiting">${atLeast(each.waiting, isPartial)}</td><td class="n" data-l="being sent">${counted(each.claimed)}</td></tr>`,
     )}</tbody></table></section></div>`,
   }
 }
@@ -33,8 +33,8 @@ export interface OriginView {
   readonly origin: string
   /** undefined: no callback waits for the origin. */
   readonly figures: OriginFigures | undefined
-  /** undefined: the origin does not fail. */
-  readonly failing: FailingReceiver | undefined
+  /** The origin itself, or its URLs that fail alone; empty: none. */
+  readonly failing: readonly FailingReceiver[]
   readonly holds: readonly HoldEntry[]
   readonly now: Date
 }
@@ -46,9 +46,10 @@ export function originScreen(
   result: HtmlValue,
 ): Screen {
   const failed = figures?.failed ?? 0
-  const sentence = failing
-    ? html`Callbacks to it fail since ${utcTime(new Date(+now - failing.failingSeconds * 1_000))}: ${failing.reason}`
-    : failed === 0 && 'No callback waits after a failure.'
+  const sentences = failing.map(
+    ({ url, failingSeconds, reason }) =>
+      html`Callbacks to ${url === null ? 'it' : html`${breakable(url)} alone`} fail since ${utcTime(new Date(+now - failingSeconds * 1_000))}: ${reason}`,
+  )
   const prefix = `${origin}/`
   const query = (params: Record<string, string>) => new URLSearchParams(params).toString()
   const link = (act: string, label: string) =>
@@ -56,12 +57,12 @@ export function originScreen(
   return {
     section: 'origins',
     title: origin,
-    content: html`${headOf(toneOf(failing ? [failing] : []), {
+    content: html`${headOf(toneOf(failing), {
       crumb: html`<a href="../origins">Origins</a>`,
       title: html`<h1>${origin}</h1>`,
       leads: [
-        sentence,
-        failed > 0 && retriesOf(failed),
+        ...sentences,
+        failed > 0 ? retriesOf(failed) : 'No callback waits after a failure.',
         html`<a href="../callbacks?${query({ status: 'pending', url: prefix })}">${callbacksOf(figures?.waiting ?? 0)}</a> waiting, ${counted(figures?.claimed ?? 0)} being sent. <a href="../callbacks?${query({ status: 'dead', url: prefix })}">Its dead</a>.`,
       ],
       acts: canAct && [link('retry-url', 'Retry now…'), link('replay-dead', 'Replay its dead…'), link('hold', 'Hold…')],

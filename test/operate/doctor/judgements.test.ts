@@ -204,6 +204,7 @@ t.test(
   async t => {
     const one = {
       origin: 'https://a.test',
+      url: null,
       failingSeconds: 700,
       failed: 1,
       attempts: 9,
@@ -215,6 +216,7 @@ t.test(
       isSure: true,
     }
     t.match(told(failingReceivers, [one]), /^fault: .*https:\/\/a\.test for 11 min \(refused; 1 waits\)$/)
+    t.match(told(failingReceivers, [{ ...one, url: 'https://a.test/b' }]), /https:\/\/a\.test\/b alone for 11 min/)
     t.equal(told(failingReceivers, [{ ...one, isSure: false }]), undefined)
     t.match(told(failingReceivers, [{ ...one, isSure: false, failed: 3 }]), /^fault: /)
     t.equal(told(failingReceivers, [{ ...one, attempts: 2 }]), undefined)

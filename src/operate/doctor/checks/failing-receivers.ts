@@ -1,15 +1,15 @@
-import { type FailingReceiver, hasOnlyFailed, readFailing } from '../../../outbox/failing.ts'
+import { type FailingReceiver, hasOnlyFailed, mostWaiting, nameOf, readFailing } from '../../../outbox/failing.ts'
 import { check, fault, list, spell } from '../check.ts'
 
 export const failingReceivers = check<readonly FailingReceiver[]>({
   name: 'failing-receivers',
-  read: readFailing,
+  read: session => readFailing(session),
   judge(receivers) {
     const failing = receivers.filter(hasOnlyFailed)
     if (failing.length === 0) return null
     const named = failing.map(
-      ({ origin, failingSeconds, reason, waiting }) =>
-        `${origin} for ${spell(failingSeconds)} (${reason}; ${waiting} ${waiting === 1 ? 'waits' : 'wait'})`,
+      ({ failingSeconds, reason, waiting, ...receiver }) =>
+        `${nameOf(receiver)} for ${spell(failingSeconds)} (${reason}; ${waiting < mostWaiting ? waiting : `${mostWaiting} or more`} ${waiting === 1 ? 'waits' : 'wait'})`,
     )
     return fault(
       `receivers have only failed: ${list(named)}`,
