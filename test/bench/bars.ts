@@ -95,6 +95,18 @@ export const bars: readonly Bar[] = [
     over: { contestant: 'history kept', figure: 'rate' },
     atLeast: 0.95,
   },
+  {
+    part: 'metrics',
+    says: 'of the rate without metrics, scraped each 5 s',
+    of: { contestant: 'ringback, scraped', figure: 'rate' },
+    over: { contestant: 'ringback', figure: 'rate' },
+    atLeast: 0.98,
+  },
+  paged('overview, first byte p50', 50, "ms until the page's first byte, five viewers"),
+  paged('slowest screen, first byte', 50, "ms until the slowest screen's first byte"),
+  paged('slowest statement', 20, 'ms for a statement of the page'),
+  paged('load on the database', 1, '% of a core in the database for five viewers'),
+  paged('scrape p99', 10, 'ms for a scrape of /metrics'),
   { part: 'memory', says: 'MB at most, 10 million waiting (first edition 224)', of: ringback('largest'), atMost: 150 },
 ]
 
@@ -174,6 +186,10 @@ function slow(ms: number, origins: string): Bar {
 function back(what: string, atMost: number, first: string): Bar {
   const says = `of the ${what} after the first tenth${first}`
   return { part: 'origins', says, of: ringback(`${what} after`), over: ringback(`${what} before`), atMost }
+}
+
+function paged(figure: string, atMost: number, says: string): Bar {
+  return { part: 'page', says, of: ringback(figure), atMost }
 }
 
 function flat(contestant: string): Bar[] {

@@ -5,8 +5,10 @@ import { isolationPart } from './parts/isolation.ts'
 import { latencyPart } from './parts/latency.ts'
 import { limitsPart } from './parts/limits.ts'
 import { memoryPart } from './parts/memory.ts'
+import { metricsPart } from './parts/metrics.ts'
 import { orderPart } from './parts/order.ts'
 import { originsPart } from './parts/origins.ts'
+import { pagePart } from './parts/page.ts'
 import { producerPart } from './parts/producer.ts'
 import { relaysPart } from './parts/relays.ts'
 import { retentionPart } from './parts/retention.ts'
@@ -30,4 +32,6 @@ export const parts: Readonly<Record<string, (stage: Stage) => Promise<void>>> = 
   retention: retentionPart,
   disk: diskPart,
   memory: memoryPart,
+  metrics: metricsPart,
+  page: pagePart,
 }
