@@ -9,8 +9,8 @@ export interface ScreenSessionsOptions {
   readonly schema: string
 }
 
-/** Most sessions, however many people watch the page. */
-const most = 2
+/** Most sessions, however many people watch the page. The doctor keeps one of them for seconds. */
+const most = 3
 
 /** For one statement of a screen, in milliseconds. */
 const screenMs = 5_000
@@ -22,6 +22,7 @@ const actMs = 60_000
 export class ScreenSessions {
   readonly #options: ScreenSessionsOptions
   readonly #idle: Session[] = []
+  readonly #used = new Set<Session>()
   readonly #waiting: (() => void)[] = []
   #busy = 0
 
@@ -52,7 +53,9 @@ export class ScreenSessions {
     return this.#lend(use)
   }
 
+  /** Ends all sessions. A statement that is under way fails. */
   async close(): Promise<void> {
+    for (const session of this.#used) session.destroy()
     await Promise.all(this.#idle.splice(0).map(session => session.close()))
   }
 
@@ -77,6 +80,7 @@ export class ScreenSessions {
     let session: Session | undefined
     try {
       session = await this.#session()
+      this.#used.add(session)
       const result = await use(session)
       this.#idle.push(session)
       return result
@@ -85,6 +89,7 @@ export class ScreenSessions {
       session?.destroy()
       throw error
     } finally {
+      if (session) this.#used.delete(session)
       this.#busy -= 1
       this.#waiting.shift()?.()
     }

@@ -213,20 +213,43 @@ export interface DeadMatch {
   readonly until: string
 }
 
+/** Dead callbacks with the same reason. */
+export interface DeadOfReason {
+  readonly reason: string
+  readonly count: number
+  readonly from: Date
+  readonly to: Date
+}
+
+/** What matches, of the newest `sample`. */
+export interface DeadMatching {
+  readonly count: number
+  /** Their last attempt may have arrived. */
+  readonly unknown: number
+  /** The most frequent ones first; at most 10. */
+  readonly reasons: readonly DeadOfReason[]
+}
+
 const matchStatement: Statement = {
   name: 'ringback_screen_match',
   text: schema => `
-    select count(*)::float8 as count
-      from (select url from ${schema}.callback
+    select coalesce(last_error, 'no reason given') as reason, count(*)::float8 as count, min(dead_at) as "from", max(dead_at) as "to",
+           (sum(count(*)) over ())::float8 as "allCount", (sum(count(*) filter (where last_outcome = 'unknown')) over ())::float8 as "allUnknown"
+      from (select url, last_error, last_outcome, dead_at from ${schema}.callback
              where dead_at is not null and dead_at >= coalesce($2::timestamptz, '-infinity') and dead_at < $3::timestamptz
              order by dead_at desc limit ${sample + 1}) d
-     where $1::text is null or starts_with(url, $1)`,
+     where $1::text is null or starts_with(url, $1)
+     group by 1 order by 2 desc, 1 limit 10`,
 }
 
-/** How many match, of the newest `sample`. */
-export async function countMatching(session: Session, { url, since, until }: DeadMatch): Promise<number> {
-  const [row] = await session.rows<{ count: number }>(matchStatement, [url, since, until])
-  return row?.count ?? 0
+export async function readMatching(session: Session, { url, since, until }: DeadMatch): Promise<DeadMatching> {
+  const reasons = await session.rows<DeadOfReason & { allCount: number; allUnknown: number }>(matchStatement, [
+    url,
+    since,
+    until,
+  ])
+  const { allCount: count = 0, allUnknown: unknown = 0 } = reasons[0] ?? {}
+  return { count, unknown, reasons }
 }
 
 export interface HoldEntry {

@@ -7,6 +7,7 @@ import { type BrowserContext, type BrowserContextOptions, chromium, type Page } 
 import t from 'tap'
 import { testDatabase } from '../fixtures/database.ts'
 import { servePage } from '../fixtures/operators-page.ts'
+import { registered } from '../fixtures/registered.ts'
 import { executablePath } from './chromium.ts'
 import { evil, fill } from './world.ts'
 
@@ -14,13 +15,15 @@ t.setTimeout(600_000)
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const { client, url } = await testDatabase(t)
-const empty = await testDatabase(t)
+const [empty, unserved] = [await testDatabase(t), await testDatabase(t)]
+await empty.client.query(registered('relay-1', { host: 'app-1', version: '0.1.0' }))
 const world = await fill(client)
 const at = async (role: string, database = url) => `http://${await servePage(t, { url: database, role })}/`
-const [operator, reader, first] = [
+const [operator, reader, first, unstarted] = [
   await at('outbox_operator'),
   await at('outbox_reader'),
   await at('outbox_reader', empty.url),
+  await at('outbox_reader', unserved.url),
 ]
 const browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] })
 t.teardown(() => browser.close())
@@ -36,6 +39,7 @@ const screens: Readonly<Record<string, string>> = {
   'overview of 7 days': `${operator}?span=7d`,
   'overview of a reader': reader,
   'first run': first,
+  'first run without a relay': unstarted,
   origins: `${operator}origins`,
   origin: `${operator}origins/${origin}`,
   ...Object.fromEntries(

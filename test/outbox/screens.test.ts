@@ -7,12 +7,12 @@ import { readBlockedKeys } from '../../src/outbox/screen-keys.ts'
 import { readOperations } from '../../src/outbox/screen-operations.ts'
 import { readPeriod } from '../../src/outbox/screen-periods.ts'
 import {
-  countMatching,
   type ListFilter,
   listCallbacks,
   listHoldEntries,
   readCallback,
   readKey,
+  readMatching,
   readViewer,
 } from '../../src/outbox/screens.ts'
 import { type Session, type Statement, textIn } from '../../src/outbox/session.ts'
@@ -94,10 +94,9 @@ const screens: Readonly<Record<string, Run>> = {
   holds: listHoldEntries,
   'a callback': session => readCallback(session, '7'),
   'its key': session => readKey(session, { id: '5000', orderingKey: 'key' }),
-  'the dead that match': session =>
-    countMatching(session, { url: nowhere, since: null, until: '2099-01-01T00:00:00Z' }),
+  'the dead that match': session => readMatching(session, { url: nowhere, since: null, until: '2099-01-01T00:00:00Z' }),
   'the dead that match, since': session =>
-    countMatching(session, { url: null, since: '2000-01-01T00:00:00Z', until: '2099-01-01T00:00:00Z' }),
+    readMatching(session, { url: null, since: '2000-01-01T00:00:00Z', until: '2099-01-01T00:00:00Z' }),
   ...Object.fromEntries(
     (['pending', 'claimed', 'dead', 'delivered', 'cancelled'] as const).flatMap(status => [
       [`list of ${status}`, list({ status })],

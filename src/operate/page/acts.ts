@@ -2,6 +2,7 @@ import { isId } from '../../ids.ts'
 import { type Amendment, amend } from '../../outbox/amend.ts'
 import { cancelWaiting } from '../../outbox/cancel.ts'
 import { databaseOf } from '../../outbox/database.ts'
+import type { FailingReceiver } from '../../outbox/failing.ts'
 import { holdUrl, releaseHold } from '../../outbox/hold.ts'
 import { recordOperation } from '../../outbox/operation.ts'
 import { replayDead, replayIds, retryIdsNow, retryNow } from '../../outbox/replay.ts'
@@ -17,15 +18,23 @@ import {
   retrySql,
   urlSql,
 } from '../../outbox/same-in-sql.ts'
-import { countMatching, type HoldEntry, listHoldEntries, readCallback, sample } from '../../outbox/screens.ts'
+import {
+  type DeadMatching,
+  type HoldEntry,
+  listHoldEntries,
+  readCallback,
+  readMatching,
+  sample,
+} from '../../outbox/screens.ts'
 import type { Session } from '../../outbox/session.ts'
 import type { ActName } from '../../outbox/tables.ts'
 import { amendQuestion } from './amend.ts'
-import { timeIn } from './callbacks.ts'
+import { originIn, timeIn } from './callbacks.ts'
 import type { Confirmation } from './confirmation.ts'
 import { type Html, html } from './html.ts'
-import { copyOf, elsewhere, type Screen } from './layout.ts'
-import { callbacksOf, counted, holdText, shellText } from './words.ts'
+import { copyOf, elsewhere, type Screen, status } from './layout.ts'
+import { failingText } from './overview.ts'
+import { counted, holdText, shellText, utcTime } from './words.ts'
 
 /** An operator's act, from a form or a link. */
 export type PageAct =
@@ -120,8 +129,12 @@ export function placeAfter(act: PageAct): string {
 }
 
 /** @returns the screen that asks before anything is changed. */
-export async function confirmScreen(session: Session, act: PageAct): Promise<Screen> {
-  const { title, leads, yes, no, isRisk, fields, copies } = await questionOf(session, act)
+export async function confirmScreen(
+  session: Session,
+  act: PageAct,
+  failing: readonly FailingReceiver[],
+): Promise<Screen> {
+  const { title, leads, yes, no, isRisk, fields, copies, matches, before } = await questionOf(session, act, failing)
   const section = act.kind === 'hold' || act.kind === 'release' ? 'holds' : 'callbacks'
   const crumb = html`<p class="crumb"><a href="./${section}">${section === 'holds' ? 'Holds' : 'Callbacks'}</a> /</p>`
   const acts = html`<form method="post" action="act" class="acts">${hiddenOf(act)}${fields}${yes && html`<button class="btn ${isRisk ? 'risk' : 'main'}">${yes}</button>`}<a class="btn" href="./${placeAfter(act)}" autofocus>${no}</a></form>`
@@ -129,11 +142,11 @@ export async function confirmScreen(session: Session, act: PageAct): Promise<Scr
     section,
     title,
     content: html`<div class="head">${crumb}<h1>${title}</h1>${leads.map(lead => html`<p class="lead">${lead}</p>`)}${acts}</div>
-<div class="body">${copies.length > 0 && elsewhere(copies)}</div>`,
+<div class="body">${matches ? html`<div class="two"><div class="stack">${matches}${elsewhere(copies)}</div>${before}</div>` : copies.length > 0 && elsewhere(copies)}</div>`,
   }
 }
 
-async function questionOf(session: Session, act: PageAct): Promise<Confirmation> {
+async function questionOf(session: Session, act: PageAct, failing: readonly FailingReceiver[]): Promise<Confirmation> {
   switch (act.kind) {
     case 'replay':
       return {
@@ -178,7 +191,7 @@ async function questionOf(session: Session, act: PageAct): Promise<Confirmation>
     case 'amend':
       return amendQuestion(act.ids[0], await readCallback(session, act.ids[0]), session.schema)
     case 'replay-dead':
-      return deadQuestion(act, await countMatching(session, act), session.schema)
+      return deadQuestion(act, await readMatching(session, act), failing, session.schema)
     case 'retry-url':
       return {
         title: `Retry now what has failed at ${act.url}?`,
@@ -222,28 +235,66 @@ function ofIds(ids: readonly string[]): string {
 
 function deadQuestion(
   { url, since, until }: Extract<PageAct, { kind: 'replay-dead' }>,
-  count: number,
+  matching: DeadMatching,
+  failing: readonly FailingReceiver[],
   schema: string,
 ): Confirmation {
+  const { count } = matching
   const where = url === null ? '' : ` to ${url}`
+  if (count === 0)
+    return {
+      title: `No dead callback${where} matches.`,
+      leads: [`Nothing would be replayed. This looks at the newest ${counted(sample)} dead.`],
+      no: 'See the callbacks',
+      copies: [],
+    }
   const command = [
     'ringback replay --dead',
     url === null ? '' : ` --url ${shellText(url)}`,
     since === null ? '' : ` --since ${since}`,
   ]
   return {
-    title: `Replay ${count > sample ? 'more than ' : ''}${count > sample ? callbacksOf(sample) : callbacksOf(count)} that died${where}?`,
+    title: `Replay ${counted(count)} dead ${count === 1 ? 'callback' : 'callbacks'}${where}?`,
     leads: [
       'Each goes out again with the same webhook-id and a fresh budget of attempts. Keys stay in order.',
       `What dies after ${until.slice(0, 19).replace('T', ' ')} UTC is not among them. The count looks at the newest ${counted(sample)} dead; the act takes all that match.`,
     ],
     yes: count > sample ? 'Replay all' : `Replay ${counted(count)}`,
     no: 'Leave them dead',
+    matches: matchesTable(matching),
+    before: beforeReplay(matching, url === null ? failing : failing.filter(each => each.origin === originIn(url))),
     copies: [
       copyOf('As a command', `${command.join('')}${url === null && since === null ? ' --all' : ''}`),
       copyOf('As SQL', replayDeadSql(schema, { url, since, until })),
     ],
   }
+}
+
+function matchesTable({ reasons }: DeadMatching): Html {
+  return html`<section><table class="cards"><caption><h2>What matches</h2></caption><thead><tr><th scope="col">Reason</th><th scope="col" class="n">Callbacks</th><th scope="col" class="n">From</th><th scope="col" class="n">To</th></tr></thead>
+<tbody>${reasons.map(({ reason, count, from, to }) => html`<tr><th scope="row" class="w">${reason}</th><td class="n" data-l="callbacks">${counted(count)}</td><td class="n" data-l="from">${utcTime(from)}</td><td class="n" data-l="to">${utcTime(to)}</td></tr>`)}</tbody></table></section>`
+}
+
+/** What may speak against it. */
+function beforeReplay({ unknown }: DeadMatching, failing: readonly FailingReceiver[]): Html {
+  const point = (word: string, fact: string, meaning: string) =>
+    html`<li class="finding">${status(word, '')}<h3>${fact}</h3><p class="dim">${meaning}</p></li>`
+  return html`<section aria-labelledby="before"><div class="sec-head"><h2 id="before">Before you do</h2></div><ul>${
+    failing.length > 0
+      ? point(
+          'warning',
+          `Callbacks to ${failingText(failing)} fail now.`,
+          'What is replayed then waits, is tried again, and dies again after its attempts. Replay it when the receiver is back.',
+        )
+      : point('well', 'The receiver is not known to fail.', 'No callback to it has failed since its last delivery.')
+  }${
+    unknown > 0 &&
+    point(
+      'unknown',
+      unknown === 1 ? '1 may have arrived before.' : `${counted(unknown)} may have arrived before.`,
+      'The outcome of the last attempt is unknown. A receiver that remembers webhook-ids ignores the second one.',
+    )
+  }${point('warning', 'A later one of the same key may be delivered already.', 'Then the replayed one arrives after it. Ask whether an old state after a new one does harm there.')}</ul></section>`
 }
 
 function releaseQuestion(entry: HoldEntry | undefined, schema: string): Confirmation {

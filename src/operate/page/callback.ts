@@ -1,3 +1,4 @@
+import type { FailingReceiver } from '../../outbox/failing.ts'
 import type { AttemptRow } from '../../outbox/history.ts'
 import { amendSql, cancelSql, replaySql } from '../../outbox/same-in-sql.ts'
 import type { KeyNeighbour, ShownCallback } from '../../outbox/screens.ts'
@@ -9,6 +10,8 @@ export interface CallbackView {
   readonly callback: ShownCallback
   readonly made: readonly AttemptRow[]
   readonly key: { readonly before: readonly KeyNeighbour[]; readonly behind: readonly KeyNeighbour[] }
+  /** Its receiver, or its URL, if that fails. */
+  readonly failing: FailingReceiver | undefined
 }
 
 const byStatus: Readonly<Record<ShownCallback['status'], Tone>> = {
@@ -36,7 +39,7 @@ function isStuck({ callback }: CallbackView): boolean {
 }
 
 /** Why the callback waits, or how it ended: the first reason that holds. */
-function leadsOf({ callback, key }: CallbackView): HtmlValue[] {
+function leadsOf({ callback, key, failing }: CallbackView): HtmlValue[] {
   const { origin, lastError, now, dueAt, settledAt, claimedAt, expiresAt, isHeld, attempts } = callback
   const originLink = html`<a href="../origins/${encodeURIComponent(origin)}">${origin}</a>`
   const ended = settledAt && utcTime(settledAt)
@@ -44,7 +47,12 @@ function leadsOf({ callback, key }: CallbackView): HtmlValue[] {
   if (callback.status === 'cancelled')
     return [html`It was cancelled at ${ended}${lastError && `: ${lastError}`}. It is not sent unless it is replayed.`]
   if (callback.status === 'dead')
-    return [html`${originLink}: ${lastError ?? 'it died'}, at ${ended}.`, 'Only a replay sends this callback again.']
+    return [
+      html`${originLink}: ${lastError ?? 'it died'}, at ${ended}. Only a replay sends this callback again.`,
+      failing
+        ? html`Its receiver fails since ${sinceOf(failing, now)}. Replay it when that is back.`
+        : 'Its receiver is not known to fail now.',
+    ]
   if (callback.status === 'claimed')
     return [
       html`Attempt ${attempts} to ${originLink} goes on since ${claimedAt && utcTime(claimedAt)}. A callback that is being sent is left alone.`,
@@ -57,11 +65,20 @@ function leadsOf({ callback, key }: CallbackView): HtmlValue[] {
       html`It waits behind ${key.before.length > 100 ? 'more than 100' : key.before.length} of its key. The nearest is <a href="${key.before[0]?.id}">${key.before[0]?.id}</a>.`,
       expires,
     ]
-  const why = lastError !== null && html`${originLink}: ${lastError}. `
+  const why = failing
+    ? html`Callbacks to ${failing.url === null ? originLink : html`${breakable(failing.url)} alone`} fail since ${sinceOf(failing, now)}: ${failing.reason}. `
+    : html`Its receiver is ${originLink}. ${lastError !== null && `The last attempt failed: ${lastError}. `}`
   if (dueAt !== null && dueAt > now)
-    return [html`${why}It is due at ${utcTime(dueAt)}, in ${lasting((+dueAt - +now) / 1_000)}.`, expires]
-  return [html`${why}It is due and goes out as soon as ${originLink} can take it.`, expires]
+    return [why, html`It is due at ${utcTime(dueAt)}, in ${lasting((+dueAt - +now) / 1_000)}.`, expires]
+  return [
+    why,
+    html`It is due. It goes out by itself ${failing ? 'when the receiver answers' : 'as soon as the receiver can take it'}.`,
+    expires,
+  ]
 }
+
+const sinceOf = ({ failingSeconds }: FailingReceiver, now: Date) =>
+  html`${utcTime(new Date(+now - failingSeconds * 1_000))}, ${lasting(failingSeconds)} ago`
 
 function actsOn({ id, status: word }: ShownCallback): HtmlValue {
   const link = (act: string, label: string, look = '') =>

@@ -1,5 +1,6 @@
 import { isId } from '../../ids.ts'
 import type { CallbackStatus } from '../../model.ts'
+import type { Figures } from '../../outbox/screen-figures.ts'
 import { type ListedCallback, type ListFilter, listed, sample } from '../../outbox/screens.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { type Screen, status } from './layout.ts'
@@ -51,29 +52,32 @@ export function callbacksScreen(
   filter: ListFilter,
   rows: readonly ListedCallback[],
   canAct: boolean,
-  now: Date,
+  { now, waiting, claimed, dead }: Pick<Figures, 'now' | 'waiting' | 'claimed' | 'dead'>,
   result: HtmlValue,
 ): Screen {
   const shown = rows.slice(0, listed)
   const last = rows.length > listed ? shown.at(-1) : undefined
   const { status: wanted, url, key, since } = filter
   const given = { status: wanted, url, key, since }
+  // Without a filter a tab says how many it holds, where that is counted anyway.
+  const totals: Partial<Record<CallbackStatus, number>> = isFiltered(filter) ? {} : { pending: waiting, claimed, dead }
+  const totalOf = (each: CallbackStatus) => totals[each] !== undefined && html` <i>${counted(totals[each])}</i>`
   const hasActs = canAct && shown.length > 0 && wanted !== 'claimed'
   return {
     section: 'callbacks',
     title: `${wanted} callbacks`,
     content: html`<div class="head"><h1>Callbacks</h1>${filterForm(filter)}</div>
-<nav class="tabs" aria-label="Status">${tabs.map(each => html`<a href="${queryOf({ ...given, status: each })}"${each === wanted && html` aria-current="page"`}>${each[0]?.toUpperCase()}${each.slice(1)}</a>`)}</nav>
+<nav class="tabs" aria-label="Status">${tabs.map(each => html`<a href="${queryOf({ ...given, status: each })}"${each === wanted && html` aria-current="page"`}>${each[0]?.toUpperCase()}${each.slice(1)}${totalOf(each)}</a>`)}</nav>
 <div class="body tight">${result}${hasActs && bulkBar(filter, now)}${shown.length === 0 ? emptyOf(filter) : listOf(wanted, shown, hasActs)}
 <nav class="pager" aria-label="Pages"><span class="dim">${shown.length} shown, the newest first${filterNote(filter)}</span><span class="acts">${filter.after && html`<a class="btn" href="${queryOf(given)}">Newest</a>`}${last && html`<a class="btn" rel="next" href="${queryOf({ ...given, after: `${last.at}~${last.id}` })}">Older</a>`}</span></nav></div>`,
   }
 }
 
+const isFiltered = ({ url, key, since }: ListFilter) => url !== null || key !== null || since !== null
+
 /** Says that a filtered list looks at a part of the callbacks only. */
-function filterNote({ url, key, since }: ListFilter): string {
-  return url === null && key === null && since === null
-    ? ''
-    : `. The filter looks at ${counted(sample)} callbacks at most`
+function filterNote(filter: ListFilter): string {
+  return !isFiltered(filter) ? '' : `. The filter looks at ${counted(sample)} callbacks at most`
 }
 
 function filterForm({ status: wanted, url, key, since }: ListFilter): Html {
@@ -95,9 +99,9 @@ function bulkBar({ status: wanted, url, key, since }: ListFilter, now: Date): Ht
   return html`<form id="bulk" class="bulk" method="get" action="confirm"><p>Tick callbacks to act on them.</p><p class="acts"><button class="btn" name="act" value="${act}">${act === 'retry' ? 'Retry' : 'Replay'} the ticked…</button>${wanted === 'pending' && html`<button class="btn risk" name="act" value="cancel">Cancel the ticked…</button>`}${all}</p></form>`
 }
 
-function emptyOf({ status: wanted, url, key, since }: ListFilter): Html {
-  const isFiltered = url !== null || key !== null || since !== null
-  if (isFiltered)
+function emptyOf(filter: ListFilter): Html {
+  const { status: wanted } = filter
+  if (isFiltered(filter))
     return html`<p>No ${wanted} callback matches. <a href="${queryOf({ status: wanted })}">Show all ${wanted} ones</a>.</p>`
   const sentences: Readonly<Record<CallbackStatus, string>> = {
     pending: 'Nothing waits. A callback is here from its INSERT until it is sent.',

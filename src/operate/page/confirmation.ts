@@ -1,4 +1,4 @@
-import type { HtmlValue } from './html.ts'
+import type { Html, HtmlValue } from './html.ts'
 
 /** The confirmation: what will happen, what stays, and the same act as a command. */
 export interface Confirmation {
@@ -10,4 +10,7 @@ export interface Confirmation {
   readonly isRisk?: boolean
   readonly fields?: HtmlValue
   readonly copies: readonly HtmlValue[]
+  /** What the act is for, and what may speak against it. */
+  readonly matches?: Html
+  readonly before?: Html
 }

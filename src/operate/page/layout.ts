@@ -140,14 +140,17 @@ interface Counted {
   readonly figures: Figures
   readonly failing: readonly { readonly origin: string }[]
   readonly holds: readonly unknown[]
+  readonly examined: { readonly diagnosis: { readonly findings: readonly unknown[] } } | null
 }
 
 /** The badges beside the names of sections. */
-export function badgesOf({ figures: { dead }, failing, holds }: Counted): NonNullable<Screen['badges']> {
+export function badgesOf({ figures: { dead }, failing, holds, examined }: Counted): NonNullable<Screen['badges']> {
   const ill = new Set(failing.map(({ origin }) => origin)).size
+  const findings = examined?.diagnosis.findings.length ?? 0
   return {
     origins: ill > 0 && html`<i class="bad">${ill}<span class="vh"> failing</span></i>`,
     callbacks: dead > 0 && html`<i>${counted(dead)}<span class="vh"> dead</span></i>`,
     holds: holds.length > 0 && html`<i>${holds.length}</i>`,
+    doctor: findings > 0 && html`<i>${findings}<span class="vh"> findings</span></i>`,
   }
 }

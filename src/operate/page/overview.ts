@@ -4,7 +4,9 @@ import type { Figures, OriginFigures } from '../../outbox/screen-figures.ts'
 import type { SettledCount } from '../../outbox/screen-periods.ts'
 import type { HoldEntry, Viewer } from '../../outbox/screens.ts'
 import type { RelayStatus } from '../../outbox/status.ts'
-import { countOf } from '../doctor/words.ts'
+import type { Finding } from '../doctor/check.ts'
+import { capital, countOf, headline } from '../doctor/words.ts'
+import { doctorSection, type Examined } from './doctor.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, headOf, type Screen, stat, status, type Tone } from './layout.ts'
 import { spans } from './periods.ts'
@@ -18,6 +20,8 @@ export interface Overview {
   readonly failing: readonly FailingReceiver[]
   readonly holds: readonly HoldEntry[]
   readonly relays: readonly RelayStatus[]
+  /** What the doctor has found last; null: its first look is not over. */
+  readonly examined: Examined | null
 }
 
 /** A due callback that is older than this, in seconds, is mentioned. */
@@ -30,7 +34,7 @@ interface Verdict {
 }
 
 export const isLate = ({ renewedSecondsAgo, leaseSeconds }: RelayStatus) => renewedSecondsAgo > leaseSeconds
-const isServing = (relay: RelayStatus) => relay.serving && relay.standby === null && !isLate(relay)
+export const isServing = (relay: RelayStatus) => relay.serving && relay.standby === null && !isLate(relay)
 
 const waits = ({ waiting }: Figures) =>
   `${waiting === 1 ? '1 callback waits' : `${counted(waiting)} callbacks wait`}. Nothing is lost.`
@@ -55,7 +59,7 @@ export function failingText(failing: readonly FailingReceiver[]): string {
 }
 
 /** The verdict: the first that holds, worst first. */
-export function verdictOf({ figures, failing, relays }: Overview): Verdict {
+export function verdictOf({ figures, failing, relays, examined }: Overview): Verdict {
   if (!relays.some(isServing))
     return {
       tone: 'bad',
@@ -80,8 +84,14 @@ export function verdictOf({ figures, failing, relays }: Overview): Verdict {
       sentence: `Callbacks to ${failingText(failing)} fail.`,
       leads: [
         `${retriesOf(failedOf(figures.origins), figures.isPartial)} Nothing is lost.`,
-        figures.deadLastHour > 0 &&
-          `${callbacksOf(figures.deadLastHour)} died in the last hour. Only a replay sends them again.`,
+        [
+          figures.deadLastHour > 0 &&
+            `${callbacksOf(figures.deadLastHour)} died in the last hour. Only a replay sends them again.`,
+          figures.expiresSoon > 0 &&
+            `${figures.expiresSoon === 1 ? '1 callback expires' : `${counted(figures.expiresSoon)} callbacks expire`} within the hour.`,
+        ]
+          .filter(Boolean)
+          .join(' '),
       ],
     }
   if ((figures.oldestSeconds ?? 0) > limitSeconds)
@@ -90,6 +100,8 @@ export function verdictOf({ figures, failing, relays }: Overview): Verdict {
       sentence: `The oldest callback has been due for ${lasting(figures.oldestSeconds ?? 0)}.`,
       leads: [waits(figures), 'No receiver fails. A hold, a limit or the order of a key may be the reason.'],
     }
+  const [fault] = findingsOf(examined, 'fault')
+  if (fault) return { tone: 'bad', ...sentenceOf(fault) }
   if (figures.deadLastHour > 0)
     return {
       tone: 'warn',
@@ -103,12 +115,25 @@ export function verdictOf({ figures, failing, relays }: Overview): Verdict {
       sentence: standing.length === 1 ? `${standing[0]?.name} stands by.` : `${standing.length} relays stand by.`,
       leads: [`The others serve all origins. Reason: ${standing[0]?.standby ?? ''}.`],
     }
+  const [warning] = findingsOf(examined, 'warning')
+  if (warning) return { tone: 'warn', ...sentenceOf(warning) }
+  const serving = relays.filter(isServing).length
   return {
     tone: 'good',
     sentence: 'All is well.',
-    leads: [`${callbacksOf(figures.waiting)} waiting, none of them late.`],
+    leads: [
+      `${serving === 1 ? '1 relay serves' : `${serving} relays serve`}. ${figures.waiting === 0 ? 'Nothing waits.' : `${callbacksOf(figures.waiting)} waiting, none of them late.`}`,
+    ],
   }
 }
+
+const findingsOf = (examined: Examined | null, severity: Finding['severity']) =>
+  examined?.diagnosis.findings.filter(each => each.severity === severity) ?? []
+
+const sentenceOf = ({ found, meaning }: Finding) => ({
+  sentence: `${headline(found)}.`,
+  leads: [`${capital(meaning)}.`],
+})
 
 function failedOf(origins: readonly OriginFigures[]): number {
   return origins.reduce((total, { failed }) => total + failed, 0)
@@ -117,14 +142,15 @@ function failedOf(origins: readonly OriginFigures[]): number {
 /** @param chart of its outcomes. */
 export function overviewScreen(overview: Overview, chart: Html, schema: string): Screen {
   const { figures, relays, holds } = overview
-  if (figures.isEmpty && relays.some(isServing)) return firstRun(schema)
+  if (figures.isEmpty && (relays.length === 0 || relays.some(isServing)))
+    return firstRun(relays.filter(isServing), schema)
   const { tone, sentence, leads } = verdictOf(overview)
   return {
     section: 'overview',
     title: sentence,
     content: html`${headOf(tone, { title: html`<h1 aria-live="polite">${signOf(tone)}${sentence}</h1>`, leads })}
 <ul class="stats" aria-label="Now" data-live="stats">${statsOf(overview)}</ul>
-<div class="body">${failingTable(overview)}<div class="two"><div class="stack">${chart}${waitingTable(overview)}</div><div class="stack">${holdsTable(holds)}${relaysTable(relays)}</div></div></div>`,
+<div class="body">${failingTable(overview)}<div class="two"><div class="stack">${chart}${reasonsTable(overview)}${waitingTable(overview)}</div><div class="stack">${doctorSection(overview.examined)}${holdsTable(holds)}${relaysTable(relays)}</div></div></div>`,
   }
 }
 
@@ -141,7 +167,7 @@ function statsOf({ figures, minutes, failing, holds, relays }: Overview): Html[]
     stat(
       './callbacks?status=pending',
       'Oldest due',
-      oldest === null ? 'none' : lasting(oldest),
+      oldest === null ? 'none' : lastingStat(oldest),
       oldest === null ? 'nothing is due' : oldest > limitSeconds ? status('warning', limit) : limit,
     ),
     stat(
@@ -164,14 +190,39 @@ function statsOf({ figures, minutes, failing, holds, relays }: Overview): Html[]
         ? status('dead', `${counted(figures.deadLastHour)} in the last hour`)
         : 'none in the last hour',
     ),
-    stat('./holds', 'Holds', holds.length, holds.length === 0 ? 'nothing is held' : 'held until released'),
+    stat('./holds', 'Holds', holds.length, holds.length === 0 ? 'nothing is held' : heldText(figures)),
     stat(
       './relays',
       'Relays',
       html`${serving} <small>of ${relays.length} serve</small>`,
-      relays.length > serving ? status('standby', `${relays.length - serving} not`) : 'each holds its lease',
+      relays.length > serving
+        ? status('standby', othersText(relays))
+        : relays.length === 0
+          ? 'none runs'
+          : 'each holds its lease',
     ),
   ]
+}
+
+/** What the relays do that do not serve. */
+function othersText(relays: readonly RelayStatus[]): string {
+  const late = relays.filter(isLate).length
+  const standing = relays.filter(each => !isLate(each) && each.standby !== null).length
+  if (late > 0) return `${late} without a lease`
+  return standing > 0
+    ? `${standing} ${standing === 1 ? 'stands' : 'stand'} by`
+    : `${relays.filter(each => !each.serving).length} leaving`
+}
+
+/** The unit is written small. */
+function lastingStat(seconds: number): Html {
+  const [count, unit] = lasting(seconds).split(' ')
+  return html`${count} <small>${unit}</small>`
+}
+
+function heldText({ origins, isPartial }: Figures): string {
+  const held = origins.reduce((sum, each) => sum + each.held, 0)
+  return `${atLeast(held, isPartial)} ${held === 1 ? 'callback waits' : 'callbacks wait'}`
 }
 
 function deliveredIn(minute: SettledCount | undefined): string {
@@ -183,9 +234,10 @@ function failingTable({ figures: { now, origins, isPartial }, failing }: Overvie
   const row = (receiver: FailingReceiver) => {
     const { origin, url, reason, failingSeconds } = receiver
     const whole = origins.find(each => each.origin === origin)
-    const [failed, waiting] = url === null && whole ? [whole.failed, whole.waiting] : [receiver.failed, receiver.waiting]
+    const [failed, waiting] =
+      url === null && whole ? [whole.failed, whole.waiting] : [receiver.failed, receiver.waiting]
     const since = new Date(+now - failingSeconds * 1_000)
-    return html`<tr><th scope="row" class="w"><a href="./origins/${encodeURIComponent(origin)}">${origin}</a>${aloneNote(receiver)}</th><td class="w">${status('failed', reason)}</td><td class="w">${utcTime(since)}, ${lasting(failingSeconds)} ago</td><td class="n" data-l="to be tried again">${atLeast(failed, isPartial)}</td><td class="n" data-l="waiting">${atLeast(waiting, isPartial)}</td></tr>`
+    return html`<tr><th scope="row" class="w"><a href="./origins/${encodeURIComponent(origin)}">${origin}</a>${aloneNote(receiver)}</th><td class="w">${status('failed', reason)}</td><td class="w">${utcTime(since)}, ${lasting(failingSeconds)} ago</td><td class="n left" data-l="to be tried again">${atLeast(failed, isPartial)}</td><td class="n" data-l="waiting">${atLeast(waiting, isPartial)}</td></tr>`
   }
   return (
     failing.length > 0 &&
@@ -200,6 +252,33 @@ export function aloneNote({ origin, url }: FailingReceiver): Html | null {
   return url === null ? null : html`<small>${breakable(url.slice(origin.length))} alone. Its other URLs flow.</small>`
 }
 
+/** Why callbacks wait: the receiver's failure comes before what is true of the callback alone. */
+function reasonsTable({ figures: { origins, isPartial }, failing }: Overview): Html | false {
+  const whole = new Set(failing.filter(({ url }) => url === null).map(({ origin }) => origin))
+  const total = (count: (each: OriginFigures) => number) => origins.reduce((sum, each) => sum + count(each), 0)
+  const isIll = ({ origin }: OriginFigures) => whole.has(origin)
+  const rows: readonly (readonly [name: string, colour: string, count: number])[] = [
+    ['Their origin fails', 'f-bad', total(each => (isIll(each) ? each.retried + each.next : 0))],
+    ['On hold', 'f-hold', total(each => each.held)],
+    ['Tried again later', 'f-warn', total(each => (isIll(each) ? 0 : each.retried))],
+    ['Behind their key', 'f-bar', total(each => each.behind)],
+    ['Put off by their producer', 'f-bar', total(each => each.later)],
+    ['Go out next', 'f-bar', total(each => (isIll(each) ? 0 : each.next))],
+  ]
+  const waiting = total(each => each.waiting)
+  return (
+    waiting > 0 &&
+    html`<section data-live="reasons"><table><caption><h2>Why ${isPartial && 'the first '}${callbacksOf(waiting)} ${waiting === 1 ? 'waits' : 'wait'}</h2></caption>
+<thead class="vh"><tr><th scope="col">Reason</th><th scope="col">Share</th><th scope="col">Callbacks</th></tr></thead>
+<tbody>${rows.filter(([, , count]) => count > 0).map(([name, colour, count]) => barRow(html`<th scope="row" class="nb">${name}</th>`, colour, count / waiting, counted(count)))}</tbody></table></section>`
+  )
+}
+
+/** A row with a bar, of which a part is filled. */
+function barRow(name: Html, colour: string, share: number, count: string): Html {
+  return html`<tr>${name}<td class="svg"><svg class="hbar" aria-hidden="true"><rect class="${colour}" width="${Math.max(1, Math.round(share * 100))}%"/></svg></td><td class="n">${count}</td></tr>`
+}
+
 function waitingTable({ figures: { origins, isPartial }, failing }: Overview): Html {
   const ill = illOrigins(failing)
   const waiting = origins.filter(each => each.waiting > 0).toSorted((a, b) => b.waiting - a.waiting)
@@ -210,9 +289,13 @@ function waitingTable({ figures: { origins, isPartial }, failing }: Overview): H
 <thead class="vh"><tr><th scope="col">Origin</th><th scope="col">Share</th><th scope="col">Callbacks</th></tr></thead>
 <tbody>${waiting
     .slice(0, 10)
-    .map(
-      each =>
-        html`<tr><th scope="row"><a href="./origins/${encodeURIComponent(each.origin)}">${each.origin}</a></th><td class="svg"><svg class="hbar" aria-hidden="true"><rect class="${ill.has(each.origin) ? 'f-bad' : 'f-bar'}" width="${Math.max(1, Math.round((each.waiting / most) * 100))}%"/></svg></td><td class="n">${atLeast(each.waiting, isPartial)}</td></tr>`,
+    .map(each =>
+      barRow(
+        html`<th scope="row"><a href="./origins/${encodeURIComponent(each.origin)}">${each.origin}</a></th>`,
+        ill.has(each.origin) ? 'f-bad' : 'f-bar',
+        each.waiting / most,
+        atLeast(each.waiting, isPartial),
+      ),
     )}</tbody></table></section>`
 }
 
@@ -227,7 +310,7 @@ function relaysTable(relays: readonly RelayStatus[]): Html {
   if (relays.length === 0)
     return html`<section data-live="relays"><h2>Relays</h2><p class="dim">None runs. Start one: <code>ringback run</code></p></section>`
   return html`<section data-live="relays"><table><caption><h2>Relays</h2></caption><thead class="vh"><tr><th scope="col">Relay</th><th scope="col">Origins served</th></tr></thead>
-<tbody>${relays.map((each, n) => html`<tr><th scope="row">${letterOf(n)}<a href="./relays">${each.name}</a><small>${each.version}, renewed ${lasting(each.renewedSecondsAgo)} ago</small></th><td class="n">${workOf(each)}</td></tr>`)}</tbody></table></section>`
+<tbody>${relays.map((each, n) => html`<tr><th scope="row">${letterOf(n)}<a href="./relays">${each.name}</a><small>${each.version}, renewed ${lasting(each.renewedSecondsAgo)} ago${each.standby && `: ${each.standby}`}</small></th><td class="n">${workOf(each)}</td></tr>`)}</tbody></table></section>`
 }
 
 /** A relay's letter and colour. */
@@ -241,13 +324,45 @@ export function workOf(relay: RelayStatus): Html {
   return relay.serving ? html`${counted(relay.origins)} origins` : html`leaving`
 }
 
-function firstRun(schema: string): Screen {
-  const title = 'No callback yet. Everything is ready for the first.'
+function firstRun(relays: readonly RelayStatus[], schema: string): Screen {
+  const isServed = relays.length > 0
+  const title = isServed
+    ? 'No callback yet. Everything is ready for the first.'
+    : 'No callback yet, and no relay serves.'
+  const lead = isServed
+    ? 'The schema is there, and a relay serves. Insert a row. This page shows what becomes of it.'
+    : 'Start a relay, then insert a row. This page shows what becomes of it.'
+  const done = html`<span class="no">${status('well', '')}</span>`
+  const step = (no: HtmlValue, name: string, ...parts: HtmlValue[]) =>
+    html`<li>${no}<div class="prose"><h2>${name}</h2>${parts}</div></li>`
+  const open = (no: number) => html`<span class="no">${no}</span>`
   return {
     section: 'overview',
     title,
-    content: html`${headOf('', { title: html`<h1>${title}</h1>`, leads: ['The schema is there, and a relay serves. Insert a row. This page shows what becomes of it.'] })}
-<div class="body"><ol class="steps"><li><span class="no">1</span><div class="prose"><h2>Write the first callback</h2><p>Use any client. Its login must be a member of <code>${schema}_producer</code>. Write the URL of a receiver of yours in place of crm.example.</p>${copyOf('As SQL', insertSql(schema))}<p class="dim">The relay refuses a receiver on its own machine unless you allow it: <code>ringback run --allow localhost:8080</code>.</p></div></li>
-<li><span class="no">2</span><div class="prose"><h2>Give your scheduler its role</h2><p class="dim"><code>${schema}_producer</code> may insert, and read id, message_id and created_at. It may do nothing else.</p></div></li></ol></div>`,
+    content: html`${headOf(isServed ? '' : 'warn', { title: html`<h1>${title}</h1>`, leads: [lead] })}
+<div class="body"><ol class="steps">${step(done, `The schema ${schema} is migrated`)}
+${
+  isServed
+    ? step(
+        done,
+        relays.length === 1 ? 'A relay serves' : `${relays.length} relays serve`,
+        html`<p class="dim">${relays.map(({ name, version }) => `${name}, version ${version}`).join('; ')}. It sleeps until a row comes.</p>`,
+      )
+    : step(
+        open(2),
+        'Start a relay',
+        html`<p>Its login must be a member of <code>${schema}_relay</code>.</p>${copyOf('As a command', 'ringback run')}`,
+      )
+}
+${step(
+  open(3),
+  'Write the first callback',
+  html`<p>Use any client. Its login must be a member of <code>${schema}_producer</code>. Write the URL of a receiver of yours in place of crm.example.</p>${copyOf('As SQL', insertSql(schema))}<p>It arrives as a form POST: <code>flowId=7&amp;flowExecutionId=31&amp;code=2</code>. A 2xx answer makes it delivered.</p><p class="dim">The relay refuses a receiver on its own machine unless you allow it: <code>ringback run --allow localhost:8080</code>.</p>`,
+)}
+${step(
+  open(4),
+  'Give your scheduler its role',
+  html`<p class="dim"><code>${schema}_producer</code> may insert, and read id, message_id and created_at. It may do nothing else.</p>${copyOf('As SQL', `GRANT ${schema}_producer TO scheduler;`)}`,
+)}</ol></div>`,
   }
 }

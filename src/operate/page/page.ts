@@ -6,7 +6,7 @@ import { readOrigin } from '../../outbox/screen-figures.ts'
 import { readBlockedKeys } from '../../outbox/screen-keys.ts'
 import { readOperations } from '../../outbox/screen-operations.ts'
 import type { ScreenSessions } from '../../outbox/screen-sessions.ts'
-import { listCallbacks, listHoldEntries, readCallback, readKey } from '../../outbox/screens.ts'
+import { listCallbacks, listHoldEntries, readCallback, readKey, readMatching } from '../../outbox/screens.ts'
 import type { Session } from '../../outbox/session.ts'
 import { actIn, confirmScreen, perform, placeAfter } from './acts.ts'
 import { callbackScreen } from './callback.ts'
@@ -17,10 +17,11 @@ import { type Html, html } from './html.ts'
 import { keysScreen } from './keys.ts'
 import { badgesOf, documentOf, gate, resultOf, type Screen } from './layout.ts'
 import { operationsScreen } from './operations.ts'
+import { originScreen } from './origin.ts'
 import { type Overview, overviewScreen } from './overview.ts'
 import { Periods, spans } from './periods.ts'
-import { holdsScreen, originScreen, originsScreen, relaysScreen } from './places.ts'
-import { sharedOverview } from './read-overview.ts'
+import { holdsScreen, originsScreen, relaysScreen } from './places.ts'
+import { type SharedOverview, sharedOverview } from './read-overview.ts'
 import type { Shared } from './shared.ts'
 
 export interface PageAnswer {
@@ -42,7 +43,7 @@ export interface PageRequest {
 /** The screens. Each request reads its own part from the database; the shared part is read once for all viewers. */
 export class Page {
   readonly #sessions: ScreenSessions
-  readonly #shared: Shared<Overview>
+  readonly #shared: Shared<SharedOverview>
   readonly #doctor: Shared<Examined>
   readonly #longer = { '24 h': new Periods(spans['24 h']), '7 d': new Periods(spans['7 d']) }
 
@@ -68,7 +69,7 @@ export class Page {
       return { status: 303, body: '', location: `callbacks/${id}` }
     }
     // Before a session is taken for the screen: viewers who wait for the overview must not hold all sessions.
-    const overview = await this.#shared.get()
+    const overview = { ...(await this.#shared.get()), examined: this.#doctor.latest() }
     const { schema } = this.#sessions
     const screen =
       (request.path === '/' && overviewScreen(overview, await this.#chartOf(request.query, overview), schema)) ||
@@ -117,24 +118,30 @@ async function screenOf({ path, query }: PageRequest, session: Session, overview
     if (place === 'callbacks') {
       const filter = filterIn(query)
       const rows = await listCallbacks(session, filter, originIn(filter.url))
-      return callbacksScreen(filter, rows, viewer.canAct, now, resultOf(query))
+      return callbacksScreen(filter, rows, viewer.canAct, overview.figures, resultOf(query))
     }
     const act = place === 'confirm' && viewer.canAct ? actIn(query) : null
-    return act === null ? null : confirmScreen(session, act)
+    return act === null ? null : confirmScreen(session, act, overview.failing)
   }
   if (place === 'callbacks' && isId(name)) {
     const callback = await readCallback(session, name)
     const history = callback && (await readHistory(databaseOf(session), name))
     if (!callback || !history) return null
     const key = await readKey(session, callback)
-    return callbackScreen({ callback, made: history.made, key }, viewer.canAct, schema, resultOf(query))
+    const failing = overview.failing.find(
+      ({ origin, url }) => origin === callback.origin && (url === null || url === callback.url.split('?', 1)[0]),
+    )
+    return callbackScreen({ callback, made: history.made, key, failing }, viewer.canAct, schema, resultOf(query))
   }
   const origin = place === 'origins' ? decoded(name) : null
   if (origin === null || originIn(`${origin}/`) !== origin) return null
   const figures = await readOrigin(session, origin)
+  const history = figures?.newest ? await readHistory(databaseOf(session), figures.newest) : undefined
+  const { count: dead } = await readMatching(session, { url: `${origin}/`, since: null, until: 'infinity' })
   const holds = overview.holds.filter(each => originIn(each.urlPrefix) === origin)
   const failing = overview.failing.filter(each => each.origin === origin)
-  return originScreen({ origin, figures, failing, holds, now }, viewer, schema, resultOf(query))
+  const view = { origin, figures, newest: history?.made.at(-1), dead, failing, holds, now }
+  return originScreen(view, viewer, schema, resultOf(query))
 }
 
 function decoded(text: string): string | null {

@@ -15,8 +15,14 @@ const restPerRead = 100
 /** The longest time between two reads, in milliseconds. */
 const latestMs = 10_000
 
+/** Callbacks that are read to count those that wait for a URL that fails alone. */
+export const mostCounted = 100
+
+/** The doctor's findings are shared apart: see doctor.ts. */
+export type SharedOverview = Omit<Overview, 'examined'>
+
 /** The part of all screens that every viewer sees. */
-export function sharedOverview(sessions: ScreenSessions): Shared<Overview> {
+export function sharedOverview(sessions: ScreenSessions): Shared<SharedOverview> {
   const minutes = new Periods(spans['1 h'])
   return new Shared(() => readOverview(sessions, minutes), {
     restMs: tookMs => Math.min(latestMs, Math.max(soonestMs, tookMs * restPerRead)),
@@ -25,9 +31,9 @@ export function sharedOverview(sessions: ScreenSessions): Shared<Overview> {
 }
 
 /** Reads over both sessions at once: the failing receivers take as long as all the rest. */
-async function readOverview(sessions: ScreenSessions, minutes: Periods): Promise<Overview> {
+async function readOverview(sessions: ScreenSessions, minutes: Periods): Promise<SharedOverview> {
   const [failing, others] = await Promise.all([
-    sessions.read(readFailing),
+    sessions.read(session => readFailing(session, mostCounted)),
     sessions.read(async session => {
       const figures = await readFigures(session)
       return {

@@ -36,6 +36,12 @@ export class Shared<T> {
     return kept.result
   }
 
+  /** The last result, however old; null: there is none yet. It is renewed when it is due, and nobody waits for that. */
+  latest(): T | null {
+    this.get().catch(() => {})
+    return this.#kept?.result ?? null
+  }
+
   /** Called after an act: the next viewer waits for a new result. */
   forget(): void {
     this.#kept = null

@@ -162,7 +162,7 @@ details + details, dl + details, dl + .copies, p + pre, p + .copy { margin-top: 
 .finding { display: grid; grid-template-columns: 1.35rem minmax(0, 1fr); padding: var(--s4) 0; border-top: 1px solid var(--line); }
 .finding:first-child { padding-top: 0; border: 0; }
 .finding > * { grid-column: 2; } .finding > .st { grid-column: 1; }
-.finding h3 { margin-bottom: .1rem; text-wrap: balance; }
+.finding h3 { margin-bottom: .1rem; text-wrap: pretty; }
 .finding .do { display: flex; flex-wrap: wrap; align-items: center; gap: var(--s2) var(--s3); margin-top: var(--s3); }
 
 /* ── Buttons, forms, the bar of bulk acts ── */

@@ -303,7 +303,7 @@ t.test('the dead that match are replayed until the moment of the question, and n
   const until = new Date(Date.now() - 150_000).toISOString()
   const match = { act: 'replay-dead', url: 'https://many.test/', until }
   const { text } = await operator.ask(`/confirm?${new URLSearchParams(match)}`)
-  t.match(text, /Replay 3 callbacks that died to https:\/\/many\.test\/\?/)
+  t.match(text, /Replay 3 dead callbacks to https:\/\/many\.test\/\?/)
   t.match(await operator.act(match), { status: 303, headers: { location: 'callbacks?did=replay&n=3&left=0' } })
   const { rows } = await client.query(
     `select count(*)::int as dead from outbox.callback where dead_at is not null and url ^@ 'https://many.test/'`,
@@ -385,20 +385,23 @@ t.test('what the last hour has settled is a chart, and a table behind it', async
   t.match(text, /<summary>The same as a table<\/summary>/)
 })
 
-t.test('a minute whose first seconds settled most, since schedulers write at full minutes, is not estimated too high', async t => {
-  const atMs = Math.floor(Date.now() / 60_000) * 60_000 - 40 * 60_000
-  await client.query(
-    `insert into outbox.callback (url, status, settled_at, attempts, rev)
+t.test(
+  'a minute whose first seconds settled most, since schedulers write at full minutes, is not estimated too high',
+  async t => {
+    const atMs = Math.floor(Date.now() / 60_000) * 60_000 - 40 * 60_000
+    await client.query(
+      `insert into outbox.callback (url, status, settled_at, attempts, rev)
      select 'https://well.test/', 'delivered', $1::timestamptz + case when n <= 12000 then n * interval '250 us' else interval '3 s' + (n - 12000) * interval '9 ms' end, 1, 1
        from generate_series(1, 18000) n`,
-    [new Date(atMs)],
-  )
-  const sessions = new ScreenSessions({ connection: () => ({ connectionString: url }), schema: 'outbox' })
-  t.teardown(() => sessions.close())
-  const { delivered, isEstimate } = await sessions.read(session => readPeriod(session, atMs, 60_000))
-  t.ok(isEstimate)
-  t.ok(Math.abs(delivered - 18_000) < 2_700, `${delivered} of 18,000`)
-})
+      [new Date(atMs)],
+    )
+    const sessions = new ScreenSessions({ connection: () => ({ connectionString: url }), schema: 'outbox' })
+    t.teardown(() => sessions.close())
+    const { delivered, isEstimate } = await sessions.read(session => readPeriod(session, atMs, 60_000))
+    t.ok(isEstimate)
+    t.ok(Math.abs(delivered - 18_000) < 2_700, `${delivered} of 18,000`)
+  },
+)
 
 t.test('what 24 hours and 7 days have settled: counted, or worked out where it was very much', async t => {
   const at = new Date(Math.floor(Date.now() / 7_200_000) * 7_200_000 - 12 * 3_600_000)
@@ -469,6 +472,69 @@ t.test('an origin fails when its newest attempt has failed: red after ten minute
     insert into outbox.callback (url, status, settled_at, attempts, rev, last_started_at, last_finished_at, last_epoch, last_outcome, last_relay)
     values ('https://ill.test/', 'delivered', now(), 1, 1, now(), now(), 7, 'delivered', 'a')`)
   t.match(await look(), /<div class="head "[\s\S]*No origin fails\.[\s\S]*data-l="to be tried again">2</)
+})
+
+t.test('a URL that fails alone is named, and its origin is well; why callbacks wait is counted', async t => {
+  await client.query(`
+    insert into outbox.callback (url, ordering_key, attempts, rev, created_at, claimed_at, due_at, last_error)
+    select 'https://partly.test/ill?n=' || n, 'partly-' || n % 2, case when n <= 2 then 3 else 0 end, 1, now() - interval '20 min', case when n <= 2 then now() - interval '1 min' end,
+           case when n <= 2 then now() + interval '1 min' end, case when n <= 2 then '503' end
+      from generate_series(1, 6) n`)
+  await client.query(
+    `insert into outbox.callback (url, due_at) values ('https://partly.test/later', now() + interval '1 h'), ('https://partly.test/', null)`,
+  )
+  await client.query(`
+    insert into outbox.callback (url, status, settled_at, attempts, rev, last_started_at, last_finished_at, last_epoch, last_outcome, last_relay)
+    values ('https://partly.test/well', 'delivered', now(), 1, 1, now(), now(), 7, 'delivered', 'a')`)
+  const { ask } = await serve('outbox_reader')
+  const { text } = await ask(`/origins/${encodeURIComponent('https://partly.test')}`)
+  t.match(
+    text,
+    /1 URL fails<[\s\S]*Callbacks to https:\/\/<wbr>partly\.test\/<wbr>ill alone fail since [\s\S]* ago: 503\. The other URLs flow\./,
+  )
+  t.match(text, /Behind their key<\/span><strong>4</)
+  t.match(
+    text,
+    />\/<wbr>ill<[\s\S]*data-l="to be tried again">2<[\s\S]*data-l="waiting">6<[\s\S]*2 other URLs[\s\S]*data-l="waiting">2</,
+  )
+  const overview = (await ask('/')).text
+  t.match(overview, /<small>\/<wbr>ill alone\. Its other URLs flow\.<\/small>/)
+  for (const reason of ['Tried again later', 'Behind their key', 'Put off by their producer', 'Go out next'])
+    t.match(overview, new RegExp(`<h2>Why [\\s\\S]*<th scope="row" class="nb">${reason}</th>`), reason)
+  const { rows } = await client.query(
+    `select min(id) as id from outbox.callback where url ^@ 'https://partly.test/ill'`,
+  )
+  t.match((await ask(`/callbacks/${rows[0].id}`)).text, /ill alone fail since [\s\S]*: 503\./)
+  await client.query(
+    `update outbox.callback set status = 'cancelled' where url ^@ 'https://partly.test/' and status = 'pending'`,
+  )
+})
+
+t.test('an empty table is the first run: what is ready and what is next, with and without a relay', async t => {
+  const empty = await testDatabase(t)
+  const look = async () => {
+    const address = await servePage(t, { url: empty.url, role: 'outbox_reader' })
+    return (await fetch(`http://${address}/`)).text()
+  }
+  t.match(
+    await look(),
+    /<div class="head warn"[\s\S]*No callback yet, and no relay serves\.[\s\S]*<h2>Start a relay<\/h2>[\s\S]*ringback run/,
+  )
+  await empty.client.query(registered('first'))
+  t.match(
+    await look(),
+    /Everything is ready for the first\.[\s\S]*<h2>A relay serves<\/h2>[\s\S]*first, version 1[\s\S]*INSERT INTO outbox\.callback/,
+  )
+})
+
+t.test('the overview shows what the doctor has found, once it has looked', async t => {
+  const { ask } = await serve('outbox_reader')
+  t.match((await ask('/')).text, /It looks for the first time\./)
+  await eventually(async () => {
+    const { text } = await ask('/')
+    assert.match(text, /Doctor: \d+ (fault|warning)[\s\S]*<li class="finding">[\s\S]*See all that it looks at/)
+    assert.match(text, /Doctor <i>\d+<span class="vh"> findings/)
+  })
 })
 
 t.test('viewers get at once what was read last, while it is read anew behind them', async t => {
