@@ -4,7 +4,7 @@ import { type Diagnosis, diagnose } from '../doctor/doctor.ts'
 import { capital, countOf, headline } from '../doctor/words.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, elsewhere, headOf, type Screen, status, type Tone } from './layout.ts'
-import { Shared } from './shared.ts'
+import { SharedReading } from './shared-reading.ts'
 import { clockTime, utcTime } from './words.ts'
 
 /** How long the findings are shown, in milliseconds. */
@@ -18,9 +18,9 @@ export interface Examined {
 }
 
 /** The doctor's checks, made at most once a minute for all viewers. */
-export function sharedDoctor(sessions: ScreenSessions): Shared<Examined> {
+export function sharedDoctor(sessions: ScreenSessions): SharedReading<Examined> {
   const examine = async (session: Session) => ({ diagnosis: await diagnose(session, { watchMs }), at: new Date() })
-  return new Shared(() => sessions.use(examine), { restMs: () => keptMs, staleMs: 0 })
+  return new SharedReading(() => sessions.use(examine), { restMs: () => keptMs, staleMs: 0 })
 }
 
 export function doctorScreen({ diagnosis, at }: Examined): Screen {

@@ -6,7 +6,7 @@ import type { HoldEntry, Viewer } from '../../outbox/screens.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, elsewhere, headOf, type Screen, stat, status } from './layout.ts'
 import { toneOf } from './overview.ts'
-import { holdsOf } from './places.ts'
+import { holdsSection } from './places.ts'
 import { atLeast, breakable, counted, holdText, lasting, retriesOf, shellText, utcTime } from './words.ts'
 
 export interface OriginView {
@@ -44,7 +44,7 @@ export function originScreen(view: OriginView, { canAct }: Viewer, schema: strin
       acts: canAct && [link('hold', 'Hold…'), link('retry-url', 'Retry now…'), link('replay-dead', 'Replay its dead…')],
     })}
 <ul class="stats" aria-label="Now" data-live="stats">${statsOf(view)}</ul>
-<div class="body">${result}<div class="two"><div class="stack">${urlsTable(figures)}${holdsOf(holds, canAct, '../', 'None of this origin.')}</div><div class="stack">${newestFailure(view)}${whatToDo()}${elsewhere(
+<div class="body">${result}<div class="two"><div class="stack">${urlsTable(figures)}${holdsSection(holds, canAct, '../', 'None of this origin.')}</div><div class="stack">${newestFailure(view)}${whatToDo()}${elsewhere(
       [
         copyOf('Retry now, as a command', `ringback replay --now --url ${shellText(prefix)}`),
         copyOf('Replay its dead, as a command', `ringback replay --dead --url ${shellText(prefix)}`),

@@ -22,7 +22,7 @@ import { type Overview, overviewScreen } from './overview.ts'
 import { Periods, spans } from './periods.ts'
 import { holdsScreen, originsScreen, relaysScreen } from './places.ts'
 import { type SharedOverview, sharedOverview } from './read-overview.ts'
-import type { Shared } from './shared.ts'
+import type { SharedReading } from './shared-reading.ts'
 
 export interface PageAnswer {
   readonly status: number
@@ -43,8 +43,8 @@ export interface PageRequest {
 /** The screens. Each request reads its own part from the database; the shared part is read once for all viewers. */
 export class Page {
   readonly #sessions: ScreenSessions
-  readonly #shared: Shared<SharedOverview>
-  readonly #doctor: Shared<Examined>
+  readonly #shared: SharedReading<SharedOverview>
+  readonly #doctor: SharedReading<Examined>
   readonly #longer = { '24 h': new Periods(spans['24 h']), '7 d': new Periods(spans['7 d']) }
 
   constructor(sessions: ScreenSessions) {

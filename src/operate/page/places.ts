@@ -38,7 +38,7 @@ export function originsScreen({ figures: { origins, isPartial }, failing }: Over
 }
 
 /** @param root the relative path to the page's start. */
-export function holdsOf(holds: readonly HoldEntry[], canAct: boolean, root: string, none: string): Html {
+export function holdsSection(holds: readonly HoldEntry[], canAct: boolean, root: string, none: string): Html {
   if (holds.length === 0) return html`<section><h2>Holds</h2><p class="dim">${none}</p></section>`
   return html`<section><table class="cards"><caption><h2>Holds</h2></caption><thead><tr><th scope="col">Prefix</th><th scope="col">Since</th><th scope="col">By</th><th scope="col">Reason</th>${canAct && html`<th scope="col"><span class="vh">Act</span></th>`}</tr></thead>
 <tbody>${holds.map(
@@ -64,7 +64,7 @@ export function holdsScreen(
     section: 'holds',
     title: sentence,
     content: html`${headOf('', { title: html`<h1>${sentence}</h1>`, leads: ['A hold stops callbacks to one URL prefix, for example before planned work. It loses none.'] })}
-<div class="body">${result}${canAct && form}${holdsOf(holds, canAct, './', 'None.')}${elsewhere([copyOf('Hold, as a command', holdText('https://crm.example/', 'maintenance')), copyOf('Hold, as SQL', holdSql(schema, 'https://crm.example/', 'maintenance'))])}</div>`,
+<div class="body">${result}${canAct && form}${holdsSection(holds, canAct, './', 'None.')}${elsewhere([copyOf('Hold, as a command', holdText('https://crm.example/', 'maintenance')), copyOf('Hold, as SQL', holdSql(schema, 'https://crm.example/', 'maintenance'))])}</div>`,
   }
 }
 

@@ -6,7 +6,7 @@ import { listHoldEntries, readViewer } from '../../outbox/screens.ts'
 import { readRelays } from '../../outbox/status.ts'
 import type { Overview } from './overview.ts'
 import { Periods, spans } from './periods.ts'
-import { Shared } from './shared.ts'
+import { SharedReading } from './shared-reading.ts'
 
 /** The shortest time between two reads of the overview, in milliseconds. */
 const soonestMs = 2_000
@@ -22,9 +22,9 @@ export const mostCounted = 100
 export type SharedOverview = Omit<Overview, 'examined'>
 
 /** The part of all screens that every viewer sees. */
-export function sharedOverview(sessions: ScreenSessions): Shared<SharedOverview> {
+export function sharedOverview(sessions: ScreenSessions): SharedReading<SharedOverview> {
   const minutes = new Periods(spans['1 h'])
-  return new Shared(() => readOverview(sessions, minutes), {
+  return new SharedReading(() => readOverview(sessions, minutes), {
     restMs: tookMs => Math.min(latestMs, Math.max(soonestMs, tookMs * restPerRead)),
     staleMs: 10_000,
   })

@@ -15,7 +15,7 @@ interface Kept<T> {
  * What is read once for all viewers. A viewer gets the last result at once, while a new one is read. A viewer waits only
  * after a time without viewers, or after an act.
  */
-export class Shared<T> {
+export class SharedReading<T> {
   readonly #read: () => Promise<T>
   readonly #sharing: Sharing
   #kept: Kept<T> | null = null
