@@ -41,7 +41,7 @@ export interface Forwarded {
 
 /**
  * The entries are limited, not only the rows, since callbacks that producers delayed are in the index as well. A batch
- * gets one due time, so the tip reads it in the order written.
+ * gets one due time, so the tip reads it in the order written. Why `greatest`: `planning` in settings.ts.
  */
 const forwardStatement: Statement = {
   name: 'ringback_bring_forward',
@@ -62,7 +62,8 @@ const forwardStatement: Statement = {
          and c.claimed_epoch is not null
          and c.claimed_at >= statement_timestamp() - $3::float8 * interval '1 ms'
          and c.claimed_at <= statement_timestamp() - $11::float8 * interval '1 ms'
-         and c.due_at > statement_timestamp() and c.due_at <= c.claimed_at + $4::float8 * interval '1 ms'
+         and greatest(c.due_at, statement_timestamp()) > statement_timestamp()
+         and greatest(c.due_at, statement_timestamp()) <= c.claimed_at + $4::float8 * interval '1 ms'
          and c.id <> all ($9::bigint[])
          and ($10::integer is null or c.attempts - c.budget_from + 1 < coalesce(c.max_attempts, $10))
        order by entry.place

@@ -128,7 +128,7 @@ const batchStatement: Statement = {
       -- Checked again on the locked row: a replay may have committed since the walk.
       select c.id
         from walked w join ${schema}.callback c on ${isRow('w.id')}
-       where w.is_old and c.settled_at = w.settled_at
+       where w.is_old and c.settled_at is not distinct from w.settled_at
          for update of c skip locked
     ), gone as (
       delete from ${schema}.callback c using free where ${isRow('free.id')} returning c.id

@@ -34,14 +34,18 @@ const meaning: Settings = {
  * forbid other plans, and statements have forms that only the right index can serve:
  * - A row by its id: `id = any (array[x])`. With `=` between two tables, a whole index may be walked.
  * - A hold by its origin: `origin = any (array[x])`. With `=`, each statement may hash all holds.
- * - A key in the order of its ids: `(ordering_key, id) < (x, y)` or `ordering_key >= x`. With `ordering_key = x` and
+ * - A key in the order of its ids: `ordering_key >= x` and `(ordering_key, id) < (x, y)`. With `ordering_key = x` and
  *   `id < y` only the order of ids is left, and the primary key may be walked from its beginning.
+ * - Whether a key has such a row: by the first one in this order. `exists` asks for no order, so any index of unsettled
+ *   rows may be walked if few rows have had keys so far.
  * - Whether a row found by its id is settled: by `status`. With `settled_at is null`, any index of unsettled rows may
  *   be walked.
+ * - When a row found by its id is due or was settled: by `greatest(due_at, x)` or `settled_at is not distinct from x`.
+ *   With `due_at > x` or `settled_at = x`, which no null satisfies, all due or settled rows may be walked.
  * - The end of a range of times: by `statement_timestamp()`. The volatile `clock_timestamp()` bounds no index scan:
  *   with fewer due rows than the limit, every later row would be read.
  *
- * `test/outbox/plans.test.ts` checks the plans made on a full table and on an empty one.
+ * `test/outbox/plans.test.ts` checks the plans made on a full table, on an empty one, and on one with a few rows.
  */
 const planning: Settings = {
   plan_cache_mode: 'force_generic_plan',

@@ -51,11 +51,12 @@ export const timeOf = (us: string) =>
   `case when ${us} < '-1e300' then '-infinity'::timestamptz when ${us} > '1e300' then 'infinity' else timestamptz 'epoch' + ${us} * interval '1 microsecond' end`
 
 /** True for a callback `c` that a newer one supersedes. Why it compares rows: see `planning` in settings.ts. */
-export const isSuperseded = (schema: string) => `(c.supersede_key is not null and exists (
-               select from ${schema}.callback n
+export const isSuperseded = (schema: string) => `(c.supersede_key is not null and (
+               select n.id from ${schema}.callback n
                 where n.settled_at is null and n.supersede_key is not null
-                  and n.ordering_key = c.ordering_key and n.supersede_key = c.supersede_key
-                  and (n.ordering_key, n.supersede_key, n.id) > (c.ordering_key, c.supersede_key, c.id)))`
+                  and (n.ordering_key, n.supersede_key, n.id) > (c.ordering_key, c.supersede_key, c.id)
+                  and (n.ordering_key, n.supersede_key) <= (c.ordering_key, c.supersede_key)
+                order by n.ordering_key, n.supersede_key, n.id limit 1) is not null)`
 
 /** Tells apart the URLs of an origin, for a callback `c`. Two URLs with the same 32 bits by chance count as one. */
 export const urlHash = `hashtext(split_part(c.url, '?', 1))`
@@ -88,10 +89,11 @@ export const firstOfKey = (schema: string, epoch: string, key: string, others = 
  * True for a callback `c` with no earlier unsettled row of its key. Why it compares rows: see `planning` in
  * settings.ts.
  */
-export const isFirst = (schema: string) => `(c.ordering_key is null or not exists (
-               select from ${schema}.callback e
+export const isFirst = (schema: string) => `(c.ordering_key is null or (
+               select e.id from ${schema}.callback e
                 where e.settled_at is null and e.ordering_key is not null
-                  and e.ordering_key = c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)))`
+                  and e.ordering_key >= c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)
+                order by e.ordering_key, e.id limit 1) is null)`
 
 /**
  * The fence: this relay's registration. Its deletion waits for this statement, and later ones find no row. SKIP LOCKED:

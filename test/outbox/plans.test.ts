@@ -192,7 +192,7 @@ t.test('order within a key is asked of a part of its index that has both ends', 
   for (const name of ['claim', 'a pull of what was never tried', 'a pull of what is due'] as const)
     for (const condition of await conditions(statements[name].run, 'callback_key')) {
       t.match(condition, /ROW\(ordering_key, id\) < ROW/, name)
-      t.match(condition, /\(ordering_key = /, name)
+      t.match(condition, /\(ordering_key >= /, name)
     }
   for (const name of ['record', 'look', 'expire', 'give up', 'keys and hints'] as const)
     for (const condition of await conditions(statements[name].run, 'callback_key')) {
@@ -206,7 +206,7 @@ t.test('whether a newer row has come is asked of the part of its index that has 
     if (!indexes.includes('callback_supersede')) continue
     const found = await conditions(run, 'callback_supersede')
     t.ok(
-      found.every(each => /\(ordering_key = .*\(supersede_key = |ROW\(ordering_key, supersede_key\) <= ROW/.test(each)),
+      found.every(each => /ROW\(ordering_key, supersede_key\) <= ROW/.test(each)),
       name,
     )
     t.ok(
@@ -286,11 +286,25 @@ t.test('a registration is looked for by its epoch', async t => {
     }
 })
 
-t.test('plans that were made while the table was empty read it in the same way', async t => {
-  await stage.query('truncate outbox.callback, outbox.attempt_log')
-  await stage.query('vacuum analyze outbox.callback')
-  for (const [name, read] of Object.entries(statements)) await t.test(name, t => readsAsMeant(t, read))
-})
+const few = [
+  `insert into outbox.callback (url) select 'https://a.test/' from generate_series(1, 3)`,
+  'vacuum analyze outbox.callback',
+]
+const histories = {
+  'was empty': ['vacuum analyze outbox.callback'],
+  'had a few rows without keys': few,
+  'had lost a few rows without keys': [
+    ...few,
+    `update outbox.callback set status = 'cancelled'`,
+    'delete from outbox.callback',
+    'analyze outbox.callback',
+  ],
+}
+for (const [when, acts] of Object.entries(histories))
+  t.test(`plans that were made while the table ${when} read it in the same way`, async t => {
+    for (const act of ['truncate outbox.callback, outbox.attempt_log', ...acts]) await stage.query(act)
+    for (const [name, read] of Object.entries(statements)) await t.test(name, t => readsAsMeant(t, read))
+  })
 
 function attemptOf(id: string): Attempt {
   return attempt({ id, messageId: '00000000-0000-4000-8000-000000000000', attempt: 1, epoch, rev: 1 }, delivered)
