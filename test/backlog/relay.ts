@@ -56,6 +56,8 @@ export class RelayTwin {
   readonly open = new Set<string>()
   /** URLs in trouble: nothing of them may start. */
   readonly troubled = new Set<string>()
+  /** A read has been answered since the last claim. The relay then looks for what may start, and sets rows apart. */
+  isClaimable = true
   /** Those that had nothing to read: with memory full, of origins that could start nothing. */
   pullsInVain = 0
   readonly attempts = new Map<string, Attempt>()
@@ -353,6 +355,7 @@ export class RelayTwin {
   }
 
   #take(count: number): string[] {
+    this.isClaimable = false
     return this.backlog.take(count, this.#table.now).map(({ id }) => id)
   }
 

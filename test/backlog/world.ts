@@ -297,7 +297,7 @@ export class World {
     }
     if (!relay.isBusy('claim')) {
       if (relay.toLook.size > 0) acts.push(`look ${index}`)
-      else if (relay.canClaim(!isAlone)) acts.push(`claim ${index}`)
+      else if (relay.canClaim(!isAlone || relay.isClaimable)) acts.push(`claim ${index}`)
       if (relay.toRelease.size > 0) acts.push(`release ${index}`)
     }
     if (relay.walking.origins.length > 0) acts.push(`walk ${index}`)
@@ -389,13 +389,19 @@ export class World {
     else if (kind === 'release') relay.release()
     else if (kind === 'record') relay.record()
     else if (kind === 'send') this.#sendHints(relay)
-    else if (kind === 'reply') relay.jobs.splice(Number(second), 1)[0]?.reply()
+    else if (kind === 'reply') this.#reply(relay, Number(second))
     else if (kind === 'post') this.#post(relay, second, third)
     else if (kind === 'recover') relay.recover(Number(second), third === 'dead')
     else if (kind === 'trouble' || kind === 'cure') {
       if (kind === 'trouble') this.#fuel.trouble -= 1
       relay.setTroubled(second, Number(third), kind === 'trouble')
     } else this.#accident(relay, kind, second)
+  }
+
+  #reply(relay: RelayTwin, at: number): void {
+    const [job] = relay.jobs.splice(at, 1)
+    job?.reply()
+    if (job?.session === 'read') relay.isClaimable = true
   }
 
   #post(relay: RelayTwin, id: string, word: string): void {
