@@ -28,6 +28,10 @@ const named = (schema: string, epoch: string) => `
 const dies = (reason: string) =>
   `status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1, last_error = ${reason}`
 
+/** The end of the range in which expired rows are looked for; `withinMs` null: there is none. */
+const since = (withinMs: string) =>
+  `coalesce(statement_timestamp() - ${withinMs}::float8 * interval '1 ms', '-infinity')`
+
 /**
  * After `expires_at` the row ends here, even if held or behind another. The limit counts only rows locked here, so rows
  * claimed or locked elsewhere do not use it up.
@@ -38,7 +42,8 @@ const expireStatement: Statement = {
     with ${me(schema, '$1::bigint')}, free as materialized (
       select c.id
         from ${schema}.callback c
-       where exists (select from me) and c.settled_at is null and c.expires_at is not null and c.expires_at <= statement_timestamp()
+       where exists (select from me) and c.settled_at is null and c.expires_at is not null
+         and c.expires_at > ${since('$3')} and c.expires_at <= statement_timestamp()
          and c.status = 'pending'
        order by c.expires_at, c.id
        limit $2
@@ -51,13 +56,16 @@ const expireStatement: Statement = {
     ) ${named(schema, '$1::bigint')}`,
 }
 
-const nextExpiryStatement: Statement = {
-  name: 'ringback_next_expiry',
+/** PostgreSQL would ignore the order in an EXISTS, and choose another index. */
+const anyExpiredStatement: Statement = {
+  name: 'ringback_any_expired',
   text: schema => `
-    select (extract(epoch from c.expires_at - statement_timestamp()) * 1000)::float8 as "inMs"
-      from ${schema}.callback c
-     where c.settled_at is null and c.expires_at is not null
-     order by c.expires_at, c.id limit 1`,
+    select found.is is not null as "isAny", date_part('epoch', clock_timestamp() - statement_timestamp()) * 1000 as "workMs"
+      from (select (select true
+                      from ${schema}.callback c
+                     where c.settled_at is null and c.expires_at is not null
+                       and c.expires_at > ${since('$1')} and c.expires_at <= statement_timestamp()
+                     order by c.expires_at, c.id limit 1) as is offset 0) found`,
 }
 
 /**
@@ -121,17 +129,33 @@ const giveUpStatement: Statement = {
     ) ${named(schema, '$1::bigint')}`,
 }
 
-/** Makes rows dead whose `expires_at` has passed, at most `limit`; the reason is `expired`. */
-export function expire(session: Session, epoch: string, limit: number): Promise<Settled[]> {
-  return settled(session, expireStatement, [epoch, limit])
+/**
+ * Makes rows dead whose `expires_at` has passed, at most `limit`; the reason is `expired`.
+ *
+ * @param withinMs only those that have expired within this time; null: all.
+ */
+export function expire(
+  session: Session,
+  epoch: string,
+  limit: number,
+  withinMs: number | null = null,
+): Promise<Settled[]> {
+  return settled(session, expireStatement, [epoch, limit, withinMs])
 }
 
 /**
- * Milliseconds until the next row expires; 0 or less: now; null: none will. It is asked before `expire`, which locks
- * the registration and so writes.
+ * Whether an unsettled row has expired. It is asked before `expire`, which locks the registration and so writes.
+ *
+ * @param withinMs as for `expire`. While a snapshot is held open, all are as many as have expired since that began.
+ * @returns workMs: what the server has worked, in milliseconds.
  */
-export async function nextExpiry(session: Session): Promise<number | null> {
-  return (await session.rows<{ inMs: number }>(nextExpiryStatement))[0]?.inMs ?? null
+export async function anyExpired(
+  session: Session,
+  withinMs: number | null,
+): Promise<{ readonly isAny: boolean; readonly workMs: number }> {
+  const [row] = await session.rows<{ isAny: boolean; workMs: number }>(anyExpiredStatement, [withinMs])
+  if (!row) throw new Error('a select without a table must return a row')
+  return row
 }
 
 /** @returns the rows that are dead now, each for its reason. */

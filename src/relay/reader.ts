@@ -3,7 +3,7 @@ import type { Scopes } from '../backlog/scopes.ts'
 import type { IndexPlace, ShownRow } from '../model.ts'
 import { readKeyHeads, sendHints } from '../outbox/key-heads.ts'
 import type { Session } from '../outbox/session.ts'
-import { expire, nextExpiry } from '../outbox/settle.ts'
+import { anyExpired, expire } from '../outbox/settle.ts'
 import { readDue, readFresh } from '../outbox/tip.ts'
 import {
   choresMs,
@@ -15,6 +15,7 @@ import {
   keysAtOnce,
   longLookBack,
   pullingMs,
+  sweepShare,
 } from '../policy/tuning.ts'
 import type { Agenda } from './agenda.ts'
 import type { Ahead } from './ahead.ts'
@@ -68,6 +69,10 @@ export class Reader {
   #duePauseUntil = 0
   #fullDuePages = 0
   #choresAt = 0
+  /** When expired rows were last looked for. */
+  #expiredAt = 0
+  /** When all of them are looked for next, and not only those that have just expired. */
+  #allExpiredAt = 0
 
   constructor(parts: ReaderParts) {
     this.#parts = parts
@@ -190,16 +195,31 @@ export class Reader {
 
   /** Done each second. Returns whether there is more to do at once. */
   async #doChores(): Promise<boolean> {
-    const { session, epoch, backlog, agenda, healer, expired: tell } = this.#parts
+    const { session, agenda, healer } = this.#parts
     agenda.areHoldsWanted = true
-    const inMs = (await nextExpiry(session)) ?? Number.POSITIVE_INFINITY
-    const expired = inMs <= 0 ? await expire(session, epoch(), expiryRows) : []
-    for (const { id, orderingKey, next } of expired) backlog.settledUnclaimed(id, orderingKey, next)
-    if (expired.length > 0) tell(expired.map(({ id }) => id))
+    const isMore = await this.#expire()
     if (await healer.probe(session)) agenda.nextDueAt = 0
-    const isMore = expired.length === expiryRows
     if (!isMore) this.#choresAt = performance.now() + choresMs
     return isMore
+  }
+
+  /**
+   * Ends expired rows. To look for all of them takes long while a snapshot is held open, so only those that have
+   * expired since the last look are looked for each time. Returns whether there may be more.
+   */
+  async #expire(): Promise<boolean> {
+    const { session, epoch, backlog, expired: tell } = this.#parts
+    const now = performance.now()
+    const isAll = now >= this.#allExpiredAt
+    const withinMs = isAll ? null : now - this.#expiredAt + longLookBack.ms
+    const { isAny, workMs } = await anyExpired(session, withinMs)
+    const expired = isAny ? await expire(session, epoch(), expiryRows, withinMs) : []
+    for (const { id, orderingKey, next } of expired) backlog.settledUnclaimed(id, orderingKey, next)
+    if (expired.length > 0) tell(expired.map(({ id }) => id))
+    if (expired.length === expiryRows) return true
+    this.#expiredAt = now
+    if (isAll) this.#allExpiredAt = now + workMs / sweepShare
+    return false
   }
 
   /**

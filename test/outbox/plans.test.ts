@@ -14,7 +14,7 @@ import { record } from '../../src/outbox/record.ts'
 import { bury, renew } from '../../src/outbox/registration.ts'
 import { release } from '../../src/outbox/release.ts'
 import { type Session, type Statement, textIn } from '../../src/outbox/session.ts'
-import { expire, giveUp, nextExpiry, supersede } from '../../src/outbox/settle.ts'
+import { anyExpired, expire, giveUp, supersede } from '../../src/outbox/settle.ts'
 import { readSurvey } from '../../src/outbox/survey.ts'
 import { readOrigins, sweepStart } from '../../src/outbox/sweep.ts'
 import { readDue, readFresh } from '../../src/outbox/tip.ts'
@@ -93,7 +93,7 @@ const statements = {
     run: s => expire(s, epoch, 500),
     indexes: ['callback_expires', 'callback_key', 'callback_pkey', 'callback_supersede'],
   },
-  'next expiry': { run: s => nextExpiry(s), indexes: ['callback_expires'], isUnbounded: true },
+  'what has expired': { run: s => anyExpired(s, 10_000), indexes: ['callback_expires'] },
   bringForward: {
     run: s =>
       bringForward(s, epoch, {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { claim } from '../../src/outbox/claim.ts'
-import { expire, giveUp, nextExpiry } from '../../src/outbox/settle.ts'
+import { type Session, type Statement, textIn } from '../../src/outbox/session.ts'
+import { anyExpired, expire, giveUp } from '../../src/outbox/settle.ts'
 import { Stage } from '../fixtures/stage.ts'
 import { claimNew } from './attempts.ts'
 
@@ -74,16 +75,50 @@ t.test('rows that cannot expire yet, since they are being sent or locked, keep n
   t.same(ids(await expire(stage.session, epoch, 1)), [locked])
 })
 
-t.test('the next expiry is that of the first unsettled row, past or to come', async t => {
-  t.equal(await nextExpiry(stage.session), null)
-  const cancelled = await stage.insert({ expires_at: new Date(Date.now() + 10_000) })
+t.test('whether an unsettled row has expired is told of all, or of the last seconds', async t => {
+  const isAny = async (withinMs: number | null) => (await anyExpired(stage.session, withinMs)).isAny
+  const cancelled = await stage.insert({ expires_at: 'yesterday' })
   await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [cancelled])
-  t.equal(await nextExpiry(stage.session), null)
-  for (const seconds of [600, 60]) await stage.insert({ expires_at: new Date(Date.now() + seconds * 1_000) })
-  const inMs = (await nextExpiry(stage.session)) ?? 0
-  t.ok(inMs > 45_000 && inMs <= 60_000, String(inMs))
-  await stage.insert({ expires_at: 'yesterday' })
-  t.ok(((await nextExpiry(stage.session)) ?? 0) < -3_600_000)
+  await stage.insert({ expires_at: 'tomorrow' })
+  t.equal(await isAny(null), false)
+  const old = await stage.insert({ expires_at: 'yesterday' })
+  t.equal(await isAny(null), true)
+  t.equal(await isAny(60_000), false)
+  const young = await stage.insert({ expires_at: new Date() })
+  t.equal(await isAny(60_000), true)
+  t.same(ids(await expire(stage.session, epoch, all, 60_000)), [young])
+  t.same(ids(await expire(stage.session, epoch, all)), [old])
+})
+
+t.test('dead index entries that a snapshot keeps are not read, but for those of the last seconds', async t => {
+  const reader = await stage.database.connect()
+  await reader.query('begin isolation level repeatable read')
+  await reader.query('select 1')
+  for (const time of ['1 day', '-1 day'])
+    await stage.query(
+      `insert into outbox.callback (url, expires_at) select 'https://receiver.test/', now() + $1::interval from generate_series(1, 2000)`,
+      [time],
+    )
+  await stage.query(`update outbox.callback set status = 'cancelled'`)
+  const blocks = async (withinMs: number | null) => {
+    const explained: number[] = []
+    const explaining = {
+      async rows(statement: Statement, values: readonly unknown[]) {
+        const text = `explain (analyze, buffers, format json) ${textIn(statement, 'outbox')}`
+        const [row] = await stage.session.rows<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+          { name: '', text },
+          values,
+        )
+        explained.push(row?.['QUERY PLAN'][0].Plan['Shared Hit Blocks'] ?? 0)
+        return [{}]
+      },
+    } as unknown as Session
+    await anyExpired(explaining, withinMs)
+    return explained[0] ?? 0
+  }
+  const [all, young] = [await blocks(null), await blocks(10_000)]
+  t.ok(all > 10 * young, `${all} and ${young} blocks`)
+  await reader.query('rollback')
 })
 
 t.test('each key is told its first row then; of several rows of a key that end together, the last tells', async t => {

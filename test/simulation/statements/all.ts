@@ -10,7 +10,7 @@ export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_claim: claiming.claim,
   ringback_release: claiming.release,
   ringback_expire: claiming.expire,
-  ringback_next_expiry: claiming.nextExpiry,
+  ringback_any_expired: claiming.anyExpired,
   ringback_bring_forward: claiming.bringForward,
   ringback_give_up: claiming.giveUp,
   ringback_supersede: claiming.supersede,

@@ -118,13 +118,17 @@ export function* release(db: Database, values: readonly unknown[]): Answer {
   }
 }
 
-export const nextExpiry = atOnce(db => {
-  const times = db.unsettled.flatMap(({ expiresAt }) => expiresAt ?? [])
-  return times.length === 0 ? [] : [{ inMs: Math.min(...times) - db.now }]
+function hasExpired({ expiresAt }: Row, now: number, withinMs: number | null): boolean {
+  return expiresAt !== null && expiresAt <= now && (withinMs === null || expiresAt > now - withinMs)
+}
+
+export const anyExpired = atOnce((db, values) => {
+  const [withinMs] = values as [number | null]
+  return [{ isAny: db.unsettled.some(row => hasExpired(row, db.now, withinMs)), workMs: db.pullMs }]
 })
 
 export function* expire(db: Database, values: readonly unknown[]): Answer {
-  const [epoch, limit] = values as [string, number]
+  const [epoch, limit, withinMs] = values as [string, number, number | null]
   const { now } = db
   const late = db.unsettled
     .flatMap(row => (row.expiresAt === null ? [] : { row, at: row.expiresAt }))
@@ -133,7 +137,7 @@ export function* expire(db: Database, values: readonly unknown[]): Answer {
   return yield* settle(db, epoch, {
     rows: late,
     limit,
-    isWanted: ({ expiresAt }) => expiresAt !== null && expiresAt <= now,
+    isWanted: row => hasExpired(row, now, withinMs),
     becomes: 'dead',
     reasonOf: ({ lastError }) => (lastError === null ? 'expired' : `expired; last attempt: ${lastError}`),
   })

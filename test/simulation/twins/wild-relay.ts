@@ -13,7 +13,7 @@ import { record } from '../../../src/outbox/record.ts'
 import * as registration from '../../../src/outbox/registration.ts'
 import { release } from '../../../src/outbox/release.ts'
 import type { Session } from '../../../src/outbox/session.ts'
-import { expire, giveUp, nextExpiry, supersede } from '../../../src/outbox/settle.ts'
+import { anyExpired, expire, giveUp, supersede } from '../../../src/outbox/settle.ts'
 import { readHolds, readOrigins, sweepStart } from '../../../src/outbox/sweep.ts'
 import { readDue, readFresh } from '../../../src/outbox/tip.ts'
 import { WakeLock } from '../../../src/outbox/wake-lock.ts'
@@ -157,8 +157,9 @@ export class WildRelay {
 
   async #expire(): Promise<void> {
     const [limit, epoch] = [this.#dice.whole(1, 4), this.#anyEpoch()]
-    await this.#ask('next expiry', async session => ({ nextInMs: await nextExpiry(session) }))
-    await this.#ask('expire', session => expire(session, epoch, limit))
+    const withinMs = this.#dice.pick([null, 60_000, 172_800_000])
+    await this.#ask('any expired', async session => (await anyExpired(session, withinMs)).isAny)
+    await this.#ask('expire', session => expire(session, epoch, limit, withinMs))
   }
 
   async #bringForward(): Promise<void> {
