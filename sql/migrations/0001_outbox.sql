@@ -619,11 +619,13 @@ begin
   end if;
   insert into outbox.hold (url_prefix, exact, reason, held_by)
   select gone, true, why, who
-   where not exists (select from outbox.hold h where h.origin = outbox.origin_of(gone) and h.rest = outbox.rest_of(gone));
+   where not exists (select from outbox.hold h where h.origin = outbox.origin_of(gone) and h.rest = outbox.rest_of(gone))
+     -- So many URLs are used once each, with an id in the path, and need no hold. A million holds would slow down all relays.
+     and (select count(*) from (select from outbox.hold h where h.origin = outbox.origin_of(gone) limit 1000) held) < 1000;
   return found;
 end
 $$;
-comment on function outbox.hold_gone(text, text, text) is 'Holds exactly this url, which a relay has found gone, unless it is held already. Never waits. Writes one hold, even if two relays find it gone at once.';
+comment on function outbox.hold_gone(text, text, text) is 'Holds exactly this url, which a relay has found gone, unless it is held already, or its origin has 1000 holds. Never waits. Writes one hold, even if two relays find it gone at once.';
 
 -- Wake: NOTIFY only when a relay sleeps ------------------------------------------------------------------------------------
 -- A NOTIFY locks the whole cluster until its commit is flushed, so commits that notify wait for one another (measured: the

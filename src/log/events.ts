@@ -72,7 +72,7 @@ export const events = {
   url_held: {
     level: 'warn',
     meaning:
-      'a receiver has answered 410 to callback `id`: its URL is on hold until somebody releases it (`ringback release`)',
+      'a receiver has answered 410 to callback `id`: its URL is on hold until somebody releases it (`ringback release`), unless the receiver has 1,000 holds',
   },
   expired: {
     level: 'warn',

@@ -36,6 +36,22 @@ t.test('a url that is on hold is not put on hold a second time; one with a longe
   t.match(await holdsOf(url), [{ reason: `410 Gone, callback ${second.id}` }])
 })
 
+t.test('a thousand urls of an origin are put on hold, and no more', async t => {
+  await stage.query(
+    `insert into outbox.hold (url_prefix, exact, reason) select 'https://gone.test/' || n, true, 'x' from generate_series(1, 1000) n`,
+  )
+  const [url, other] = ['https://gone.test/next', 'https://well.test/next']
+  const [first, second, third] = [await claimOne({ url }), await claimOne({ url }), await claimOne({ url: other })]
+  const made = [first, third].map(key => attempt(key, gone, 'rejected'))
+  t.equal((await write(...made)).size, 2)
+  t.match(await stage.row(first.id), { status: 'dead' })
+  t.same(await holdsOf(url), [])
+  t.equal((await holdsOf(other)).length, 1)
+  await stage.query(`delete from outbox.hold where url_prefix = 'https://gone.test/7'`)
+  await write(attempt(second, gone, 'rejected'))
+  t.equal((await holdsOf(url)).length, 1)
+})
+
 t.test('two spellings of a url that is gone are put on hold once', async t => {
   const claims = [
     await claimOne({ url: 'https://receiver.test/spelt?' }),
