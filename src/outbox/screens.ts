@@ -24,7 +24,7 @@ const viewerStatement: Statement = {
   name: 'ringback_screen_viewer',
   text: schema => `
     select current_user::text as role, current_database()::text as database,
-           has_column_privilege('${schema}.callback', 'status', 'update') and has_table_privilege('${schema}.hold', 'insert') as "canAct"`,
+           has_column_privilege('${schema}.callback', 'status', 'update') and has_column_privilege('${schema}.hold', 'url_prefix', 'insert') as "canAct"`,
 }
 
 export async function readViewer(session: Session): Promise<Viewer> {
