@@ -14,7 +14,7 @@ export interface FailingReceiver {
   readonly failed: number
   /** Attempts of these callbacks, in total. */
   readonly attempts: number
-  /** Unsettled callbacks to the receiver or URL, among the first `most` of the origin. */
+  /** Unsettled callbacks to the receiver or URL, among the first `mostWaiting` of the origin. */
   readonly waiting: number
   /** The error of the newest attempt. The receiver may have written parts of it. */
   readonly reason: string
@@ -27,7 +27,7 @@ export interface FailingReceiver {
   readonly isSure: boolean
 }
 
-export const mostWaiting = 1_000
+export const mostWaiting = 250
 /** Most retries read, in the order of their due time. */
 export const retriesRead = 2_500
 /** Most settled callbacks read, the newest first: there is no index by origin and time. */
@@ -96,7 +96,7 @@ const failingStatement: Statement = {
     )
     select r.origin, nullif(r.url, '') as url, r.failed, r.attempts, coalesce(r.last_error, 'no reason given') as reason, r.last_http_status as "httpStatus",
            ${secondsSince('greatest(f.at, r.delivered_at)')} as "failingSeconds", ${secondsSince('l.at')} as "lastFailedSecondsAgo",
-           ${secondsSince('r.delivered_at')} as "lastDeliveredSecondsAgo", seen.since <= greatest(f.at, r.delivered_at) as "isSure", w.waiting,
+           ${secondsSince('r.delivered_at')} as "lastDeliveredSecondsAgo", seen.since <= greatest(f.at, r.delivered_at) as "isSure",
            r.ill::float8 as ill, r.url <> '' and r.origin_at > greatest(f.at, r.delivered_at) as "isAlone", r.newest_at > r.origin_at as "isNewest"
       from examined r
      cross join seen
@@ -106,16 +106,24 @@ const failingStatement: Statement = {
      cross join lateral (
        select coalesce(max(a.finished_at), r.newest_at) as at from ${schema}.attempt a
         where a.callback_id = any (array[r.newest]) and a.message_id = r.newest_message) l
-     cross join lateral (
-       select count(*) filter (where c.origin = r.origin and r.url in ('', ${withoutQuery}))::float8 as waiting
-         from (select c.origin, c.url from ${schema}.callback c
-                where c.settled_at is null and ${originHash} = hashtextextended(r.origin, 0)
-                order by ${originHash}, ${rangePlace}, c.id limit $1) c) w
      where r.delivered_at is null or r.delivered_at < l.at
      order by "failingSeconds" desc`,
 }
 
-interface Suspect extends FailingReceiver {
+const waitingStatement: Statement = {
+  name: 'ringback_failing_waiting',
+  text: schema => `
+    select w.waiting
+      from unnest($1::text[], $2::text[]) with ordinality r (origin, url, place)
+     cross join lateral (
+       select count(*) filter (where c.origin = r.origin and (r.url is null or ${withoutQuery} = r.url))::float8 as waiting
+         from (select c.origin, c.url from ${schema}.callback c
+                where c.settled_at is null and ${originHash} = hashtextextended(r.origin, 0)
+                order by ${originHash}, ${rangePlace}, c.id limit ${mostWaiting}) c) w
+     order by r.place`,
+}
+
+interface Suspect extends Omit<FailingReceiver, 'waiting'> {
   /** How many URLs of the origin have failed since its last delivery. */
   readonly ill: number
   /** A URL whose origin has delivered elsewhere since it began to fail. */
@@ -127,22 +135,24 @@ interface Suspect extends FailingReceiver {
 /**
  * What has failed for longest comes first. Beyond `mostReceivers` origins and `mostUrls` URLs, those with the fewest failed
  * callbacks are left out.
- *
- * @param most callbacks of each origin that are read to count those that wait.
  */
-export async function readFailing(session: Session, most = mostWaiting): Promise<FailingReceiver[]> {
-  const suspects = await session.rows<Suspect>(failingStatement, [most])
+export async function readFailing(session: Session): Promise<FailingReceiver[]> {
+  const suspects = await session.rows<Suspect>(failingStatement)
   // The newest attempt at an origin may be the failure of a URL that fails alone. Then the origin is well.
   const urls = suspects.filter(({ isAlone }) => isAlone)
   const isWell = ({ origin, ill }: Suspect) => ill === 1 && urls.some(each => each.origin === origin && each.isNewest)
   const origins = suspects.filter(each => each.url === null && !isWell(each))
-  return suspects
-    .filter(
-      each =>
-        origins.includes(each) ||
-        (each.isAlone && each.waiting >= fewestOfUrl && origins.every(({ origin }) => origin !== each.origin)),
-    )
-    .map(({ ill, isAlone, isNewest, ...receiver }) => receiver)
+  const found = suspects.filter(
+    each => origins.includes(each) || (each.isAlone && origins.every(({ origin }) => origin !== each.origin)),
+  )
+  if (found.length === 0) return []
+  const counts = await session.rows<{ waiting: number }>(waitingStatement, [
+    found.map(({ origin }) => origin),
+    found.map(({ url }) => url),
+  ])
+  return found
+    .map(({ ill, isAlone, isNewest, ...receiver }, n) => ({ ...receiver, waiting: counts[n]?.waiting ?? 0 }))
+    .filter(({ url, waiting }) => url === null || waiting >= fewestOfUrl)
 }
 
 /** How people call it: the origin, or the URL that fails alone. */

@@ -10,13 +10,10 @@ import { SharedReading } from './shared-reading.ts'
 
 /** The shortest time between two reads of the overview, in milliseconds. */
 const soonestMs = 2_000
-/** The overview rests so many times as long as its read took: reading takes one hundredth of the time. */
-const restPerRead = 100
+/** The overview rests so many times as long as its read took. Two sessions read, each a two hundredth of the time. */
+const restPerRead = 200
 /** The longest time between two reads, in milliseconds. */
 const latestMs = 10_000
-
-/** Callbacks that are read to count those that wait for a URL that fails alone. */
-export const mostCounted = 100
 
 /** The doctor's findings are shared apart: see doctor.ts. */
 export type SharedOverview = Omit<Overview, 'examined'>
@@ -33,7 +30,7 @@ export function sharedOverview(sessions: ScreenSessions): SharedReading<SharedOv
 /** Reads over both sessions at once: the failing receivers take as long as all the rest. */
 async function readOverview(sessions: ScreenSessions, minutes: Periods): Promise<SharedOverview> {
   const [failing, others] = await Promise.all([
-    sessions.read(session => readFailing(session, mostCounted)),
+    sessions.read(readFailing),
     sessions.read(async session => {
       const figures = await readFigures(session)
       return {

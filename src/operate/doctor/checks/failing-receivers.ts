@@ -3,7 +3,7 @@ import { check, fault, list, spell } from '../check.ts'
 
 export const failingReceivers = check<readonly FailingReceiver[]>({
   name: 'failing-receivers',
-  read: session => readFailing(session),
+  read: readFailing,
   judge(receivers) {
     const failing = receivers.filter(hasOnlyFailed)
     if (failing.length === 0) return null
