@@ -19,6 +19,8 @@ const RENEWAL_MS = 2_000
 const WARM_UP_MS = 20_000
 const WATCHED_MS = 60_000
 const TIMES = 5
+/** The first statements of a session read the catalog. */
+const WARM_UP_TIMES = 3
 
 /**
  * The operator's page and /metrics at 10 million rows of history, settled within a week, and 100,000 callbacks that wait for
@@ -184,7 +186,8 @@ async function measureStatements({ url }: Database, paths: readonly string[], no
   }
   const sessions = new ScreenSessions({ connection: () => ({ connectionString: url }), schema: 'outbox' })
   try {
-    for (let n = 0; n < TIMES; n++) {
+    for (let n = 0; n < WARM_UP_TIMES + TIMES; n++) {
+      if (n === WARM_UP_TIMES) times.clear()
       // A page of its own, so that what viewers share is read each time.
       const page = new Page(sessions)
       for (const path of paths) {
@@ -196,7 +199,7 @@ async function measureStatements({ url }: Database, paths: readonly string[], no
     Session.prototype.query = original
     await sessions.close()
   }
-  const sorted = [...times].map(([name, all]) => [percentile(all, 95), name] as const).toSorted(([a], [b]) => b - a)
+  const sorted = [...times].map(([name, all]) => [percentile(all, 90), name] as const).toSorted(([a], [b]) => b - a)
   for (const [ms, name] of sorted.slice(0, 5)) progress(`page: ${ms.toFixed(1)} ms: ${name}`)
   note('slowest statement', sorted[0]?.[0], 'ms')
 }
