@@ -3,7 +3,7 @@ import type { Session } from '../../outbox/session.ts'
 import { type Diagnosis, diagnose } from '../doctor/doctor.ts'
 import { capital, countOf, headline } from '../doctor/words.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
-import { copyOf, elsewhere, headOf, type Screen, status, type Tone } from './layout.ts'
+import { copyOf, elsewhere, headOf, type Screen, signOf, status, type Tone } from './layout.ts'
 import { SharedReading } from './shared-reading.ts'
 import { clockTime, utcTime } from './words.ts'
 
@@ -32,7 +32,7 @@ export function doctorScreen({ diagnosis, at }: Examined): Screen {
     section: 'doctor',
     title: sentence,
     content: html`${headOf(tone, {
-      title: html`<h1>${sentence}</h1>`,
+      title: html`<h1>${signOf(tone)}${sentence}</h1>`,
       leads: [
         html`${checks} checks at ${utcTime(at)}. They are made again after a minute, when somebody looks.`,
         notMade.length > 0 && `${countOf(notMade.length, 'check')} could not be made.`,

@@ -99,6 +99,11 @@ export function headOf(
 <div class="title">${title}</div>${leads.map(lead => lead && html`<p class="lead">${lead}</p>`)}${acts && html`<div class="acts">${acts}</div>`}</div>`
 }
 
+const signs = { bad: 'fault', warn: 'warning', good: 'well' } as const
+
+/** The sign before a verdict. */
+export const signOf = (tone: Tone) => tone !== '' && html`<span class="st sign ${signs[tone]}"></span>`
+
 /** A status with its glyph, word and colour. */
 export function status(word: string, label: string = word): Html {
   return html`<span class="st ${word}">${label}</span>`

@@ -8,7 +8,7 @@ import type { Finding } from '../doctor/check.ts'
 import { capital, countOf, headline } from '../doctor/words.ts'
 import { doctorSection, type Examined } from './doctor.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
-import { copyOf, headOf, type Screen, stat, status, type Tone } from './layout.ts'
+import { copyOf, headOf, type Screen, signOf, stat, status, type Tone } from './layout.ts'
 import { spans } from './periods.ts'
 import { atLeast, breakable, callbacksOf, counted, lasting, retriesOf, utcTime } from './words.ts'
 
@@ -153,9 +153,6 @@ export function overviewScreen(overview: Overview, chart: Html, schema: string):
 <div class="body">${failingTable(overview)}<div class="two"><div class="stack">${chart}${reasonsTable(overview)}${waitingTable(overview)}</div><div class="stack">${doctorSection(overview.examined)}${holdsTable(holds)}${relaysTable(relays)}</div></div></div>`,
   }
 }
-
-const signOf = (tone: Tone) =>
-  (tone === 'bad' || tone === 'warn') && html`<span class="st sign ${tone === 'bad' ? 'fault' : 'warning'}"></span>`
 
 function statsOf({ figures, minutes, failing, holds, relays }: Overview): Html[] {
   const [newest, hourAgo] = [minutes.at(-1), minutes.length === spans['1 h'].periods ? minutes[0] : undefined]

@@ -2,7 +2,7 @@ import { holdSql } from '../../outbox/same-in-sql.ts'
 import type { HoldEntry, Viewer } from '../../outbox/screens.ts'
 import type { RelayStatus } from '../../outbox/status.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
-import { copyOf, elsewhere, headOf, type Screen, status } from './layout.ts'
+import { copyOf, elsewhere, headOf, type Screen, signOf, status } from './layout.ts'
 import {
   aloneNote,
   failingText,
@@ -28,7 +28,7 @@ export function originsScreen({ figures: { origins, isPartial }, failing }: Over
   return {
     section: 'origins',
     title: sentence,
-    content: html`${headOf(toneOf(failing), { title: html`<h1>${sentence}</h1>`, leads: ['Origins with callbacks that are not settled, those that fail first.'] })}
+    content: html`${headOf(toneOf(failing), { title: html`<h1>${signOf(toneOf(failing))}${sentence}</h1>`, leads: ['Origins with callbacks that are not settled, those that fail first.'] })}
 <div class="body"><section><table class="cards"><caption class="vh">Origins</caption><thead><tr><th scope="col">Origin</th><th scope="col">Last failure</th><th scope="col" class="n">To be tried again</th><th scope="col" class="n">Waiting</th><th scope="col" class="n">Being sent</th></tr></thead>
 <tbody>${sorted.map(
       each =>
@@ -87,7 +87,7 @@ export function relaysScreen(relays: readonly RelayStatus[]): Screen {
     section: 'relays',
     title: sentence,
     content: html`${headOf(tone, {
-      title: html`<h1>${sentence}</h1>`,
+      title: html`<h1>${signOf(tone)}${sentence}</h1>`,
       leads: [
         serving.length === 0
           ? html`Callbacks wait. Start a relay: <code>ringback run</code>`
