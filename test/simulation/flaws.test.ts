@@ -69,7 +69,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [
         { ...sweepsWhenBuried, by: 'this.#backlog.wantSweep()' },
         // Otherwise the search every few seconds finds them.
-        { file: 'relay/recovery.ts', text: 'startedAt >= this.#nextAt', by: 'false' },
+        { file: 'relay/recovery.ts', text: 'performance.now() >= this.#nextAt', by: 'false' },
       ],
     },
     'lost',
