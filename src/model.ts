@@ -83,7 +83,7 @@ export interface Claim extends AttemptKey {
   readonly maxAttempts: number | null
   /** As `ShownRow`. */
   readonly dueUs: number | null
-  /** Milliseconds after the claim in which the attempt may start; null: no limit. */
+  /** Milliseconds in which the POST may be sent: from the claim, or from when its slot came free; null: no limit. */
   readonly expiresInMs: number | null
 }
 

@@ -112,12 +112,13 @@ export class Exchange implements ConnectionUser, Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (!this.over && this.#mayStart(this.#claim)) {
+    const isExpired = performance.now() - this.#startedAtMs >= (this.#claim.expiresInMs ?? Number.POSITIVE_INFINITY)
+    if (!this.over && !isExpired && this.#mayStart(this.#claim)) {
       this.#started = true
       this.connection?.asked()
       return
     }
-    const reason = new Aborted('lease lost', '')
+    const reason = new Aborted(isExpired ? 'expired before it was sent' : 'lease lost', '')
     this.#finish(reason)
     controller.abort(reason)
   }

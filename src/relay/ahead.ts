@@ -130,7 +130,7 @@ export class Ahead {
       else {
         this.#remove(first)
         this.#claims.delete(first.claim.id)
-        begin(first.claim)
+        begin(first.claim.expiresInMs === null ? first.claim : { ...first.claim, expiresInMs: first.expiresAt - now })
         hasBegun = true
       }
     }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
+import { type Connect, directConnect } from '../../src/delivery/connection.ts'
 import type { Line } from './raw-server.ts'
 import { rawServer, signal, stage } from './stage.ts'
 
@@ -201,6 +202,17 @@ t.test('a lease lost while connecting leaves zero bytes at the server', async t 
   const server = await rawServer(t, () => {})
   const outcome = await stage(t, { mayStart: () => false }).post(server.url)
   t.match(outcome, { kind: 'not_sent', error: 'lease lost', httpStatus: null })
+  await server.quiet()
+  t.equal(server.bytes, 0)
+})
+
+t.test('a callback that expires while its connection is made leaves zero bytes at the server', async t => {
+  const server = await rawServer(t, () => {})
+  const connect: Connect = (target, callback) => {
+    setTimeout(() => directConnect(1_000)(target, callback), 100)
+  }
+  const outcome = await stage(t, {}, { connect }).post(server.url, { expiresInMs: 50 })
+  t.match(outcome, { kind: 'not_sent', error: 'expired before it was sent', isAborted: true })
   await server.quiet()
   t.equal(server.bytes, 0)
 })
