@@ -183,8 +183,8 @@ export class Backlog {
 
   /** Another row of the key of this one is known, or asked for. That row cannot start before this one has ended. */
   isAwaited(id: string): boolean {
-    const candidate = this.#memory.get(id)
-    return candidate !== undefined && (candidate.asks || (candidate.newer ?? candidate.passedOver) !== undefined)
+    const { isFollowed, asks, newer, passedOver } = this.#memory.get(id) ?? {}
+    return isFollowed === true || asks === true || (newer ?? passedOver) !== undefined
   }
 
   /** All that the backlog knows, for tests and for people. Costs time in proportion to its size. */

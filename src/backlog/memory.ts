@@ -139,6 +139,7 @@ export class Memory {
       newer: undefined,
       passedOver: undefined,
       asks: false,
+      isFollowed: false,
       restsUntil: 0,
       seat: undefined,
       age: undefined,

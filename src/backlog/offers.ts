@@ -138,7 +138,10 @@ export class Offers {
     // The pull says that the occupant is no longer the first of the key. A tip says no such thing, but the occupant may
     // be settled by now: if it leaves memory before a claim finds out, nobody else knows of this row.
     if (kind === 'head' && row.orderingKey !== null) this.#parts.questions.ask(row.orderingKey)
-    else occupant.asks = true
+    else {
+      occupant.asks = true
+      occupant.isFollowed = true
+    }
     return false
   }
 

@@ -25,6 +25,8 @@ export interface Candidate {
   passedOver: ShownRow | undefined
   /** The first row of its key is asked for: when it leaves memory, or when its attempt ends, whatever the end names. */
   asks: boolean
+  /** A later row of its key was read. The key waits for the record of this one, so that must not wait for others. */
+  isFollowed: boolean
   restsUntil: number
   /** In the list of ready rows of its origin, or of all resting rows. */
   seat: Seat<Candidate> | undefined

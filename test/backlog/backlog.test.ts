@@ -289,3 +289,13 @@ t.test('rows of an origin that goes are forgotten, but for those under way', asy
   it.refused('1', { why: 'free', row: shownRow(1) }, 0)
   t.equal(it.size, 0)
 })
+
+t.test('a row is awaited if a later one of its key was read before its claim, or after it', async t => {
+  const it = backlog()
+  shown(it, [...rows(1, 2, { orderingKey: 'k' }), shownRow(3, { orderingKey: 'l' })])
+  t.same(taken(it, 9), ['1', '3'])
+  t.ok(it.isAwaited('1'), 'the rows of one transaction are read at once')
+  t.notOk(it.isAwaited('3'))
+  shown(it, [shownRow(4, { orderingKey: 'l' })])
+  t.ok(it.isAwaited('3'))
+})
