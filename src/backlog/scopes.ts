@@ -82,8 +82,9 @@ const nearlyAll = 3 / 4
  * - Proof: an origin is proven once it has answered. It loses the proof when a POST turns slow and no later one was
  *   answered. Then it gets one POST at a time, from the share of the unproven, and one for another URL.
  * - URLs: a URL in trouble (`urls.ts`) has slots of its own within its origin, as an origin has within the relay.
- * - Claimed ahead: an origin that is well, with all of its URLs, may have rows claimed ahead of its slots. They start
- *   as slots come free, before its other rows. A slot that another origin has asked for in vain goes to that origin.
+ * - Claimed ahead: an origin that is well, with all of its URLs, may have rows claimed ahead of its slots: what it takes
+ *   in 20 ms, and at least one while all slots of the relay are taken. They start as slots come free, before its other
+ *   rows. A slot that an origin with none ahead has asked for in vain goes to that origin.
  */
 export class Scopes {
   readonly #options: ScopesOptions
@@ -151,7 +152,8 @@ export class Scopes {
   #room(scope: Scope, now: number): number {
     const { origin, proof, breaker, ratePerSecond, urls, ahead } = scope
     if (proof !== 'given' || !breaker.answersWell || !urls.areWell || ratePerSecond !== null) return 0
-    const room = Math.min(this.freeAhead, Math.floor(paceOf(scope, now) * aheadMs) - ahead)
+    const least = this.free > 0 ? 0 : 1
+    const room = Math.min(this.freeAhead, Math.max(least, Math.floor(paceOf(scope, now) * aheadMs)) - ahead)
     if (room <= 0) return 0
     if (ahead === 0 || this.#isRefilling || now >= this.#refillAt) return room
     this.rest(origin, this.#refillAt)
@@ -204,6 +206,7 @@ export class Scopes {
       this.#isRefilling = true
       this.#ahead.set(row.id, scope)
       scope.ahead += 1
+      for (const origins of Object.values(this.#crowded)) origins.delete(row.origin)
     }
   }
 

@@ -76,18 +76,18 @@ export class Ahead {
     this.#begin(origin, ofOrigin, now)
   }
 
-  /** Called when a slot of this origin has come free. */
+  /** Called when a slot of this origin has come free. While claims wait for the relay, origins take turns. */
   freed(origin: string, now: number): void {
     const waiting = this.#origins.get(origin)
-    if (waiting) this.#begin(origin, waiting, now)
-    this.unblock(now)
+    if (this.#isBlocked) this.unblock(now)
+    else if (waiting) this.#begin(origin, waiting, now)
   }
 
   /** Called when slots of the relay may have come free. */
   unblock(now: number): void {
-    if (!this.#isBlocked) return
+    if (!this.#isBlocked || this.#isStopped) return
     this.#isBlocked = false
-    for (const [origin, waiting] of [...this.#origins]) {
+    for (const [origin, waiting] of this.#origins) {
       if (this.#isStopped) return
       this.#begin(origin, waiting, now)
     }

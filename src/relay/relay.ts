@@ -426,7 +426,7 @@ export class Relay {
 
   #slotsOf(origin: string, url: number | null, now: number, next?: ShownRow): number {
     const claimableAt = this.#membership.claimableAt(origin)
-    if (claimableAt <= now) return this.#scopes.slots(origin, now, url, next !== undefined && this.#mayWait(next))
+    if (claimableAt <= now) return this.#scopes.slots(origin, now, url, next === undefined || this.#mayWait(next))
     this.#scopes.rest(origin, claimableAt)
     return 0
   }

@@ -609,3 +609,16 @@ t.test('a slot of the relay that an origin without rows ahead has asked for is l
   scopes.ended('1', sign('alive', now), now)
   t.equal(scopes.ahead({ origin: a, urlHash: 0 }, now), 'begins')
 })
+
+t.test('while all slots of the relay are taken, an origin that is well has one row ahead, however slow', async t => {
+  const { scopes, now } = busy(20, {}, 16)
+  const later = now + 900
+  t.equal(scopes.slots(a, later), 0, 'a row that may not wait')
+  t.equal(scopes.slots(a, later, null, true), 1)
+  scopes.taken({ id: 'x', origin: a, urlHash: 0 }, later)
+  t.ok(scopes.isAhead('x'))
+  t.equal(scopes.slots(a, later, null, true), 0)
+  scopes.ended('0', sign('alive', now), later)
+  t.notOk(scopes.isFull, 'it asked in vain before')
+  t.equal(scopes.ahead({ origin: a, urlHash: 0 }, later), 'begins')
+})

@@ -93,6 +93,21 @@ t.test(
   },
 )
 
+t.test(
+  'while claims wait for the relay, a slot goes to the origin whose turn it is, whichever has freed it',
+  async t => {
+    const { state, ahead, add } = staged()
+    state.free = 0
+    for (const [n, origin] of [a, a, b].entries()) add(String(n), origin)
+    for (const origin of [a, b]) state.slots.set(origin, 2)
+    for (let n = 0; n < 3; n += 1) {
+      state.free = 1
+      ahead.freed(a, state.now)
+    }
+    t.same(state.begun, ['0', '2', '1'])
+  },
+)
+
 t.test('nothing begins while outcomes wait to be recorded, and all goes on when they are', async t => {
   const { state, ahead, add, free } = staged()
   state.isPaused = true
