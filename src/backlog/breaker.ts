@@ -1,14 +1,11 @@
 import type { OriginSign } from '../model.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
 import { Latest } from './latest.ts'
+import { Window } from './window.ts'
 
 /** The settings of a destination that the breaker and its window use. */
-export type BreakerOptions = Pick<DestinationSettings, 'concurrency' | 'deadlineMs' | 'breaker'>
+export type BreakerOptions = Pick<DestinationSettings, 'concurrency' | 'growsTo' | 'deadlineMs' | 'breaker'>
 
-/** An answer within this share of the deadline is quick, however much quicker others were. */
-const SOON = 1 / 4
-/** A slower answer that took this many times as long as the quickest shows that requests queue there. */
-const QUEUED = 1.5
 /** From this share of bad answers among the latest on, the origin is overloaded. */
 const MUCH = 1 / 2
 /** Below this share all is well. */
@@ -27,12 +24,8 @@ const LONGEST_PAUSE_MS = 60_000
  * How much an origin, or a URL in trouble, can take, judged by its answers. Pure; times are milliseconds of any clock
  * that only grows.
  *
- * - Window: the number of POSTs at once. It is one at first, and after a rest or a hold.
- * - Shrinking: a timeout halves the window. If half or more of the latest answers are bad, a busy answer takes half of
- *   that share off it. Both happen at most once in a round trip.
- * - Growing: up to where the last shrinking ended, each answer adds one (slow start: it doubles in a round trip).
- *   Beyond that, a whole window of answers adds one. Answers that had to queue add nothing: a receiver that handles one
- *   request at a time would otherwise get more and more, until all answers come too late.
+ * - Window: the number of POSTs at once (`Window`). A timeout halves it. If half or more of the latest answers are bad,
+ *   a busy answer takes half of that share off it. Both happen at most once in a round trip.
  * - Rest: nothing starts. It follows a number of failures in a row, or a Retry-After. Then the window is one, so the
  *   first POST is a probe. If it fails, the next rest is twice as long, up to a minute.
  * - Silence: no answer within the deadline. It shrinks the window. It is a failure only if nothing else was answered
@@ -40,13 +33,7 @@ const LONGEST_PAUSE_MS = 60_000
  */
 export class Breaker {
   #settings: BreakerOptions
-  #window = 1
-  /** Where the slow start ends: the window after the last shrinking. */
-  #threshold = Number.POSITIVE_INFINITY
-  /** Answers since the window last grew. */
-  #answers = 0
-  /** The time of the quickest answer since the window was one. */
-  #soonestMs = Number.POSITIVE_INFINITY
+  readonly #window: Window
   /** Failures in a row. */
   #failures = 0
   /** When the first of them ended. */
@@ -58,23 +45,26 @@ export class Breaker {
   readonly #latest = new Latest()
   #opensAt = Number.NEGATIVE_INFINITY
   #answeredAt = Number.NEGATIVE_INFINITY
-  /** When the window last shrank. Attempts that began before it do not change it again. */
-  #judgedAt = Number.NEGATIVE_INFINITY
 
   /** @param wasWell starts with the whole window. */
   constructor(settings: BreakerOptions, wasWell = false) {
     this.#settings = settings
-    if (!wasWell) return
-    this.#window = settings.concurrency
-    this.#latest.assumeGood()
+    this.#window = new Window(settings, wasWell)
+    if (wasWell) this.#latest.assumeGood()
   }
 
+  /** How many POSTs it may have at once. */
   get window(): number {
-    return this.#window
+    return this.#window.size
   }
 
-  /** The largest window. */
-  get most(): number {
+  /** All of the window is in use. */
+  full(): void {
+    this.#window.full()
+  }
+
+  /** How many it may have at once when all is well. */
+  get concurrency(): number {
     return this.#settings.concurrency
   }
 
@@ -97,13 +87,13 @@ export class Breaker {
   resume(failedFrom: number): void {
     this.#failures = this.#settings.breaker.failures
     this.#rests = 1
-    this.#window = 1
+    this.#window.restart()
     this.#failedFrom = Math.min(this.#failedFrom, failedFrom)
   }
 
   /** An operator wants it tried now: ends the rest, but not in its first second, since every role may notify. */
   endRest(now: number): void {
-    if (now >= this.#judgedAt + RETRY_MS) this.#opensAt = Math.min(this.#opensAt, now)
+    if (now >= this.#window.changedAt + RETRY_MS) this.#opensAt = Math.min(this.#opensAt, now)
   }
 
   /** The latest answer was no failure. */
@@ -112,20 +102,19 @@ export class Breaker {
   }
 
   /** As if there had never been trouble. */
-  get isWell(): boolean {
-    return this.#failures === 0 && this.#window >= this.#settings.concurrency && this.#latest.share < LITTLE
+  isWell(now: number): boolean {
+    return this.#failures === 0 && this.#window.isWhole(now) && this.#latest.share < LITTLE
   }
 
   /** Nothing was sent there recently, so only one POST starts. */
   startSlowly(): void {
-    this.#window = 1
+    this.#window.restart()
   }
 
   /** Applies other settings. A rest that has begun keeps its end. */
   reconfigure(settings: BreakerOptions): void {
-    const isWhole = this.#window === this.#settings.concurrency
     this.#settings = settings
-    this.#window = isWhole ? settings.concurrency : Math.min(settings.concurrency, this.#window)
+    this.#window.reconfigure(settings)
   }
 
   /** @returns the start of the first failed attempt of an outage that is over now; null: none is. */
@@ -145,30 +134,21 @@ export class Breaker {
     this.#latest.add(receiver !== 'alive')
     if (receiver === 'alive') this.#succeed(startedAtMs, finishedAtMs)
     else if (receiver === 'silent') this.#timeOut(startedAtMs, finishedAtMs)
-    else if (startedAtMs >= this.#judgedAt) this.#fail(receiver, restMs, finishedAtMs)
+    else if (startedAtMs >= this.#window.changedAt) this.#fail(receiver, restMs, finishedAtMs)
   }
 
   #succeed(startedAtMs: number, now: number): void {
     this.#failures = 0
     this.#rests = 0
     this.#answeredAt = now
-    if (startedAtMs < this.#judgedAt) return
-    const tookMs = now - startedAtMs
-    this.#soonestMs = this.#window === 1 ? tookMs : Math.min(tookMs, this.#soonestMs)
-    if (tookMs <= Math.max(SOON * this.#settings.deadlineMs, QUEUED * this.#soonestMs)) this.#grow()
-  }
-
-  #grow(): void {
-    this.#answers += 1
-    if (this.#window >= this.#threshold && this.#answers < this.#window) return
-    this.#answers = 0
-    this.#window = Math.min(this.#settings.concurrency, this.#window + 1)
+    this.#window.answered(startedAtMs, now)
   }
 
   #timeOut(startedAtMs: number, now: number): void {
     if (startedAtMs >= this.#answeredAt) this.#countFailure(now)
+    const isAlone = (startedAtMs + now) / 2 >= this.#answeredAt
+    this.#window.timedOut(startedAtMs, now, isAlone, this.#restsByNow)
     if (this.#restsByNow) this.#rest(this.#pauseMs, now)
-    else if (startedAtMs >= this.#judgedAt) this.#shrink(this.#window >> 1, now)
   }
 
   #fail(receiver: 'overloaded' | 'failing', restMs: number, now: number): void {
@@ -178,7 +158,9 @@ export class Breaker {
     if (restMs > 0 && isMuch) this.#rest(this.#restsByNow ? Math.max(this.#pauseMs, restMs) : restMs, now)
     else if (receiver === 'failing' && this.#restsByNow) this.#rest(this.#pauseMs, now)
     else if (receiver === 'overloaded' && this.#restsByNow && this.#isBusyFor(now)) this.#rest(this.#pauseMs, now)
-    else if (receiver === 'overloaded' && share >= MUCH) this.#shrink(Math.floor(this.#window * (1 - share / 2)), now)
+    else if (receiver === 'failing') this.#window.failed()
+    else if (share >= MUCH) this.#window.shrink(Math.floor(this.window * (1 - share / 2)), now)
+    else this.#window.refused(now)
   }
 
   #countFailure(now: number): void {
@@ -204,18 +186,6 @@ export class Breaker {
   #rest(ms: number, now: number): void {
     if (this.#restsByNow) this.#rests += 1
     this.#opensAt = now + ms
-    this.#startAnew(1, now)
-  }
-
-  #shrink(window: number, now: number): void {
-    const smaller = Math.max(1, window)
-    if (this.#window > 1) this.#threshold = smaller
-    this.#startAnew(smaller, now)
-  }
-
-  #startAnew(window: number, now: number): void {
-    this.#window = window
-    this.#answers = 0
-    this.#judgedAt = now
+    this.#window.rest(now)
   }
 }

@@ -10,7 +10,10 @@ import { Slots } from './slots.ts'
 import { isInTrouble, type Url, Urls } from './urls.ts'
 
 /** The settings of a destination that scopes use. */
-export type OriginSettings = Pick<DestinationSettings, 'concurrency' | 'deadlineMs' | 'ratePerSecond' | 'breaker'>
+export type OriginSettings = Pick<
+  DestinationSettings,
+  'concurrency' | 'growsTo' | 'deadlineMs' | 'ratePerSecond' | 'breaker'
+>
 
 export interface ScopesOptions {
   readonly settingsOf: (origin: string) => OriginSettings
@@ -188,7 +191,8 @@ export class Scopes {
   /** Most callbacks of the origin, or of one URL of it, in memory. */
   room(origin: string, now: number, urlHash: number | null = null): number {
     const scope = this.#scopes.get(origin)
-    const least = 2 * this.#options.settingsOf(origin).concurrency
+    const { concurrency } = this.#options.settingsOf(origin)
+    const least = 2 * Math.max(concurrency, scope?.breaker.window ?? 0)
     if (!scope) return least
     const url = urlHash === null ? undefined : scope.urls.get(urlHash)
     if (scope.breaker.opensAt > now || (url?.breaker && url.breaker.opensAt > now)) return 1
@@ -261,6 +265,7 @@ export class Scopes {
     this.#posts.set(id, post)
     this.#fast.take(post.isProven)
     scope.slots.take(isUrlProven)
+    if (scope.slots.taken >= scope.breaker.window) scope.breaker.full()
     scope.rateLimit.started(now)
   }
 
@@ -537,7 +542,7 @@ function paceOf({ perMs, endedAt }: Scope, now: number): number {
 
 /** An origin that lost its proof gets two: one POST, and one for another URL. */
 function windowOf({ breaker, proof }: Scope): number {
-  return proof === 'lost' ? Math.min(2, breaker.most) : breaker.window
+  return proof === 'lost' ? Math.min(2, breaker.concurrency) : breaker.window
 }
 
 function isProven({ isLost, breaker }: Url): boolean {

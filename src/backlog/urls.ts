@@ -149,7 +149,7 @@ export class Urls {
     if (url.isBad) return { told: this.#fail(url, sign), healed: null }
     url.isProven = true
     const healed = url.breaker?.report(sign) ?? null
-    if (url.breaker?.isWell) url.breaker = undefined
+    if (url.breaker?.isWell(sign.finishedAtMs)) url.breaker = undefined
     this.#note(url)
     return { told: sign, healed }
   }

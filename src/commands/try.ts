@@ -113,10 +113,10 @@ function ruleText({ destinations, configFile }: TryConfig, origin: string): stri
 }
 
 function settingsText(settings: DestinationSettings): string {
-  const { concurrency, ratePerSecond, deadlineMs, maxAttempts, breaker, body, headers, retry, unknown, signingKeys } =
-    settings
+  const { concurrency, growsTo, ratePerSecond, deadlineMs, maxAttempts, breaker, body, headers } = settings
+  const { retry, unknown, signingKeys } = settings
   return [
-    `${concurrency} POSTs at once`,
+    `${concurrency === growsTo ? concurrency : `${concurrency} to ${growsTo}`} POSTs at once`,
     ratePerSecond === null ? 'no rate limit' : `${ratePerSecond} a second`,
     `deadline ${durationText(deadlineMs)}`,
     `${maxAttempts} attempts`,

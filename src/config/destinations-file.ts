@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import * as v from 'valibot'
 import { type DestinationRule, type DestinationSettings, Destinations } from '../policy/destinations.ts'
 import { canonicalPattern, patternsOver } from '../policy/pattern.ts'
+import { adaptive } from '../policy/tuning.ts'
 import { durationText } from './duration.ts'
 import { headersSchema } from './headers.ts'
 import { wholeNumber } from './kinds.ts'
@@ -23,7 +24,7 @@ type Values = Omit<ConfigOf<'try'>, 'destinations' | 'target' | 'form'>
 /** The rules of `--config`, if given. Other options set the defaults. */
 export function readDestinations(values: Values, faults: string[]): Destinations {
   const defaults: DestinationSettings = Object.freeze({
-    concurrency: values.originConcurrency,
+    ...concurrencyOf(values),
     ratePerSecond: null,
     deadlineMs: values.deadlineMs,
     maxAttempts: values.maxAttempts,
@@ -93,6 +94,7 @@ function ruleSchema(values: Values, defaults: DestinationSettings, folder: strin
         match: rule.match,
         settings: Object.freeze({
           concurrency: rule.concurrency ?? defaults.concurrency,
+          growsTo: rule.concurrency ?? defaults.growsTo,
           ratePerSecond: rule.rate ?? defaults.ratePerSecond,
           deadlineMs: rule.deadline ?? defaults.deadlineMs,
           maxAttempts: rule['max-attempts'] ?? defaults.maxAttempts,
@@ -112,6 +114,15 @@ function ruleSchema(values: Values, defaults: DestinationSettings, folder: strin
       }),
     ),
   )
+}
+
+/** A number is a hard limit. */
+function concurrencyOf({ originConcurrency, concurrency }: Values) {
+  const { concurrency: atFirst, growsTo } = adaptive
+  return {
+    concurrency: originConcurrency ?? Math.min(atFirst, concurrency),
+    growsTo: originConcurrency ?? Math.min(growsTo, concurrency),
+  }
 }
 
 function concurrencySchema({ concurrency }: Values) {

@@ -21,7 +21,7 @@ const invariants: readonly {
   },
   {
     of: ['originConcurrency', 'concurrency'],
-    holds: v => v.originConcurrency <= v.concurrency,
+    holds: v => (v.originConcurrency ?? 0) <= v.concurrency,
     rule: '--origin-concurrency must be at most --concurrency, or one receiver could take every slot and still not reach its cap',
   },
   {

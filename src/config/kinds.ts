@@ -87,7 +87,12 @@ export function ageOrNever(
   })
 }
 
-export function integer(name: string, unit: string, range: Range & { readonly default: number }) {
+/** @param range with `default: null`, `otherwise` says in words what applies without the option. */
+export function integer<const D extends number | null>(
+  name: string,
+  unit: string,
+  range: Range & { readonly default: D; readonly otherwise?: string },
+) {
   const limits = `Range: ${range.min} to ${range.max}.`
   return described({ name, value: 'N', schema: wholeNumber(range), ...range, unit, limits })
 }

@@ -10,6 +10,7 @@ import { isId } from '../ids.ts'
 import { isDatabaseUrl } from '../outbox/hosts.ts'
 import { isSchemaName } from '../outbox/sql-files.ts'
 import type { Destinations } from '../policy/destinations.ts'
+import { adaptive } from '../policy/tuning.ts'
 import { durationText } from './duration.ts'
 import {
   ageOrNever,
@@ -180,8 +181,13 @@ export const options = {
     ),
   }),
   ...of(['run', 'try'], {
-    originConcurrency: integer('origin-concurrency', 'POSTs', { default: 16, min: 1, max: 4_096 }).help(
-      'Most POSTs in flight to one origin (scheme, host and port). At most --concurrency.',
+    originConcurrency: integer('origin-concurrency', 'POSTs', {
+      default: null,
+      otherwise: `${adaptive.concurrency}, growing up to ${adaptive.growsTo}`,
+      min: 1,
+      max: 4_096,
+    }).help(
+      'Most POSTs in flight to one origin (scheme, host and port). At most --concurrency. Without a number it grows while callbacks wait and the answers come about as quickly as with fewer POSTs. A number is a limit that does not grow.',
     ),
     configFile: text('config', 'FILE', {
       ...file,

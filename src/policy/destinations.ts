@@ -6,8 +6,10 @@ import { knownOrigins } from './tuning.ts'
 
 /** The settings of one origin. */
 export interface DestinationSettings {
-  /** Most POSTs in flight at once. */
+  /** Most POSTs in flight at once, without growth. */
   readonly concurrency: number
+  /** Most POSTs in flight at once, if more are of use. As large as `concurrency`: a hard limit. */
+  readonly growsTo: number
   /** Most attempts started per second; null: no limit. */
   readonly ratePerSecond: number | null
   /** Deadline of a whole attempt, in milliseconds. */

@@ -80,6 +80,8 @@ export const expiryRows = 500
 
 /* Origins. */
 
+/** POSTs at once to an origin without a setting: at first, and at most. */
+export const adaptive = { concurrency: 16, growsTo: 64 } as const
 /** Rows of an origin in memory, as milliseconds of its recent pace. */
 export const roomMs = 100
 /** Most rows of an origin in memory. */

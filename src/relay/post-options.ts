@@ -25,7 +25,7 @@ export function postOptionsOf(
   const { settingsOf, mayStart, database } = relay
   const policy = new AddressPolicy({ ...config, database })
   const pool = new ConnectionPool({
-    connectionsOf: origin => settingsOf(origin).concurrency,
+    connectionsOf: origin => settingsOf(origin).growsTo,
     connect: watched(proxiedConnect(policy, settingsOf, config.connectTimeoutMs)),
   })
   const whyUnkept: PostOptions['whyUnkept'] = (hostname, { address, port }) => policy.whyUnkept(hostname, address, port)

@@ -4,7 +4,7 @@ import { Breaker } from '../../src/backlog/breaker.ts'
 import type { OriginSign } from '../../src/model.ts'
 import { receiverRules } from '../../src/policy/answers.ts'
 
-const settings = { concurrency: 16, deadlineMs: 15_000, breaker: { failures: 3, pauseMs: 1_000 } }
+const settings = { concurrency: 16, growsTo: 16, deadlineMs: 15_000, breaker: { failures: 3, pauseMs: 1_000 } }
 
 /** One that has shown that it takes all. */
 function proven(of = settings): Breaker {
@@ -147,14 +147,14 @@ t.test('the window stays between one and what was configured, and is whole after
       fc.array(step, { maxLength: 60, size: 'max' }),
       fc.integer({ min: 1, max: 40 }),
       (steps, concurrency) => {
-        const health = new Breaker({ ...settings, concurrency })
+        const health = new Breaker({ ...settings, concurrency, growsTo: concurrency })
         let now = 0
         for (const { receiver: what, ms, restMs } of steps) {
           now += ms
           health.report(sign(what, now, restMs))
           if (health.window < 1 || health.window > concurrency) return false
         }
-        for (let n = 0; n < concurrency ** 2; n++) health.report(sign('alive', now + 100_000 + n))
+        for (let n = 0; n < concurrency ** 2; n++) health.report(sign('alive', now + 7_200_000 + n))
         return health.window === concurrency
       },
     ),
@@ -163,13 +163,13 @@ t.test('the window stays between one and what was configured, and is whole after
 
 t.test('other settings hold at once: a whole window is the new whole, a small one grows or shrinks to it', async t => {
   const health = proven()
-  health.reconfigure({ ...settings, concurrency: 32 })
+  health.reconfigure({ ...settings, concurrency: 32, growsTo: 32 })
   t.equal(health.window, 32)
   health.report(sign('silent', 0))
   t.equal(health.window, 16)
-  health.reconfigure({ ...settings, concurrency: 20 })
+  health.reconfigure({ ...settings, concurrency: 20, growsTo: 20 })
   t.equal(health.window, 16, 'it was halved, and no reload makes it whole')
-  health.reconfigure({ ...settings, concurrency: 4 })
+  health.reconfigure({ ...settings, concurrency: 4, growsTo: 4 })
   t.equal(health.window, 4)
 })
 

@@ -12,6 +12,7 @@ const b = 'http://b'
 function settings(fields: Partial<OriginSettings> = {}): OriginSettings {
   return {
     concurrency: 16,
+    growsTo: fields.concurrency ?? 16,
     deadlineMs: 15_000,
     ratePerSecond: null,
     breaker: { failures: 3, pauseMs: 1_000 },
@@ -621,4 +622,21 @@ t.test('while all slots of the relay are taken, an origin that is well has one r
   scopes.ended('0', sign('alive', now), later)
   t.notOk(scopes.isFull, 'it asked in vain before')
   t.equal(scopes.ahead({ origin: a, urlHash: 0 }, later), 'begins')
+})
+
+t.test('the window grows while all of it is in use, and memory has rows for it', async t => {
+  const fields = { concurrency: 16, growsTo: 64 }
+  for (const [demand, window] of [
+    [15, 16],
+    [99, 64],
+  ] as const) {
+    const { clock, scopes, add, take, end } = staged(() => settings(fields), { room: 1_000 })
+    for (; clock.now < 10_000; clock.now += 10) {
+      add(a, Math.min(demand, scopes.slots(a, clock.now)))
+      take(demand)
+      end(a)
+    }
+    t.equal(scopes.slots(a, clock.now), window)
+    t.ok(scopes.room(a, clock.now) >= 2 * window)
+  }
 })

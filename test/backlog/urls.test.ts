@@ -3,7 +3,7 @@ import { Urls } from '../../src/backlog/urls.ts'
 import type { OriginSign } from '../../src/model.ts'
 import { knownUrls } from '../../src/policy/tuning.ts'
 
-const settings = { concurrency: 16, deadlineMs: 15_000, breaker: { failures: 3, pauseMs: 1_000 } }
+const settings = { concurrency: 16, growsTo: 16, deadlineMs: 15_000, breaker: { failures: 3, pauseMs: 1_000 } }
 const [well, ill, other] = [1, 2, 3]
 
 function staged() {
@@ -127,6 +127,6 @@ t.test('other settings hold for URLs in trouble as well', async t => {
   post(well, 'alive')
   for (let n = 0; n < 20; n += 1) post(ill, 'alive')
   post(ill, 'failing')
-  urls.reconfigure({ ...settings, concurrency: 4 })
+  urls.reconfigure({ ...settings, concurrency: 4, growsTo: 4 })
   t.equal(urls.get(ill)?.breaker?.window, 4)
 })

@@ -32,7 +32,7 @@ t.test('nothing given means the documented defaults', async t => {
     leaseMs: 30_000,
     leaseMarginMs: 2_000,
     concurrency: 256,
-    originConcurrency: 16,
+    originConcurrency: null,
     excerptBytes: 1_024,
     memoryRows: 20_000,
     pollMs: 1_000,
@@ -140,11 +140,21 @@ t.test('a configuration that breaks an invariant is refused with the invariant',
       /--lease "17s" \(flag\), --deadline 15s \(default\), --lease-margin 2s \(default\): .*another relay could/,
     ],
     [['--connect-timeout', '16s'], /--connect-timeout must be at most --deadline/],
-    [['--concurrency', '15'], /--origin-concurrency must be at most --concurrency/],
+    [['--concurrency', '15', '--origin-concurrency', '16'], /--origin-concurrency must be at most --concurrency/],
     [['--retry-base', '2h'], /--retry-base must be at most --retry-cap/],
   ]
   for (const [argv, rule] of rules) t.match(faultsOf('run', argv), [rule], argv.join(' '))
-  t.same(faultsOf('run', ['--lease', '17001ms', '--connect-timeout=15s', '--concurrency=16', '--retry-base=1h']), [])
+  t.same(
+    faultsOf('run', [
+      '--lease',
+      '17001ms',
+      '--connect-timeout=15s',
+      '--concurrency=16',
+      '--origin-concurrency=16',
+      '--retry-base=1h',
+    ]),
+    [],
+  )
 })
 
 t.test('no invariant is held against a value that could not be read', async t => {

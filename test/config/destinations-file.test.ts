@@ -28,6 +28,7 @@ t.test('without a file all origins go by the options', async t => {
   ]
   t.same(parse('run', argv, {}).config.destinations.of('https://crm.example'), {
     concurrency: 8,
+    growsTo: 8,
     ratePerSecond: null,
     deadlineMs: 7_000,
     maxAttempts: 9,
@@ -51,6 +52,7 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
   )
   t.same(destinations.of('https://crm.example'), {
     concurrency: 4,
+    growsTo: 4,
     ratePerSecond: 50,
     deadlineMs: 5_000,
     maxAttempts: 44,
@@ -66,6 +68,7 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
   })
   const byOptions = {
     concurrency: 8,
+    growsTo: 8,
     ratePerSecond: null,
     deadlineMs: 15_000,
     maxAttempts: 12,
@@ -80,6 +83,20 @@ t.test('a rule sets what it names, and the options hold for the rest', async t =
   }
   t.same(destinations.of('https://a.partner.example'), { ...byOptions, breaker: { failures: 3, pauseMs: 120_000 } })
   t.same(destinations.of('https://partner.example'), { ...byOptions, breaker: { failures: 3, pauseMs: 3_000 } })
+})
+
+t.test('the number of POSTs at once may grow, unless an option or a rule gives a number', async t => {
+  const file = ruleFile(t, 'rate: 5/s')
+  const of = (...argv: string[]) => {
+    const { concurrency, growsTo } = file.destinations(...argv).of('https://a.example')
+    return [concurrency, growsTo]
+  }
+  t.same(of(), [16, 64])
+  t.same(of('--concurrency=40'), [16, 40])
+  t.same(of('--concurrency=8'), [8, 8])
+  t.same(of('--origin-concurrency=16'), [16, 16])
+  const { concurrency, growsTo } = ruleFile(t, 'concurrency: 4').destinations().of('https://a.example')
+  t.same([concurrency, growsTo], [4, 4])
 })
 
 t.test('settings are frozen, since all callbacks to an origin share them', async t => {

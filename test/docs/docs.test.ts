@@ -91,6 +91,7 @@ t.test('the settings for one receiver are read as the page says', async t => {
   )
   t.same(settings, {
     concurrency: 4,
+    growsTo: 4,
     ratePerSecond: 50,
     deadlineMs: 5_000,
     maxAttempts: 20,

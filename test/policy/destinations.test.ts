@@ -5,6 +5,7 @@ import { canonicalPattern } from '../../src/policy/pattern.ts'
 
 const defaults: DestinationSettings = Object.freeze({
   concurrency: 16,
+  growsTo: 16,
   ratePerSecond: null,
   deadlineMs: 15_000,
   maxAttempts: 12,
@@ -21,7 +22,7 @@ const defaults: DestinationSettings = Object.freeze({
 
 /** A rule that is told from others by its concurrency. */
 function rule(match: string, concurrency: number): DestinationRule {
-  return { match: canonicalPattern(match) ?? '', settings: { ...defaults, concurrency } }
+  return { match: canonicalPattern(match) ?? '', settings: { ...defaults, concurrency, growsTo: concurrency } }
 }
 
 t.test('without rules every origin has the defaults themselves', async t => {

@@ -20,6 +20,7 @@ import { type Columns, Stage } from '../fixtures/stage.ts'
 const stage = await Stage.withSession(t)
 const settings: OriginSettings = {
   concurrency: 16,
+  growsTo: 16,
   deadlineMs: 15_000,
   ratePerSecond: null,
   breaker: { failures: 0, pauseMs: 1_000 },

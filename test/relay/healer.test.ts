@@ -12,6 +12,7 @@ import { Stage } from '../fixtures/stage.ts'
 const origin = 'https://receiver.test'
 const settings: OriginSettings = {
   concurrency: 4,
+  growsTo: 4,
   ratePerSecond: null,
   deadlineMs: 1_000,
   breaker: { failures: 2, pauseMs: 60_000 },

@@ -18,6 +18,7 @@ import { Stage } from '../fixtures/stage.ts'
 
 const settings: OriginSettings = {
   concurrency: 4,
+  growsTo: 4,
   ratePerSecond: null,
   deadlineMs: 1_000,
   breaker: { failures: 10, pauseMs: 60_000 },

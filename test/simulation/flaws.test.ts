@@ -334,6 +334,23 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
     220,
     { gateway: 'rough' },
   ],
+  [
+    {
+      rule: 'a number of POSTs at once is a hard limit',
+      edits: [
+        {
+          file: 'backlog/window.ts',
+          text: 'const most = Math.min(growsTo, this.#failed.most(now))',
+          by: 'const most = this.#failed.most(now)',
+        },
+        // The worlds have few callbacks.
+        { file: 'backlog/trial.ts', text: 'const ROUND = 128', by: 'const ROUND = 8' },
+      ],
+    },
+    'stray',
+    1,
+    { gateway: 'rough' },
+  ],
 ]
 
 /** How many worlds are searched at most, beginning with the one that showed the flaw last. */

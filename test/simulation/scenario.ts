@@ -78,10 +78,17 @@ export const calmGateway: Partial<Scenario> = {
   faults: 0,
 }
 
+/** A hard limit of POSTs at once to an origin. */
+export function limitedTo(most: number): Pick<RunConfig, 'originConcurrency' | 'destinations'> {
+  const { originConcurrency, destinations } = configOf('a', ['--origin-concurrency', String(most)])
+  return { originConcurrency, destinations }
+}
+
 /** Parses options once a name, since that takes longer than a whole world. */
-function configOf(name: string): RunConfig {
-  const config = known.get(name) ?? parse('run', argumentsOf(name), {}).config
-  known.set(name, config)
+function configOf(name: string, more: readonly string[] = []): RunConfig {
+  const key = [name, ...more].join(' ')
+  const config = known.get(key) ?? parse('run', [...argumentsOf(name), ...more], {}).config
+  known.set(key, config)
   return config
 }
 

@@ -14,7 +14,7 @@ import { Operators } from './operators.ts'
 import { Host, type RelayClass } from './process.ts'
 import { Producers } from './producers.ts'
 import { Receivers } from './receivers.ts'
-import { drawScenario, type Scenario } from './scenario.ts'
+import { drawScenario, limitedTo, type Scenario } from './scenario.ts'
 import { Server } from './server.ts'
 import { Timeline } from './timeline.ts'
 
@@ -107,7 +107,7 @@ class World {
     this.operators = new Operators({ db: this.db, timeline, dice, written: this.producers.written })
     const server = new Server(this.db, timeline, dice, scenario)
     const parts = { relay, server, isNotifying, receivers: this.receivers, log: logTo(timeline, trace) }
-    const limits = scenario.gateway === null ? {} : { originConcurrency: mostPosts }
+    const limits = scenario.gateway === null ? {} : limitedTo(mostPosts)
     this.#hosts = scenario.configs.map(config => new Host({ ...config, ...limits, ...scenario.kept }, parts))
     this.#faults = new Faults(server, this.#hosts, dice)
     this.db.notify = (from, payload) => {
