@@ -49,6 +49,7 @@ export class Recovery {
     if (place === null) return false
     this.#isWanted = false
     const { orphans, next, workMs } = await readOrphans(session, place)
+    if (!this.#parts.mayJudge()) return false
     for (const each of orphans) this.#recover(each)
     if (!this.#isWanted) this.#place = next
     this.#spentMs += workMs

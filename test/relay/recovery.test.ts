@@ -122,6 +122,17 @@ t.test('a relay that stands by judges nothing; once it serves it does', async t 
   t.ok(recorder.holds('1'))
 })
 
+t.test('one that begins to stand by while a page is read judges nothing of it', async t => {
+  const { state, recorder, work, search } = staged(t, [[orphan({ id: '1' })]])
+  const reading = work()
+  state.mayJudge = false
+  await reading
+  t.notOk(recorder.holds('1'))
+  Object.assign(state, { mayJudge: true, pages: [[orphan({ id: '1' })]] })
+  await search()
+  t.ok(recorder.holds('1'))
+})
+
 t.test('one that is wanted while a page is read begins anew: the page may not show what is orphaned since', async t => {
   for (const page of [0, 1]) {
     const { state, recovery, work, search } = staged(t, [[], []])

@@ -53,7 +53,7 @@ export class Faults {
     else if (kind === 'restart') this.#restart()
     else if (kind === 'storm') this.#storm(host)
     else if (kind === 'partition') this.#partition(host)
-    else if (kind === 'stop') this.#stop(host)
+    else if (kind === 'stop') host.restart(500)
     else if (kind === 'slow') this.#slow()
     else this.#disturb(kind, host)
   }
@@ -62,15 +62,6 @@ export class Faults {
     const isMachine = this.#dice.chance(0.25)
     host.crash(isMachine ? this.#dice.between(50, 2 * leaseMs) : this.#dice.upTo(30))
     this.#later(this.#dice.between(1, 1_500), () => host.start())
-  }
-
-  #stop(host: Host): void {
-    host.stop()
-    const again = (): void => {
-      if (host.runs) this.#later(500, again)
-      else host.start()
-    }
-    this.#later(500, again)
   }
 
   #disturb(kind: 'cut' | 'deaf', host: Host): void {

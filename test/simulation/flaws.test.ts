@@ -3,7 +3,7 @@ import t from 'tap'
 import type { ViolationKind } from '../checker/history.ts'
 import { flawedRelay, type SourceFlaw } from './flawed.ts'
 import type { Flaws } from './flaws.ts'
-import { calmGateway } from './scenario.ts'
+import { calmGateway, changingSettings, mixedSettings } from './scenario.ts'
 import { type SimulationOptions, simulate } from './simulation.ts'
 
 t.setTimeout(900_000)
@@ -350,6 +350,63 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
     'stray',
     1,
     { gateway: 'rough' },
+  ],
+  [
+    {
+      rule: 'a relay that stands by has no origins',
+      edits: [
+        {
+          file: 'membership/division.ts',
+          text: 'living.filter(({ digest, wanted }) => digest === agreed || wanted === agreed)',
+          by: 'living',
+        },
+      ],
+    },
+    'stray',
+    1,
+    mixedSettings,
+  ],
+  [
+    {
+      rule: 'a relay that stands by does not look for orphans',
+      edits: [{ file: 'relay/relay.ts', text: 'mayJudge: this.#agrees', by: 'mayJudge: () => true' }],
+    },
+    'stray',
+    1,
+    mixedSettings,
+  ],
+  [
+    {
+      rule: 'a relay that stands by deletes nothing',
+      edits: [{ file: 'relay/relay.ts', text: 'mayDelete: this.#agrees', by: 'mayDelete: () => true' }],
+    },
+    'stray',
+    1,
+    mixedSettings,
+  ],
+  [
+    {
+      rule: 'a relay that is given other settings keeps its own while most want those',
+      edits: [
+        {
+          file: 'relay/settings.ts',
+          text: 'if (this.#salt === null) this.#inUse = destinations',
+          by: 'this.#inUse = destinations\n    if (this.#salt === null) return',
+        },
+      ],
+    },
+    'stray',
+    1,
+    changingSettings,
+  ],
+  [
+    {
+      rule: 'who gains an origin from a living relay waits until that one must know',
+      edits: [{ file: 'membership/membership.ts', text: 'at = Math.max(at, until)', by: '' }],
+    },
+    'stray',
+    1,
+    changingSettings,
   ],
 ]
 

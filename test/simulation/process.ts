@@ -1,6 +1,7 @@
 import type { RunConfig } from '../../src/config/config.ts'
 import type { Log } from '../../src/log/log.ts'
 import { pause } from '../../src/pause.ts'
+import type { Destinations } from '../../src/policy/destinations.ts'
 import type { Listening } from '../../src/relay/database-link.ts'
 import type { Relay } from '../../src/relay/relay.ts'
 import type { Receivers } from './receivers.ts'
@@ -19,6 +20,10 @@ class Life implements Client {
 
   hasBegun(attempt: AttemptName): boolean {
     return this.wire.hasBegun(attempt)
+  }
+
+  get standsBy(): boolean {
+    return this.relay !== undefined && this.relay.state.standby !== null
   }
 
   constructor(name: string, receivers: Receivers) {
@@ -40,7 +45,7 @@ export interface HostParts {
 
 /** A machine that runs a relay: starts it, loses it, starts it again. */
 export class Host {
-  readonly #config: RunConfig
+  #config: RunConfig
   readonly #Relay: RelayClass
   readonly #server: Server
   readonly #receivers: Receivers
@@ -61,6 +66,22 @@ export class Host {
 
   get name(): string {
     return this.#config.name
+  }
+
+  get destinations(): Destinations {
+    return this.#config.destinations
+  }
+
+  /** The next process gets these settings. */
+  change(destinations: Destinations): void {
+    this.#config = { ...this.#config, destinations }
+  }
+
+  /** SIGHUP: so does the present one. */
+  reload(destinations: Destinations): void {
+    this.change(destinations)
+    const life = this.#life
+    if (life) this.#server.timeline.after(0, life, () => life.relay?.adopt(destinations))
   }
 
   get runs(): boolean {
@@ -100,6 +121,16 @@ export class Host {
   stop(): void {
     const life = this.#life
     if (life) this.#server.timeline.after(0, life, () => void life.relay?.stop().then(() => this.#end(life)))
+  }
+
+  /** Stops it, and starts it when it has ended. @param ms between two looks whether it has. */
+  restart(ms: number): void {
+    this.stop()
+    const again = (): void => {
+      if (this.#life) this.#server.timeline.after(ms, null, again)
+      else this.start()
+    }
+    this.#server.timeline.after(ms, null, again)
   }
 
   get sessions(): ModelSessions | undefined {

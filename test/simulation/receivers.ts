@@ -4,6 +4,7 @@ import type { Database } from './database.ts'
 import type { Dice } from './dice.ts'
 import type { Flaws } from './flaws.ts'
 import { type EndedPost, Gateway } from './gateway.ts'
+import type { Settings } from './settings.ts'
 import type { Owner, Timeline } from './timeline.ts'
 
 /** How a request ends, as both sides see it. */
@@ -26,6 +27,8 @@ export class Receivers {
   readonly #db: Database
   /** null: this world has none. */
   gateway: Gateway | null = null
+  /** null: all relays have the same. */
+  settings: Settings | null = null
   /** Whether every request is answered with 200. */
   isCalm = false
 
@@ -49,8 +52,9 @@ export class Receivers {
     this.arrivals.push({ ...arrival, at: this.timeline.now })
   }
 
-  /** Called when a POST takes its slot. */
-  began(claim: Claim, by: Owner): void {
+  /** Called when a POST takes its slot. @param headers of the settings that the relay uses for it. */
+  began(claim: Claim, by: Owner, headers: readonly string[]): void {
+    this.settings?.began(claim, by, headers)
     if (Gateway.isOf(claim)) this.gateway?.began(claim, by)
   }
 

@@ -4,15 +4,15 @@
  *
  * It is no test file, since tap's hooks on every promise would make it four times slower.
  */
-import { calmGateway, type Scenario } from './scenario.ts'
+import { calmGateway, changingSettings, mixedSettings, type Scenario } from './scenario.ts'
 import { type Run, type SimulationOptions, simulate } from './simulation.ts'
 
 /** After so many faults it stops: more would show nothing new. */
 const mostFaults = 5
 
 /**
- * By the last digit of the seed: delivered rows are deleted at once, settled rows are deleted soon, or there is a
- * gateway.
+ * By the last digit of the seed: delivered rows are deleted at once, settled rows are deleted soon, there is a gateway,
+ * or relays disagree about their settings.
  */
 const scenarios = new Map<number, Partial<Scenario>>([
   [0, { kept: { keepDeliveredMs: 0, keepDeadMs: 1_000 } }],
@@ -21,6 +21,8 @@ const scenarios = new Map<number, Partial<Scenario>>([
   [6, { kept: { keepDeliveredMs: 300, keepDeadMs: 1_000 } }],
   [2, calmGateway],
   [7, { gateway: 'rough' }],
+  [3, mixedSettings],
+  [8, changingSettings],
 ])
 
 function simulated(seed: number, options: SimulationOptions = {}): Promise<Run> {

@@ -38,6 +38,11 @@ export interface Scenario {
   readonly faults: number
   /** Adds an origin with URLs that fail or hang for a time: `rough` among other faults, `calm` without them. */
   readonly gateway: 'rough' | 'calm' | null
+  /**
+   * `mixed`: some relays have other settings than the rest. `changing`: in a world without faults, one relay after the
+   * other is given other settings.
+   */
+  readonly settings: 'alike' | 'mixed' | 'changing'
   /** Default: all kinds. */
   readonly faultKinds?: readonly FaultKind[]
 }
@@ -62,7 +67,24 @@ export function drawScenario(dice: Dice): Scenario {
     holds: dice.chance(0.2) ? 1 : 0,
     faults: dice.pick([0, 1, 2, 3, 4, 10]),
     gateway: null,
+    settings: 'alike',
   }
+}
+
+const three = ['a', 'b', 'c'].map(name => configOf(name))
+
+export const mixedSettings: Partial<Scenario> = {
+  configs: three,
+  kept: { keepDeliveredMs: 300, keepDeadMs: 1_000 },
+  settings: 'mixed',
+}
+
+export const changingSettings: Partial<Scenario> = {
+  configs: three,
+  settings: 'changing',
+  slowOneIn: 30,
+  sweepMs: 0,
+  faults: 0,
 }
 
 /** A gateway and no other fault. The deadline is long enough for the relay to see that a POST hangs. */

@@ -8,7 +8,12 @@ import type { AttemptName } from './wire.ts'
 /** A relay's process, the client of a session. */
 export interface Client extends Owner {
   hasBegun(attempt: AttemptName): boolean
+  /** Its settings are not those of most relays. */
+  readonly standsBy: boolean
 }
+
+/** What a relay that stands by must not do. */
+const forMost = ['ringback_claim', 'ringback_orphans_fresh', 'ringback_orphans_due', 'ringback_janitor_batch']
 
 interface Request {
   readonly name: string
@@ -73,6 +78,9 @@ export class ModelSession implements SessionPart {
 
   rows<Row>(statement: Pick<Statement, 'name'>, values: readonly unknown[] = []): Promise<Row[]> {
     if (!this.#isOpen) return Promise.reject(new Error('the connection to the database is lost'))
+    const isWarmUp = values[0] === '{}'
+    if (forMost.includes(statement.name) && !isWarmUp && this.owner.standsBy)
+      this.#server.db.strays.push(`${this.#backend.name} ran ${statement.name} though it stands by`)
     return new Promise((resolve, reject) => {
       this.#queue.push({ name: statement.name, values, resolve: resolve as Request['resolve'], reject })
       this.#send()

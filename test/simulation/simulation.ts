@@ -16,6 +16,7 @@ import { Producers } from './producers.ts'
 import { Receivers } from './receivers.ts'
 import { drawScenario, limitedTo, type Scenario } from './scenario.ts'
 import { Server } from './server.ts'
+import { Settings } from './settings.ts'
 import { Timeline } from './timeline.ts'
 
 export interface SimulationOptions {
@@ -65,6 +66,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   try {
     const world = new World(timeline, dice, options)
     world.addGateway(new Dice(seed + 0.5))
+    world.addSettings(new Dice(seed + 0.25))
     // Floods have dice of their own, so that they do not change the other draws.
     const floods = new Dice(-seed)
     if (floods.chance(0.2)) world.producers.flood(floods.whole(80, 160), floods.upTo(callbacksWithinMs))
@@ -123,6 +125,16 @@ class World {
     if (scenario.gateway === null) return
     receivers.gateway = new Gateway(timeline, dice, db.strays, scenario.gateway === 'calm')
     receivers.gateway.write(producers)
+  }
+
+  /** @param dice as for `addGateway`. */
+  addSettings(dice: Dice): void {
+    const { timeline, db, receivers, producers, scenario } = this
+    if (scenario.settings === 'alike') return
+    const settings = new Settings({ timeline, dice, hosts: this.#hosts, strays: db.strays })
+    receivers.settings = settings
+    if (scenario.settings === 'mixed') settings.mix(troubleMs)
+    else settings.change(1_000, producers)
   }
 
   async run(): Promise<void> {

@@ -63,9 +63,9 @@ export class Wire {
 
   #begin(claim: Claim, { mayStart, settingsOf }: PostOptions, end: (outcome: Outcome) => void): void {
     const { timeline, dice, flaws } = this.#receivers
-    const { deadlineMs } = settingsOf(claim.origin)
+    const { deadlineMs, headers } = settingsOf(claim.origin)
     const exchange: Exchange = { claim, deadlineMs, startedAtMs: performance.now(), hasStarted: false, end }
-    this.#receivers.began(claim, this.#owner)
+    this.#receivers.began(claim, this.#owner, headers)
     this.#running.add(exchange)
     this.#begun.add(`${claim.messageId} ${claim.attempt} ${claim.epoch}`)
     timeline.after(dice.chance(0.1) ? dice.upTo(500) : dice.upTo(2), this.#owner, () => {
