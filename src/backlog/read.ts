@@ -1,6 +1,7 @@
 import type { ShownRow } from '../model.ts'
 import type { Pull } from './behind.ts'
 import type { Question } from './questions.ts'
+import { isLater } from './shown-row.ts'
 
 /**
  * A read that is out: its pulls and questions, and the rows settled since it began. Its snapshot may still show those
@@ -10,7 +11,7 @@ export class Read {
   readonly pulls: readonly Pull[]
   readonly questions: readonly Question[]
   readonly unanswered: { readonly pulls: Set<Pull>; readonly questions: Set<Question> }
-  readonly #left = new Map<string, number>()
+  readonly #left = new Map<string, ShownRow>()
 
   constructor(pulls: readonly Pull[], questions: readonly Question[]) {
     this.pulls = pulls
@@ -19,13 +20,13 @@ export class Read {
   }
 
   /** The row was settled during the read. */
-  left({ id, dueUs }: ShownRow): void {
-    this.#left.set(id, dueUs ?? Number.NEGATIVE_INFINITY)
+  left(row: ShownRow): void {
+    this.#left.set(row.id, row)
   }
 
   /** True if the row was settled during the read. A row replayed since has a later due time, and is not. */
-  hasLeft({ id, dueUs }: ShownRow): boolean {
-    const left = this.#left.get(id)
-    return left !== undefined && (dueUs ?? Number.NEGATIVE_INFINITY) <= left
+  hasLeft(row: ShownRow): boolean {
+    const left = this.#left.get(row.id)
+    return left !== undefined && !isLater(row, left)
   }
 }

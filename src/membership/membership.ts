@@ -30,6 +30,7 @@ export interface MembershipOptions {
   readonly state: () => { readonly origins: number; readonly isStuck: boolean }
   /** Nothing claimed under this epoch is under way or unrecorded here. */
   readonly isDone: (epoch: string) => boolean
+  readonly events: MembershipEvents
 }
 
 export interface MembershipEvents {
@@ -142,17 +143,17 @@ export class Membership {
    * Takes the registration over to a new session. A server that was restarted, or is another one, needs a new
    * registration.
    */
-  async join(session: Session, events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>): Promise<void> {
+  async join(session: Session): Promise<void> {
     const isSame = this.#epoch !== '' && session.server === this.#server
-    if (!isSame || !(await this.#renew(session, events))) await this.#register(session, events)
+    if (!isSame || !(await this.#renew(session))) await this.#register(session)
   }
 
   /** One renewal. Called each second. */
-  async keep(session: Session, events: MembershipEvents): Promise<void> {
+  async keep(session: Session): Promise<void> {
     const sent = this.#options.lease.moment
-    const renewal = await this.#renew(session, events)
-    if (renewal) events.renewed(sent, renewal.databaseMs)
-    else await this.#register(session, events)
+    const renewal = await this.#renew(session)
+    if (renewal) this.#options.events.renewed(sent, renewal.databaseMs)
+    else await this.#register(session)
   }
 
   /** With the next renewal the others take over this relay's origins. Callbacks under way go on. */
@@ -178,7 +179,7 @@ export class Membership {
     return { serving: isAble && standby === null, origins, digest, wanted, settings: text, standby }
   }
 
-  async #register(session: Session, events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>): Promise<void> {
+  async #register(session: Session): Promise<void> {
     // It has removed its registration itself.
     if (this.#hasLeft) return
     const { name, leaseMs, forces, log, lease } = this.#options
@@ -194,14 +195,11 @@ export class Membership {
     this.#epoch = epoch
     this.#server = session.server
     log.info('registered', { relay: name, epoch, version, lease_ms: leaseMs, database: session.place })
-    if (!(await this.#renew(session, events))) throw new Error('the registration was removed as soon as it was made')
+    if (!(await this.#renew(session))) throw new Error('the registration was removed as soon as it was made')
   }
 
   /** @returns undefined: the registration is gone, or void. */
-  async #renew(
-    session: Session,
-    events: Pick<MembershipEvents, 'divided' | 'buried' | 'agreed'>,
-  ): Promise<db.Renewal | undefined> {
+  async #renew(session: Session): Promise<db.Renewal | undefined> {
     const { lease } = this.#options
     const [sent, said] = [lease.moment, this.#pulse]
     const renewal = await db.renew(session, this.#epoch, [...this.#formerEpochs], said)
@@ -216,20 +214,15 @@ export class Membership {
     const isAble = said.serving || said.standby !== null
     const own = { isAble, digest: said.digest, wanted: said.wanted }
     const members = living.map(each => (each.node === this.node ? { ...each, ...own } : each))
-    this.#see(members, sent.monotonic, answeredAt, events)
+    this.#see(members, sent.monotonic, answeredAt)
     const dead = renewal.registrations.filter(each => expired.includes(each) || isKnownDead(each))
-    await this.#bury(session, dead, events)
+    await this.#bury(session, dead)
     return renewal
   }
 
-  #see(
-    members: readonly db.Registration[],
-    sentAt: number,
-    answeredAt: number,
-    events: Pick<MembershipEvents, 'divided' | 'agreed'>,
-  ): void {
+  #see(members: readonly db.Registration[], sentAt: number, answeredAt: number): void {
     const agreed = agreedDigest(members)
-    this.#agree(agreed, events)
+    this.#agree(agreed)
     const others = members.filter(({ node }) => node !== this.node)
     this.#livingNodes = new Set(others.map(({ node }) => node))
     const withoutMe = () => (others.length > 0 ? sharesOf(others) : new Map())
@@ -246,7 +239,7 @@ export class Membership {
     this.#turn({ shares, agreed }, answeredAt + handOverMs)
     if (isSame) return
     this.#options.log.info('origins_divided', { among: shares.size, serving: shares.has(this.node) })
-    events.divided()
+    this.#options.events.divided()
   }
 
   /** @param until from this time on the others use the next view too, or none. */
@@ -266,11 +259,11 @@ export class Membership {
   }
 
   /** A relay with new settings keeps the old ones while most relays want those. */
-  #agree(digest: string, { agreed }: Pick<MembershipEvents, 'agreed'>): void {
+  #agree(digest: string): void {
     if (this.#isStopping) return
     if (digest === this.#settings.digest && this.#inUse !== this.#settings) {
       this.#inUse = this.#settings
-      agreed(this.#settings)
+      this.#options.events.agreed(this.#settings)
     }
     const standby =
       digest === this.#inUse?.digest
@@ -282,18 +275,14 @@ export class Membership {
     else this.#options.log.warn('standing_by', { reason: standby })
   }
 
-  async #bury(
-    session: Session,
-    dead: readonly db.Registration[],
-    events: Pick<MembershipEvents, 'buried'>,
-  ): Promise<void> {
+  async #bury(session: Session, dead: readonly db.Registration[]): Promise<void> {
     for (const epoch of [...this.#formerEpochs]) {
       if (this.#options.isDone(epoch) && (await this.#buryOne(session, epoch, null))) this.#formerEpochs.delete(epoch)
     }
     for (const each of dead) {
       if (this.#isOwn(each.epoch) || !(await this.#buryOne(session, each.epoch, each.renewals))) continue
       this.#options.log.warn('relay_dead', { relay: each.name, epoch: each.epoch, pid: each.pid })
-      events.buried()
+      this.#options.events.buried()
     }
   }
 

@@ -94,9 +94,8 @@ export class Attempts {
 
   /** Whether there is an attempt that was claimed under this epoch. */
   hasOf(epoch: string): boolean {
-    if (this.ahead.holdsEpoch(epoch) || this.recorder.holdsEpoch(epoch)) return true
-    for (const claim of this.#inFlight.values()) if (claim.epoch === epoch) return true
-    return false
+    const isInFlight = [...this.#inFlight.values()].some(claim => claim.epoch === epoch)
+    return isInFlight || this.ahead.holdsEpoch(epoch) || this.recorder.holdsEpoch(epoch)
   }
 
   /** Lets no further attempt begin. */

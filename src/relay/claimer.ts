@@ -55,8 +55,7 @@ export class Claimer {
 
   /** Whether a row is in doubt under this epoch. */
   isInDoubt(epoch: string): boolean {
-    for (const each of this.#inDoubt.values()) if (each === epoch) return true
-    return false
+    return [...this.#inDoubt.values()].includes(epoch)
   }
 
   /** Whether this row is in doubt under this epoch. */

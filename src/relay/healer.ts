@@ -1,4 +1,5 @@
 import type { Backlog } from '../backlog/backlog.ts'
+import { startOf } from '../backlog/index-place.ts'
 import { backlogName } from '../backlog/origin-backlog.ts'
 import type { Downtime, Scopes } from '../backlog/scopes.ts'
 import type { IndexPlace } from '../model.ts'
@@ -29,7 +30,7 @@ export interface HealerParts {
 const claimMs = 1_000
 const recordMs = 10_000
 
-const start: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
+const start = startOf('due')
 
 /**
  * Gets an origin, or one URL of it, out of an outage sooner than the back-off of its rows would:

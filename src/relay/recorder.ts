@@ -81,8 +81,7 @@ export class Recorder {
 
   /** Whether an attempt that was claimed under this epoch is not committed. */
   holdsEpoch(epoch: string): boolean {
-    for (const each of this.#ids.values()) if (each === epoch) return true
-    return false
+    return [...this.#ids.values()].includes(epoch)
   }
 
   /** How many outcomes are not committed yet. */

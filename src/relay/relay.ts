@@ -99,6 +99,7 @@ export class Relay {
       log,
       state: () => ({ origins: this.#backlog.origins, isStuck: this.#stuck.isStuck(performance.now()) }),
       isDone: epoch => !this.#claimer.isInDoubt(epoch) && !this.#attempts.hasOf(epoch),
+      events: this.#changes,
     })
     const { isMine } = this.#membership
     this.#backlog = new Backlog({
@@ -186,7 +187,7 @@ export class Relay {
     // Before this relay takes origins, whose callbacks would wait for it.
     await warmUp(sessions, this.#config.keepDeliveredMs === 0)
     this.#recovery.want()
-    await this.#membership.join(sessions.keep, this.#changes)
+    await this.#membership.join(sessions.keep)
     await this.#label(link)
   }
 
@@ -209,7 +210,7 @@ export class Relay {
       if (link.ended.aborted) return
       nextAt = performance.now() + everyMs
       const { epoch } = this.#membership
-      await this.#membership.keep(link.sessions.keep, this.#changes)
+      await this.#membership.keep(link.sessions.keep)
       if (this.#membership.epoch !== epoch) await this.#label(link)
       this.#claimable.set()
       works()

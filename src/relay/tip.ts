@@ -1,3 +1,4 @@
+import { comparePlaces, startOf } from '../backlog/index-place.ts'
 import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import {
   longLookBack,
@@ -51,7 +52,7 @@ export class Tip {
 
   constructor(range: RangeName) {
     this.#range = range
-    this.#reached = { dueUs: range === 'fresh' ? null : Number.NEGATIVE_INFINITY, id: '0' }
+    this.#reached = startOf(range)
   }
 
   get reached(): IndexPlace {
@@ -95,7 +96,7 @@ export class Tip {
     }
     this.#shownCount += fresh.length
     const last = rows.at(-1)
-    if (last && this.#isBehind(last)) this.#reached = { dueUs: last.dueUs, id: last.id }
+    if (last && comparePlaces(last, this.#reached) > 0) this.#reached = { dueUs: last.dueUs, id: last.id }
     this.#lastBegunAt = begunAt
     const newest = this.#marks.at(-1)
     if (!newest || begunAt - newest.begunAt >= markMs)
@@ -128,11 +129,5 @@ export class Tip {
 
   #nameOf({ dueUs, id }: ShownRow): string {
     return this.#range === 'fresh' ? id : `${dueUs} ${id}`
-  }
-
-  #isBehind({ dueUs, id }: IndexPlace): boolean {
-    const { dueUs: reachedUs, id: reachedId } = this.#reached
-    if (dueUs !== null && reachedUs !== null && dueUs !== reachedUs) return dueUs > reachedUs
-    return BigInt(id) > BigInt(reachedId)
   }
 }

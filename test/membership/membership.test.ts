@@ -302,12 +302,11 @@ t.test('a relay that has left trusts its lease no more, though a renewal of its 
   const relay = first(world)
   const { membership, lease } = relay
   const session = world.registry.session()
-  const events = { divided: () => {}, buried: () => {}, agreed: () => {}, renewed: () => {} }
-  const renewal = membership.keep(session, events)
+  const renewal = membership.keep(session)
   await membership.leave(session)
   await renewal
   t.notOk(lease.isHeld)
-  await membership.keep(session, events)
+  await membership.keep(session)
   t.notOk(lease.isHeld)
   t.equal(world.registry.rows.size, 0, 'nor does it register anew')
 })

@@ -142,6 +142,7 @@ export class SimulatedRelay {
       log,
       state: () => ({ origins: 3, isStuck: this.isStuck }),
       isDone: epoch => !this.underWay.has(epoch),
+      events: this.#told,
     })
     this.settings = digest
     this.membership.wants(settings(digest))
@@ -195,8 +196,8 @@ export class SimulatedRelay {
     if (this.#leaves) {
       await this.membership.leave(session)
       this.kill()
-    } else if (this.#session) await this.membership.keep(session, this.#told)
-    else await this.membership.join(session, this.#told)
+    } else if (this.#session) await this.membership.keep(session)
+    else await this.membership.join(session)
     this.#session = session
   }
 
