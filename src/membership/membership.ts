@@ -230,14 +230,14 @@ export class Membership {
     // or after they agreed without it.
     const hasLapsed = sentAt - this.#viewedAt >= viewMs
     const isAnew = this.#viewedAt === Number.NEGATIVE_INFINITY || (hasLapsed && agreed !== this.#view.agreed)
+    const { shares: before } = this.#view
     if (isAnew) this.#view = { shares: withoutMe(), agreed }
     this.#viewedAt = sentAt
     this.#former = this.#former.filter(({ until }) => sentAt < until)
     const shares = this.#isStopping ? withoutMe() : sharesOf(members, agreed)
     const isSame = areSame(shares, this.#view.shares)
-    if (isSame && agreed === this.#view.agreed) return
-    this.#turn({ shares, agreed }, answeredAt + handOverMs)
-    if (isSame) return
+    if (!isSame || agreed !== this.#view.agreed) this.#turn({ shares, agreed }, answeredAt + handOverMs)
+    if (isSame && areSame(shares, before)) return
     this.#options.log.info('origins_divided', { among: shares.size, serving: shares.has(this.node) })
     this.#options.events.divided()
   }

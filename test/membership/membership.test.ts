@@ -271,6 +271,20 @@ t.test('one whose claim is stuck gives its origins away, and takes them back', a
   t.equal(world.claimable(stuck), before)
 })
 
+t.test(
+  'a relay that comes back to a division without it is told so, and gives up what it has of its origins',
+  async t => {
+    const world = await MembershipWorld.calm(1, { digest: 'b' })
+    const alone = first(world)
+    alone.hang(20_000)
+    alone.events.length = 0
+    for (let n = 0; n < 2; n += 1) world.start({ digest: 'a' })
+    await world.run(25_000)
+    t.ok(alone.membership.standby)
+    t.ok(alone.events.includes('divided'))
+  },
+)
+
 t.test('one that stops gives its origins away, and keeps its lease for what is in flight', async t => {
   const world = await MembershipWorld.calm(2)
   const stopped = first(world)

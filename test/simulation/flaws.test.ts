@@ -368,6 +368,21 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
   ],
   [
     {
+      rule: 'a relay that comes back to a division without it gives up its rows',
+      edits: [
+        {
+          file: 'membership/membership.ts',
+          text: 'if (isSame && areSame(shares, before)) return',
+          by: 'if (isSame) return',
+        },
+      ],
+    },
+    'stray',
+    1,
+    mixedSettings,
+  ],
+  [
+    {
       rule: 'a relay that stands by does not look for orphans',
       edits: [{ file: 'relay/relay.ts', text: 'mayJudge: this.#agrees', by: 'mayJudge: () => true' }],
     },
