@@ -1,5 +1,6 @@
 import type { Claim } from '../../src/model.ts'
 import { Destinations } from '../../src/policy/destinations.ts'
+import { viewMs } from '../../src/policy/tuning.ts'
 import type { Dice } from './dice.ts'
 import type { Host } from './process.ts'
 import type { Producers } from './producers.ts'
@@ -27,7 +28,9 @@ export class Settings {
   readonly #common: Destinations
   readonly #other: Destinations
   #isChange = false
-  /** Origins to which a POST began by the new settings. */
+  /** When the first POST by the new settings began. */
+  #changedAt = Number.POSITIVE_INFINITY
+  /** Origins to which one has begun. */
   readonly #changed = new Set<string>()
 
   constructor({ timeline, dice, hosts, strays }: SettingsParts) {
@@ -72,12 +75,18 @@ export class Settings {
       producers.one(`http://r${dice.whole(1, 3)}.example/p1`, at, () => {})
   }
 
-  /** Called when a POST begins. During a change no relay sends by the former settings after one has by the new ones. */
+  /**
+   * Called when a POST begins. During a change nothing goes to an origin by the former settings after something has by
+   * the new ones; and nothing to any origin once a view from before has ended.
+   */
   began({ origin, messageId }: Claim, by: Owner, headers: readonly string[]): void {
-    if (headers.length > 0) this.#changed.add(origin)
-    else if (this.#isChange && this.#changed.has(origin))
+    const { now } = this.#timeline
+    if (headers.length > 0) {
+      this.#changed.add(origin)
+      this.#changedAt = Math.min(this.#changedAt, now)
+    } else if (this.#isChange && (this.#changed.has(origin) || now - this.#changedAt > viewMs))
       this.#strays.push(
-        `${by.name} sent ${messageId} to ${origin} by the former settings at ${this.#timeline.now.toFixed(2)}, after another had by the new ones`,
+        `${by.name} sent ${messageId} to ${origin} by the former settings at ${now.toFixed(2)}, after something had gone by the new ones`,
       )
   }
 }
