@@ -2,7 +2,6 @@ import type { IndexPlace, Release, ShownRow } from '../model.ts'
 import { urlsApart } from '../policy/tuning.ts'
 import { Behind, type Pull } from './behind.ts'
 import { type AttemptEnd, Ends, type Refusal } from './ends.ts'
-import { type Inspection, inspect } from './inspection.ts'
 import { Memory } from './memory.ts'
 import { type Hints, Messages } from './messages.ts'
 import { Offers } from './offers.ts'
@@ -13,7 +12,6 @@ import { Rotation } from './rotation.ts'
 
 export type { Pull } from './behind.ts'
 export type { AttemptEnd, Refusal } from './ends.ts'
-export type { Inspection } from './inspection.ts'
 export type { Hints } from './messages.ts'
 export type { Question } from './questions.ts'
 export type { Read } from './read.ts'
@@ -187,9 +185,9 @@ export class Backlog {
     return isFollowed === true || asks === true || (newer ?? passedOver) !== undefined
   }
 
-  /** All that the backlog knows, for tests and for people. Costs time in proportion to its size. */
-  inspect(): Inspection {
-    return inspect(this.#memory, this.#questions, this.#read)
+  /** All that the backlog knows, for tests. */
+  get parts(): { readonly memory: Memory; readonly questions: Questions; readonly read: Read } {
+    return { memory: this.#memory, questions: this.#questions, read: this.#read }
   }
 
   /**

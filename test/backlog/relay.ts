@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import type { Backlog, BacklogOptions, Inspection, Pull, Question, Refusal } from '../../src/backlog/backlog.ts'
+import type { Backlog, BacklogOptions, Pull, Question, Refusal } from '../../src/backlog/backlog.ts'
 import { backlogName } from '../../src/backlog/origin-backlog.ts'
 import type { RangeName, Release, ShownRow } from '../../src/model.ts'
+import { type Inspection, inspect } from './inspection.ts'
 import { isUnsettled, type Table, type TableRow, tickUs } from './table.ts'
 import { Tip } from './tip.ts'
 
@@ -112,7 +113,7 @@ export class RelayTwin {
 
   /** As the backlog is after the last act. */
   get inspection(): Inspection {
-    this.#inspection ??= this.backlog.inspect()
+    this.#inspection ??= inspect(this.backlog)
     return this.#inspection
   }
 

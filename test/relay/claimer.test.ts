@@ -11,6 +11,7 @@ import { Ahead } from '../../src/relay/ahead.ts'
 import { AutoResetEvent } from '../../src/relay/auto-reset-event.ts'
 import { Claimer } from '../../src/relay/claimer.ts'
 import { Refusals } from '../../src/relay/refusals.ts'
+import { inspect } from '../backlog/inspection.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { hashtext } from '../fixtures/hashtext.ts'
 import { mockClock } from '../fixtures/mock-clock.ts'
@@ -111,7 +112,7 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0, breaker = 
     backlog.offer(await shown(ids), backlog.beginRead())
     claimable.set()
   }
-  const knows = (id: string) => backlog.inspect().rows.find(row => row.id === id)?.state
+  const knows = (id: string) => inspect(backlog).rows.find(row => row.id === id)?.state
   const claimed = (...ids: readonly string[]) =>
     eventually(() => {
       const missing = ids.filter(id => !claims.some(claim => claim.id === id))
@@ -289,7 +290,7 @@ t.test('it accounts for every row that it asked for and did not get', async t =>
   t.equal(knows(gone), undefined)
   t.equal(knows(held), undefined)
   t.ok(
-    backlog.inspect().origins.find(({ name }) => name === 'https://receiver-1.test')?.isBehind,
+    inspect(backlog).origins.find(({ name }) => name === 'https://receiver-1.test')?.isBehind,
     'it is read when it is let go',
   )
   t.equal(knows(later), undefined)
@@ -488,7 +489,7 @@ t.test('a row that has got another origin since it was read takes a slot of that
   const now = performance.now()
   t.equal(scopes.slots('https://other.test', now), 0)
   t.equal(scopes.slots('https://receiver-0.test', now), 1)
-  t.match(backlog.inspect().rows, [{ id, origin: 'https://other.test' }])
+  t.match(inspect(backlog).rows, [{ id, origin: 'https://other.test' }])
 })
 
 t.test('a slot that a row leaves for another origin goes to the next row', async t => {

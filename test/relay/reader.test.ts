@@ -11,6 +11,7 @@ import { Holds } from '../../src/relay/holds.ts'
 import { Reader } from '../../src/relay/reader.ts'
 import { Recorder } from '../../src/relay/recorder.ts'
 import { Recovery } from '../../src/relay/recovery.ts'
+import { inspect } from '../backlog/inspection.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { shownRow } from '../fixtures/shown-row.ts'
 import { silentLog } from '../fixtures/silent-log.ts'
@@ -90,7 +91,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
     for (let looks = 0; last.more && looks < 300; looks += 1) last = await reader.look(true)
     return last
   }
-  const known = () => new Set(backlog.inspect().rows.map(({ id }) => id))
+  const known = () => new Set(inspect(backlog).rows.map(({ id }) => id))
   /** Looks, as a relay would again and again: a pull that has to rest goes on at a later one. */
   const untilKnown = (id = '') =>
     eventually(async () => {

@@ -1,9 +1,7 @@
-import type { IndexPlace } from '../model.ts'
-import type { Memory } from './memory.ts'
-import type { Candidate, CandidateState, OriginBacklog } from './origin-backlog.ts'
-import type { OriginRange } from './origin-range.ts'
-import type { Question, Questions } from './questions.ts'
-import type { Read } from './read.ts'
+import type { Backlog, Question } from '../../src/backlog/backlog.ts'
+import type { Candidate, CandidateState, OriginBacklog } from '../../src/backlog/origin-backlog.ts'
+import type { OriginRange } from '../../src/backlog/origin-range.ts'
+import type { IndexPlace } from '../../src/model.ts'
 
 /** All that a backlog knows, as plain values. */
 export interface Inspection {
@@ -13,7 +11,7 @@ export interface Inspection {
   readonly questions: readonly Question[]
 }
 
-export interface RowInspection {
+interface RowInspection {
   readonly id: string
   readonly orderingKey: string | null
   readonly origin: string
@@ -28,7 +26,7 @@ export interface RowInspection {
   readonly asks: boolean
 }
 
-export interface OriginInspection {
+interface OriginInspection {
   readonly name: string
   readonly origin: string
   /** null: not of a URL set apart. */
@@ -45,13 +43,14 @@ export interface OriginInspection {
 }
 
 /** `cursor` null: dry. */
-export interface RangeInspection {
+interface RangeInspection {
   readonly cursor: IndexPlace | null
   readonly again: IndexPlace | null
   readonly isOut: boolean
 }
 
-export function inspect(memory: Memory, questions: Questions, read: Read): Inspection {
+export function inspect({ parts }: Pick<Backlog, 'parts'>): Inspection {
+  const { memory, questions, read } = parts
   return {
     rows: [...memory.all()].map(rowOf),
     origins: [...memory.origins()].map(originOf),
