@@ -28,10 +28,10 @@ export interface FailingReceiver {
 }
 
 export const mostWaiting = 250
-/** Most retries read, in the order of their due time. */
-export const retriesRead = 2_500
+/** Most retries read, in the order of their due time. The page reads them every few seconds. */
+const retriesRead = 1_000
 /** Most settled callbacks read, the newest first: there is no index by origin and time. */
-export const settledRead = 5_000
+const settledRead = 2_500
 export const mostReceivers = 20
 /** Most URLs of origins that are well. */
 const mostUrls = 10

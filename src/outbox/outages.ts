@@ -1,4 +1,3 @@
-import { retriesRead, settledRead } from './failing.ts'
 import type { Session, Statement } from './session.ts'
 import { dueTime, isFree, urlHash } from './sql.ts'
 
@@ -12,6 +11,10 @@ export interface Ongoing {
   /** How long ago that delivery was recorded, in milliseconds; null: it is not among the settled callbacks read. */
   readonly deliveredMsAgo: number | null
 }
+
+/** Most retries read, in the order of their due time, and most settled callbacks, the newest first. */
+const retriesRead = 2_500
+const settledRead = 5_000
 
 const mostOutages = 100
 

@@ -4,11 +4,11 @@ import type { Session, Statement } from './session.ts'
 import { dueTime, isFree, originHash, rangePlace } from './sql.ts'
 
 /** Rows that the overview reads from the beginning of each index on unsettled rows. */
-const lookedInto = 2_500
+const lookedInto = 2_000
 /** URLs of one origin that are shown on their own. */
 const mostUrls = 20
 /** Rows of one origin that its screen reads. */
-const lookedAtOrigin = 2_500
+const lookedAtOrigin = 2_000
 
 export interface Figures {
   readonly now: Date

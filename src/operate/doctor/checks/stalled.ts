@@ -15,7 +15,7 @@ interface Stall {
 
 /** How many callbacks are watched, and how many index entries are read to find them. */
 const candidates = 100
-const entries = 2_500
+const entries = 1_000
 
 /** A callback that has been due for less than this, in seconds, may be about to be sent. */
 const dueFor = 10
