@@ -27,7 +27,7 @@ export function doctorScreen({ diagnosis, at }: Examined): Screen {
   const { checks, findings, notMade, notLookedAt } = diagnosis
   const faults = findings.filter(isFault)
   const tone: Tone = faults.length > 0 ? 'bad' : findings.length > 0 || notMade.length > 0 ? 'warn' : 'good'
-  const sentence = `The doctor has found ${findingsText(diagnosis) || 'nothing'}.`
+  const sentence = `The doctor has found ${findingsText(findings) || 'nothing'}.`
   return {
     section: 'doctor',
     title: sentence,
@@ -43,14 +43,15 @@ ${notLookedAt.length > 0 && html`<section><h2>Not looked at</h2><ul>${notLookedA
   }
 }
 
-/** The worst findings, for the overview. null: the first look is not over. */
+/** The worst findings, for the overview, which lists failing receivers itself. null: the first look is not over. */
 export function doctorSection(examined: Examined | null): Html {
   if (examined === null)
     return html`<section data-live="doctor"><h2>Doctor</h2><p class="dim">It looks for the first time. That takes a few seconds.</p></section>`
   const { diagnosis, at } = examined
-  const { checks, findings } = diagnosis
+  const { checks } = diagnosis
+  const findings = diagnosis.findings.filter(({ check }) => check !== 'failing-receivers')
   const sorted = [...findings.filter(isFault), ...findings.filter(each => !isFault(each))]
-  const words = findingsText(diagnosis)
+  const words = findingsText(findings)
   return html`<section data-live="doctor" aria-labelledby="findings"><div class="sec-head"><h2 id="findings">Doctor: ${words === '' ? 'nothing found' : words}</h2><span class="dim">${checks} checks at ${clockTime(at)}</span></div>
 ${words === '' ? html`<p class="dim">The server, the tables and the relays are as they should be.</p>` : html`<ul>${sorted.slice(0, 3).map(finding)}</ul>`}<p class="small"><a href="./doctor">See all that it looks at</a></p></section>`
 }
@@ -58,7 +59,7 @@ ${words === '' ? html`<p class="dim">The server, the tables and the relays are a
 const isFault = ({ severity }: Diagnosis['findings'][number]) => severity === 'fault'
 
 /** `1 fault and 2 warnings`; empty for none. */
-function findingsText({ findings }: Diagnosis): string {
+function findingsText(findings: Diagnosis['findings']): string {
   const faults = findings.filter(isFault).length
   return [countOf(faults, 'fault'), countOf(findings.length - faults, 'warning')].filter(Boolean).join(' and ')
 }

@@ -10,7 +10,7 @@ import { doctorSection, type Examined } from './doctor.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, headOf, type Screen, signOf, stat, status, type Tone } from './layout.ts'
 import { spans } from './periods.ts'
-import { atLeast, breakable, callbacksOf, counted, lasting, retriesOf, utcTime } from './words.ts'
+import { atLeast, breakable, callbacksOf, counted, lasting, utcTime } from './words.ts'
 
 export interface Overview {
   readonly viewer: Viewer
@@ -42,6 +42,16 @@ const waits = ({ waiting }: Figures) =>
 /** `bad` when a receiver has only failed for a while. Before that, it may just be restarting. */
 export const toneOf = (failing: readonly FailingReceiver[]): Tone =>
   failing.length === 0 ? '' : failing.some(hasOnlyFailed) ? 'bad' : 'warn'
+
+/** How many callbacks wait for what fails, and what becomes of them. */
+function waitingText(failing: readonly FailingReceiver[], { origins, isPartial }: Figures): string {
+  const waitingOf = ({ origin, url, waiting }: FailingReceiver) =>
+    (url === null && origins.find(each => each.origin === origin)?.waiting) || waiting
+  const waiting = failing.reduce((sum, each) => sum + waitingOf(each), 0)
+  return waiting === 1
+    ? '1 callback waits. It goes out by itself when the receiver answers.'
+    : `${atLeast(waiting, isPartial)} callbacks wait. They go out by themselves when the ${failing.length === 1 ? 'receiver answers' : 'receivers answer'}.`
+}
 
 /** Those that fail, or have a URL that does. */
 export const illOrigins = (failing: readonly FailingReceiver[]) => new Set(failing.map(({ origin }) => origin))
@@ -83,7 +93,7 @@ export function verdictOf({ figures, failing, relays, examined }: Overview): Ver
       tone: toneOf(failing),
       sentence: `Callbacks to ${failingText(failing)} fail.`,
       leads: [
-        `${retriesOf(failedOf(figures.origins), figures.isPartial)} Nothing is lost.`,
+        `Nothing is lost. ${waitingText(failing, figures)}`,
         [
           figures.deadLastHour > 0 &&
             `${callbacksOf(figures.deadLastHour)} died in the last hour. Only a replay sends them again.`,
