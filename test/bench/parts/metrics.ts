@@ -8,16 +8,16 @@ import type { Round, Stage } from '../stage.ts'
 /** As often as a Prometheus in a hurry. */
 const SCRAPE_MS = 5_000
 
-/** 200,000 waiting callbacks to four receivers: without metrics, and with metrics that are scraped each five seconds. */
+/** 100,000 waiting callbacks to four receivers: without metrics, and with metrics that are scraped each five seconds. */
 export async function metricsPart(stage: Stage): Promise<void> {
   const receiver = new Receiver()
   const urls = await receiver.urls(4)
-  const load = { rows: stage.rows(200_000), keys: 'pairs', urls } as const
+  const load = { rows: stage.rows(100_000), keys: 'pairs', urls } as const
   const round = (contestant: Contestant): Round => {
     return async note =>
       noteDrained(note, await drain(contestant, { server: stage.server, receiver, load, capSeconds: 180 }))
   }
-  await stage.interleave({ ringback: round(ringback()), 'ringback, scraped': round(scraped(await freePort())) }, 7)
+  await stage.interleave({ ringback: round(ringback()), 'ringback, scraped': round(scraped(await freePort())) }, 5)
   await receiver.stop()
 }
 
