@@ -18,11 +18,12 @@ export const keyOf = (sent: string) => `case when getdatabaseencoding() = 'UTF8'
 const origins = `array[c.origin, split_part(c.origin, '/', 1)]`
 
 /**
- * True for a callback `c` that no hold stops. Without holds on its origin: one index look-up. `offset 0` computes
- * `rest` once. Why `= any (array[...])`: `planning` in settings.ts.
+ * True for a callback `c` that no hold stops. Without any hold: one look for the whole statement. Without holds on its
+ * origin: one index look-up. `offset 0` computes `rest` once. Why `= any (array[...])`: `planning` in settings.ts.
  */
 export const isFree = (schema: string) => `(
-           exists (select from ${schema}.hold h where h.origin = any (${origins}))
+           (select true from ${schema}.hold h order by h.id limit 1)
+           and exists (select from ${schema}.hold h where h.origin = any (${origins}))
            and (select exists (select from ${schema}.hold h where not h.exact and h.origin = any (${origins}) and ${schema}.is_below(asked.rest, h.rest))
                     or exists (select from ${schema}.hold h where h.exact and h.origin = any (array[c.origin]) and h.rest = any (array[asked.rest]))
                   from (select ${schema}.rest_of(c.url) as rest offset 0) asked)
