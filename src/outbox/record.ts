@@ -37,7 +37,7 @@ const recording = (deletes: boolean): Statement => ({
   text: schema => `
     with free as materialized (
       -- The columns of an attempt are carried along: a second join would compare 200 attempts with one another.
-      select c.id, attempt, started_us, finished_us, retry_ms, ending, ${common.status} as status,
+      select c.id, c.ctid as place, attempt, started_us, finished_us, retry_ms, ending, ${common.status} as status,
              ${deletes ? `c.status = 'claimed' and ${common.status} = 'delivered'` : 'false'} as leaves
         from ${given} join ${schema}.callback c on ${isRow('each.id')}
          -- The fence: claimed by this attempt, as told by rev, since a release lets the attempt number repeat. A 2xx also
@@ -86,12 +86,12 @@ const recording = (deletes: boolean): Statement => ({
              last_excerpt = case when settles then ${common.excerpt} end,
              last_relay = case when settles then $18 end
         from (select *, status <> 'pending' as settles from free) free
-       where ${isRow('free.id')} and not leaves
+       where c.ctid = free.place and not leaves
       returning c.id, c.ordering_key, ${sentKey} as sent, c.settled_at, case when ${common.holdsUrl} then c.url end as gone
     )${
       deletes
         ? `, gone as (
-      delete from ${schema}.callback c using free where ${isRow('free.id')} and leaves
+      delete from ${schema}.callback c using free where c.ctid = free.place and leaves
       returning c.id, c.ordering_key, ${sentKey} as sent, clock_timestamp() as settled_at, null::text as gone
     ), forgotten as (
       delete from ${schema}.attempt_log l where l.callback_id = any (array(select id from free where leaves and attempt > 1))

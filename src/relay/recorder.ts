@@ -212,8 +212,9 @@ function becameOf(attempt: Attempt, row: Looked | undefined): 'locked' | 'lost' 
   if (row === undefined) return attempt.decision.status === 'delivered' ? 'repeated' : 'overtaken'
   if (row.messageId !== attempt.messageId) return 'lost'
   if (row.attempts !== attempt.attempt || row.claimedEpoch !== attempt.epoch) return 'overtaken'
-  // Another transaction has locked it.
+  // Another transaction has locked it, or has just changed it.
   if (row.status === 'claimed' && row.row.rev === attempt.rev) return 'locked'
+  if (row.status === 'pending' && attempt.decision.status === 'delivered') return 'locked'
   // This attempt has changed it before, and the reply was lost.
   return row.status === attempt.decision.status ? 'repeated' : 'overtaken'
 }

@@ -141,7 +141,14 @@ t.test('what is committed between the snapshot of a claim and its lock', async t
       t.same(await claimDuring(id, update(id, change)), [], change)
     }
     const id = await stage.insert()
-    t.same(await claimDuring(id, update(id, `form = '{"new":1}'`)), ['{"new":1}'])
+    t.same(
+      await claimDuring(id, update(id, `form = '{"new":1}'`)),
+      [],
+      'what has just changed is left to the next claim',
+    )
+    t.match(await stage.row(id), { status: 'pending', attempts: 0 })
+    const [again] = await claim(stage.session, epoch, [id])
+    t.equal(again?.form, '{"new":1}')
   })
 
   await t.test('of another relay is honoured', async t => {

@@ -226,6 +226,22 @@ t.test(
   },
 )
 
+t.test('a 2xx settles a row that an heir has released, even if the row was just being changed', async t => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const { stand, recorder, told } = staged(0)
+  stand.rows.set('0', { status: 'pending', attempts: 1, claimedEpoch: '9', isLocked: true })
+  stand.rows.set('1', { status: 'pending', attempts: 1, claimedEpoch: '9', isLocked: true })
+  recorder.add(attemptOf(0))
+  recorder.add(attemptOf(1, dead))
+  await recorder.flush(stand.session)
+  t.same(told, ['overtaken 1'], 'only a 2xx still counts')
+  stand.claimed('0')
+  mock.timers.tick(250)
+  await recorder.flush(stand.session)
+  t.same(told, ['overtaken 1', 'recorded 0'])
+})
+
 t.test('an outcome whose texts the database refuses is recorded without them, and the others as they are', async t => {
   const { stand, recorder, told, lines } = staged(100)
   stand.refuses = (id, reason) => id === '37' && reason === 'gave up'
