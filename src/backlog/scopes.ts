@@ -98,9 +98,14 @@ export class Scopes {
   readonly #aging = new Fifo<Post>()
   /** Rows claimed ahead, by id. */
   readonly #ahead = new Map<string, Scope>()
-  /** Before this time only origins with nothing ahead take more. Then all do, in one claim. */
+  /**
+   * Before this time only origins with nothing ahead take more, unless half of the rows ahead have started. Then all do,
+   * in one claim.
+   */
   #refillAt = Number.NEGATIVE_INFINITY
   #isRefilling = false
+  /** How many rows were ahead after the last such claim. */
+  #refilled = 0
   #slow = 0
   /** Origins that were asked for slots while they rested, by the time to ask again. */
   readonly #resting = new Heap<string, number>(byNumber)
@@ -158,7 +163,8 @@ export class Scopes {
     const least = this.free > 0 ? 0 : 1
     const room = Math.min(this.freeAhead, Math.max(least, Math.floor(paceOf(scope, now) * aheadMs)) - ahead)
     if (room <= 0) return 0
-    if (ahead === 0 || this.#isRefilling || now >= this.#refillAt) return room
+    const isLow = ahead === 0 || 2 * this.#ahead.size <= this.#refilled
+    if (isLow || this.#isRefilling || now >= this.#refillAt) return room
     this.rest(origin, this.#refillAt)
     return 0
   }
@@ -395,7 +401,10 @@ export class Scopes {
   /** Origins and URLs to ask again: their rest is over, or the relay has slots for them. */
   opened(now: number): string[] {
     const opened = this.#age(now)
-    if (this.#isRefilling) this.#refillAt = now + refillMs
+    if (this.#isRefilling) {
+      this.#refillAt = now + refillMs
+      this.#refilled = this.#ahead.size
+    }
     this.#isRefilling = false
     for (let first = this.#resting.first; first?.item !== undefined && first.rank <= now; first = this.#resting.first) {
       opened.push(first.item)

@@ -132,14 +132,17 @@ export const doubtLooks = { first: 2, most: 64 } as const
 /* Claiming. */
 
 /** Rows claimed ahead for an origin, as milliseconds of its recent pace. */
-export const aheadMs = 20
+export const aheadMs = 60
 /**
  * Most rows claimed ahead, over all origins. If the relay dies, each of them is recorded as `unknown` although none was
  * sent.
  */
 export const mostAhead = 256
-/** Between two claims ahead, in milliseconds. It makes claims few and large. */
-export const refillMs = 10
+/**
+ * Between two claims ahead, in milliseconds, unless half of the rows ahead have started. It makes claims few and large: a
+ * claim costs as much as 30 of its rows.
+ */
+export const refillMs = 30
 /** A row claimed ahead that has not started after this time is released, in milliseconds. */
 export const longestAheadMs = 1_000
 

@@ -552,10 +552,10 @@ function busy(answers: number, fields: Partial<OriginSettings> = {}, concurrency
   return { scopes, now }
 }
 
-t.test('an origin that is well has rows claimed ahead, as many as it takes in 20 ms', async t => {
+t.test('an origin that is well has rows claimed ahead, as many as it takes in 60 ms', async t => {
   const { scopes, now } = busy(2_000)
   t.equal(scopes.slots(a, now), 0, 'its window is full')
-  t.equal(scopes.slots(a, now, null, true), 19)
+  t.equal(scopes.slots(a, now, null, true), 58)
   scopes.taken({ id: 'x', origin: a, urlHash: 0 }, now)
   t.ok(scopes.isAhead('x'))
   t.equal(scopes.freeAhead, mostAhead - 1)
@@ -583,11 +583,11 @@ t.test('an origin that is slow, unknown, failing, silent or has a rate has none 
   }
 })
 
-t.test('claims ahead come together: after one, all wait 10 ms, unless nothing is ahead', async t => {
+t.test('claims ahead come together: after one, all wait 30 ms, unless little is ahead', async t => {
   const { scopes, now } = busy(2_000)
-  t.equal(scopes.slots(a, now, null, true), 19)
+  t.equal(scopes.slots(a, now, null, true), 58)
   scopes.taken({ id: 'x', origin: a, urlHash: 0 }, now)
-  t.equal(scopes.slots(a, now, null, true), 18, 'of the same claim')
+  t.equal(scopes.slots(a, now, null, true), 57, 'of the same claim')
   scopes.opened(now)
   t.equal(scopes.slots(a, now, null, true), 0)
   t.equal(scopes.nextAt, now + refillMs)
@@ -595,6 +595,16 @@ t.test('claims ahead come together: after one, all wait 10 ms, unless nothing is
   t.ok(scopes.slots(a, now + refillMs, null, true) > 0)
   scopes.withdrawn('x')
   t.ok(scopes.slots(a, now + refillMs, null, true) > 0)
+})
+
+t.test('when half of the rows claimed ahead have started, more are claimed before their time', async t => {
+  const { scopes, now } = busy(2_000)
+  for (const id of ['w', 'x', 'y', 'z']) scopes.taken({ id, origin: a, urlHash: 0 }, now)
+  scopes.opened(now)
+  scopes.started({ id: 'w', origin: a, urlHash: 0 }, now)
+  t.equal(scopes.slots(a, now, null, true), 0)
+  scopes.started({ id: 'x', origin: a, urlHash: 0 }, now)
+  t.equal(scopes.slots(a, now, null, true), 56)
 })
 
 t.test('a slot of the relay that an origin without rows ahead has asked for is left to it', async t => {
