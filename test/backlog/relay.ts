@@ -396,7 +396,11 @@ export class RelayTwin {
     for (const row of got) {
       const attempt = this.attempts.get(row.id)
       if (attempt) Object.assign(attempt, { state: 'flight', rev: row.rev })
+      const former = this.inspection.rows.find(({ id }) => id === row.id)?.origin
       this.backlog.claimed(row)
+      this.#inspection = undefined
+      // Its URL was amended: the slot that it had there is free.
+      if (former !== undefined && former !== row.origin) this.backlog.freed(former)
     }
     for (const id of ids) if (!got.some(row => row.id === id)) this.toLook.add(id)
   }
