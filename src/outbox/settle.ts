@@ -1,6 +1,6 @@
 import type { ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { firstOfKey, isRow, isSuperseded, me, sentKey } from './sql.ts'
+import { firstOfKey, isRow, isSuperseded, me, sentKey, workMs } from './sql.ts'
 
 /** A row that ended without an attempt, and the first row of its key now. */
 export interface Settled {
@@ -60,7 +60,7 @@ const expireStatement: Statement = {
 const anyExpiredStatement: Statement = {
   name: 'ringback_any_expired',
   text: schema => `
-    select found.is is not null as "isAny", date_part('epoch', clock_timestamp() - statement_timestamp()) * 1000 as "workMs"
+    select found.is is not null as "isAny", ${workMs}
       from (select (select true
                       from ${schema}.callback c
                      where c.settled_at is null and c.expires_at is not null
