@@ -8,6 +8,7 @@ import { type Looked, look } from '../outbox/look.ts'
 import { release } from '../outbox/release.ts'
 import type { Session } from '../outbox/session.ts'
 import { giveUp, supersede } from '../outbox/settle.ts'
+import { endOfTurn } from '../pause.ts'
 import { lockedPauseMs, loopIdleMs, supersedeRows } from '../policy/tuning.ts'
 import type { Agenda } from './agenda.ts'
 import type { Attempts } from './attempts.ts'
@@ -73,7 +74,11 @@ export class Claimer {
       if (this.#inDoubt.size > 0) await this.#account(session)
       const ready = this.#take(performance.now())
       if (ready.length > 0) await this.#claimAll(session, ready)
-      else await claimable.wait(this.#inDoubt.size > 0 ? lockedPauseMs : this.#pauseMs)
+      else {
+        await claimable.wait(this.#inDoubt.size > 0 ? lockedPauseMs : this.#pauseMs)
+        // POSTs that end in the same turn share a claim.
+        await endOfTurn()
+      }
     }
     await this.#release(session)
   }

@@ -5,6 +5,7 @@ import { isolate } from '../outbox/isolate.ts'
 import { type Looked, look } from '../outbox/look.ts'
 import { type Recorded, record } from '../outbox/record.ts'
 import type { Session } from '../outbox/session.ts'
+import { endOfTurn } from '../pause.ts'
 import { gatherMs, gatherRows, lockedPauseMs, loopIdleMs, recordRows } from '../policy/tuning.ts'
 import { AutoResetEvent } from './auto-reset-event.ts'
 import { ascii, asciiReason, Refusals } from './refusals.ts'
@@ -102,8 +103,11 @@ export class Recorder {
     this.#added.setBy(signal)
     while (!signal.aborted) {
       const waitMs = this.#waiting.length === 0 ? loopIdleMs : this.#gatherUntil - performance.now()
-      if (waitMs > 0) await this.#added.wait(waitMs)
-      else await this.flush(session)
+      if (waitMs > 0) {
+        await this.#added.wait(waitMs)
+        // Outcomes of the same turn share a record.
+        await endOfTurn()
+      } else await this.flush(session)
     }
   }
 

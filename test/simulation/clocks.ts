@@ -6,7 +6,7 @@ import type { Step, Timeline } from './timeline.ts'
 /** Milliseconds since 1970 at virtual 0. */
 export const epochMs = Date.parse('2026-03-01T12:00:00Z')
 
-const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis
+const { setTimeout, clearTimeout, setImmediate, setInterval, clearInterval } = globalThis
 const { now } = Date
 const { random } = Math
 const { randomBytes, randomUUID } = crypto
@@ -23,6 +23,8 @@ export function installClocks(timeline: Timeline, dice: Dice): () => void {
   Object.assign(globalThis, {
     // A timer is never early, and usually a little late.
     setTimeout: (run: () => void, ms = 1) => new Timer(timeline, run, () => Math.max(1, ms) + dice.upTo(0.5)),
+    // The step comes once everything that follows from the present one has happened.
+    setImmediate: (run: () => void) => new Timer(timeline, run, () => 0),
     setInterval: (run: () => void, ms = 1) => new Timer(timeline, run, () => ms, true),
     clearTimeout: cancel,
     clearInterval: cancel,
@@ -41,7 +43,7 @@ export function installClocks(timeline: Timeline, dice: Dice): () => void {
 }
 
 function uninstall(): void {
-  Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval })
+  Object.assign(globalThis, { setTimeout, clearTimeout, setImmediate, setInterval, clearInterval })
   Date.now = now
   Math.random = random
   Object.assign(crypto, { randomBytes, randomUUID })
