@@ -168,10 +168,13 @@ export const refusedLines = 60
 
 /** Most outcomes in one statement. Later ones wait for its commit, and form the next batch. */
 export const recordRows = 200
-/** How long an outcome waits for others, in milliseconds: a statement costs some 300 µs before its first row. */
-export const gatherMs = 5
-/** With this many outcomes, a statement waits for no more. */
-export const gatherRows = 64
+/**
+ * How long an outcome waits for others, in milliseconds, and with how many a statement waits for no more: it costs some
+ * 300 µs before its first row.
+ */
+export const gather = { ms: 5, rows: 64 } as const
+/** The same while at least `gather.rows` callbacks are claimed ahead: as many outcomes will follow. */
+export const busyGather = { ms: 15, rows: 192 } as const
 /** Unrecorded outcomes at which no more POSTs start. After a crash each of them is sent again. */
 export const maxUnrecorded = 1_000
 

@@ -6,7 +6,7 @@ import { type Looked, look } from '../outbox/look.ts'
 import { type Recorded, record } from '../outbox/record.ts'
 import type { Session } from '../outbox/session.ts'
 import { endOfTurn } from '../pause.ts'
-import { gatherMs, gatherRows, lockedPauseMs, loopIdleMs, recordRows } from '../policy/tuning.ts'
+import { busyGather, gather, lockedPauseMs, loopIdleMs, recordRows } from '../policy/tuning.ts'
 import { AutoResetEvent } from './auto-reset-event.ts'
 import { ascii, asciiReason, Refusals } from './refusals.ts'
 
@@ -31,6 +31,8 @@ export interface RecorderOptions {
   readonly deletes?: boolean
   /** Whether something waits for this record, or no other outcome is expected. Default: always. */
   readonly isUrgent?: (attempt: Attempt) => boolean
+  /** Whether many outcomes will follow soon. Default: never. */
+  readonly isBusy?: () => boolean
 }
 
 /**
@@ -42,6 +44,7 @@ export class Recorder {
   readonly #epoch: () => string
   readonly #deletes: boolean
   readonly #isUrgent: (attempt: Attempt) => boolean
+  readonly #isBusy: () => boolean
   readonly #events: RecorderEvents
   readonly #log: Log
   readonly #refusals: Refusals
@@ -61,6 +64,7 @@ export class Recorder {
     this.#epoch = options.epoch
     this.#deletes = options.deletes ?? false
     this.#isUrgent = options.isUrgent ?? (() => true)
+    this.#isBusy = options.isBusy ?? (() => false)
     this.#log = options.log
     this.#refusals = new Refusals(options.log, 'record_refused')
     this.#events = events
@@ -69,8 +73,9 @@ export class Recorder {
   add(attempt: Attempt): void {
     const isFirst = this.#waiting.push(attempt) === 1
     this.#ids.set(attempt.id, attempt.epoch)
-    const isEnough = this.#waiting.length >= gatherRows || this.#isUrgent(attempt)
-    if (isFirst) this.#gatherUntil = performance.now() + gatherMs
+    const { ms, rows } = this.#isBusy() ? busyGather : gather
+    const isEnough = this.#waiting.length >= rows || this.#isUrgent(attempt)
+    if (isFirst) this.#gatherUntil = performance.now() + ms
     if (isEnough) this.#gatherUntil = 0
     if (isFirst || isEnough) this.#added.set()
   }

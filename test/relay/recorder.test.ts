@@ -23,7 +23,7 @@ function attemptOf(
   return { id: String(id), messageId: `message ${id}`, attempt, epoch, writtenEpoch: epoch, rev, outcome, decision }
 }
 
-function staged(rows: number, isUrgent?: (attempt: Attempt) => boolean) {
+function staged(rows: number, isUrgent?: (attempt: Attempt) => boolean, isBusy = () => false) {
   const stand = new RecordingSession()
   for (let id = 0; id < rows; id++) stand.claimed(String(id))
   const told: string[] = []
@@ -32,7 +32,7 @@ function staged(rows: number, isUrgent?: (attempt: Attempt) => boolean) {
   const note = (event: string) => void lines.push(event)
   const log: Log = { trace: note, debug: note, info: note, warn: note, error: note, fatal: note, writes: () => true }
   const recorder = new Recorder(
-    { relay: () => 'relay', epoch: () => '9', log, ...(isUrgent ? { isUrgent } : {}) },
+    { relay: () => 'relay', epoch: () => '9', log, isBusy, ...(isUrgent ? { isUrgent } : {}) },
     {
       recorded: ({ id }, { next }) => {
         told.push(`recorded ${id}`)
@@ -47,10 +47,10 @@ function staged(rows: number, isUrgent?: (attempt: Attempt) => boolean) {
 }
 
 /** A recorder at work, whose clock and timers the test moves. */
-function atWork(t: Test, isUrgent: (attempt: Attempt) => boolean) {
+function atWork(t: Test, isUrgent: (attempt: Attempt) => boolean, isBusy = () => false) {
   mock.timers.enable({ apis: ['setTimeout'] })
   const clock = mockClock(t)
-  const stage = staged(100, isUrgent)
+  const stage = staged(200, isUrgent, isBusy)
   const ends = new AbortController()
   const running = stage.recorder.run(stage.stand.session, ends.signal)
   t.teardown(async () => {
@@ -94,6 +94,28 @@ t.test('so do sixty-four', async t => {
   recorder.add(attemptOf(63))
   await pass(0)
   t.same(stand.records.length, 1)
+})
+
+t.test('while many callbacks are claimed ahead, an outcome waits for fifteen milliseconds, or for 192', async t => {
+  let isBusy = true
+  const { recorder, stand, pass } = atWork(
+    t,
+    () => false,
+    () => isBusy,
+  )
+  for (let id = 0; id < 191; id++) recorder.add(attemptOf(id))
+  await pass(14)
+  t.same(stand.records, [])
+  await pass(1)
+  t.same(stand.records.length, 1)
+  for (let id = 0; id < 192; id++) recorder.add(attemptOf(id))
+  await pass(0)
+  t.same(stand.records.length, 2)
+  for (let id = 0; id < 63; id++) recorder.add(attemptOf(id))
+  isBusy = false
+  recorder.add(attemptOf(63))
+  await pass(0)
+  t.same(stand.records.length, 3, 'no longer')
 })
 
 t.test('batches of 200 at most, in the order they came', async t => {
