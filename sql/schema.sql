@@ -682,8 +682,9 @@ end
 $$;
 comment on function outbox.hint(bigint) is 'Tells the relays of a row that may have been the first of its key. After a hundred in one transaction it asks for a sweep instead.';
 
+-- SECURITY DEFINER: operators must not have INSERT on the log, or they could write any history.
 create function outbox.operator_change() returns trigger
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   frozen text;
   retries integer;
@@ -744,6 +745,20 @@ begin
     if new.expires_at <= clock_timestamp() then
       new.expires_at := null;
     end if;
+    -- The row will get another attempt.
+    if old.last_started_at is not null then
+      insert into outbox.attempt_log (callback_id, message_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
+      values (old.id, old.message_id, old.attempts, old.last_epoch, old.last_started_at, old.last_finished_at, old.last_outcome,
+              old.last_http_status, old.last_attempt_error, old.last_excerpt, old.last_relay)
+          on conflict do nothing;
+      new.last_started_at := null;
+      new.last_finished_at := null;
+      new.last_epoch := null;
+      new.last_outcome := null;
+      new.last_attempt_error := null;
+      new.last_excerpt := null;
+      new.last_relay := null;
+    end if;
   elsif new.due_at is distinct from old.due_at then
     retries := coalesce(nullif(current_setting('ringback.retries', true), ''), '0')::integer;
     if new.due_at > clock_timestamp() then
@@ -768,35 +783,12 @@ begin
   return new;
 end
 $$;
-comment on function outbox.operator_change() is 'Validates and completes an UPDATE by anyone but the relay: replay, cancel, amend. Anything else is an error and changes nothing.';
+comment on function outbox.operator_change() is 'Validates and completes an UPDATE by anyone but the relay: replay, cancel, amend. Anything else is an error and changes nothing. At a replay, moves the attempt from the row to outbox.attempt_log.';
 
--- The relay raises rev in each of its statements. No other role may write rev.
+-- The relay raises rev in each of its statements. No other role may write rev. One trigger, since each costs every claim and
+-- record some 0.4 µs a row, even if its condition is false.
 create trigger operator_change before update on outbox.callback for each row
   when (old.rev = new.rev) execute function outbox.operator_change();
-
--- SECURITY DEFINER: operators must not have INSERT on the log, or they could write any history.
-create function outbox.save_attempt() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-begin
-  insert into outbox.attempt_log (callback_id, message_id, attempt, epoch, started_at, finished_at, outcome, http_status, error, response_excerpt, relay)
-  values (old.id, old.message_id, old.attempts, old.last_epoch, old.last_started_at, old.last_finished_at, old.last_outcome,
-          old.last_http_status, old.last_attempt_error, old.last_excerpt, old.last_relay)
-      on conflict do nothing;
-  new.last_started_at := null;
-  new.last_finished_at := null;
-  new.last_epoch := null;
-  new.last_outcome := null;
-  new.last_attempt_error := null;
-  new.last_excerpt := null;
-  new.last_relay := null;
-  return new;
-end
-$$;
-comment on function outbox.save_attempt() is 'At a replay: moves the attempt from the row to outbox.attempt_log, since the row will get another.';
-
--- Triggers run in the order of their names, so operator_change has already accepted the change.
-create trigger save_attempt before update on outbox.callback for each row
-  when (old.rev = new.rev and old.last_started_at is not null and new.status = 'pending') execute function outbox.save_attempt();
 
 create function outbox.refuse_delete() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -809,7 +801,8 @@ $$;
 comment on function outbox.refuse_delete() is 'A pending callback cannot be deleted.';
 
 -- A claimed row may be deleted: with --keep-delivered 0 its record does so. Other roles delete by outbox.purge only, which checks.
-create trigger refuse_delete before delete on outbox.callback for each row
+-- An AFTER trigger: a BEFORE trigger would lock each row once more.
+create trigger refuse_delete after delete on outbox.callback for each row
   when (old.status = 'pending') execute function outbox.refuse_delete();
 
 -- Operators have no DELETE on the table: it would let them LOCK it, which blocks every claim and INSERT.
@@ -990,7 +983,7 @@ comment on column outbox.migration.applied_at is 'When it was applied.';
 revoke all on outbox.callback, outbox.attempt, outbox.attempt_log, outbox.relay, outbox.pulse, outbox.salt, outbox.hold, outbox.janitor_run, outbox.operation, outbox.migration from public;
 -- These are for triggers, other functions or single roles.
 revoke execute on function
-  outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.tell_of_holds(), outbox.hint(bigint), outbox.operator_change(), outbox.save_attempt(), outbox.refuse_delete(),
+  outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.tell_of_holds(), outbox.hint(bigint), outbox.operator_change(), outbox.refuse_delete(),
   outbox.purge(timestamptz, timestamptz, bigint, bigint), outbox.code_of(text, text, text[], integer[]), outbox.required(text, bigint),
   outbox.execution_form(bigint, bigint, integer, text), outbox.write_callback(text, text, json), outbox.flow_modified(text, bigint, text),
   outbox.flow_execution_changed(text, bigint, bigint, text, text), outbox.job_execution_changed(text, bigint, bigint, text, text) from public;
@@ -1027,7 +1020,6 @@ grant delete on outbox.operation to outbox_relay;
 grant execute on function outbox.hold_gone(text, text, text) to outbox_relay;
 
 grant update (status, due_at, url, form, max_attempts, expires_at) on outbox.callback to outbox_operator;
-grant execute on function outbox.hint(bigint) to outbox_operator;
 -- No operator may write held_at, held_by, acted_at and acted_by: they tell who did what.
 grant insert (url_prefix, exact, reason), update (url_prefix, exact, reason), delete on outbox.hold to outbox_operator;
 -- A purge runs in many transactions, and updates done.

@@ -1,8 +1,7 @@
 import type { Row } from './database.ts'
 
 /**
- * What an operator's UPDATE of a row that is not claimed becomes by the triggers `operator_change` and `save_attempt`
- * (schema.sql).
+ * What an operator's UPDATE of a row that is not claimed becomes by the trigger `operator_change` (schema.sql).
  */
 
 /** `set status = 'cancelled'`, of a pending row. */

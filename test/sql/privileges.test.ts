@@ -61,7 +61,7 @@ t.test('the roles cannot log in and stand above nothing', async t => {
 })
 
 t.test(
-  'no role owns anything, and only the vocabulary, purge and what saves an attempt run with their owner’s privileges',
+  'no role owns anything, and only the vocabulary, purge and the trigger of operators’ changes run with their owner’s privileges',
   async t => {
     const owned = await client.query(
       `select relname from pg_class where relnamespace = 'outbox'::regnamespace and relowner::regrole::text = any ($1)`,
@@ -76,8 +76,8 @@ t.test(
       'flow_execution_changed',
       'flow_modified',
       'job_execution_changed',
+      'operator_change',
       'purge',
-      'save_attempt',
       'write_callback',
     ]
     t.same(

@@ -13,7 +13,6 @@ export interface Act {
 export const ownTriggers: readonly string[] = [
   'callback.operator_change',
   'callback.refuse_delete',
-  'callback.save_attempt',
   'callback.wake',
   'hold.tell_of_holds',
 ]
