@@ -120,6 +120,7 @@ export class Urls {
   left(url: Url): void {
     url.taken -= 1
     url.unanswered = Math.min(url.unanswered, url.taken)
+    if (this.#known.size === 1) return
     this.#known.delete(url.hash)
     this.#known.set(url.hash, url)
     if (this.#known.size > knownUrls) this.#forgetOne()

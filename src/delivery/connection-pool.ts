@@ -82,11 +82,9 @@ export class ConnectionPool {
       user.abort('shut down')
       return
     }
-    this.#discardRetired(name)
+    const connection = this.#takeIdle(name)
     const origin = this.#origin(name)
-    const connection = origin.idle.pop()
     if (connection !== undefined) {
-      this.#idle--
       begin(user, connection, origin)
     } else if (origin.open.size < this.#connectionsOf(name)) {
       begin(user, this.#connect(name), origin)
@@ -115,9 +113,13 @@ export class ConnectionPool {
     return this.reusable(connection.origin) && !this.#outdated.has(connection) && !isRetired(connection)
   }
 
-  #discardRetired(name: string): void {
+  /** The most recently used idle connection that may serve again. Those above it have lived long enough, and are closed. */
+  #takeIdle(name: string): Connection | undefined {
     const idle = this.#origins.get(name)?.idle ?? []
-    for (const connection of idle.filter(isRetired)) this.#discard(connection, 'has lived long enough')
+    for (let connection = idle.at(-1); connection && isRetired(connection); connection = idle.at(-1))
+      this.#discard(connection, 'has lived long enough')
+    if (idle.length > 0) this.#idle--
+    return idle.pop()
   }
 
   /** False while each connection to the origin `name` carries one request only. */

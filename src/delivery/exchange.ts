@@ -129,8 +129,8 @@ export class Exchange implements ConnectionUser, Dispatcher.DispatchHandler {
     this.#status = status
     const { success } = this.#request
     if (status < 300 && success?.body) this.#body = []
-    // The head has decided about any other answer.
-    else this.#boundBody()
+    // The head has decided about any other answer. An empty body ends with it.
+    else if (headers['content-length'] !== '0') this.#boundBody()
     this.#isEncoded = this.#excerpt.encodedAs(firstValue(headers['content-encoding']))
     if (status < 300 && success === null) return
     this.#location = firstValue(headers.location)

@@ -134,7 +134,7 @@ export class Ahead {
         hasBegun = true
       }
     }
-    if (!hasBegun || waiting.size === 0) return
+    if (!hasBegun || waiting.size === 0 || this.#origins.size === 1) return
     this.#origins.delete(origin)
     this.#origins.set(origin, waiting)
   }
