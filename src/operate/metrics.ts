@@ -5,7 +5,7 @@ import { mostSurveyed, type Survey } from '../outbox/survey.ts'
 import type { Observer, RelayState } from '../relay/observer.ts'
 import { version } from '../version.ts'
 import { CountedHistogram } from './counted-histogram.ts'
-import { OriginLabels } from './origin-labels.ts'
+import { OriginCounts } from './origin-counts.ts'
 
 /** Origins with a label of their own. */
 const labelledOrigins = 20
@@ -22,8 +22,11 @@ export interface MetricsSource {
   isFailing(origin: string): boolean
 }
 
-/** Counts, by the values of the labels joined by spaces. */
-type Tally = Map<string, number>
+/** Counts, by the value of the label, or the values of both joined by a space. */
+type Tally = Map<string | number, number>
+
+/** The values of the labels, and a count. */
+type Series = readonly [values: readonly string[], count: number]
 
 /** A metric as prom-client keeps it. */
 interface Listed {
@@ -44,7 +47,7 @@ export interface MetricsOptions {
  */
 export class Metrics implements Observer {
   readonly #registry = new Registry()
-  readonly #origins = new OriginLabels(labelledOrigins)
+  readonly #origins = new OriginCounts(labelledOrigins)
   readonly #options: MetricsOptions
   #source: MetricsSource | undefined
   /** Read once a scrape, since reading it walks over every origin. */
@@ -53,7 +56,6 @@ export class Metrics implements Observer {
   #survey: { readonly survey: Survey; readonly at: number } | undefined
   readonly #registers = [this.#registry]
 
-  readonly #attempts = this.#tally('attempts_total', 'POSTs that have ended, by outcome.', ['outcome'])
   readonly #attemptSeconds = this.#histogram(
     'attempt_duration_seconds',
     'From the start of an attempt to the last byte of the answer.',
@@ -84,19 +86,13 @@ export class Metrics implements Observer {
     'config_last_reload_successful',
     '0: the last SIGHUP found a fault, and changed nothing.',
   )
-  readonly #originAttempts = this.#tally('origin_attempts_total', 'POSTs that have ended, by receiver.', [
-    'origin',
-    'outcome',
-  ])
-  readonly #originSeconds = this.#tally('origin_attempt_seconds_sum', 'The time that POSTs took, by receiver.', [
-    'origin',
-  ])
 
   constructor(options: MetricsOptions) {
     this.#options = options
     collectDefaultMetrics({ register: this.#registry })
     this.#reloaded.set(1)
     this.#beginAtNothing()
+    this.#showAttempts()
     this.#gauge('build_info', 'Always 1.', ['version']).set({ version }, 1)
     this.#showRelay()
     this.#showTables()
@@ -127,20 +123,18 @@ export class Metrics implements Observer {
 
   attempted(
     { origin, attemptOfBudget, dueUs, messageId }: Claim,
-    outcome: Outcome,
-    { status, ...why }: Decision,
+    { kind, httpStatus, startedAtMs, finishedAtMs }: Outcome,
+    decision: Decision,
   ): void {
-    const { kind, httpStatus, startedAtMs, finishedAtMs } = outcome
     const seconds = (finishedAtMs - startedAtMs) / 1_000
-    const label = this.#origins.of(origin)
-    add(this.#attempts, kind)
+    const ofOrigin = this.#origins.of(origin)
+    ofOrigin.attempts[kind] += 1
+    ofOrigin.seconds += seconds
     this.#attemptSeconds.count(kind, seconds)
-    add(this.#originAttempts, `${label} ${kind}`)
-    add(this.#originSeconds, label, seconds)
-    if (httpStatus !== null) add(this.#responses, String(httpStatus))
-    if (status === 'pending') return
-    add(this.#settled, `${status} ${status === 'delivered' ? 'delivered' : reasonOf(why)}`)
-    if (status !== 'delivered') return
+    if (httpStatus !== null) add(this.#responses, httpStatus)
+    if (decision.status === 'dead') add(this.#settled, `dead ${reasonOf(decision)}`)
+    if (decision.status !== 'delivered') return
+    add(this.#settled, 'delivered delivered')
     const sinceMs = attemptOfBudget === 1 && dueUs !== null ? dueUs / 1_000 : writtenMs(messageId)
     this.#latency.count('', Math.max(0, Date.now() - sinceMs) / 1_000)
   }
@@ -173,9 +167,25 @@ export class Metrics implements Observer {
 
   /** Series begin at 0: `rate()` sees the first event of a series only if the series existed before it. */
   #beginAtNothing(): void {
-    for (const outcome of outcomes) add(this.#attempts, outcome, 0)
     for (const reason of deathReasons) add(this.#settled, `dead ${reason}`, 0)
     add(this.#settled, 'delivered delivered', 0)
+  }
+
+  #showAttempts(): void {
+    const all = () => this.#origins.all
+    this.#counted('attempts_total', 'POSTs that have ended, by outcome.', ['outcome'], () =>
+      outcomes.map(outcome => [[outcome], sum(all().map(([, { attempts }]) => attempts[outcome]))]),
+    )
+    this.#counted('origin_attempts_total', 'POSTs that have ended, by receiver.', ['origin', 'outcome'], () =>
+      all().flatMap(([origin, { attempts }]) =>
+        outcomes
+          .filter(outcome => attempts[outcome] > 0)
+          .map(outcome => [[origin, outcome], attempts[outcome]] as const),
+      ),
+    )
+    this.#counted('origin_attempt_seconds_sum', 'The time that POSTs took, by receiver.', ['origin'], () =>
+      all().map(([origin, { seconds }]) => [[origin], seconds]),
+    )
   }
 
   #showRelay(): void {
@@ -228,7 +238,7 @@ export class Metrics implements Observer {
   }
 
   #ofOrigins(value: (origin: string) => number): Record<string, number> {
-    return Object.fromEntries([...this.#origins.named].map(origin => [origin, value(origin)]))
+    return Object.fromEntries(this.#origins.named.map(origin => [origin, value(origin)]))
   }
 
   /** Only the eldest relay shows these, since all would show the same. */
@@ -312,20 +322,22 @@ export class Metrics implements Observer {
     return new Counter(this.#named(name, help))
   }
 
-  /** A counter that is filled at each scrape from the tally. */
   #tally(name: string, help: string, labelNames: readonly string[]): Tally {
     const tally: Tally = new Map()
+    this.#counted(name, help, labelNames, () => [...tally].map(([key, count]) => [String(key).split(' '), count]))
+    return tally
+  }
+
+  /** A counter that is filled at each scrape. */
+  #counted(name: string, help: string, labelNames: readonly string[], series: () => readonly Series[]): void {
     new Counter({
       ...this.#named(name, help, labelNames),
       collect() {
         this.reset()
-        for (const [key, count] of tally) {
-          const values = key.split(' ')
+        for (const [values, count] of series())
           this.inc(Object.fromEntries(labelNames.map((label, n) => [label, values[n] ?? ''])), count)
-        }
       },
     })
-    return tally
   }
 
   #gauge(name: string, help: string, labelNames: readonly string[] = []): Gauge {
@@ -337,9 +349,11 @@ export class Metrics implements Observer {
   }
 }
 
-function add(tally: Tally, key: string, count = 1): void {
+function add(tally: Tally, key: string | number, count = 1): void {
   tally.set(key, (tally.get(key) ?? 0) + count)
 }
+
+const sum = (counts: readonly number[]) => counts.reduce((total, each) => total + each, 0)
 
 function flag(is: boolean): number {
   return is ? 1 : 0
@@ -349,10 +363,10 @@ function isServing({ isConnected, isRegistered, isStopping, standby }: RelayStat
   return isConnected && isRegistered && !isStopping && standby === null
 }
 
-function reasonOf({ reason }: { readonly reason?: string }): (typeof deathReasons)[number] {
-  if (reason?.startsWith('gave up')) return 'gave_up'
-  if (reason?.startsWith('rejected')) return 'rejected'
-  if (reason?.startsWith('unknown')) return 'unknown'
+function reasonOf({ reason }: { readonly reason: string }): (typeof deathReasons)[number] {
+  if (reason.startsWith('gave up')) return 'gave_up'
+  if (reason.startsWith('rejected')) return 'rejected'
+  if (reason.startsWith('unknown')) return 'unknown'
   return 'other'
 }
 
