@@ -60,13 +60,16 @@ const failingStatement: Statement = {
       -- The empty url stands for all of the origin.
       select origin, coalesce(bare, '') as url, count(*)::float8 as failed, sum(tried)::float8 as attempts, max(claimed_at) as newest_at, min(created_at) as oldest_at
         from failed group by grouping sets ((origin), (origin, bare))
+    ), recent as materialized (
+      select c.origin, c.url, c.status, c.settled_at
+        from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit ${settledRead}
     ), settled as materialized (
-      select origin, coalesce(bare, '') as url, max(settled_at) filter (where status = 'delivered') as at, min(settled_at) as since, count(*) as count
-        from (select c.origin, ${withoutQuery} as bare, c.status, c.settled_at
-                from ${schema}.callback c where c.settled_at is not null order by c.settled_at desc, c.id desc limit ${settledRead}) c
+      -- Only origins that have failed: the joins below are nested loops, since the planner expects one row of each part.
+      select origin, coalesce(bare, '') as url, max(settled_at) as at
+        from (select c.origin, ${withoutQuery} as bare, c.settled_at from recent c where c.status = 'delivered' and c.origin in (select g.origin from grouped g)) c
        group by grouping sets ((origin), (origin, bare))
     ), seen as materialized (
-      select case when coalesce(sum(count), 0) < ${settledRead} then '-infinity' else min(since) end as since from settled where url = ''
+      select case when count(*) < ${settledRead} then '-infinity' else min(settled_at) end as since from recent
     ), origins as materialized (
       -- When each has delivered last, and how many of its URLs have failed since.
       select g.origin, o.at, count(*) filter (where o.at is null or g.newest_at > o.at) as ill
@@ -81,10 +84,10 @@ const failingStatement: Statement = {
         where g.url <> '' and coalesce(d.at, '-infinity') < o.at and coalesce(d.at, '-infinity') < g.newest_at order by g.failed desc, g.attempts desc, g.url limit ${mostUrls})
     ), newest as materialized (
       select distinct on (c.origin, r.url) c.origin, r.url as of_url, c.id, c.message_id, c.claimed_at, c.last_error, c.last_http_status from receivers r
-        join failed c on c.origin = r.origin and c.claimed_at = r.newest_at and r.url in ('', c.bare) order by c.origin, r.url, c.id
+        join failed c on c.claimed_at = r.newest_at and c.origin = r.origin and r.url in ('', c.bare) order by c.origin, r.url, c.id
     ), oldest as materialized (
       select distinct on (c.origin, r.url) c.origin, r.url as of_url, c.id, c.message_id, c.claimed_at, c.budget_from from receivers r
-        join failed c on c.origin = r.origin and c.created_at = r.oldest_at and r.url in ('', c.bare) order by c.origin, r.url, c.id
+        join failed c on c.created_at = r.oldest_at and c.origin = r.origin and r.url in ('', c.bare) order by c.origin, r.url, c.id
     ), examined as materialized (
       -- This join comes before the lateral parts. A planner with a wrong estimate would otherwise run those for each
       -- failed callback.

@@ -1,4 +1,3 @@
-import { sample } from './screens.ts'
 import type { Session, Statement } from './session.ts'
 
 /** What was settled within a period, such as a minute. */
@@ -13,9 +12,11 @@ export interface SettledCount {
 
 /** Up to this many rows, the status of each is read. */
 const counted = 1_000
+/** Up to this many are counted by the index. */
+const countedByIndex = 10_000
 /** Of a period with more, the share of the delivered is that of so many rows at each of ten places. */
 const rowsOfPlace = 100
-/** A period with more than `sample` rows has so many samples, each a thirtieth of the way to the next one, */
+/** A period with more than `countedByIndex` rows has so many samples, each a thirtieth of the way to the next one, */
 const samples = 60
 const shareOfTime = 30
 /** with this many rows at most. A busier sample is extrapolated from the time that these take. */
@@ -32,15 +33,15 @@ const periodStatement: Statement = {
   name: 'ringback_screen_period',
   text: schema => `
     select extract(epoch from $1::timestamptz)::float8 * 1000 as "atMs", d.count::float8 as dead, e.count > ${counted} as "isEstimate",
-           case when e.count <= ${counted} then e.delivered else round(case when t.count <= ${sample} then t.count else p.count end * s.delivered) end::float8 as delivered
+           case when e.count <= ${counted} then e.delivered else round(case when t.count <= ${countedByIndex} then t.count else p.count end * s.delivered) end::float8 as delivered
       from (select count(*) as count, count(*) filter (where status = 'delivered') as delivered
               from (select status ${within(schema, '$1::timestamptz', '$2::timestamptz')} order by c.settled_at, c.id limit ${counted + 1}) c) e
      cross join lateral (
        select count(*) as count
-         from (select ${within(schema, '$1::timestamptz', '$2::timestamptz')} and e.count > ${counted} order by c.settled_at, c.id limit ${sample + 1}) c) t
+         from (select ${within(schema, '$1::timestamptz', '$2::timestamptz')} and e.count > ${counted} order by c.settled_at, c.id limit ${countedByIndex + 1}) c) t
      cross join (
        select count(*) as count
-         from (select from ${schema}.callback where dead_at is not null and dead_at >= $1::timestamptz and dead_at < $2::timestamptz limit ${sample + 1}) c) d
+         from (select from ${schema}.callback where dead_at is not null and dead_at >= $1::timestamptz and dead_at < $2::timestamptz limit ${countedByIndex + 1}) c) d
      cross join lateral (
        select coalesce(sum(c.delivered) / nullif(sum(c.count), 0), 0)::float8 as delivered
          from generate_series(0, 9) k
@@ -53,7 +54,7 @@ const periodStatement: Statement = {
          from generate_series(0, ${samples - 1}) k
         cross join lateral (
           select count(*)::float8 as count, extract(epoch from max(settled_at) - (${sampleStart}))::float8 as seconds
-            from (select c.settled_at ${within(schema, sampleStart, `${sampleStart} + ${sampleSeconds} * interval '1 s'`)} and t.count > ${sample}
+            from (select c.settled_at ${within(schema, sampleStart, `${sampleStart} + ${sampleSeconds} * interval '1 s'`)} and t.count > ${countedByIndex}
                    order by c.settled_at, c.id limit ${rowsOfSample}) c) c) p`,
 }
 

@@ -7,8 +7,8 @@ import { seenSql } from './amend.ts'
 import type { Session, Statement } from './session.ts'
 import { isFree, originHash } from './sql.ts'
 
-/** Most rows that one statement reads. A count above it is shown as "10,000+". */
-export const sample = 10_000
+/** Most rows that one statement reads. A count above it is shown as "5,000+". */
+export const sample = 5_000
 
 /** Rows on one screen of a list. */
 export const listed = 50

@@ -1,7 +1,7 @@
 import { sample } from '../../outbox/screens.ts'
 import { type Html, html } from './html.ts'
 
-/** `1,204`; `10,000+` for a count that ended at the limit. */
+/** `1,204`; `5,000+` for a count that ended at the limit. */
 export function counted(count: number): string {
   return count > sample ? `${sample.toLocaleString('en-US')}+` : count.toLocaleString('en-US')
 }
