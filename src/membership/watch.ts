@@ -29,6 +29,11 @@ export function renewalIntervalMs(leaseMs: number): number {
   return Math.min(renewalMs, leaseMs / 3)
 }
 
+/** A relay without a renewal for so long is not counted on. */
+export function patienceMs(leaseMs: number): number {
+  return patience * renewalIntervalMs(leaseMs)
+}
+
 /**
  * Watches the renewals of all registrations. Only our own clock counts, and a new watcher takes every registration for
  * living.
@@ -71,7 +76,7 @@ export class RenewalWatch {
 
   #isLiving({ epoch, leaseMs }: Registration, now: number): boolean {
     const { round, at } = this.#seenOf(epoch)
-    return this.#round - round < patience || now - at < patience * renewalIntervalMs(leaseMs)
+    return this.#round - round < patience || now - at < patienceMs(leaseMs)
   }
 
   /** A registration seen for the first time counts from 0. */

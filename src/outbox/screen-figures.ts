@@ -156,7 +156,7 @@ const originStatement: Statement = {
       select case when waiting + claimed >= 3 and place <= ${mostUrls} then bare end as url, count(*) as urls, sum(waiting) as waiting, sum(claimed) as claimed, sum(failed) as failed, max(newest) as newest
         from (select *, row_number() over (order by waiting + claimed < 3, failed desc, waiting desc, bare) as place from urls) u group by 1
     )
-    ${originFigures}, o.seen > ${lookedAtOrigin} as "isPartial",
+    ${originFigures}, o.seen > ${lookedAtOrigin} as "isPartial", (select min(due) from reasons where why = 'retried') as "nextRetryAt",
            (select json_agg(json_build_object('url', u.url, 'urls', u.urls, 'waiting', u.waiting, 'claimed', u.claimed, 'failed', u.failed, 'lastError', e.last_error)
                             order by u.url is null, u.failed desc, u.waiting desc, u.url)
               from shown u left join seen e on e.id = u.newest) as urls
@@ -166,6 +166,8 @@ const originStatement: Statement = {
 export interface OneOrigin extends OriginFigures {
   /** It has more unsettled callbacks than were read. */
   readonly isPartial: boolean
+  /** When the first of those that have failed is due again, perhaps in the past; null: none waits for that. */
+  readonly nextRetryAt: Date | null
   /** Those with most failed callbacks first. The last one may be of the others together. */
   readonly urls: readonly UrlFigures[]
 }

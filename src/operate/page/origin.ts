@@ -2,6 +2,7 @@ import type { FailingReceiver } from '../../outbox/failing.ts'
 import type { AttemptRow } from '../../outbox/history.ts'
 import { holdSql } from '../../outbox/same-in-sql.ts'
 import type { OneOrigin, UrlFigures } from '../../outbox/screen-figures.ts'
+import { type Deliveries, settledRead } from '../../outbox/screen-origin.ts'
 import type { HoldEntry, Viewer } from '../../outbox/screens.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { copyOf, elsewhere, headOf, type Screen, stat, status } from './layout.ts'
@@ -15,6 +16,10 @@ export interface OriginView {
   readonly figures: OneOrigin | undefined
   /** The last attempt of the newest callback that has failed. */
   readonly newest: AttemptRow | undefined
+  /** The name of the relay that serves it; null: none does. */
+  readonly relay: string | null
+  /** undefined: the callbacks that were settled last are of other origins. */
+  readonly deliveries: Deliveries | undefined
   /** Its dead callbacks, among the newest of all. */
   readonly dead: number
   /** The origin itself, or its URLs that fail alone; empty: none. */
@@ -44,7 +49,7 @@ export function originScreen(view: OriginView, { canAct }: Viewer, schema: strin
       acts: canAct && [link('hold', 'Hold…'), link('retry-url', 'Retry now…'), link('replay-dead', 'Replay its dead…')],
     })}
 <ul class="stats" aria-label="Now" data-live="stats">${statsOf(view)}</ul>
-<div class="body">${result}<div class="two"><div class="stack">${urlsTable(figures)}${holdsSection(holds, canAct, '../', 'None of this origin.')}</div><div class="stack">${newestFailure(view)}${whatToDo()}${elsewhere(
+<div class="body">${result}<div class="two"><div class="stack">${urlsTable(figures)}${holdsSection(holds, canAct, '../', 'None of this origin.')}</div><div class="stack">${stateOf(view)}${newestFailure(view)}${whatToDo()}${elsewhere(
       [
         copyOf('Retry now, as a command', `ringback replay --now --url ${shellText(prefix)}`),
         copyOf('Replay its dead, as a command', `ringback replay --dead --url ${shellText(prefix)}`),
@@ -115,6 +120,41 @@ function urlsTable(figures: OneOrigin | undefined): Html | false {
   return html`<section data-live="urls"><table class="cards"><caption><h2>By URL</h2><p>Each URL has a breaker of its own. Those with one or two callbacks are counted together.</p></caption><thead><tr><th scope="col">Path</th><th scope="col">Last failure</th><th scope="col" class="n">To be tried again</th><th scope="col" class="n">Waiting</th><th scope="col" class="n">Being sent</th></tr></thead>
 <tbody>${urls.map(row)}</tbody></table></section>`
 }
+
+/** What the tables know. The breaker and the window are in the memory of its relay. */
+function stateOf({ relay, figures, deliveries, now }: OriginView): Html {
+  const due = figures?.nextRetryAt ?? null
+  const rows: readonly (readonly [string, HtmlValue])[] = [
+    [
+      'Served by',
+      relay === null
+        ? status('fault', 'no relay')
+        : html`<a href="../relays">${relay}</a>, which alone sends to this origin`,
+    ],
+    [
+      'Next retry',
+      due === null
+        ? html`<span class="dim">none waits after a failure</span>`
+        : due > now
+          ? html`due at ${utcTime(due)}, in ${lasting((+due - +now) / 1_000)}`
+          : 'due now. It goes out when the relay tries the origin next.',
+    ],
+    [
+      'Last delivery',
+      deliveries === undefined
+        ? html`<span class="dim">none among the last ${counted(settledRead)} callbacks that ended</span>`
+        : html`${utcTime(deliveries.newestAt)}, ${lasting((+now - +deliveries.newestAt) / 1_000)} ago`,
+    ],
+    [
+      'Answer time',
+      deliveries !== undefined &&
+        `p50 ${duration(deliveries.p50Ms)}, p95 ${duration(deliveries.p95Ms)}, ${deliveries.count === 1 ? 'of 1 delivery' : `of ${counted(deliveries.count)} deliveries`}`,
+    ],
+  ]
+  return html`<section aria-labelledby="state" data-live="state"><div class="sec-head"><h2 id="state">State</h2></div><dl class="facts">${rows.map(([name, value]) => value && html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>`
+}
+
+const duration = (ms: number) => `${Math.round(ms).toLocaleString('en-US')} ms`
 
 function newestFailure({ figures, newest }: OriginView): Html | false {
   if (newest === undefined || figures === undefined || figures.newest === null) return false

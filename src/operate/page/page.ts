@@ -5,6 +5,7 @@ import { readHistory } from '../../outbox/history.ts'
 import { readOrigin } from '../../outbox/screen-figures.ts'
 import { readBlockedKeys } from '../../outbox/screen-keys.ts'
 import { readOperations } from '../../outbox/screen-operations.ts'
+import { readDeliveries, readRegistered } from '../../outbox/screen-origin.ts'
 import type { ScreenSessions } from '../../outbox/screen-sessions.ts'
 import { listCallbacks, listHoldEntries, readCallback, readKey, readMatching } from '../../outbox/screens.ts'
 import type { Session } from '../../outbox/session.ts'
@@ -22,6 +23,7 @@ import { type Overview, overviewScreen } from './overview.ts'
 import { Periods, spans } from './periods.ts'
 import { holdsScreen, originsScreen, relaysScreen } from './places.ts'
 import { type SharedOverview, sharedOverview } from './read-overview.ts'
+import { servedBy } from './served-by.ts'
 import type { SharedReading } from './shared-reading.ts'
 
 export interface PageAnswer {
@@ -140,7 +142,9 @@ async function screenOf({ path, query }: PageRequest, session: Session, overview
   const { count: dead } = await readMatching(session, { url: `${origin}/`, since: null, until: 'infinity' })
   const holds = overview.holds.filter(each => originIn(each.urlPrefix) === origin)
   const failing = overview.failing.filter(each => each.origin === origin)
-  const view = { origin, figures, newest: history?.made.at(-1), dead, failing, holds, now }
+  const relay = servedBy(origin, await readRegistered(session))
+  const deliveries = await readDeliveries(session, origin)
+  const view = { origin, figures, newest: history?.made.at(-1), relay, deliveries, dead, failing, holds, now }
   return originScreen(view, viewer, schema, resultOf(query))
 }
 

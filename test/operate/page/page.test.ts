@@ -351,6 +351,23 @@ t.test('a callback is found by its webhook-id, which has no index, also among ot
     t.match(await operator.ask(`/callbacks?id=${encodeURIComponent(each)}`), { status: 404 }, each)
 })
 
+t.test('an origin: when a retry is due, when it was delivered to last, and how long it took to answer', async t => {
+  await client.query(`
+    insert into outbox.callback (url, status, settled_at, attempts, rev, last_started_at, last_finished_at, last_epoch, last_outcome, last_relay)
+    select 'https://state.test/', 'delivered', at, 1, 1, at - n * interval '10 ms', at, 7, 'delivered', 'a'
+      from generate_series(1, 20) n, lateral (select now() - n * interval '1 min' as at) v`)
+  await client.query(`
+    insert into outbox.callback (url, attempts, rev, due_at, last_error)
+    select 'https://state.test/', 1, 1, now() + n * interval '20 min', '500' from generate_series(1, 2) n`)
+  const { text } = await operator.ask(`/origins/${encodeURIComponent('https://state.test')}`)
+  t.match(text, /Next retry<\/dt><dd>due at [^,]*, in (19|20) min</)
+  t.match(text, /Last delivery<\/dt><dd>[^,]*, \d\d s ago</)
+  t.match(text, /Answer time<\/dt><dd>p50 100 ms, p95 190 ms, of 20 deliveries</)
+  const nobody = await operator.ask(`/origins/${encodeURIComponent('https://nobody.test')}`)
+  t.match(nobody.text, /none waits after a failure[\s\S]*none among the last 2,500 callbacks that ended/)
+  t.notMatch(nobody.text, /Answer time/)
+})
+
 t.test('the first callback of a key is named with what waits behind it', async t => {
   await client.query(`
     insert into outbox.callback (url, ordering_key, attempts, rev, due_at, last_error)
