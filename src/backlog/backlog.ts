@@ -274,6 +274,25 @@ export class Backlog {
     if (candidate?.state === 'under way') this.#memory.correct(candidate, row)
   }
 
+  /**
+   * A read has claimed this row. Returns whether it is under way now. Otherwise it will be released: it may not start, or
+   * memory is full, or has the row or another of its key, which was settled meanwhile.
+   */
+  claimedAsRead(row: ShownRow, mayStart: boolean): boolean {
+    const isTakenIn = mayStart && !this.#isFull && !this.#memory.get(row.id) && !this.#memory.occupant(row.orderingKey)
+    if (isTakenIn) this.#memory.admit(row, 'under way')
+    else this.#offers.offer(row, 'tip')
+    return isTakenIn
+  }
+
+  /** Origins for which a new row must wait: others wait there, or `isReady` says no. */
+  unready(isReady: (origin: string) => boolean): string[] {
+    return [...this.#memory.origins()].flatMap(each => {
+      const { origin, ready, resting, isBehind } = each
+      return ready.size + resting > 0 || isBehind || !isReady(origin) ? origin : []
+    })
+  }
+
   /** The look at a row that the claim did not get. @param now as in `take` */
   refused(id: string, refusal: Refusal, now: number): void {
     this.#freedBy(id)

@@ -126,7 +126,7 @@ export class Memory {
     return this.#resting.first
   }
 
-  admit(row: ShownRow): void {
+  admit(row: ShownRow, state: CandidateState = 'ready'): void {
     if (this.#candidates.has(row.id) || this.occupant(row.orderingKey))
       throw new Error(`callback ${row.id} cannot be admitted to memory: it or another callback of its key is there`)
     const origin = this.meetOf(row)
@@ -135,7 +135,7 @@ export class Memory {
       orderingKey: row.orderingKey,
       row,
       origin,
-      state: 'ready',
+      state,
       newer: undefined,
       passedOver: undefined,
       asks: false,

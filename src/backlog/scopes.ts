@@ -113,6 +113,7 @@ export class Scopes {
   /** Origins and URLs with an open breaker where an attempt has ended since `probed`. */
   readonly #broken = new Map<string, Pick<Downtime, 'origin' | 'urlHash'>>()
   #outages: Downtime[] = []
+  readonly #unready = new Set<string>()
   /** Origins that found no free slot of the relay, in the order of asking. Proven origins go first. */
   readonly #crowded = { given: new Set<string>(), none: new Set<string>(), lost: new Set<string>() }
 
@@ -123,6 +124,11 @@ export class Scopes {
   /** How many POSTs may start now, of any origin. */
   get free(): number {
     return this.#fast.free(this.#options.concurrency, true)
+  }
+
+  /** How many of them at origins of which nothing is known. */
+  get freeForNew(): number {
+    return this.#fast.free(this.#options.concurrency, false)
   }
 
   /** How many more rows may be claimed ahead now, of any origin. */
@@ -247,6 +253,23 @@ export class Scopes {
     return this.free <= given.size + none.size + lost.size
   }
 
+  /** Whether a POST of the origin may start now, without any regard to its URL. New origins may. */
+  isReady(origin: string, now: number): boolean {
+    const scope = this.#scopes.get(origin)
+    if (!scope) return this.freeForNew > 0
+    return (
+      this.isWell(origin, now) && scope.ahead === 0 && startable(scope, undefined, now) > 0 && this.#given(scope) > 0
+    )
+  }
+
+  /**
+   * Origins that may not be ready though nothing is under way there: their last attempt has ended in trouble, or they
+   * have a rate.
+   */
+  get unready(): ReadonlySet<string> {
+    return this.#unready
+  }
+
   /** The origin answers and does not rest, and no URL of it is in trouble. */
   isWell(origin: string, now: number): boolean {
     const scope = this.#scopes.get(origin)
@@ -304,6 +327,8 @@ export class Scopes {
     }
     scope.perMs = paceOf(scope, now) + 1 / paceMs
     scope.endedAt = now
+    if (scope.ratePerSecond === null && this.isWell(scope.origin, now)) this.#unready.delete(scope.origin)
+    else this.#unready.add(scope.origin)
     this.#leave(id, post)
   }
 
@@ -368,6 +393,7 @@ export class Scopes {
     else if (scope.perMs > 0 && scope.breaker.answersWell) return
     else scope.breaker.resume(failedFrom)
     this.#broken.set(backlogName(origin, urlHash), { origin, urlHash })
+    this.#unready.add(origin)
   }
 
   /** The breaker of the origin has opened, and no probe was answered since. */
@@ -521,7 +547,10 @@ export class Scopes {
     if (this.#scopes.size <= idleOrigins) return
     for (const [name, { slots, ahead }] of this.#scopes) {
       const isIdle = slots.taken + ahead === 0
-      if (isIdle) this.#scopes.delete(name)
+      if (isIdle) {
+        this.#scopes.delete(name)
+        this.#unready.delete(name)
+      }
       if (this.#scopes.size <= idleOrigins || isIdle) return
     }
   }

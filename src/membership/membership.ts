@@ -119,6 +119,12 @@ export class Membership {
   /** By the newest view, however old. */
   readonly isMine = (origin: string): boolean => ownerOf(origin, this.#view.shares) === this.node
 
+  /** By the newest view every origin is this relay's, and no other relay lives. */
+  get isAlone(): boolean {
+    const { shares } = this.#view
+    return this.#livingNodes.size === 0 && shares.size === 1 && shares.has(this.node)
+  }
+
   /** New claims are allowed: the lease is held, and the view is recent. */
   mayClaim(now: number): boolean {
     return this.#options.lease.isHeld && !this.#isStopping && now - this.#viewedAt < viewMs

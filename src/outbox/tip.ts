@@ -23,12 +23,11 @@ export interface DueTip extends TipPage {
 }
 
 /**
- * Reads only the gaps between ids already shown: a row costs 3 µs here and in the relay. It stops at the sequence's
- * last id, since later rows must not wait for a high id that a producer chose.
+ * New rows in the gaps `$1` to `$2`, at most `$3` of each, for the epoch `$4`; and one empty row if there are none. It
+ * reads only the gaps between ids already shown: a row costs 3 µs here and in the relay. It stops at the sequence's last
+ * id, since later rows must not wait for a high id that a producer chose.
  */
-const freshStatement: Statement = {
-  name: 'ringback_fresh',
-  text: schema => `
+export const freshRows = (schema: string) => `
     select s.last_value as "lastId", row.*
       from ${schema}.callback_id_seq s
       left join lateral (
@@ -39,8 +38,9 @@ const freshStatement: Statement = {
              from ${schema}.callback c
             where c.settled_at is null and c.due_at is null and c.id > gap.after and c.id <= least(gap.up_to, s.last_value)
             order by c.id
-            limit $3) row) row on true`,
-}
+            limit $3) row) row on true`
+
+const freshStatement: Statement = { name: 'ringback_fresh', text: freshRows }
 
 /** Why `statement_timestamp()`: see `planning` in settings.ts. */
 const dueStatement: Statement = {
@@ -63,6 +63,12 @@ const dueStatement: Statement = {
      order by page."dueUs", page.id`,
 }
 
+/** Ids between two that were shown. */
+export interface Gap {
+  readonly after: string
+  readonly upTo: string
+}
+
 /**
  * Rows never tried, with ids in these gaps. The gaps are in the order of ids.
  *
@@ -72,12 +78,22 @@ const dueStatement: Statement = {
 export async function readFresh(
   session: Session,
   epoch: string,
-  gaps: readonly { readonly after: string; readonly upTo: string }[],
+  gaps: readonly Gap[],
   limit: number,
 ): Promise<FreshTip> {
+  return freshTip(await session.rows<FreshRow>(freshStatement, freshValues(epoch, gaps, limit)), limit)
+}
+
+/** The parameters of `freshRows`. */
+export function freshValues(epoch: string, gaps: readonly Gap[], limit: number): unknown[] {
   const [afters, ends] = [gaps.map(({ after }) => after), gaps.map(({ upTo }) => upTo)]
-  const values = [plainArray(afters), plainArray(ends), limit, epoch]
-  const found = await session.rows<ShownRow & { lastId: string }>(freshStatement, values)
+  return [plainArray(afters), plainArray(ends), limit, epoch]
+}
+
+/** A row of `freshRows`. */
+export type FreshRow = ShownRow & { readonly lastId: string }
+
+export function freshTip(found: readonly FreshRow[], limit: number): FreshTip {
   const [first] = found
   if (!first) throw new Error('the sequence of ids answers with no row')
   return { ...page(found, limit), lastId: first.lastId }

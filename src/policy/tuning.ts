@@ -146,6 +146,11 @@ export const refillMs = 30
 /** A row claimed ahead that has not started after this time is released, in milliseconds. */
 export const longestAheadMs = 1_000
 
+/** Most new rows that are claimed as they are read: while all is calm, there are few. */
+export const mostCalm = 16
+/** With more origins than this that have no slot at once, or with work under way, no row is claimed as it is read. */
+export const calmOrigins = 100
+
 /** Longest wait of the loops that claim and record, in milliseconds. Anything that matters ends it sooner. */
 export const loopIdleMs = 1_000
 /** Between two checks of the lease while POSTs are under way, in milliseconds. Without a lease they are aborted. */

@@ -1,15 +1,16 @@
 import type { Backlog, Refusal } from '../backlog/backlog.ts'
 import type { Scopes } from '../backlog/scopes.ts'
-import type { ShownRow } from '../model.ts'
+import type { Claim, ShownRow } from '../model.ts'
 import { claim } from '../outbox/claim.ts'
-import { isLastingDataError } from '../outbox/database-errors.ts'
+import type { Claimable, ClaimedFresh } from '../outbox/claim-fresh.ts'
+import { isLastingDataError, isRefusal } from '../outbox/database-errors.ts'
 import { isolate, type Refused } from '../outbox/isolate.ts'
 import { type Looked, look } from '../outbox/look.ts'
 import { release } from '../outbox/release.ts'
 import type { Session } from '../outbox/session.ts'
 import { giveUp, supersede } from '../outbox/settle.ts'
 import { endOfTurn } from '../pause.ts'
-import { lockedPauseMs, loopIdleMs, supersedeRows } from '../policy/tuning.ts'
+import { calmOrigins, lockedPauseMs, loopIdleMs, mostCalm, supersedeRows } from '../policy/tuning.ts'
 import type { Agenda } from './agenda.ts'
 import type { Attempts } from './attempts.ts'
 import type { AutoResetEvent } from './auto-reset-event.ts'
@@ -27,6 +28,8 @@ export interface ClaimerParts {
   readonly agenda: Agenda
   /** How many POSTs may start now, and how many rows may be claimed ahead. Both are 0 while the lease is not held. */
   readonly slots: () => { readonly free: number; readonly ahead: number }
+  /** Whether no other relay lives. Whose an origin is, a statement cannot know. */
+  readonly isAlone: () => boolean
   /** Set when a claim has been answered. */
   readonly progress: AutoResetEvent
 }
@@ -41,7 +44,10 @@ export class Claimer {
   readonly #parts: ClaimerParts
   /** Rows in doubt, each with the epoch under which it may be claimed. */
   readonly #inDoubt = new Map<string, string>()
-  #claimingSince: number | null = null
+  /** The statements under way that claim. */
+  readonly #claiming = new Set<{ readonly sentAt: number }>()
+  /** The epoch under which a read claims now; null: none does. */
+  #readUnder: string | null = null
   /** Whether the last claim returned no row. */
   #gotNothing = false
 
@@ -51,12 +57,13 @@ export class Claimer {
 
   /** Since when a claim is under way, by `performance.now()`; null: none. */
   get claimingSince(): number | null {
-    return this.#claimingSince
+    const [first] = this.#claiming
+    return first?.sentAt ?? null
   }
 
-  /** Whether a row is in doubt under this epoch. */
+  /** Whether a row is, or may be, in doubt under this epoch. */
   isInDoubt(epoch: string): boolean {
-    return [...this.#inDoubt.values()].includes(epoch)
+    return this.#readUnder === epoch || [...this.#inDoubt.values()].includes(epoch)
   }
 
   /** Whether this row is in doubt under this epoch. */
@@ -69,9 +76,12 @@ export class Claimer {
     const { claimable } = this.#parts
     claimable.setBy(signal)
     while (!signal.aborted) {
-      await this.#giveBack(session)
       await this.#release(session)
-      if (this.#inDoubt.size > 0) await this.#account(session)
+      // The rows of a read that claims are not known yet. They would be given back, although they are about to start.
+      if (this.#readUnder === null) {
+        await this.#giveBack(session)
+        if (this.#inDoubt.size > 0) await this.#account(session)
+      }
       const ready = this.#take(performance.now())
       if (ready.length > 0) await this.#claimAll(session, ready)
       else {
@@ -81,6 +91,52 @@ export class Claimer {
       }
     }
     await this.#release(session)
+  }
+
+  /**
+   * Has new rows claimed as they are read, while all is calm: so that one statement, and not two, stands between a row's
+   * notification and its POST.
+   *
+   * @returns what was read; null: it was not read, since not all is calm, or PostgreSQL refuses a row.
+   */
+  async claimAsRead(read: (claimable: Claimable) => Promise<ClaimedFresh>): Promise<ClaimedFresh | null> {
+    const claimable = this.#claimableNow(performance.now())
+    if (claimable === null) return null
+    this.#readUnder = this.#parts.epoch()
+    try {
+      const found = await this.#timed(() => read(claimable))
+      for (const each of found.claims) this.#startAsRead(each)
+      return found
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      return null
+    } finally {
+      this.#readUnder = null
+      this.#parts.claimable.set()
+    }
+  }
+
+  /**
+   * What a read may claim now; null: nothing. While rows are in doubt, it must not claim one of them. Without other relays
+   * every origin is this one's, and any of which nothing is known may have one POST.
+   */
+  #claimableNow(now: number): Claimable | null {
+    const { backlog, scopes, slots, isAlone } = this.#parts
+    if (this.#inDoubt.size > 0 || !isAlone() || slots().free === 0 || scopes.freeForNew === 0) return null
+    if (backlog.origins + scopes.unready.size > calmOrigins) return null
+    const except = [...scopes.unready, ...backlog.unready(origin => scopes.isReady(origin, now))]
+    return { most: Math.min(mostCalm, scopes.freeForNew), except }
+  }
+
+  /** A row that cannot start at once is given back: its origin has lost its slot meanwhile, or its key is under way. */
+  #startAsRead(claim: Claim): void {
+    const { backlog, scopes, attempts } = this.#parts
+    const { origin, urlHash } = claim
+    const now = performance.now()
+    const isReady = scopes.isReady(origin, now) && !scopes.isTroubled(origin, urlHash)
+    if (!backlog.claimedAsRead(shownOf(claim), isReady)) return
+    scopes.started(claim, now)
+    attempts.start(claim)
   }
 
   #take(now: number): readonly ShownRow[] {
@@ -133,19 +189,7 @@ export class Claimer {
           taken.delete(each.id)
           this.#inDoubt.delete(each.id)
           refusals.passed(each.id)
-          const { id, orderingKey, urlHash, dueUs, rev, maxAttempts } = each
-          const tried = each.attemptOfBudget - 1
-          backlog.claimed({
-            id,
-            orderingKey,
-            origin: each.origin,
-            urlHash,
-            dueUs,
-            rev,
-            standing: 'claimed here',
-            tried,
-            maxAttempts,
-          })
+          backlog.claimed(shownOf(each))
           if (scopes.isAhead(each.id)) attempts.ahead.add(each, now, performance.now())
           else attempts.start(each)
         }
@@ -158,11 +202,12 @@ export class Claimer {
   }
 
   async #timed<T>(claims: () => Promise<T>): Promise<T> {
-    this.#claimingSince = performance.now()
+    const statement = { sentAt: performance.now() }
+    this.#claiming.add(statement)
     try {
       return await claims()
     } finally {
-      this.#claimingSince = null
+      this.#claiming.delete(statement)
       this.#parts.progress.set()
     }
   }
@@ -270,10 +315,19 @@ export class Claimer {
 
   /** Releases claims of this registration that a read has shown and that this process does not know. */
   async #giveBack(session: Session): Promise<void> {
-    const { backlog, epoch, attempts } = this.#parts
+    const { backlog, epoch, attempts, agenda } = this.#parts
     const unknown = backlog.takeReleases().filter(({ id }) => !attempts.has(id) && !this.#inDoubt.has(id))
-    if (unknown.length > 0) await release(session, epoch(), unknown)
+    if (unknown.length === 0) return
+    await release(session, epoch(), unknown)
+    agenda.dueAgainAt(performance.now())
   }
+}
+
+/** A claimed row as a read would show it. */
+function shownOf(claim: Claim): ShownRow {
+  const { id, orderingKey, origin, urlHash, dueUs, rev, attemptOfBudget, maxAttempts } = claim
+  const standing = 'claimed here'
+  return { id, orderingKey, origin, urlHash, dueUs, standing, rev, tried: attemptOfBudget - 1, maxAttempts }
 }
 
 /** Why the claim did not get a row, by what a look shows. */

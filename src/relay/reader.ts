@@ -1,6 +1,7 @@
 import type { Backlog } from '../backlog/backlog.ts'
 import type { Scopes } from '../backlog/scopes.ts'
 import type { IndexPlace, ShownRow } from '../model.ts'
+import { claimFresh } from '../outbox/claim-fresh.ts'
 import { readKeyHeads, sendHints } from '../outbox/key-heads.ts'
 import type { Session } from '../outbox/session.ts'
 import { anyExpired, expire } from '../outbox/settle.ts'
@@ -20,6 +21,7 @@ import {
 import type { Agenda } from './agenda.ts'
 import type { Ahead } from './ahead.ts'
 import type { AutoResetEvent } from './auto-reset-event.ts'
+import type { Claimer } from './claimer.ts'
 import type { Healer } from './healer.ts'
 import type { Holds } from './holds.ts'
 import { Puller } from './puller.ts'
@@ -35,6 +37,7 @@ export interface ReaderParts {
   readonly holds: Holds
   readonly healer: Healer
   readonly ahead: Pick<Ahead, 'giveUp'>
+  readonly claimer: Pick<Claimer, 'claimAsRead'>
   readonly recovery: Recovery
   readonly agenda: Agenda
   /** The epoch of the present registration. */
@@ -89,7 +92,7 @@ export class Reader {
     if (agenda.isNewWanted) {
       agenda.isNewWanted = false
       this.#readAt = performance.now()
-      ;({ rows: fresh, more } = await this.#readFresh())
+      ;({ rows: fresh, more } = await this.#readFresh(isPassing))
       found += fresh
     }
     if (performance.now() >= healer.nextAt && (await healer.work(session))) agenda.nextDueAt = 0
@@ -125,12 +128,14 @@ export class Reader {
     this.#isStarted = true
   }
 
-  async #readFresh(): Promise<{ readonly rows: number; readonly more: boolean }> {
-    const { session, epoch, backlog, claimable } = this.#parts
+  async #readFresh(isPassing: boolean): Promise<{ readonly rows: number; readonly more: boolean }> {
+    const { session, epoch, backlog, claimable, claimer } = this.#parts
     const now = performance.now()
     const next = this.#fresh.read(now)
     const read = backlog.beginRead()
-    const { rows, isFull, lastId } = await readFresh(session, epoch(), next.gaps, next.limit)
+    const page = [session, epoch(), next.gaps, next.limit] as const
+    const claimed = isPassing ? null : await claimer.claimAsRead(which => claimFresh(...page, which))
+    const { rows, isFull, lastId } = claimed ?? (await readFresh(...page))
     const shown = this.#fresh.show(rows, next, performance.now())
     backlog.offer(shown.filter(isOffered), read)
     backlog.endRead()

@@ -139,6 +139,7 @@ export class Relay {
       refusals: new Refusals(log, 'callback_refused'),
       agenda: this.#agenda,
       slots: () => this.#slots(),
+      isAlone: () => this.#membership.isAlone,
     })
     this.#recovery = new Recovery({
       recorder: this.#attempts.recorder,
@@ -392,6 +393,7 @@ export class Relay {
       holds: this.#holds,
       healer: this.#healer,
       ahead: this.#attempts.ahead,
+      claimer: this.#claimer,
       recovery: this.#recovery,
       agenda: this.#agenda,
       epoch: () => this.#membership.epoch,

@@ -1,4 +1,5 @@
 import { claim } from '../outbox/claim.ts'
+import { claimFresh } from '../outbox/claim-fresh.ts'
 import { isRefusal } from '../outbox/database-errors.ts'
 import { readKeyHeads } from '../outbox/key-heads.ts'
 import { look } from '../outbox/look.ts'
@@ -29,6 +30,7 @@ export async function warmUp(
     unlessRefused(() => record(records, [], writer, performance.now(), deletes)),
     unlessRefused(async () => {
       await readFresh(read, nobody, [], 0)
+      await claimFresh(read, nobody, [], 0, { most: 0, except: [] })
       await pull(read, nobody, [])
       await readKeyHeads(read, nobody, [])
     }),

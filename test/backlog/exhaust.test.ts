@@ -23,6 +23,7 @@ const none: Fuel = {
   fail: 0,
   lost: 0,
   lock: 0,
+  calm: 0,
 }
 const small: WorldPlan = { relays: 1, origins: ['a', 'b'], keys: ['k'], rows: 2, limits, fuel: none }
 
@@ -30,6 +31,7 @@ const worlds: readonly (readonly [name: string, plan: WorldPlan])[] = [
   ['two rows of one key at two origins', small],
   ['the same, and one is cancelled, amended or replayed', { ...small, fuel: { ...none, operator: 1 } }],
   ['the same, and a reply is lost', { ...small, fuel: { ...none, lost: 1 } }],
+  ['the same, and a read claims them', { ...small, fuel: { ...none, calm: 1, lost: 1 } }],
   ['three rows of one key at one origin', { ...small, origins: ['a'], rows: 3 }],
   [
     'two URLs of one origin, and one is in trouble',

@@ -10,7 +10,18 @@ export type BacklogClass = new (options: BacklogOptions) => Backlog
 
 /** A statement that was executed and whose reply has not come. `session`: one of each at a time. */
 export interface Job {
-  readonly kind: 'tip' | 'pull' | 'ask' | 'sweep' | 'claim' | 'look' | 'release' | 'record' | 'recover' | 'expire'
+  readonly kind:
+    | 'tip'
+    | 'calm'
+    | 'pull'
+    | 'ask'
+    | 'sweep'
+    | 'claim'
+    | 'look'
+    | 'release'
+    | 'record'
+    | 'recover'
+    | 'expire'
   readonly session: 'read' | 'claim' | 'record'
   /** What the reply brings about; a second call of a record executes it first. */
   readonly reply: () => void
@@ -130,6 +141,11 @@ export class RelayTwin {
     return this.jobs.some(job => job.session === session)
   }
 
+  /** A read that claims is out: what it has claimed must not be given back. */
+  get claimsAsRead(): boolean {
+    return this.jobs.some(({ kind }) => kind === 'calm')
+  }
+
   /** `inVain`: also when there is no slot for what is ready. */
   canClaim(inVain: boolean): boolean {
     return this.inspection.rows.some(
@@ -177,6 +193,33 @@ export class RelayTwin {
       shown.map(row => ({ row, as: 'tip', isOwn: false })),
       () => {
         apply()
+        this.backlog.offer(shown, read)
+      },
+      () => this.backlog.endRead(),
+    )
+  }
+
+  /** Reads new rows, and claims all of them in the same statement if each may start at once. */
+  claimAsRead(): void {
+    const read = this.backlog.beginRead()
+    const { rows, apply } = this.tips.fresh.read(this.#table)
+    const isReady = (origin: string) => this.#slots(origin, null) > 0
+    const except = this.backlog.unready(isReady)
+    const areAll = rows.every(({ status, origin }) => status === 'pending' && !except.includes(origin))
+    const areApart = new Set(rows.map(({ origin }) => origin)).size === rows.length
+    const ids = areAll && areApart ? rows.map(({ id }) => String(id)) : []
+    const got = this.#table.claim(ids, this.epoch).map(row => this.#show(row))
+    const isShown = (row: TableRow) => row.status === 'pending' || row.by === this.epoch
+    const shown = rows.filter(isShown).map(row => this.#show(row))
+    this.#send(
+      'calm',
+      'read',
+      shown.map(row => ({ row, as: 'tip', isOwn: false })),
+      () => {
+        apply()
+        for (const row of got)
+          if (this.backlog.claimedAsRead(row, isReady(row.origin)))
+            this.attempts.set(row.id, { id: row.id, state: 'flight', rev: row.rev, outcome: 'ok', isLost: false })
         this.backlog.offer(shown, read)
       },
       () => this.backlog.endRead(),

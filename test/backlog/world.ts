@@ -19,7 +19,18 @@ export interface WorldPlan {
 
 /** How often each kind of thing may still happen. */
 export type Fuel = Record<
-  'operator' | 'hold' | 'tick' | 'overlap' | 'breaker' | 'trouble' | 'view' | 'restart' | 'fail' | 'lost' | 'lock',
+  | 'operator'
+  | 'hold'
+  | 'tick'
+  | 'overlap'
+  | 'breaker'
+  | 'trouble'
+  | 'view'
+  | 'restart'
+  | 'fail'
+  | 'lost'
+  | 'lock'
+  | 'calm',
   number
 >
 
@@ -35,6 +46,7 @@ const fullFuel: Fuel = {
   fail: 3,
   lost: 3,
   lock: 1,
+  calm: 3,
 }
 
 /** One thing that can happen, as text: `claim 0`, `insert k a now`. Its first word is its kind. */
@@ -63,6 +75,7 @@ const weights: Readonly<Record<string, number>> = {
   loses: 0.2,
   lose: 0.8,
   claimLate: 0.3,
+  calm: 1,
   late: 0.5,
   recover: 1,
   expire: 0.2,
@@ -266,6 +279,8 @@ export class World {
       }
     if (relays === 1 && fuel.lost > 0 && !relay.isBusy('claim') && relay.toLook.size === 0 && relay.canClaim(false))
       acts.push(`claimLate ${index}`)
+    if (relays === 1 && fuel.calm > 0 && !relay.isBusy('read') && !relay.isBusy('claim') && relay.toLook.size === 0)
+      acts.push(`calm ${index}`)
     if (fuel.restart > 0) acts.push(`restart ${index}`)
     relay.jobs.forEach((job, at) => {
       if (fuel.lost > 0 && job.lose) acts.push(`lose ${index} ${at}`)
@@ -296,9 +311,10 @@ export class World {
       if (backlog.wantsSweep && relay.walking.origins.length === 0) acts.push(`sweep ${index}`)
     }
     if (!relay.isBusy('claim')) {
-      if (relay.toLook.size > 0) acts.push(`look ${index}`)
+      const mayGiveBack = !relay.claimsAsRead
+      if (relay.toLook.size > 0 && mayGiveBack) acts.push(`look ${index}`)
       else if (relay.canClaim(!isAlone || relay.isClaimable)) acts.push(`claim ${index}`)
-      if (relay.toRelease.size > 0) acts.push(`release ${index}`)
+      if (relay.toRelease.size > 0 && mayGiveBack) acts.push(`release ${index}`)
     }
     if (relay.walking.origins.length > 0) acts.push(`walk ${index}`)
     if (relay.late.length > 0) acts.push(`late ${index}`)
@@ -333,6 +349,11 @@ export class World {
   #tick(): void {
     this.#fuel.tick -= 1
     this.table.tick()
+  }
+
+  #claimAsRead(relay: RelayTwin): void {
+    this.#fuel.calm -= 1
+    relay.claimAsRead()
   }
 
   #hold(kind: 'hold' | 'unhold', origin: string): void {
@@ -379,6 +400,7 @@ export class World {
 
   #byRelayItself(relay: RelayTwin, kind: string, second: string, third: string): void {
     if (kind === 'tip') relay.readTip(second === 'due' ? 'due' : 'fresh')
+    else if (kind === 'calm') this.#claimAsRead(relay)
     else if (kind === 'pull') relay.pull(2)
     else if (kind === 'ask') relay.ask(2)
     else if (kind === 'sweep') relay.sweep()

@@ -14,8 +14,9 @@
 import { subscribe } from 'node:diagnostics_channel'
 import pg from 'pg'
 
-/** Statements that fetch; they count when they have found something. */
-const FETCH = /^ringback_(fresh|due|by_key|parked)$/
+/** Statements that fetch, and that claim; they count when they have found something. */
+const FETCH = /^ringback_(fresh|claim_fresh|due|by_key|parked)$/
+const CLAIM = /^ringback_claim(_fresh)?$/
 
 const hasty = process.env.HASTY_JANITOR === undefined ? null : JSON.parse(process.env.HASTY_JANITOR)
 /** The product's pause between two runs, in milliseconds. */
@@ -60,7 +61,7 @@ pg.Client.prototype.query = function (...given) {
   return answer.then(result => {
     if (hasty !== null) hurry(name, result)
     if (FETCH.test(name) && result.rows.some(row => row.id !== null)) pass('after fetch')
-    if (name === 'ringback_claim' && result.rows.length > 0) pass('after claim')
+    if (CLAIM.test(name) && result.rows.some(row => row.attempt !== null)) pass('after claim')
     if (name === 'ringback_record') pass('after record')
     return result
   })

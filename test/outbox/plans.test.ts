@@ -3,6 +3,7 @@ import { idEnd } from '../../src/ids.ts'
 import type { Attempt, IndexPlace, RangeName } from '../../src/model.ts'
 import { bringForward } from '../../src/outbox/bring-forward.ts'
 import { claim } from '../../src/outbox/claim.ts'
+import { claimFresh } from '../../src/outbox/claim-fresh.ts'
 import { deleteBatch } from '../../src/outbox/janitor.ts'
 import { readKeyHeads } from '../../src/outbox/key-heads.ts'
 import { readLeft } from '../../src/outbox/left.ts'
@@ -121,6 +122,10 @@ const statements = {
     run: s => readFresh(s, epoch, [{ after: '54000', upTo: idEnd }], 1_000),
     indexes: ['callback_fresh', 'callback_supersede'],
   },
+  'fresh rows, claimed': {
+    run: s => claimFresh(s, epoch, [{ after: '54000', upTo: idEnd }], 1_000, { most: 16, except: [] }),
+    indexes: ['Tid Scan', 'callback_fresh', 'callback_key', 'callback_pkey', 'callback_supersede'],
+  },
   'due rows': { run: s => readDue(s, epoch, dueStart, 1_000), indexes: ['callback_due', 'callback_supersede'] },
   'a pull of what was never tried': {
     run: s => pull(s, epoch, spans('fresh')),
@@ -195,7 +200,12 @@ async function conditions(run: Read['run'], index: string): Promise<string[]> {
 }
 
 t.test('order within a key is asked of a part of its index that has both ends', async t => {
-  for (const name of ['claim', 'a pull of what was never tried', 'a pull of what is due'] as const)
+  for (const name of [
+    'claim',
+    'fresh rows, claimed',
+    'a pull of what was never tried',
+    'a pull of what is due',
+  ] as const)
     for (const condition of await conditions(statements[name].run, 'callback_key')) {
       t.match(condition, /ROW\(ordering_key, id\) < ROW/, name)
       t.match(condition, /\(ordering_key >= /, name)
@@ -226,6 +236,7 @@ t.test('what is read in the order of an index ends where it ends, and not only b
   const due = /GREATEST\(due_at, created_at\)/.source
   const ends: readonly [keyof typeof statements, index: string, ends: readonly (readonly RegExp[])[]][] = [
     ['fresh rows', 'callback_fresh', [[/\(id > /, /\(id <= LEAST\(gap.up_to, s.last_value\)\)/]]],
+    ['fresh rows, claimed', 'callback_fresh', [[/\(id > /, /\(id <= LEAST\(gap.up_to, s.last_value\)\)/]]],
     ['due rows', 'callback_due', [
       [RegExp(`ROW\\(${due}, id\\) > ROW`), RegExp(`\\(${due} <= statement_timestamp\\(\\)`)],
       [RegExp(`\\(${due} > statement_timestamp\\(\\)`)],
@@ -264,7 +275,7 @@ t.test('a pull reads one origin’s part of either range, between the ends of it
 })
 
 t.test('holds are looked for by the origin of each row, by an index, however many there are', async t => {
-  for (const name of ['claim', 'look', 'a pull of what was never tried'] as const)
+  for (const name of ['claim', 'fresh rows, claimed', 'look', 'a pull of what was never tried'] as const)
     for (const cache of caches) {
       const scans = (await planOf(statements[name].run, cache)).filter(of('hold'))
       const used = new Set(scans.map(node => node['Index Name']))
@@ -278,6 +289,7 @@ t.test('holds are looked for by the origin of each row, by an index, however man
 t.test('a registration is looked for by its epoch', async t => {
   const runs: readonly Read['run'][] = [
     statements.claim.run,
+    statements['fresh rows, claimed'].run,
     statements.expire.run,
     statements['give up'].run,
     statements['orphans of what was never tried'].run,
@@ -289,7 +301,7 @@ t.test('a registration is looked for by its epoch', async t => {
       const scans = (await planOf(run, cache)).filter(node => of('relay')(node) || of('pulse')(node))
       t.ok(scans.length > 0)
       // A renewal reads all that there are; there are not many.
-      for (const scan of scans.filter(({ 'Index Cond': condition }) => n < 5 || condition))
+      for (const scan of scans.filter(({ 'Index Cond': condition }) => n < 6 || condition))
         t.match(scan, { 'Index Name': /^(relay|pulse)_pkey$/, 'Index Cond': /epoch/ })
     }
 })

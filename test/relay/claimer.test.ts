@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import t, { type Test } from 'tap'
 import { Backlog } from '../../src/backlog/backlog.ts'
 import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
+import { idEnd } from '../../src/ids.ts'
 import type { Log, LogFields } from '../../src/log/log.ts'
 import type { Claim, ShownRow } from '../../src/model.ts'
+import { claimFresh } from '../../src/outbox/claim-fresh.ts'
 import { look } from '../../src/outbox/look.ts'
 import type { Session, Statement } from '../../src/outbox/session.ts'
 import { Agenda } from '../../src/relay/agenda.ts'
@@ -44,8 +46,11 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0, breaker = 
     /** The reply to the next statement of this name is lost; `unsent`: and so was the statement. */
     loses: null as { readonly name: string; readonly isUnsent?: true } | null,
     sent: new Set<string>(),
+    isAlone: true,
     /** Statements wait until it is open. */
     gate: Promise.resolve(),
+    /** The reply to statements of this name waits. */
+    replies: null as { readonly name: string; readonly after: Promise<void> } | null,
   }
   const statements: string[] = []
   const claims: Claim[] = []
@@ -70,6 +75,7 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0, breaker = 
       await state.gate
       const reply = await stage.session.rows(statement, values)
       if (isLost) throw new Error('the reply was lost')
+      if (state.replies?.name === statement.name) await state.replies.after
       return reply
     },
   } as unknown as Session
@@ -91,10 +97,15 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0, breaker = 
     refusals: new Refusals(log, 'callback_refused'),
     claimable,
     epoch: () => state.epoch,
-    attempts: { ahead, start: claim => void claims.push(claim), has: id => state.sent.has(id) },
+    attempts: {
+      ahead,
+      start: claim => void claims.push(claim),
+      has: id => state.sent.has(id) || claims.some(each => each.id === id),
+    },
     agenda,
     progress: new AutoResetEvent(),
     slots: () => ({ free: state.slots - claims.length, ahead: mostAhead }),
+    isAlone: () => state.isAlone,
   })
   const ends = new AbortController()
   let running: Promise<void> = Promise.resolve()
@@ -112,6 +123,11 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0, breaker = 
     backlog.offer(await shown(ids), backlog.beginRead())
     claimable.set()
   }
+  /** Reads the rows after this one. */
+  const claimsAsRead = (after: number | string) =>
+    claimer.claimAsRead(which =>
+      claimFresh(session, state.epoch, [{ after: String(after), upTo: idEnd }], 1_000, which),
+    )
   const knows = (id: string) => inspect(backlog).rows.find(row => row.id === id)?.state
   const claimed = (...ids: readonly string[]) =>
     eventually(() => {
@@ -131,6 +147,7 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0, breaker = 
     claimer,
     run,
     offer,
+    claimsAsRead,
     knows,
     claimed,
   }
@@ -152,8 +169,8 @@ function proven(scopes: Scopes, count: number): void {
 }
 
 /** The rows as they stand now. */
-async function shown(ids: readonly string[]): Promise<ShownRow[]> {
-  const looked = await look(stage.session, '0', ids)
+async function shown(ids: readonly string[], epoch = '0'): Promise<ShownRow[]> {
+  const looked = await look(stage.session, epoch, ids)
   return looked.map(({ row }) => row)
 }
 
@@ -525,4 +542,154 @@ t.test('for how long a claim has had no answer is told', async t => {
   open()
   await claimed(id)
   await eventually(() => assert.equal(claimer.claimingSince, null))
+})
+
+t.test('while all is calm, new rows are claimed as they are read, and start at once', async t => {
+  const { state, statements, claims, claimer, backlog, scopes, claimsAsRead } = await claiming(t)
+  const ids = await inserted(2)
+  const found = await claimsAsRead(0)
+  t.same(
+    claims.map(({ id }) => id),
+    ids,
+  )
+  t.same(found?.claims, claims)
+  t.match(claims, [{ attempt: 1, epoch: state.epoch }, { attempt: 1 }])
+  t.ok(backlog.isUnderWay(ids[0]))
+  t.equal(scopes.slots('https://receiver-0.test', performance.now()), 0, 'it has taken its slot')
+  t.same(statements, ['ringback_claim_fresh'])
+  t.equal(claimer.claimingSince, null)
+})
+
+t.test('an origin that takes one POST at a time gets no second one', async t => {
+  const { claims, claimsAsRead } = await claiming(t)
+  const url = 'https://receiver-0.test/a'
+  const ids = await inserted(1)
+  await claimsAsRead(0)
+  const other = await stage.insert({ url })
+  const elsewhere = await stage.insert({ url: `${origin}/a` })
+  t.same((await claimsAsRead(ids[0]))?.claims, [], 'what stands with it goes the way of all')
+  t.match(await claimsAsRead(other), { claims: [{ id: elsewhere }] })
+  t.equal(claims.length, 2)
+  t.match(await stage.row(other), { status: 'pending', attempts: 0 })
+})
+
+t.test('nothing is claimed as it is read beside other relays, without slots, or while a row is in doubt', async t => {
+  const { state, statements, claimer, claimsAsRead, offer, run } = await claiming(t)
+  const [first] = await inserted(1)
+  state.isAlone = false
+  t.equal(await claimsAsRead(0), null)
+  Object.assign(state, { isAlone: true, slots: 0 })
+  t.equal(await claimsAsRead(0), null)
+  state.slots = 100
+  await offer(first)
+  state.loses = { name: 'ringback_claim' }
+  await t.rejects(run(), /the reply was lost/)
+  t.ok(claimer.isInDoubt(state.epoch))
+  t.equal(await claimsAsRead(0), null)
+  t.same(statements, ['ringback_claim'])
+})
+
+t.test('an origin whose rows wait, or that fails, waits its turn', async t => {
+  const { scopes, offer, claimsAsRead, claims } = await claiming(t)
+  const [waits = '', other = ''] = await inserted(2)
+  await offer(waits)
+  t.same((await claimsAsRead(0))?.claims, [])
+  t.match(await claimsAsRead(waits), { claims: [{ id: other }] })
+  const [claim] = claims
+  const now = performance.now()
+  const failing = {
+    receiver: 'failing',
+    isOfConnection: false,
+    restMs: 0,
+    startedAtMs: now,
+    finishedAtMs: now,
+  } as const
+  scopes.ended(claim?.id ?? '', failing, now)
+  const again = await stage.insert({ url: 'https://receiver-1.test/a' })
+  t.same((await claimsAsRead(other))?.claims, [])
+  t.match(await stage.row(again), { status: 'pending' })
+})
+
+t.test('a row claimed as it was read is given back if its key, or its slot, is taken meanwhile', async t => {
+  const { state, scopes, backlog, claims, claimsAsRead, run, offer, claimed } = await claiming(t)
+  const [first] = await inserted(1, { ordering_key: 'k' })
+  await offer(first)
+  void run()
+  await claimed(first)
+  // Its record has committed, and the reply has not come.
+  await stage.query(
+    `update outbox.callback set status = 'delivered', settled_at = now(), rev = rev + 1 where id = $1`,
+    [first],
+  )
+  const [follows, crowded] = [
+    await stage.insert({ url: 'https://other.test/a', ordering_key: 'k' }),
+    await stage.insert({ url: `${origin}/a` }),
+  ]
+  let open = () => {}
+  state.gate = new Promise(resolve => {
+    open = resolve
+  })
+  const reading = claimsAsRead(first)
+  scopes.started({ id: 'another', origin, urlHash: 0 }, performance.now())
+  open()
+  t.equal((await reading)?.claims.length, 2)
+  for (const id of [follows, crowded])
+    await eventually(async () => assert.equal((await stage.row(id)).status, 'pending'))
+  t.match(await stage.row(follows), { attempts: 0, claimed_epoch: null })
+  t.equal(claims.length, 1)
+  t.notOk(backlog.isUnderWay(follows))
+})
+
+t.test('what a read claims is not taken for a claim whose reply was lost', async t => {
+  const { state, statements, claims, backlog, claimable, claimer, claimsAsRead, run } = await claiming(t)
+  const [id] = await inserted(1)
+  void run()
+  let open = () => {}
+  const gate = new Promise<void>(resolve => {
+    open = resolve
+  })
+  state.replies = { name: 'ringback_claim_fresh', after: gate }
+  const reading = claimsAsRead(0)
+  await eventually(async () => assert.equal((await stage.row(id)).status, 'claimed'))
+  t.ok(claimer.claimingSince !== null)
+  t.ok(claimer.isInDoubt(state.epoch), 'its registration may not be removed')
+  // Another statement names it, such as the record of the row before it.
+  backlog.offer(await shown([id], state.epoch), backlog.beginRead())
+  claimable.set()
+  await new Promise(resolve => setTimeout(resolve, 100))
+  open()
+  t.match(await reading, { claims: [{ id }] })
+  await new Promise(resolve => setTimeout(resolve, 100))
+  t.same(statements, ['ringback_claim_fresh'], 'it is not released')
+  t.match(await stage.row(id), { status: 'claimed', attempts: 1 })
+  t.match(claims, [{ id }])
+})
+
+t.test('what a read claimed whose reply was lost is given back once a read has shown it', async t => {
+  const { state, claims, backlog, claimer, claimsAsRead, run, offer, claimed } = await claiming(t)
+  const [id] = await inserted(1)
+  state.loses = { name: 'ringback_claim_fresh' }
+  await t.rejects(claimsAsRead(0), /the reply was lost/)
+  t.match(await stage.row(id), { status: 'claimed', attempts: 1 })
+  t.notOk(claimer.isInDoubt(state.epoch))
+  t.equal(claimer.claimingSince, null)
+  void run()
+  backlog.offer(await shown([id], state.epoch), backlog.beginRead())
+  await claimsAsRead(id)
+  await eventually(async () => assert.equal((await stage.row(id)).status, 'pending'))
+  t.match(await stage.row(id), { attempts: 0 })
+  await offer(id)
+  await claimed(id)
+  t.match(claims, [{ attempt: 1 }])
+})
+
+t.test('a read for which PostgreSQL refuses a row claims nothing, and is made again without claims', async t => {
+  const { claims, claimsAsRead, run, offer, knows } = await claiming(t)
+  const [id] = await inserted(1)
+  await refuseClaims(t, id, 'P0001')
+  t.equal(await claimsAsRead(0), null)
+  t.same(claims, [])
+  await offer(id)
+  void run()
+  await eventually(() => assert.equal(knows(id), 'resting'))
 })

@@ -75,6 +75,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
         givenUp.push(...['https://held.test', 'https://other.test', 'http://held.test'].filter(isMeant))
       },
     },
+    claimer: { claimAsRead: async () => null },
     backlog,
     scopes,
     holds,

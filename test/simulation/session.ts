@@ -13,7 +13,13 @@ export interface Client extends Owner {
 }
 
 /** What a relay that stands by must not do. */
-const forMost = ['ringback_claim', 'ringback_orphans_fresh', 'ringback_orphans_due', 'ringback_janitor_batch']
+const forMost = [
+  'ringback_claim',
+  'ringback_claim_fresh',
+  'ringback_orphans_fresh',
+  'ringback_orphans_due',
+  'ringback_janitor_batch',
+]
 
 interface Request {
   readonly name: string

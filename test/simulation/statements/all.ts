@@ -8,6 +8,7 @@ import type { ServerStatement } from './statement.ts'
 /** The model of each statement of the relay, by the statement's name. */
 export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_claim: claiming.claim,
+  ringback_claim_fresh: claiming.claimFresh,
   ringback_release: claiming.release,
   ringback_expire: claiming.expire,
   ringback_any_expired: claiming.anyExpired,

@@ -1,7 +1,8 @@
 import { elements } from '../../fixtures/plain-array.ts'
 import { type Database, dueTimeOf, type HoldRecord, type RegistrationRecord, type Row } from '../database.ts'
+import { freshPage } from './reading.ts'
 import { lock, microseconds, nothing, rowsOf, shownOfKey, unlock, urlHashOf } from './rows.ts'
-import { type Answer, atOnce, pauseOnServer } from './statement.ts'
+import { type Answer, atOnce, type Pause, pauseOnServer } from './statement.ts'
 
 /** Locks the registration FOR KEY SHARE; null: it is gone. */
 function lockMe(db: Database, epoch: string, holder: object): RegistrationRecord | null {
@@ -19,11 +20,41 @@ interface Snapshot {
 }
 
 export function* claim(db: Database, values: readonly unknown[]): Answer {
-  const epoch = values[1] as string
-  const ids = elements(values[0])
+  return yield* claimOf(db, rowsOf(db, elements(values[0])), values[1] as string)
+}
+
+/** Reads, and claims all that it has read or nothing. */
+export function* claimFresh(db: Database, values: readonly unknown[]): Answer {
+  const { rows, found } = freshPage(db, values)
+  const [epoch, most, except] = values.slice(3) as [string, number, string[]]
+  const origins = new Set(rows.map(({ origin }) => origin))
+  const isAny = rows.length > 0 && rows.length <= most && origins.size === rows.length
+  const areAll = found.every(({ standing, origin }) => standing === 'due' && !except.includes(origin ?? ''))
+  const claims = isAny && areAll ? yield* claimOf(db, rows, epoch) : []
+  const byId = new Map(claims.map(each => [each.id, each]))
+  return found.map(row => {
+    const got = byId.get(row.id ?? '')
+    if (!got) return { ...row, ...noClaim }
+    const { attempt, rev, messageId, url, form, traceparent, attemptOfBudget, expiresInMs } = got
+    const claim = { attempt, epoch, messageId, url, form, traceparent, attemptOfBudget, expiresInMs }
+    return { ...row, standing: 'claimed here', rev, ...claim }
+  })
+}
+
+const noClaim = {
+  attempt: null,
+  epoch: null,
+  messageId: null,
+  url: null,
+  form: null,
+  traceparent: null,
+  attemptOfBudget: null,
+  expiresInMs: null,
+}
+
+function* claimOf(db: Database, wanted: readonly Row[], epoch: string): Generator<Pause, ReturnType<typeof claimed>[]> {
   const { flaws } = db
   const holder = {}
-  const wanted = rowsOf(db, ids)
   const superseded = new Set(wanted.filter(row => db.supersederOf(row)))
   const snapshot = { at: db.now, holds: new Map(db.holds), superseded }
   const isFree = (row: Row): boolean =>
@@ -71,7 +102,7 @@ function become(db: Database, row: Row, epoch: string, { at, holds, superseded }
   } satisfies Partial<Row>)
 }
 
-function claimed(db: Database, row: Row): Record<string, unknown> {
+function claimed(db: Database, row: Row) {
   const { attempts, budgetFrom, messageId, key, origin, url, form, maxAttempts, claimedEpoch, rev, expiresAt } = row
   const dueTime = dueTimeOf(row)
   return {

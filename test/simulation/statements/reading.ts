@@ -33,7 +33,8 @@ function idsOf(text: unknown): string[] {
   return String(text).slice(1, -1).split(',').filter(Boolean)
 }
 
-export const fresh = atOnce((db, values) => {
+/** The rows that a read of new ones shows, and what it answers. */
+export function freshPage(db: Database, values: readonly unknown[]) {
   const [afters, ends, limit, epoch] = [...values.slice(0, 2).map(idsOf), ...values.slice(2)] as [
     string[],
     string[],
@@ -47,9 +48,12 @@ export const fresh = atOnce((db, values) => {
     return freshRows(db).filter(isIn).slice(0, limit)
   })
   db.readUpTo = Math.max(db.readUpTo, rows.at(-1)?.id ?? 0)
-  const found = rows.map(row => ({ ...shown(db, row, epoch), lastId: String(lastValue) }))
-  return found.length > 0 ? found : [{ ...nothing, lastId: String(lastValue) }]
-})
+  const lastId = String(lastValue)
+  const found = rows.map(row => ({ ...shown(db, row, epoch), lastId }))
+  return { rows, found: found.length > 0 ? found : [{ ...nothing, lastId }] }
+}
+
+export const fresh = atOnce((db, values) => freshPage(db, values).found)
 
 export const due = atOnce((db, values) => {
   const [afterUs, afterId, limit, epoch] = values as [number, string, number, string]

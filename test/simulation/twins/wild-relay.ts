@@ -2,6 +2,7 @@ import { compareIds, idEnd } from '../../../src/ids.ts'
 import type { Attempt, Claim, Decision, IndexPlace, OutcomeKind, RangeName } from '../../../src/model.ts'
 import { bringForward } from '../../../src/outbox/bring-forward.ts'
 import { claim } from '../../../src/outbox/claim.ts'
+import { claimFresh } from '../../../src/outbox/claim-fresh.ts'
 import * as janitor from '../../../src/outbox/janitor.ts'
 import { readKeyHeads, sendHints } from '../../../src/outbox/key-heads.ts'
 import { readLeft } from '../../../src/outbox/left.ts'
@@ -77,6 +78,7 @@ export class WildRelay {
     supersede: () => this.#supersede(),
     look: () => this.#look(),
     'read fresh': () => this.#readFresh(),
+    'claim fresh': () => this.#claimFresh(),
     'read due': () => this.#readDue(),
     pull: () => this.#pull(),
     'pull again': () => this.#pull(),
@@ -207,6 +209,18 @@ export class WildRelay {
     const limit = this.#dice.whole(1, 30)
     await this.#ask('fresh', session => readFresh(session, this.#epoch, gaps, limit))
     await this.#ask('end', session => readFresh(session, this.#epoch, [], 1))
+  }
+
+  /** Mostly one row, or the newest ones. */
+  async #claimFresh(): Promise<void> {
+    const dice = this.#dice
+    const [id, epoch] = [this.#anyId(), this.#anyEpoch()]
+    const gap = { after: String(Number(id) - dice.whole(1, 3)), upTo: dice.chance(0.7) ? id : idEnd }
+    const which = { most: dice.whole(0, 4), except: dice.chance(0.2) ? [originOf(anyUrl(dice))] : [] }
+    const limit = dice.whole(1, 30)
+    const read = (session: Session) => claimFresh(session, epoch, [gap], limit, which)
+    const { claims } = await this.#ask('claim fresh', read)
+    this.#past.claims.push(...claims)
   }
 
   async #readDue(): Promise<void> {
