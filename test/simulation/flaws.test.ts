@@ -121,6 +121,14 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
   ],
   [
     {
+      rule: 'what a read claims is not given back before its reply',
+      edits: [{ file: 'relay/claimer.ts', text: 'if (this.#readUnder === null) {', by: '{' }],
+    },
+    'phantom',
+    1330,
+  ],
+  [
+    {
       rule: 'what was claimed ahead and may not begin is released',
       edits: [{ file: 'relay/claimer.ts', text: 'ahead.takeLeaving(performance.now())', by: '[]' }],
     },
