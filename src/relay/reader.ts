@@ -69,6 +69,8 @@ export class Reader {
   readonly #sweeper: Sweeper
   #isStarted = false
   #readAt = 0
+  /** The last id that the sequence had given at the last read of new rows. */
+  #lastId = '0'
   #duePauseUntil = 0
   #fullDuePages = 0
   #choresAt = 0
@@ -87,32 +89,46 @@ export class Reader {
   /** @param isPassing whether another look follows within milliseconds. Due rows are then not read each time. */
   async look(isPassing: boolean): Promise<Look> {
     if (!this.#isStarted) await this.#start()
-    const { agenda, healer, session } = this.#parts
+    const { agenda, healer, backlog } = this.#parts
     let [found, fresh, more] = [0, 0, false]
+    let mayDueWait = isPassing
     if (agenda.isNewWanted) {
       agenda.isNewWanted = false
       this.#readAt = performance.now()
-      ;({ rows: fresh, more } = await this.#readFresh(isPassing))
+      const read = await this.#readFresh(isPassing)
+      ;({ rows: fresh, more } = read)
       found += fresh
+      if (read.isAllNew && !isPassing) agenda.noteDue(this.#duePauseUntil)
+      mayDueWait ||= read.isAllNew
     }
-    if (performance.now() >= healer.nextAt && (await healer.work(session))) agenda.nextDueAt = 0
-    const now = performance.now()
-    if (now >= agenda.nextDueAt || !isPassing || now >= this.#duePauseUntil) {
-      const due = await this.#readDue()
-      found += due.rows
-      more ||= due.more
+    // Rows of which another notification has told meanwhile come first, for some milliseconds.
+    if (!agenda.isNewWanted || performance.now() >= this.#duePauseUntil) {
+      const others = await this.#readOthers(mayDueWait)
+      found += others.rows
+      more ||= others.more
     }
-    if (performance.now() >= this.#choresAt) more = (await this.#doChores()) || more
-    // Before the pulls: an origin that was on hold until now begins slowly, and the pulls would find it free.
-    if (agenda.areHoldsWanted || (this.#mayPull && this.#parts.holds.areAny)) more = (await this.#readHolds()) || more
-    more = (await this.#readWanted()) || more
-    more = (await this.#parts.recovery.work(session)) || more
-    more = (await this.#sweeper.work()) || more
-    await this.#sendHints()
     if (more) agenda.isNewWanted = true
-    const pullAt = this.#parts.backlog.wantsPulls ? this.#puller.nextAt : Number.POSITIVE_INFINITY
+    const pullAt = backlog.wantsPulls ? this.#puller.nextAt : Number.POSITIVE_INFINITY
     const alarmAt = Math.min(agenda.nextDueAt, this.#choresAt, this.#sweeper.nextAt, pullAt, healer.nextAt)
     return { found, fresh, more, alarmAt, readAt: this.#readAt }
+  }
+
+  /** All but new rows, as far as it is time. */
+  async #readOthers(mayDueWait: boolean): Promise<{ readonly rows: number; readonly more: boolean }> {
+    const { agenda, healer, session, holds, recovery } = this.#parts
+    if (performance.now() >= healer.nextAt && (await healer.work(session))) agenda.nextDueAt = 0
+    const now = performance.now()
+    const isDueRead = now >= agenda.nextDueAt || !mayDueWait || now >= this.#duePauseUntil
+    const { rows, more: isMoreDue } = isDueRead ? await this.#readDue() : { rows: 0, more: false }
+    let more = isMoreDue
+    if (performance.now() >= this.#choresAt) more = (await this.#doChores()) || more
+    // Before the pulls: an origin that was on hold until now begins slowly, and the pulls would find it free.
+    if (agenda.areHoldsWanted || (this.#mayPull && holds.areAny)) more = (await this.#readHolds()) || more
+    more = (await this.#readWanted()) || more
+    more = (await recovery.work(session)) || more
+    more = (await this.#sweeper.work()) || more
+    await this.#sendHints()
+    return { rows, more }
   }
 
   /** Begins to read a little before the end. The sweep finds older rows. */
@@ -122,13 +138,20 @@ export class Reader {
     const now = performance.now()
     const { lastId } = await readFresh(session, epoch(), [], 1)
     this.#fresh.restart(placeBefore(lastId, longLookBack.rows), now)
+    this.#lastId = lastId
     const { nowUs } = await readDue(session, epoch(), dueEnd, 1)
     this.#due.restart({ dueUs: nowUs - longLookBack.ms * 1_000, id: '0' }, now)
     backlog.wantSweep()
     this.#isStarted = true
   }
 
-  async #readFresh(isPassing: boolean): Promise<{ readonly rows: number; readonly more: boolean }> {
+  /**
+   * `isAllNew`: rows were found, and they have all ids that were given since the last read. So nobody has inserted a row
+   * with a due time meanwhile.
+   */
+  async #readFresh(
+    isPassing: boolean,
+  ): Promise<{ readonly rows: number; readonly more: boolean; readonly isAllNew: boolean }> {
     const { session, epoch, backlog, claimable, claimer } = this.#parts
     const now = performance.now()
     const next = this.#fresh.read(now)
@@ -140,11 +163,15 @@ export class Reader {
     backlog.offer(shown.filter(isOffered), read)
     backlog.endRead()
     if (shown.length > 0) claimable.set()
+    const before = BigInt(this.#lastId)
+    this.#lastId = lastId
+    const ids = shown.filter(({ id }) => BigInt(id) > before).length
+    const isAllNew = ids > 0 && BigInt(lastId) - before === BigInt(ids)
     if (isFull && BigInt(lastId) - BigInt(this.#fresh.reached.id) > BigInt(jumpIds)) {
       this.#fresh.restart(placeBefore(lastId, jumpBackIds), now)
       backlog.wantSweep()
     }
-    return { rows: shown.length, more: isFull }
+    return { rows: shown.length, more: isFull, isAllNew }
   }
 
   async #readDue(): Promise<{ readonly rows: number; readonly more: boolean }> {

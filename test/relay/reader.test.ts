@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { Backlog } from '../../src/backlog/backlog.ts'
 import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
 import type { RetryPolicy } from '../../src/policy/decision.ts'
-import { choresMs, jumpIds } from '../../src/policy/tuning.ts'
+import { choresMs, duePauseMs, jumpIds } from '../../src/policy/tuning.ts'
 import { Agenda } from '../../src/relay/agenda.ts'
 import { AutoResetEvent } from '../../src/relay/auto-reset-event.ts'
 import { Healer } from '../../src/relay/healer.ts'
@@ -13,6 +13,7 @@ import { Recorder } from '../../src/relay/recorder.ts'
 import { Recovery } from '../../src/relay/recovery.ts'
 import { inspect } from '../backlog/inspection.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { mockClock } from '../fixtures/mock-clock.ts'
 import { shownRow } from '../fixtures/shown-row.ts'
 import { silentLog } from '../fixtures/silent-log.ts'
 import { Stage } from '../fixtures/stage.ts'
@@ -67,6 +68,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
     policy,
     mayJudge: () => true,
     isUnderWay: id => recorder.holds(id.id),
+    isOwn: () => false,
   })
   const reader = new Reader({
     ...parts,
@@ -250,6 +252,46 @@ t.test('a retry of ours that is due sooner than all that is known shortens the w
   const looking = reader.look(false)
   t.ok(agenda.noteDue(soon), 'recorded while the database was asked')
   t.equal((await looking).alarmAt, soon)
+})
+
+t.test('due rows are read at each look, but a little later if all new ids are of rows due at once', async t => {
+  const clock = mockClock(t, performance.now())
+  const { stage, agenda, reader, look, known } = await reading(t)
+  const planned = await stage.insert({ due_at: new Date(Date.now() + 3_600_000) })
+  await look()
+  const due = () => stage.query(`update outbox.callback set due_at = clock_timestamp() where id = $1`, [planned])
+  await due()
+  const fresh = await stage.insert()
+  agenda.isNewWanted = true
+  const { alarmAt, found } = await reader.look(false)
+  t.equal(found, 1)
+  t.same([...known()], [fresh])
+  t.ok(alarmAt > clock.now && alarmAt <= clock.now + duePauseMs)
+  clock.now = alarmAt
+  t.match(await reader.look(false), { found: 1, fresh: 0 })
+  t.ok(known().has(planned))
+  const next = await stage.insert({ due_at: 'yesterday' })
+  await stage.insert()
+  agenda.isNewWanted = true
+  t.match(await reader.look(false), { found: 2, fresh: 1 })
+  t.ok(known().has(next), 'an id was of another row')
+})
+
+t.test('rows of which a notification tells during the read of new rows come first, for some milliseconds', async t => {
+  const clock = mockClock(t, performance.now())
+  const { stage, agenda, reader, look, known } = await reading(t)
+  await look()
+  const due = await stage.insert({ due_at: 'yesterday' })
+  const lookHinted = async () => {
+    agenda.isNewWanted = true
+    const looking = reader.look(false)
+    agenda.lookForNew()
+    await looking
+    return known().has(due)
+  }
+  t.notOk(await lookHinted())
+  clock.now += duePauseMs
+  t.ok(await lookHinted())
 })
 
 t.test('each second rows that have expired are dead, and the next of their keys is known', async t => {
