@@ -1,5 +1,6 @@
 import type { Attempt, IndexPlace, Outcome } from '../model.ts'
 import { type Orphan, orphansStart, readOrphans } from '../outbox/orphans.ts'
+import { release } from '../outbox/release.ts'
 import type { Session } from '../outbox/session.ts'
 import { decide, type RetryPolicy } from '../policy/decision.ts'
 import { choresMs, orphansPauseMs, sweepShare } from '../policy/tuning.ts'
@@ -14,6 +15,8 @@ export interface RecoveryParts {
   readonly mayJudge: () => boolean
   /** Whether this process itself has the attempt in flight, in doubt or unrecorded, under any epoch. */
   readonly isUnderWay: (orphan: Pick<Orphan, 'id' | 'epoch'>) => boolean
+  /** Whether a registration with this epoch was this process's own. */
+  readonly isOwn: (epoch: string) => boolean
 }
 
 /**
@@ -50,16 +53,18 @@ export class Recovery {
     this.#isWanted = false
     const { orphans, next, workMs } = await readOrphans(session, place)
     if (!this.#parts.mayJudge()) return false
-    for (const each of orphans) this.#recover(each)
+    for (const each of orphans) await this.#recover(session, each)
     if (!this.#isWanted) this.#place = next
     this.#spentMs += workMs
     if (this.#place === null) this.#rest()
     return this.#place !== null
   }
 
-  #recover(orphan: Orphan): void {
-    const { recorder, policy, epoch, isUnderWay } = this.#parts
+  async #recover(session: Session, orphan: Orphan): Promise<void> {
+    const { recorder, policy, epoch, isUnderWay, isOwn } = this.#parts
     if (isUnderWay(orphan)) this.#hasSkipped = true
+    // This process has sent nothing of it, since it does not know of it: the reply to the claim was lost.
+    else if (isOwn(orphan.epoch)) await release(session, orphan.epoch, [orphan])
     else recorder.add(orphaned(orphan, epoch(), policy, performance.now()))
   }
 

@@ -132,6 +132,18 @@ t.test('it goes on renewing what it was until all that it sent as such is on rec
   t.same(world.registry.of(node), [world.registry.rows.get(relay.membership.epoch)])
 })
 
+t.test('a relay is alone until it has seen another, and again once that is dead', async t => {
+  const world = await MembershipWorld.calm(1)
+  const relay = first(world)
+  t.ok(relay.membership.isAlone)
+  const pair = await MembershipWorld.calm(2)
+  const [one, other] = pair.relays
+  t.same([one?.membership.isAlone, other?.membership.isAlone], [false, false])
+  other?.kill()
+  await pair.run(60_000)
+  t.ok(one?.membership.isAlone)
+})
+
 t.test('with a view older than two seconds nothing is claimed, though the lease is held', async t => {
   const world = await MembershipWorld.calm(1)
   const relay = first(world)

@@ -67,7 +67,12 @@ function staged(
 ) {
   const clock = mockClock(t)
   const state = { pages, reads: 0, stepMs: 0, wayMs: 0, mayJudge: true }
-  const rows = async ({ name }: Statement) => {
+  const released: unknown[] = []
+  const rows = async ({ name }: Statement, values: readonly unknown[] = []) => {
+    if (name === 'ringback_release') {
+      released.push(values)
+      return []
+    }
     clock.now += state.stepMs + state.wayMs
     const workMs = state.stepMs
     state.reads += 1
@@ -92,13 +97,27 @@ function staged(
     epoch: () => '10',
     mayJudge: () => state.mayJudge,
     isUnderWay: ({ id }) => isUnderWay(id),
+    isOwn: epoch => epoch === '8',
   })
   const work = () => recovery.work({ rows } as unknown as Session)
   const search = async () => {
     while (await work());
   }
-  return { clock, state, recorder, recovery, work, search }
+  return { clock, state, recorder, recovery, released, work, search }
 }
+
+t.test(
+  'a claim under a former registration of its own that it does not know of is released: it has sent nothing',
+  async t => {
+    const { recorder, released, search } = staged(t, [[orphan({ id: '1', epoch: '8' }), orphan({ id: '2' })]])
+    await search()
+    t.same(released, [[['1'], [4], '8']])
+    t.same(
+      ['1', '2'].map(id => recorder.holds(id)),
+      [false, true],
+    )
+  },
+)
 
 t.test('all pages of both ranges are searched, and what is found is to be recorded', async t => {
   const { state, recorder, work, search } = staged(t, [[orphan({ id: '1' })], [], [orphan({ id: '3' })]])
