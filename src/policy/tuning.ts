@@ -178,7 +178,7 @@ export const recordRows = 200
  * 300 µs before its first row.
  */
 export const gather = { ms: 5, rows: 64 } as const
-/** The same while at least `gather.rows` callbacks are claimed ahead: as many outcomes will follow. */
+/** The same while callbacks are claimed ahead: the slots have work meanwhile, and as many outcomes will follow. */
 export const busyGather = { ms: 15, rows: 192 } as const
 /** Unrecorded outcomes at which no more POSTs start. After a crash each of them is sent again. */
 export const maxUnrecorded = 1_000

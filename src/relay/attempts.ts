@@ -6,7 +6,7 @@ import type { Log } from '../log/log.ts'
 import type { Attempt, Claim, Outcome } from '../model.ts'
 import type { Recorded } from '../outbox/record.ts'
 import { decide, originSign, type RetryPolicy } from '../policy/decision.ts'
-import { gather, maxUnrecorded } from '../policy/tuning.ts'
+import { maxUnrecorded } from '../policy/tuning.ts'
 import type { Agenda } from './agenda.ts'
 import { Ahead } from './ahead.ts'
 import type { AutoResetEvent } from './auto-reset-event.ts'
@@ -69,7 +69,7 @@ export class Attempts {
       leaves: claimable.set,
     })
     const isUrgent = ({ id }: Attempt) => this.#inFlight.size === 0 || backlog.isAwaited(id)
-    const isBusy = () => this.ahead.size >= gather.rows
+    const isBusy = () => this.ahead.size > 0
     this.recorder = new Recorder({ relay: () => relay, epoch, log, deletes, isUrgent, isBusy }, this)
   }
 

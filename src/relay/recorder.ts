@@ -31,7 +31,7 @@ export interface RecorderOptions {
   readonly deletes?: boolean
   /** Whether something waits for this record, or no other outcome is expected. Default: always. */
   readonly isUrgent?: (attempt: Attempt) => boolean
-  /** Whether many outcomes will follow soon. Default: never. */
+  /** Whether other POSTs wait for slots, so that many outcomes will follow. Default: never. */
   readonly isBusy?: () => boolean
 }
 
@@ -75,9 +75,10 @@ export class Recorder {
     this.#ids.set(attempt.id, attempt.epoch)
     const { ms, rows } = this.#isBusy() ? busyGather : gather
     const isEnough = this.#waiting.length >= rows || this.#isUrgent(attempt)
-    if (isFirst) this.#gatherUntil = performance.now() + ms
-    if (isEnough) this.#gatherUntil = 0
-    if (isFirst || isEnough) this.#added.set()
+    const until = isEnough ? 0 : performance.now() + ms
+    if (!isFirst && until >= this.#gatherUntil) return
+    this.#gatherUntil = until
+    this.#added.set()
   }
 
   /** Whether an attempt of the callback is not committed. */
