@@ -234,15 +234,15 @@ t.test('a rate holds for its origin alone, however many slots are free', async t
   add(b, 3)
   t.equal(take(), 'abbb')
   end(a)
-  clock.now = 99
-  t.equal(take(), '')
-  t.equal(scopes.nextAt, 100)
   clock.now = 100
+  t.equal(take(), '')
+  t.equal(scopes.nextAt, 101)
+  clock.now = 101
   t.equal(take(), 'a', 'though the one before is still under way')
   end(a)
-  clock.now = 199
+  clock.now = 201
   t.equal(take(), '')
-  clock.now = 200
+  clock.now = 202
   t.equal(take(), 'a')
 })
 
@@ -259,38 +259,34 @@ t.test('a rate is kept up while POSTs take long: slots come back with time, thou
   t.ok(backlog.size > 0)
 })
 
-t.test(
-  'at 50 a second never more than 50 and the tolerance start in a second, and a steady demand gets them',
-  async () => {
-    const pauses = fc.array(fc.record({ ms: fc.nat({ max: 60 }), ends: fc.nat({ max: 8 }) }), {
-      minLength: 20,
-      maxLength: 150,
-      size: 'max',
-    })
-    fc.assert(
-      fc.property(pauses, steps => {
-        const { clock, backlog, add, take, end } = staged(() => settings({ ratePerSecond: 50, concurrency: 64 }))
-        const starts: number[] = []
-        for (const { ms, ends } of steps) {
-          clock.now += ms
-          if (backlog.size < 64) add(a, 10)
-          for (const _ of take()) starts.push(clock.now)
-          end(a, 'alive', ends)
-        }
-        // A tolerance of 50 ms is two and a half.
-        return starts.every(at => starts.filter(other => other >= at && other < at + 1_000).length <= 53)
-      }),
-    )
-    const { clock, backlog, add, take, end } = staged(() => settings({ ratePerSecond: 50, concurrency: 64 }))
-    let starts = 0
-    for (; clock.now < 10_000; clock.now += 5) {
-      if (backlog.size < 64) add(a, 5)
-      starts += take().length
-      end(a)
-    }
-    if (starts < 495 || starts > 503) throw new Error(`${starts} in ten seconds`)
-  },
-)
+t.test('at 50 a second never more than 50 start in a second, and a steady demand gets nearly as many', async () => {
+  const pauses = fc.array(fc.record({ ms: fc.nat({ max: 60 }), ends: fc.nat({ max: 8 }) }), {
+    minLength: 20,
+    maxLength: 150,
+    size: 'max',
+  })
+  fc.assert(
+    fc.property(pauses, steps => {
+      const { clock, backlog, add, take, end } = staged(() => settings({ ratePerSecond: 50, concurrency: 64 }))
+      const starts: number[] = []
+      for (const { ms, ends } of steps) {
+        clock.now += ms
+        if (backlog.size < 64) add(a, 10)
+        for (const _ of take()) starts.push(clock.now)
+        end(a, 'alive', ends)
+      }
+      return starts.every(at => starts.filter(other => other >= at && other < at + 1_000).length <= 50)
+    }),
+  )
+  const { clock, backlog, add, take, end } = staged(() => settings({ ratePerSecond: 50, concurrency: 64 }))
+  let starts = 0
+  for (; clock.now < 10_000; clock.now += 5) {
+    if (backlog.size < 64) add(a, 5)
+    starts += take().length
+    end(a)
+  }
+  if (starts < 470 || starts > 500) throw new Error(`${starts} in ten seconds`)
+})
 
 t.test('memory has room for what the origin takes in 100 ms at its recent pace, at least twice its cap', async t => {
   const { clock, scopes, end, prove, add, take } = staged()
@@ -366,10 +362,10 @@ t.test('other settings hold for origins that have rows already: more at once, fe
   clock.now = 500
   t.equal(take(), '', 'the same rate goes on counting')
   end(a)
-  clock.now = 1_000
+  clock.now = 1_010
   t.equal(take(), 'a')
   t.equal(take(), '')
-  t.equal(scopes.nextAt, 2_000)
+  t.equal(scopes.nextAt, 2_010, 'the POST under way counts as slow')
   reconfigure(4, null)
   t.equal(take(), 'aaa', 'nobody waits for a rate that is gone')
 })
