@@ -1,6 +1,7 @@
 import { diskPart } from './parts/disk.ts'
 import { drainPart } from './parts/drain.ts'
 import { flatPart } from './parts/flat.ts'
+import { fleetPart } from './parts/fleet.ts'
 import { isolationPart } from './parts/isolation.ts'
 import { latencyPart } from './parts/latency.ts'
 import { limitsPart } from './parts/limits.ts'
@@ -23,6 +24,7 @@ export const parts: Readonly<Record<string, (stage: Stage) => Promise<void>>> = 
   producer: producerPart,
   order: orderPart,
   relays: relaysPart,
+  fleet: fleetPart,
   limits: limitsPart,
   origins: originsPart,
   slow: slowPart,
