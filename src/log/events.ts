@@ -114,6 +114,11 @@ export const events = {
   relay_dead: { level: 'warn', meaning: 'another relay has died; this one finds the callbacks that it was sending' },
   standing_by: { level: 'warn', meaning: "this relay's settings are not those of most relays: it delivers nothing" },
   standby_over: { level: 'info', meaning: "this relay's settings are those of most relays again" },
+  background_cancelled: {
+    level: 'warn',
+    meaning:
+      'PostgreSQL has cancelled a statement of background `work`, mostly since it took too long: a transaction open for hours keeps dead index entries, which `ringback doctor` shows. The work rests for `retry_in_ms`; deliveries go on',
+  },
   clock_off: {
     level: 'warn',
     meaning:

@@ -61,6 +61,7 @@ export const logFields = [
   'unknown',
   'version',
   'waiting',
+  'work',
 ] as const
 
 /** Flat, for grep and for columns. `undefined` leaves a key out. */

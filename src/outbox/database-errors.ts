@@ -33,6 +33,11 @@ export function isLastingDataError(error: unknown): boolean {
   return isDataError(error) && !(error as pg.DatabaseError).code?.startsWith('54')
 }
 
+/** PostgreSQL ended the statement early: a timeout (of a statement, of a wait for a lock), or an operator's cancel. */
+export function isCancelled(error: unknown): error is pg.DatabaseError {
+  return error instanceof pg.DatabaseError && (error.code === '57014' || error.code === '55P03')
+}
+
 /** `lock_timeout` ran out. */
 export function isLockTimeout(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '55P03'

@@ -1,3 +1,4 @@
+import { idEnd } from '../ids.ts'
 import type { IndexPlace } from '../model.ts'
 import { claimedPageEntries } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
@@ -46,7 +47,7 @@ const freshStatement: Statement = {
   text: schema => `
     with page as materialized (
       select ${entry}
-        from (select * from ${schema}.callback c where c.settled_at is null and c.due_at is null and c.id > $1::bigint order by c.id limit $2) c
+        from (select * from ${schema}.callback c where c.settled_at is null and c.due_at is null and c.id > $1::bigint and c.id <= $3::bigint order by c.id limit $2) c
     ) ${picked(schema)}`,
 }
 
@@ -57,6 +58,7 @@ const dueStatement: Statement = {
       select ${entry}
         from (select * from ${schema}.callback c
                where c.due_at is not null and (${dueTime}, c.id) > (${timeOf('$3::float8')}, $1::bigint)
+                 and ${dueTime} <= ${timeOf('$4::float8')}
                order by ${dueTime}, c.id limit $2) c
     ) ${picked(schema)}`,
 }
@@ -73,10 +75,19 @@ export interface FoundOrphans {
   readonly workMs: number
 }
 
-/** Orphans among the next entries. */
-export async function readOrphans(session: Session, after: IndexPlace): Promise<FoundOrphans> {
+/**
+ * Orphans among the next entries.
+ *
+ * @param upTo where the page ends at the latest; null: nowhere. It is in the range of `after`.
+ */
+export async function readOrphans(
+  session: Session,
+  after: IndexPlace,
+  upTo: IndexPlace | null = null,
+): Promise<FoundOrphans> {
   const isFresh = after.dueUs === null
-  const values = [after.id, claimedPageEntries, ...(isFresh ? [] : [after.dueUs])]
+  const bounds = isFresh ? [upTo?.id ?? idEnd] : [after.dueUs, upTo?.dueUs ?? Number.POSITIVE_INFINITY]
+  const values = [after.id, claimedPageEntries, ...bounds]
   const found = await session.rows<Orphan & { read: number; reached: string | null; workMs: number }>(
     isFresh ? freshStatement : dueStatement,
     values,
@@ -85,6 +96,6 @@ export async function readOrphans(session: Session, after: IndexPlace): Promise<
   if (!last) throw new Error('a count must return a row')
   const { read, reached, workMs } = last
   const isEnd = reached === null || read < claimedPageEntries
-  const end = isFresh ? dueStart : null
+  const end = upTo ?? (isFresh ? dueStart : null)
   return { orphans: found.filter(({ id }) => id !== null), next: isEnd ? end : JSON.parse(reached), workMs }
 }

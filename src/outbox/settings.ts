@@ -175,6 +175,22 @@ export async function settle(session: Session, settings: Settings, scope: 'sessi
   await session.rows(setStatement, [Object.keys(settings), Object.values(settings), isLocal])
 }
 
+const limitStatement: Statement = {
+  name: 'ringback_limit',
+  text: `select current_setting('statement_timeout') as usual, set_config('statement_timeout', $1, false)`,
+}
+
+/**
+ * Sets how long a statement of this session may take.
+ *
+ * @returns what it was before.
+ */
+export async function limitStatements(session: Session, time: string): Promise<string> {
+  const [row] = await session.rows<{ usual: string }>(limitStatement, [time])
+  if (!row) throw new Error('a select without a table must return a row')
+  return row.usual
+}
+
 function ms(count: number): string {
   return `${Math.max(1, Math.round(count))}ms`
 }

@@ -1,4 +1,3 @@
-import { sweptOrigins } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
 import { originHash, rangePlace, workMs } from './sql.ts'
 
@@ -38,14 +37,14 @@ export interface SweptOrigins {
  * The next origins with unsettled callbacks, in the order of their hashes. Two of 100,000 share a hash with a chance of
  * 3 in 10^10: then a sweep finds one only while the other has none.
  */
-export async function readOrigins(session: Session, after: string): Promise<SweptOrigins> {
+export async function readOrigins(session: Session, after: string, limit: number): Promise<SweptOrigins> {
   const found = await session.rows<{ hash: string; origin: string | null; workMs: number }>(originsStatement, [
     after,
-    sweptOrigins,
+    limit,
   ])
   const last = found.at(-1)
   const origins = found.flatMap(({ origin }) => origin ?? [])
-  return { origins, next: origins.length === sweptOrigins && last ? last.hash : null, workMs: last?.workMs ?? 0 }
+  return { origins, next: origins.length === limit && last ? last.hash : null, workMs: last?.workMs ?? 0 }
 }
 
 /** The holds, as far as reading needs them. */

@@ -78,6 +78,13 @@ export const choresMs = 1_000
 /** Most rows that expire in one statement. */
 export const expiryRows = 500
 
+/** Before background work whose statement PostgreSQL cancelled is tried again, in milliseconds. */
+export const cancelledPause = { baseMs: 1_000, capMs: 30_000 } as const
+/** How long after that its statements are limited to `carefulStatementMs`, in milliseconds. */
+export const carefulMs = 600_000
+/** Most time of such a statement, in milliseconds: new rows wait meanwhile. */
+export const carefulStatementMs = 1_000
+
 /* Origins. */
 
 /** POSTs at once to an origin without a setting: at first, and at most. */

@@ -127,8 +127,9 @@ export class Healer {
 
   async #resume(session: Session, now: number): Promise<void> {
     const { scopes, isMine } = this.#parts
+    const found = await readOutages(session)
     this.#hasGained = false
-    const outages = (await readOutages(session)).filter(each => isMine(each.origin) && this.#opensBreaker(each))
+    const outages = found.filter(each => isMine(each.origin) && this.#opensBreaker(each))
     const origins = new Set(outages.flatMap(({ origin, urlHash }) => (urlHash === null ? origin : [])))
     for (const { origin, urlHash, deliveredMsAgo } of outages) {
       if (urlHash !== null && origins.has(origin)) continue

@@ -1,7 +1,7 @@
 import type { RunConfig } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log/log.ts'
-import { endsSession } from '../outbox/database-errors.ts'
+import { endsSession, isCancelled } from '../outbox/database-errors.ts'
 import {
   beginRun,
   deleteBatch,
@@ -124,6 +124,11 @@ export class Janitor implements Chore {
    */
   async #failed(error: unknown): Promise<number> {
     this.#parts.log.warn('janitor_failed', { err: error as Error })
+    if (isCancelled(error)) {
+      // Too many rows perhaps. The run goes on at its place.
+      this.#rows = Math.max(janitorLeastRows, Math.ceil(this.#rows / 8))
+      return janitorPauseMs
+    }
     const run = this.#run
     this.#run = null
     if (run)

@@ -1,6 +1,6 @@
 import type { Backlog } from '../backlog/backlog.ts'
 import type { Scopes } from '../backlog/scopes.ts'
-import type { IndexPlace, ShownRow } from '../model.ts'
+import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import { claimFresh } from '../outbox/claim-fresh.ts'
 import { readKeyHeads, sendHints } from '../outbox/key-heads.ts'
 import type { Session } from '../outbox/session.ts'
@@ -14,6 +14,7 @@ import {
   jumpIds,
   jumpPages,
   keysAtOnce,
+  longestSweepPauseMs,
   longLookBack,
   pullingMs,
   sweepShare,
@@ -21,6 +22,7 @@ import {
 import type { Agenda } from './agenda.ts'
 import type { Ahead } from './ahead.ts'
 import type { AutoResetEvent } from './auto-reset-event.ts'
+import type { Background } from './background.ts'
 import type { Claimer } from './claimer.ts'
 import type { Healer } from './healer.ts'
 import type { Holds } from './holds.ts'
@@ -32,6 +34,7 @@ import type { LookedFor } from './wake.ts'
 
 export interface ReaderParts {
   readonly session: Session
+  readonly background: Background
   readonly backlog: Backlog
   readonly scopes: Scopes
   readonly holds: Holds
@@ -67,6 +70,7 @@ export class Reader {
   readonly #due = new Tip('due')
   readonly #puller: Puller
   readonly #sweeper: Sweeper
+  readonly #reached = (range: RangeName) => (range === 'fresh' ? this.#fresh : this.#due).reached
   #isStarted = false
   #readAt = 0
   /** The last id that the sequence had given at the last read of new rows. */
@@ -81,15 +85,14 @@ export class Reader {
 
   constructor(parts: ReaderParts) {
     this.#parts = parts
-    const tips = { fresh: this.#fresh, due: this.#due }
-    this.#puller = new Puller(parts, range => tips[range].reached)
+    this.#puller = new Puller(parts, this.#reached)
     this.#sweeper = new Sweeper(parts)
   }
 
   /** @param isPassing whether another look follows within milliseconds. Due rows are then not read each time. */
   async look(isPassing: boolean): Promise<Look> {
     if (!this.#isStarted) await this.#start()
-    const { agenda, healer, backlog } = this.#parts
+    const { agenda, background, healer, backlog } = this.#parts
     let [found, fresh, more] = [0, 0, false]
     let mayDueWait = isPassing
     if (agenda.isNewWanted) {
@@ -108,25 +111,31 @@ export class Reader {
       more ||= others.more
     }
     if (more) agenda.isNewWanted = true
-    const pullAt = backlog.wantsPulls ? this.#puller.nextAt : Number.POSITIVE_INFINITY
-    const alarmAt = Math.min(agenda.nextDueAt, this.#choresAt, this.#sweeper.nextAt, pullAt, healer.nextAt)
+    const pullAt = backlog.wantsPulls ? this.#pullAt : Number.POSITIVE_INFINITY
+    const sweepAt = background.after('sweep', this.#sweeper.nextAt)
+    const healAt = background.after('bring forward', healer.nextAt)
+    const alarmAt = Math.min(agenda.nextDueAt, this.#choresAt, sweepAt, pullAt, healAt)
     return { found, fresh, more, alarmAt, readAt: this.#readAt }
   }
 
   /** All but new rows, as far as it is time. */
   async #readOthers(mayDueWait: boolean): Promise<{ readonly rows: number; readonly more: boolean }> {
-    const { agenda, healer, session, holds, recovery } = this.#parts
-    if (performance.now() >= healer.nextAt && (await healer.work(session))) agenda.nextDueAt = 0
+    const { agenda, background, healer, session, holds, recovery } = this.#parts
+    const isHealing = performance.now() >= healer.nextAt
+    if (isHealing && (await background.run('bring forward', () => healer.work(session)))) agenda.nextDueAt = 0
     const now = performance.now()
     const isDueRead = now >= agenda.nextDueAt || !mayDueWait || now >= this.#duePauseUntil
     const { rows, more: isMoreDue } = isDueRead ? await this.#readDue() : { rows: 0, more: false }
     let more = isMoreDue
     if (performance.now() >= this.#choresAt) more = (await this.#doChores()) || more
     // Before the pulls: an origin that was on hold until now begins slowly, and the pulls would find it free.
-    if (agenda.areHoldsWanted || (this.#mayPull && holds.areAny)) more = (await this.#readHolds()) || more
+    if (agenda.areHoldsWanted || (this.#mayPull && holds.areAny))
+      more = (await background.run('holds', () => this.#readHolds())) || more
     more = (await this.#readWanted()) || more
-    more = (await recovery.work(session)) || more
-    more = (await this.#sweeper.work()) || more
+    if (performance.now() >= recovery.nextAt)
+      more = (await background.run('orphans', () => recovery.work(session, this.#reached))) || more
+    if (performance.now() >= this.#sweeper.nextAt)
+      more = (await background.run('sweep', () => this.#sweeper.work())) || more
     await this.#sendHints()
     return { rows, more }
   }
@@ -200,18 +209,22 @@ export class Reader {
    * Reads for `pullingMs` what the backlog asks for; then new rows come first again. Returns whether it asks for more.
    */
   async #readWanted(): Promise<boolean> {
-    const { backlog, claimable } = this.#parts
+    const { backlog, background, claimable } = this.#parts
     for (const end = performance.now() + pullingMs; backlog.wantsAnswers || this.#mayPull; ) {
       if (performance.now() >= end) return true
       if (backlog.wantsAnswers) await this.#readKeys()
-      if (this.#mayPull && !(await this.#puller.pull())) return backlog.wantsAnswers
+      if (this.#mayPull && !(await background.run('pull', () => this.#puller.pull()))) return backlog.wantsAnswers
       claimable.set()
     }
     return false
   }
 
   get #mayPull(): boolean {
-    return this.#parts.backlog.wantsPulls && performance.now() >= this.#puller.nextAt
+    return this.#parts.backlog.wantsPulls && performance.now() >= this.#pullAt
+  }
+
+  get #pullAt(): number {
+    return this.#parts.background.after('pull', this.#puller.nextAt)
   }
 
   async #readKeys(): Promise<void> {
@@ -227,10 +240,11 @@ export class Reader {
 
   /** Done each second. Returns whether there is more to do at once. */
   async #doChores(): Promise<boolean> {
-    const { session, agenda, healer } = this.#parts
+    const { session, agenda, background, healer } = this.#parts
     agenda.areHoldsWanted = true
-    const isMore = await this.#expire()
-    if (await healer.probe(session)) agenda.nextDueAt = 0
+    const isAll = performance.now() >= this.#allExpiredAt
+    const isMore = await background.run(isAll ? 'all expired' : 'expired', () => this.#expire(isAll))
+    if (await background.run('probe', () => healer.probe(session))) agenda.nextDueAt = 0
     if (!isMore) this.#choresAt = performance.now() + choresMs
     return isMore
   }
@@ -239,16 +253,19 @@ export class Reader {
    * Ends expired rows. To look for all of them takes long while a snapshot is held open, so only those that have
    * expired since the last look are looked for each time. Returns whether there may be more.
    */
-  async #expire(): Promise<boolean> {
+  async #expire(isAll: boolean): Promise<boolean> {
     const { session, epoch, backlog, expired: tell } = this.#parts
     const now = performance.now()
-    const isAll = now >= this.#allExpiredAt
+    // Stands if PostgreSQL cancels this look: the next ones are short again.
+    if (isAll) this.#allExpiredAt = now + longestSweepPauseMs
     const withinMs = isAll ? null : now - this.#expiredAt + longLookBack.ms
     const { isAny, workMs } = await anyExpired(session, withinMs)
     const expired = isAny ? await expire(session, epoch(), expiryRows, withinMs) : []
     for (const { id, orderingKey, next } of expired) backlog.settledUnclaimed(id, orderingKey, next)
     if (expired.length > 0) tell(expired.map(({ id }) => id))
-    if (expired.length === expiryRows) return true
+    const isMore = expired.length === expiryRows
+    if (isAll && isMore) this.#allExpiredAt = now
+    if (isMore) return true
     this.#expiredAt = now
     if (isAll) this.#allExpiredAt = now + workMs / sweepShare
     return false

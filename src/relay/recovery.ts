@@ -1,9 +1,11 @@
-import type { Attempt, IndexPlace, Outcome } from '../model.ts'
-import { type Orphan, orphansStart, readOrphans } from '../outbox/orphans.ts'
+import type { Attempt, IndexPlace, Outcome, RangeName } from '../model.ts'
+import { isCancelled } from '../outbox/database-errors.ts'
+import { type FoundOrphans, type Orphan, orphansStart, readOrphans } from '../outbox/orphans.ts'
 import { release } from '../outbox/release.ts'
 import type { Session } from '../outbox/session.ts'
 import { decide, type RetryPolicy } from '../policy/decision.ts'
-import { choresMs, orphansPauseMs, sweepShare } from '../policy/tuning.ts'
+import { carefulStatementMs, choresMs, orphansPauseMs, sweepShare } from '../policy/tuning.ts'
+import { IndexSpan } from './index-span.ts'
 import type { Recorder } from './recorder.ts'
 
 export interface RecoveryParts {
@@ -32,6 +34,9 @@ export class Recovery {
   /** What the server has worked for this search. */
   #spentMs = 0
   #hasSkipped = false
+  /** Whether PostgreSQL has cancelled a statement of a search that took long. */
+  #isCareful = false
+  #span = new IndexSpan(false)
   #nextAt = 0
 
   constructor(parts: RecoveryParts) {
@@ -40,24 +45,58 @@ export class Recovery {
 
   /** Called when a registration is gone. */
   want(): void {
-    this.#place = orphansStart
+    this.#begin()
     this.#isWanted = true
   }
 
-  /** Reads one page. Returns whether there are more. */
-  async work(session: Session): Promise<boolean> {
-    if (!this.#parts.mayJudge()) return false
-    if (this.#place === null && performance.now() >= this.#nextAt) this.#place = orphansStart
-    const place = this.#place
-    if (place === null) return false
+  /** When there is something to do. */
+  get nextAt(): number {
+    if (!this.#parts.mayJudge()) return Number.POSITIVE_INFINITY
+    return this.#place === null ? this.#nextAt : 0
+  }
+
+  /**
+   * Reads one page. Returns whether there are more.
+   *
+   * @param reached how far the tip of the range has come.
+   */
+  async work(session: Session, reached: (range: RangeName) => IndexPlace): Promise<boolean> {
+    if (performance.now() < this.nextAt) return false
+    const place = this.#place ?? this.#begin()
     this.#isWanted = false
-    const { orphans, next, workMs } = await readOrphans(session, place)
+    const { orphans, next, workMs } = await this.#readPage(session, place, reached)
     if (!this.#parts.mayJudge()) return false
     for (const each of orphans) await this.#recover(session, each)
     if (!this.#isWanted) this.#place = next
     this.#spentMs += workMs
     if (this.#place === null) this.#rest()
     return this.#place !== null
+  }
+
+  #begin(): IndexPlace {
+    this.#place = orphansStart
+    this.#span = new IndexSpan(this.#isCareful)
+    if (this.#isCareful) this.#span.cancelled()
+    return orphansStart
+  }
+
+  async #readPage(
+    session: Session,
+    place: IndexPlace,
+    reached: (range: RangeName) => IndexPlace,
+  ): Promise<FoundOrphans> {
+    const range = place.dueUs === null ? 'fresh' : 'due'
+    try {
+      const found = await readOrphans(session, place, this.#span.after(place, range, reached(range)))
+      this.#span.adapt(found.workMs)
+      return found
+    } catch (error) {
+      if (isCancelled(error)) {
+        this.#isCareful = true
+        this.#span.cancelled()
+      }
+      throw error
+    }
   }
 
   async #recover(session: Session, orphan: Orphan): Promise<void> {
@@ -71,6 +110,7 @@ export class Recovery {
   #rest(): void {
     const pauseMs = this.#hasSkipped ? choresMs : Math.max(orphansPauseMs, this.#spentMs / sweepShare)
     this.#nextAt = performance.now() + pauseMs
+    if (this.#spentMs < carefulStatementMs) this.#isCareful = false
     this.#spentMs = 0
     this.#hasSkipped = false
   }

@@ -18,6 +18,7 @@ import { leaseCheckMs, summaryMs, surveyMs } from '../policy/tuning.ts'
 import { Agenda } from './agenda.ts'
 import { Attempts } from './attempts.ts'
 import { AutoResetEvent } from './auto-reset-event.ts'
+import { Background } from './background.ts'
 import { Claimer } from './claimer.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { DatabaseLink, type Listening } from './database-link.ts'
@@ -221,8 +222,9 @@ export class Relay {
 
   /** Reads rows into memory. */
   async #read({ sessions, stopped, wake, doubt, listening }: DatabaseLink): Promise<void> {
-    const reader = this.#newReader(sessions)
-    const chores = [this.#newJanitor(sessions), this.#newSurveyor(sessions)] as const
+    const background = new Background(sessions.read, this.#log)
+    const reader = this.#newReader(sessions, background)
+    const chores = [this.#newJanitor(sessions), this.#newSurveyor(sessions, background)] as const
     let why: WakeReason = 'checked'
     while (!stopped.aborted) {
       if (why !== 'hint' && why !== 'alarm') this.#agenda.isNewWanted = true
@@ -386,9 +388,10 @@ export class Relay {
     this.#claimable.set()
   }
 
-  #newReader({ read }: Sessions): Reader {
+  #newReader({ read }: Sessions, background: Background): Reader {
     return new Reader({
       session: read,
+      background,
       backlog: this.#backlog,
       scopes: this.#scopes,
       holds: this.#holds,
@@ -408,10 +411,11 @@ export class Relay {
     return new Janitor(read, this.#config, { relay, log: this.#log, mayDelete: this.#agrees })
   }
 
-  #newSurveyor({ read }: Sessions): Surveyor {
+  #newSurveyor({ read }: Sessions, background: Background): Surveyor {
     const { watch, tally, observer } = this.#report
     return new Surveyor({
       session: read,
+      background,
       epoch: () => this.#membership.epoch,
       log: this.#log,
       tally,

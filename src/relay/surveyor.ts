@@ -4,6 +4,7 @@ import { endsSession } from '../outbox/database-errors.ts'
 import type { Session } from '../outbox/session.ts'
 import { readSurvey, type Survey } from '../outbox/survey.ts'
 import { summaryMs } from '../policy/tuning.ts'
+import type { Background } from './background.ts'
 import type { Chore } from './meanwhile.ts'
 
 /** What this relay has done since the last summary. */
@@ -38,6 +39,7 @@ export class Tally {
 
 export interface SurveyorParts {
   readonly session: Session
+  readonly background: Background
   readonly epoch: () => string
   readonly log: Log
   readonly tally: Tally
@@ -60,21 +62,26 @@ export class Surveyor implements Chore {
   }
 
   get nextAt(): number {
-    return this.#nextAt
+    return this.#parts.background.after('survey', this.#nextAt)
   }
 
   async step(): Promise<void> {
-    const { session, epoch, clock, surveyed, everyMs } = this.#parts
+    const { background, everyMs } = this.#parts
     this.#nextAt = performance.now() + everyMs
     try {
-      const survey = await readSurvey(session, epoch())
-      surveyed(survey)
-      if (performance.now() - clock.summaryAt >= summaryMs) this.#summarise(survey)
+      await background.run('survey', () => this.#survey())
     } catch (error) {
-      // A locked table or a lost grant. Deliveries do not depend on the survey, and their statements report the same
-      // fault.
+      // A lost grant. Deliveries do not depend on the survey, and their statements report the same fault.
       if (endsSession(error)) throw error
     }
+  }
+
+  async #survey(): Promise<boolean> {
+    const { session, epoch, clock, surveyed } = this.#parts
+    const survey = await readSurvey(session, epoch())
+    surveyed(survey)
+    if (performance.now() - clock.summaryAt >= summaryMs) this.#summarise(survey)
+    return true
   }
 
   #summarise({ due, later, claimed, oldestWaitingSeconds }: Survey): void {

@@ -1,7 +1,8 @@
 import type { Backlog } from '../backlog/backlog.ts'
+import { isCancelled } from '../outbox/database-errors.ts'
 import type { Session } from '../outbox/session.ts'
-import { readOrigins, sweepStart } from '../outbox/sweep.ts'
-import { longestSweepPauseMs, sweepPauseMs, sweepShare } from '../policy/tuning.ts'
+import { readOrigins, type SweptOrigins, sweepStart } from '../outbox/sweep.ts'
+import { longestSweepPauseMs, sweepPauseMs, sweepShare, sweptOrigins } from '../policy/tuning.ts'
 
 /**
  * With more origins behind than this, the sweep waits for their pulls: memory remembers no more, and would forget
@@ -19,6 +20,8 @@ export class Sweeper {
   readonly #parts: { readonly session: Session; readonly backlog: Backlog }
   /** Where the sweep goes on; null: none is under way. */
   #place: string | null = null
+  /** Most origins in the next step. */
+  #step = sweptOrigins
   /** Whether the sweep under way is a wanted one, which has no pauses between its steps. */
   #isWanted = false
   /** When the last wanted sweep began. */
@@ -54,7 +57,7 @@ export class Sweeper {
       this.#nextAt = startedAt + behindPauseMs
       return false
     }
-    const { origins, next, workMs } = await readOrigins(session, this.#place)
+    const { origins, next, workMs } = await this.#read(session, this.#place)
     for (const origin of origins) backlog.rewind(origin)
     this.#place = next
     const now = performance.now()
@@ -62,6 +65,18 @@ export class Sweeper {
     if (next === null) this.#end(now)
     else if (!this.#isWanted) this.#nextAt = now + workMs / sweepShare
     return next !== null || origins.length > 0
+  }
+
+  /** Fewer origins after a step that took too long: each may have many dead index entries before it. */
+  async #read(session: Session, place: string): Promise<SweptOrigins> {
+    try {
+      const swept = await readOrigins(session, place, this.#step)
+      this.#step = Math.min(sweptOrigins, this.#step * 2)
+      return swept
+    } catch (error) {
+      if (isCancelled(error)) this.#step = Math.ceil(this.#step / 8)
+      throw error
+    }
   }
 
   /** Whether to begin a wanted sweep: the one under way has passed some origins already, or pauses. */

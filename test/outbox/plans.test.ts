@@ -135,9 +135,9 @@ const statements = {
     run: s => pull(s, epoch, spans('due', 1)),
     indexes: ['callback_key', 'callback_supersede', 'callback_waiting'],
   },
-  sweep: { run: s => readOrigins(s, sweepStart), indexes: ['callback_waiting'] },
+  sweep: { run: s => readOrigins(s, sweepStart, 200), indexes: ['callback_waiting'] },
   'orphans of what was never tried': {
-    run: s => readOrphans(s, orphansStart),
+    run: s => readOrphans(s, orphansStart, { dueUs: null, id: '20000' }),
     indexes: ['callback_fresh', 'callback_pkey'],
   },
   'orphans of what has a due time': { run: s => readOrphans(s, dueStart), indexes: ['callback_due', 'callback_pkey'] },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { mock } from 'node:test'
+import pg from 'pg'
 import t, { type Test } from 'tap'
 import type { Log } from '../../src/log/log.ts'
 import { claim } from '../../src/outbox/claim.ts'
@@ -344,6 +345,34 @@ t.test('batches shrink until a statement is short, and grow again', async t => {
   tookMs = 0
   for (let n = 0; n < 6; n += 1) await one.step()
   t.same(limits.slice(4), [63, 126, 252, 504, 1_000, 1_000])
+})
+
+t.test('a batch that takes too long is made smaller later, and the run goes on at its place', async t => {
+  const clock = mockClock(t)
+  const sent: unknown[] = []
+  let mostRows = 1_000
+  const rows = async ({ name }: Statement, values: readonly unknown[]) => {
+    if (name === 'ringback_janitor_lock') return [{ got: true }]
+    if (name === 'ringback_janitor_newest') return []
+    sent.push([name, values[2], values[5]])
+    if (Number(values[5]) > mostRows) throw Object.assign(new pg.DatabaseError('', 1, 'error'), { code: '57014' })
+    return [
+      { id: '1', reachedAt: 'x', reachedId: String(sent.length), walked: 1, deleted: 1, workMs: 10, isEnd: false },
+    ]
+  }
+  const one = janitor({ session: { rows } as unknown as Session })
+  const step = async () => {
+    clock.now = one.nextAt
+    await one.step()
+  }
+  for (let n = 0; n < 2; n += 1) await step()
+  mostRows = 200
+  for (let n = 0; n < 2; n += 1) await step()
+  t.same(sent.slice(1), [
+    ['ringback_janitor_batch', '1', 1_000],
+    ['ringback_janitor_batch', '2', 1_000],
+    ['ringback_janitor_batch', '2', 125],
+  ])
 })
 
 t.test('it works between reads, a fifth of the time at most, however busy or idle the relay is', async t => {

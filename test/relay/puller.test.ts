@@ -142,27 +142,37 @@ t.test('in the range of those with a due time the span is one of time', async t 
   t.match(sent[1], { afterUs: 1_000_000 + pullUs, afterId: '9223372036854775807' })
 })
 
-t.test('one that PostgreSQL refuses shrinks and is sent again, until that does not help', async t => {
-  const { state, sent, backlog, puller } = staged(t)
+t.test('one that PostgreSQL cancels is sent again with a smaller span, down to some hundred ids', async t => {
+  const { state, sent, backlog, puller } = staged(t, { fresh: { dueUs: null, id: '9000000000' } })
   fallBehind(backlog, row(10))
-  state.code = '57014'
-  t.ok(await puller.pull())
-  t.ok(await puller.pull())
-  await t.rejects(puller.pull(), { code: '57014' })
-  t.same(
-    sent.map(({ afterId, endId }) => [afterId, Number(endId) - Number(afterId)]),
-    [
-      ['9', pullIds],
-      ['9', pullIds / 8],
-      ['9', Math.ceil(pullIds / 64)],
-    ],
-  )
-  state.code = null
   state.workMs = 1
+  for (let n = 0; n < 10; n += 1) await puller.pull()
+  sent.length = 0
+  state.code = '57014'
+  for (let n = 0; n < 4; n += 1) await t.rejects(puller.pull(), { code: '57014' })
+  const spans = sent.map(({ afterId, endId }) => Number(endId) - Number(afterId))
+  t.same(spans, [pullIds * 2 ** 10, pullIds, Math.ceil(pullIds / 8), Math.ceil(pullIds / 64)])
+  state.code = null
+  const from = sent[0]?.afterId
   sent.length = 0
   for (let n = 0; n < 3; n += 1) await puller.pull()
-  t.equal(sent[0]?.afterId, '9', 'nothing was skipped')
+  t.equal(sent[0]?.afterId, from, 'nothing was skipped')
   t.ok(sent.every(({ afterId, endId }, n) => Number(endId) - Number(afterId) >= (pullIds / 64) * 2 ** n))
+})
+
+t.test('a pull of all due rows that PostgreSQL cancels is sent again in spans of time', async t => {
+  const now = Date.now() * 1_000
+  const { state, sent, backlog, puller } = staged(t, { due: { dueUs: now, id: '1' } })
+  backlog.rewind(origin)
+  state.code = '57014'
+  await t.rejects(puller.pull(), { code: '57014' })
+  Object.assign(state, { code: null, workMs: 1 })
+  while (backlog.behind > 0) await puller.pull()
+  const due = sent.filter(({ isFresh }) => !isFresh).slice(1)
+  t.ok(due.length > 2)
+  t.match(due[0], { afterUs: Number.NEGATIVE_INFINITY, endUs: now - 86_400_000_000 })
+  for (const [n, { afterUs }] of due.slice(1).entries()) t.equal(afterUs, due[n]?.endUs)
+  t.equal(due.at(-1)?.endUs, Number.POSITIVE_INFINITY)
 })
 
 t.test('a lost session is no refusal, and what was pulled is wanted again', async t => {

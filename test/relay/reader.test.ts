@@ -6,6 +6,7 @@ import type { RetryPolicy } from '../../src/policy/decision.ts'
 import { choresMs, duePauseMs, jumpIds } from '../../src/policy/tuning.ts'
 import { Agenda } from '../../src/relay/agenda.ts'
 import { AutoResetEvent } from '../../src/relay/auto-reset-event.ts'
+import { Background } from '../../src/relay/background.ts'
 import { Healer } from '../../src/relay/healer.ts'
 import { Holds } from '../../src/relay/holds.ts'
 import { Reader } from '../../src/relay/reader.ts'
@@ -47,7 +48,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
   const nothing = () => {}
   const events = { recorded: nothing, repeated: nothing, overtaken: nothing, lost: nothing }
   const recorder = new Recorder({ relay: () => 'relay-a', epoch: () => epoch, log: silentLog }, events)
-  const parts = { session: stage.session, epoch: () => epoch }
+  const parts = { session: stage.session, background: new Background(stage.session, silentLog), epoch: () => epoch }
   const expired: string[] = []
   const agenda = new Agenda()
   const healer = new Healer({
@@ -308,6 +309,25 @@ t.test('each second rows that have expired are dead, and the next of their keys 
   t.match(await stage.row(first), { last_error: 'expired' })
   await look()
   t.ok(known().has(second))
+})
+
+t.test('new rows are read while PostgreSQL cancels what finds changed holds, which are read later', async t => {
+  const { stage, look, known, givenUp } = await reading(t)
+  await look()
+  await stage.session.run(`set lock_timeout = '20ms'`)
+  const locking = await stage.database.connect()
+  await locking.query(`begin; lock table outbox.hold in access exclusive mode`)
+  await locking.query(`insert into outbox.hold (url_prefix, reason) values ('https://held.test/a', 'test')`)
+  const id = await stage.insert()
+  await eventually(async () => {
+    await look()
+    assert.ok(known().has(id))
+  })
+  await locking.query('commit')
+  await eventually(async () => {
+    await look()
+    assert.ok(givenUp.includes('https://held.test'))
+  })
 })
 
 t.test('what was claimed ahead of an origin whose holds have changed is given up', async t => {

@@ -1,4 +1,7 @@
+import pg from 'pg'
 import t, { type Test } from 'tap'
+import { idEnd } from '../../src/ids.ts'
+import type { IndexPlace } from '../../src/model.ts'
 import type { Orphan } from '../../src/outbox/orphans.ts'
 import type { Session, Statement } from '../../src/outbox/session.ts'
 import type { RetryPolicy } from '../../src/policy/decision.ts'
@@ -59,6 +62,8 @@ t.test('what may have arrived is left to an operator where its origin is set so'
   t.match(orphaned(orphan({ origin: 'http://b' }), '10', careful, 0).decision, { status: 'pending' })
 })
 
+const orphansTip = (): IndexPlace => ({ dueUs: 0, id: '0' })
+
 /** A search over pages that a test gives, newest at the end, and a clock that it moves. */
 function staged(
   t: Test,
@@ -99,7 +104,7 @@ function staged(
     isUnderWay: ({ id }) => isUnderWay(id),
     isOwn: epoch => epoch === '8',
   })
-  const work = () => recovery.work({ rows } as unknown as Session)
+  const work = () => recovery.work({ rows } as unknown as Session, orphansTip)
   const search = async () => {
     while (await work());
   }
@@ -129,6 +134,64 @@ t.test('all pages of both ranges are searched, and what is found is to be record
   t.equal(state.reads, 4)
   t.notOk(await work())
   t.equal(state.reads, 4)
+})
+
+t.test('a search that takes too long goes on in spans of both ranges, and so do the next ones', async t => {
+  const clock = mockClock(t)
+  const tips = { fresh: { dueUs: null, id: '1000000' }, due: { dueUs: 1e15, id: '1' } }
+  const sent: unknown[][] = []
+  const state = { mostIds: 100_000, workMs: 30 }
+  const rows = async ({ name }: Statement, [after, , ...more]: [string, number, ...(string | number)[]]) => {
+    sent.push([name, after, ...more])
+    clock.now += state.workMs
+    const ids = Math.min(Number(more[0]), 1_000_000) - Number(after)
+    if (name === 'ringback_orphans_fresh' && ids > state.mostIds)
+      throw Object.assign(new pg.DatabaseError('', 1, 'error'), { code: '57014' })
+    return [{ id: null, read: 0, reached: null, workMs: state.workMs }]
+  }
+  const isNever = () => false
+  const parts = {
+    recorder: {} as Recorder,
+    policy,
+    epoch: () => '10',
+    mayJudge: () => true,
+    isUnderWay: isNever,
+    isOwn: isNever,
+  }
+  const recovery = new Recovery(parts)
+  /** The statements of one search: where each begins, and where it ends at the latest. */
+  const search = async () => {
+    sent.length = 0
+    clock.now = Math.max(clock.now, recovery.nextAt)
+    const step = () => recovery.work({ rows } as unknown as Session, range => tips[range]).catch(() => true)
+    while (await step());
+    const of = (range: string) =>
+      sent.filter(([name]) => name === `ringback_orphans_${range}`).map(([, ...more]) => more)
+    return { fresh: of('fresh'), due: of('due') }
+  }
+  const { fresh, due } = await search()
+  t.same(fresh.slice(0, 2), [
+    ['0', idEnd],
+    ['0', '20000'],
+  ])
+  const done = fresh.filter(([after, upTo]) => Math.min(Number(upTo), 1_000_000) - Number(after) <= state.mostIds)
+  t.same(
+    done.slice(1).map(([after]) => after),
+    done.slice(0, -1).map(([, upTo]) => upTo),
+    'none is left out',
+  )
+  t.equal(done.at(-1)?.[1], idEnd)
+  t.ok(due.length > 2)
+  t.equal(due[0]?.[1], Number.NEGATIVE_INFINITY)
+  t.same(
+    due.slice(1).map(([, afterUs]) => afterUs),
+    due.slice(0, -1).map(([, , endUs]) => endUs),
+    'none is left out',
+  )
+  t.equal(due.at(-1)?.[2], Number.POSITIVE_INFINITY)
+  Object.assign(state, { workMs: 1, mostIds: 1_000_000 })
+  t.same((await search()).fresh[0], ['0', '2500'], 'it has taken more than a second, so the next one is careful, too')
+  t.same((await search()).fresh, [['0', idEnd]], 'as before, since a search was quick')
 })
 
 t.test('a relay that stands by judges nothing; once it serves it does', async t => {

@@ -2,6 +2,7 @@ import pg from 'pg'
 import t from 'tap'
 import type { Session } from '../../src/outbox/session.ts'
 import { summaryMs } from '../../src/policy/tuning.ts'
+import { Background } from '../../src/relay/background.ts'
 import { Surveyor, Tally } from '../../src/relay/surveyor.ts'
 import { recordingLog } from '../fixtures/recording-log.ts'
 
@@ -11,8 +12,10 @@ function surveyor({ rows = async () => [row] as unknown[], summaryAgoMs = summar
   const { log, lines } = recordingLog()
   const tally = new Tally()
   const surveys: unknown[] = []
+  const session = { rows } as unknown as Session
   const one = new Surveyor({
-    session: { rows } as unknown as Session,
+    session,
+    background: new Background(session, log),
     epoch: () => '1',
     log,
     tally,
@@ -52,8 +55,15 @@ t.test('once a minute: what was done since, and what waits', async t => {
   t.same(tally.take(), { delivered: 0, dead: 0, failed: 0, unknown: 0 })
 })
 
+t.test('a survey that PostgreSQL cancels rests, and says so', async t => {
+  const slow = Object.assign(new pg.DatabaseError('too long', 0, 'error'), { code: '57014' })
+  const { one, lines } = surveyor({ rows: () => Promise.reject(slow) })
+  await one.step()
+  t.match(lines, [{ level: 'warn', event: 'background_cancelled', fields: { work: 'survey' } }])
+})
+
 t.test('a survey that PostgreSQL refuses is left out; a lost session ends it', async t => {
-  const refused = Object.assign(new pg.DatabaseError('locked', 0, 'error'), { code: '55P03' })
+  const refused = Object.assign(new pg.DatabaseError('denied', 0, 'error'), { code: '42501' })
   const { one, lines } = surveyor({ rows: () => Promise.reject(refused) })
   await one.step()
   t.same(lines, [])

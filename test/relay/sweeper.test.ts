@@ -1,3 +1,4 @@
+import pg from 'pg'
 import t, { type Test } from 'tap'
 import { Backlog } from '../../src/backlog/backlog.ts'
 import type { Session } from '../../src/outbox/session.ts'
@@ -8,12 +9,15 @@ import { mockClock } from '../fixtures/mock-clock.ts'
 /** A sweeper over so many origins, and a clock that a test moves. In each step the server works for `stepMs`. */
 function staged(t: Test, origins: number, { memoryRows = 100 } = {}) {
   const clock = mockClock(t, 1_000)
-  const state = { steps: 0, stepMs: 0, wayMs: 0 }
-  const rows = async (_: unknown, [after]: [string]) => {
+  const state = { steps: 0, stepMs: 0, wayMs: 0, mostInTime: sweptOrigins }
+  const limits: number[] = []
+  const rows = async (_: unknown, [after, limit]: [string, number]) => {
+    limits.push(limit)
+    if (limit > state.mostInTime) throw Object.assign(new pg.DatabaseError('', 1, 'error'), { code: '57014' })
     clock.now += state.stepMs + state.wayMs
     state.steps += 1
     const from = Math.max(0, Number(after))
-    const found = Array.from({ length: Math.min(sweptOrigins, origins - from) }, (_, n) => from + n + 1)
+    const found = Array.from({ length: Math.min(limit, origins - from) }, (_, n) => from + n + 1)
     const workMs = state.stepMs
     if (found.length === 0) return [{ hash: null, origin: null, workMs }]
     return found.map(n => ({ hash: String(n), origin: `http://${n}`, workMs }))
@@ -23,7 +27,7 @@ function staged(t: Test, origins: number, { memoryRows = 100 } = {}) {
   const sweep = async () => {
     while (await sweeper.work());
   }
-  return { clock, state, backlog, sweeper, sweep }
+  return { clock, state, limits, backlog, sweeper, sweep }
 }
 
 t.test('a wanted sweep goes through all origins without a pause, and each is read anew', async t => {
@@ -123,4 +127,17 @@ t.test('while too many origins are behind the sweep waits for their pulls, and l
   t.equal(state.steps, 53)
   t.equal(sweeper.endedAt, clock.now)
   t.ok(backlog.wantsSweep, 'the division has changed meanwhile')
+})
+
+t.test('a step that takes too long is made with fewer origins, and leaves none out', async t => {
+  const { state, limits, backlog, sweeper, sweep } = staged(t, 450)
+  state.mostInTime = 30
+  await t.rejects(sweeper.work(), { code: '57014' })
+  t.equal(backlog.behind, 0)
+  await sweeper.work()
+  await t.rejects(sweeper.work(), { code: '57014' })
+  t.same(limits, [200, 25, 50])
+  state.mostInTime = sweptOrigins
+  await sweep()
+  t.equal(backlog.behind, 450)
 })

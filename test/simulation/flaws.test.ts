@@ -69,7 +69,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [
         { ...sweepsWhenBuried, by: 'this.#backlog.wantSweep()' },
         // Otherwise the search every few seconds finds them.
-        { file: 'relay/recovery.ts', text: 'performance.now() >= this.#nextAt', by: 'false' },
+        { file: 'relay/recovery.ts', text: '? this.#nextAt :', by: '? Number.POSITIVE_INFINITY :' },
       ],
     },
     'lost',
@@ -332,7 +332,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       rule: 'a walk through what waits is faster than what comes behind it, on a slow server as well',
       edits: [
         {
-          file: 'relay/puller.ts',
+          file: 'relay/index-span.ts',
           text: 'Math.max(Math.min(1, this.#growth), this.#growth / 2)',
           by: 'Math.max(1 / 256, this.#growth / 2)',
         },

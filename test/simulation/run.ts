@@ -12,7 +12,7 @@ const mostFaults = 5
 
 /**
  * By the last digit of the seed: delivered rows are deleted at once, settled rows are deleted soon, there is a gateway,
- * or relays disagree about their settings.
+ * relays disagree about their settings, or statements of background work take too long.
  */
 const scenarios = new Map<number, Partial<Scenario>>([
   [0, { kept: { keepDeliveredMs: 0, keepDeadMs: 1_000 } }],
@@ -23,6 +23,7 @@ const scenarios = new Map<number, Partial<Scenario>>([
   [7, { gateway: 'rough' }],
   [3, mixedSettings],
   [8, changingSettings],
+  [9, { cancels: 0.3, slowOneIn: 4 }],
 ])
 
 function simulated(seed: number, options: SimulationOptions = {}): Promise<Run> {

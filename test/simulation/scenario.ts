@@ -43,6 +43,8 @@ export interface Scenario {
    * other is given other settings.
    */
   readonly settings: 'alike' | 'mixed' | 'changing'
+  /** The probability that PostgreSQL cancels a statement of background work. Default 0. */
+  readonly cancels?: number
   /** Default: all kinds. */
   readonly faultKinds?: readonly FaultKind[]
 }

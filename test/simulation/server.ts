@@ -1,3 +1,4 @@
+import pg from 'pg'
 import type { Database } from './database.ts'
 import type { Dice } from './dice.ts'
 import type { Scenario } from './scenario.ts'
@@ -21,6 +22,12 @@ export interface Running {
   finish(): void
 }
 
+/** Statements of work that callbacks do not wait for. */
+const background = [
+  ...['pull', 'origins', 'orphans_fresh', 'orphans_due', 'holds_digest', 'holds', 'outages', 'bring_forward'],
+  ...['any_expired', 'expire', 'survey', 'janitor_begin', 'janitor_batch'],
+].map(name => `ringback_${name}`)
+
 /** The database server. It runs statements concurrently, each in small steps. */
 export class Server {
   readonly db: Database
@@ -35,11 +42,19 @@ export class Server {
   trace: ((line: string) => void) | undefined
   /** As in `Scenario`. */
   readonly late: number
+  /** The probability that a statement of background work takes too long. */
+  cancels: number
   readonly #slowOneIn: number
   #lastPid = 0
 
-  constructor(db: Database, timeline: Timeline, dice: Dice, { slowOneIn, late }: Pick<Scenario, 'slowOneIn' | 'late'>) {
+  constructor(
+    db: Database,
+    timeline: Timeline,
+    dice: Dice,
+    { slowOneIn, late, cancels = 0 }: Pick<Scenario, 'slowOneIn' | 'late' | 'cancels'>,
+  ) {
     this.late = late
+    this.cancels = cancels
     this.#slowOneIn = slowOneIn
     this.db = db
     this.timeline = timeline
@@ -68,7 +83,7 @@ export class Server {
   run(name: string, values: readonly unknown[], backend: Backend, done: (reply: Reply) => void): Running {
     const statement = statements[name]
     if (!statement) throw new Error(`The model does not know the statement ${name}`)
-    const answer = statement(this.db, values, backend)
+    const answer = this.#takesTooLong(name) ? cancelled() : statement(this.db, values, backend)
     const running = { isOver: false }
     this.#goOn(answer, running, reply => {
       this.trace?.(`${backend.name}: ${told(name, values, reply)}`)
@@ -85,6 +100,10 @@ export class Server {
         if (!running.isOver) this.#finish(answer, running)
       },
     })
+  }
+
+  #takesTooLong(name: string): boolean {
+    return this.cancels > 0 && background.includes(name) && this.dice.chance(this.cancels)
   }
 
   #goOn(answer: Answer, running: { isOver: boolean }, done: (reply: Reply) => void): void {
@@ -125,6 +144,12 @@ export class Server {
   #endStuckClaims(epoch: string): void {
     for (const session of [...this.sessions]) if (session.epoch === epoch) session.cut({ executes: false })
   }
+}
+
+// biome-ignore lint/correctness/useYield: it ends at once
+function* cancelled(): Answer {
+  const error = new pg.DatabaseError('canceling statement due to statement timeout', 1, 'error')
+  throw Object.assign(error, { code: '57014' })
 }
 
 /** The beginnings of a statement's first value and of its result. */

@@ -87,6 +87,7 @@ class World {
   readonly scenario: Scenario
   readonly #hosts: Host[]
   readonly #faults: Faults
+  readonly #server: Server
 
   constructor(
     timeline: Timeline,
@@ -111,6 +112,7 @@ class World {
     const parts = { relay, server, isNotifying, receivers: this.receivers, log: logTo(timeline, trace) }
     const limits = scenario.gateway === null ? {} : limitedTo(mostPosts)
     this.#hosts = scenario.configs.map(config => new Host({ ...config, ...limits, ...scenario.kept }, parts))
+    this.#server = server
     this.#faults = new Faults(server, this.#hosts, dice)
     this.db.notify = (from, payload) => {
       for (const host of this.#hosts) if (isNotifying && dice.chance(arriving)) host.hint(from, payload)
@@ -148,6 +150,7 @@ class World {
     for (const host of this.#hosts) timeline.after(dice.upTo(dice.chance(0.7) ? 5 : 3_000), null, () => host.start())
     await timeline.run(() => false, troubleMs)
     this.receivers.isCalm = true
+    this.#server.cancels = 0
     if (!(await timeline.run(() => this.#isDrained, troubleMs + drainMs))) return
     // Requests that are still on their way arrive, and frozen relays go on.
     await timeline.run(() => false, Math.max(timeline.now, ...this.#hosts.map(({ frozenUntil }) => frozenUntil)) + 500)

@@ -29,6 +29,7 @@ export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_outages: reading.outages,
   ringback_orphans_fresh: reading.orphansFresh,
   ringback_orphans_due: reading.orphansDue,
+  ringback_limit: keeping.limit,
   ringback_hint: keeping.hint,
   ringback_register: keeping.register,
   ringback_renew: keeping.renew,

@@ -136,6 +136,8 @@ function lockTimeout(): Error {
   return Object.assign(error, { code: '55P03' })
 }
 
+export const limit = atOnce(() => [{ usual: '15s' }])
+
 export const endStuck = atOnce((db, [epoch]) => {
   db.endStuckClaims(epoch as string)
   return []

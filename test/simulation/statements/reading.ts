@@ -224,14 +224,14 @@ function orphansOf(db: Database, page: readonly Row[]): unknown[] {
 }
 
 export const orphansFresh = atOnce((db, values) => {
-  const [after, limit] = values as [string, number]
-  const page = freshRows(db).filter(({ id }) => BigInt(id) > BigInt(after))
+  const [after, limit, upTo] = values as [string, number, string]
+  const page = freshRows(db).filter(({ id }) => BigInt(id) > BigInt(after) && BigInt(id) <= BigInt(upTo))
   return orphansOf(db, page.slice(0, limit))
 })
 
 export const orphansDue = atOnce((db, values) => {
-  const [after, limit, afterUs] = values as [string, number, number]
-  const page = dueRows(db).filter(each => isBehind(each, afterUs, after))
+  const [after, limit, afterUs, endUs] = values as [string, number, number, number]
+  const page = dueRows(db).filter(each => isBehind(each, afterUs, after) && each.dueUs <= endUs)
   return orphansOf(
     db,
     page.slice(0, limit).map(({ row }) => row),

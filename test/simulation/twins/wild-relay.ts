@@ -262,7 +262,7 @@ export class WildRelay {
 
   async #sweep(): Promise<void> {
     await this.#ask('origins', async session => {
-      const { origins, ...more } = await readOrigins(session, sweepStart)
+      const { origins, ...more } = await readOrigins(session, sweepStart, 200)
       return { origins: [...origins].sort(), ...more }
     })
     await this.#ask('holds', async session => {
