@@ -176,11 +176,13 @@ export class Reader {
     this.#lastId = lastId
     const ids = shown.filter(({ id }) => BigInt(id) > before).length
     const isAllNew = ids > 0 && BigInt(lastId) - before === BigInt(ids)
-    if (isFull && BigInt(lastId) - BigInt(this.#fresh.reached.id) > BigInt(jumpIds)) {
+    // The sequence went back: TRUNCATE ... RESTART IDENTITY.
+    const isReset = BigInt(lastId) < before
+    if (isReset || (isFull && BigInt(lastId) - BigInt(this.#fresh.reached.id) > BigInt(jumpIds))) {
       this.#fresh.restart(placeBefore(lastId, jumpBackIds), now)
       backlog.wantSweep()
     }
-    return { rows: shown.length, more: isFull, isAllNew }
+    return { rows: shown.length, more: isFull || isReset, isAllNew }
   }
 
   async #readDue(): Promise<{ readonly rows: number; readonly more: boolean }> {

@@ -311,6 +311,22 @@ t.test('each second rows that have expired are dead, and the next of their keys 
   t.ok(known().has(second))
 })
 
+t.test('after TRUNCATE RESTART IDENTITY new rows are read at once, without a sweep', async t => {
+  const { stage, agenda, reader, look, known } = await reading(t)
+  await look()
+  await stage.query(`select setval('outbox.callback_id_seq', 1000)`)
+  await flood(stage, 50, 'before')
+  await look()
+  await stage.query('truncate outbox.callback restart identity')
+  const id = await stage.insert()
+  for (let looks = 0; looks < 2; looks += 1) {
+    agenda.isNewWanted = true
+    await reader.look(true)
+  }
+  t.equal(id, '1')
+  t.ok(known().has(id))
+})
+
 t.test('new rows are read while PostgreSQL cancels what finds changed holds, which are read later', async t => {
   const { stage, look, known, givenUp } = await reading(t)
   await look()
