@@ -157,6 +157,8 @@ export const longestAheadMs = 1_000
 export const mostCalm = 16
 /** With more origins than this that have no slot at once, or with work under way, no row is claimed as it is read. */
 export const calmOrigins = 100
+/** A claim answered within this time may be twice as large next time, if the last reply was lost; in milliseconds. */
+export const quickClaimMs = 1_000
 
 /** Longest wait of the loops that claim and record, in milliseconds. Anything that matters ends it sooner. */
 export const loopIdleMs = 1_000

@@ -10,7 +10,7 @@ import { release } from '../outbox/release.ts'
 import type { Session } from '../outbox/session.ts'
 import { giveUp, supersede } from '../outbox/settle.ts'
 import { endOfTurn } from '../pause.ts'
-import { calmOrigins, lockedPauseMs, loopIdleMs, mostCalm, supersedeRows } from '../policy/tuning.ts'
+import { calmOrigins, lockedPauseMs, loopIdleMs, mostCalm, quickClaimMs, supersedeRows } from '../policy/tuning.ts'
 import type { Agenda } from './agenda.ts'
 import type { Attempts } from './attempts.ts'
 import type { AutoResetEvent } from './auto-reset-event.ts'
@@ -50,6 +50,8 @@ export class Claimer {
   #readUnder: string | null = null
   /** Whether the last claim returned no row. */
   #gotNothing = false
+  /** Most rows of the next claim: fewer after a reply that did not come. Large forms may not pass a slow network in time. */
+  #most = Number.POSITIVE_INFINITY
 
   constructor(parts: ClaimerParts) {
     this.#parts = parts
@@ -104,7 +106,7 @@ export class Claimer {
     if (claimable === null) return null
     this.#readUnder = this.#parts.epoch()
     try {
-      const found = await this.#timed(() => read(claimable))
+      const found = await this.#timed(claimable.most, () => read(claimable))
       for (const each of found.claims) this.#startAsRead(each)
       return found
     } catch (error) {
@@ -125,7 +127,7 @@ export class Claimer {
     if (this.#inDoubt.size > 0 || !isAlone() || slots().free === 0 || scopes.freeForNew === 0) return null
     if (backlog.origins + scopes.unready.size > calmOrigins) return null
     const except = [...scopes.unready, ...backlog.unready(origin => scopes.isReady(origin, now))]
-    return { most: Math.min(mostCalm, scopes.freeForNew), except }
+    return { most: Math.min(mostCalm, scopes.freeForNew, this.#most), except }
   }
 
   /** A row that cannot start at once is given back: its origin has lost its slot meanwhile, or its key is under way. */
@@ -148,7 +150,8 @@ export class Claimer {
       if (isForProbe) agenda.event.set()
     }
     const { free, ahead: more } = slots()
-    const ready = free + more > 0 ? backlog.take(free + more, now, free) : []
+    const most = Math.min(free + more, this.#most)
+    const ready = most > 0 ? backlog.take(most, now, Math.min(free, most)) : []
     attempts.ahead.unblock(now)
     return ready
   }
@@ -173,7 +176,7 @@ export class Claimer {
     }
     const taken = new Map(able.map(row => [row.id, row]))
     for (const { id } of able) this.#inDoubt.set(id, epoch())
-    const refused = await this.#timed(() =>
+    const refused = await this.#timed(able.length, () =>
       isolate(able, async part => {
         for (const each of await claim(
           session,
@@ -198,14 +201,19 @@ export class Claimer {
       for (const id of taken.keys()) scopes.withdrawn(id)
       this.#gotNothing = taken.size === able.length
     })
+    if (performance.now() - now < quickClaimMs) this.#most *= 2
     await this.#refuse(session, refused)
   }
 
-  async #timed<T>(claims: () => Promise<T>): Promise<T> {
+  /** @param count how many rows the reply may have. */
+  async #timed<T>(count: number, claims: () => Promise<T>): Promise<T> {
     const statement = { sentAt: performance.now() }
     this.#claiming.add(statement)
     try {
       return await claims()
+    } catch (error) {
+      if (!isRefusal(error)) this.#most = Math.max(1, count >> 1)
+      throw error
     } finally {
       this.#claiming.delete(statement)
       this.#parts.progress.set()

@@ -53,6 +53,8 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0, breaker = 
     replies: null as { readonly name: string; readonly after: Promise<void> } | null,
   }
   const statements: string[] = []
+  /** How many rows each claim asked for. */
+  const asked: number[] = []
   const claims: Claim[] = []
   const lines: { readonly event: string; readonly fields: LogFields | undefined }[] = []
   const note = (event: string, fields?: LogFields) => void lines.push({ event, fields })
@@ -68,6 +70,7 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0, breaker = 
   const session = {
     async rows(statement: Statement, values: readonly unknown[]) {
       statements.push(statement.name)
+      if (statement.name === 'ringback_claim') asked.push(String(values[0]).split(',').length)
       const { loses } = state
       const isLost = loses?.name === statement.name
       if (isLost) state.loses = null
@@ -137,6 +140,7 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0, breaker = 
   return {
     state,
     statements,
+    asked,
     claims,
     lines,
     scopes,
@@ -330,6 +334,29 @@ t.test('a row that is held, though it was read as free, is asked for once', asyn
   await new Promise(resolve => setTimeout(resolve, 600))
   t.same(statements, ['ringback_claim', 'ringback_look'])
   t.equal(knows(id), undefined)
+})
+
+t.test('a claim whose reply does not come is made smaller, and larger again while replies are quick', async t => {
+  mockClock(t, performance.now())
+  const { state, asked, claimer, run, offer, claimed } = await claiming(t)
+  const ids = await inserted(12)
+  await offer(...ids)
+  const lose = async () => {
+    state.loses = { name: 'ringback_claim' }
+    await t.rejects(run(), /the reply was lost/)
+  }
+  await lose()
+  const second = lose()
+  await eventually(() => assert.ok(!claimer.isInDoubt(state.epoch)))
+  await offer(...ids)
+  await second
+  await lose()
+  void run()
+  await eventually(() => assert.deepEqual(asked, [12, 6, 3, 1, 2]))
+  await eventually(() => assert.ok(!claimer.isInDoubt(state.epoch)))
+  await offer(...ids)
+  await claimed(...ids)
+  t.same(asked, [12, 6, 3, 1, 2, 4, 5])
 })
 
 t.test('a claim whose reply was lost is given back over the next session, with no attempt used up', async t => {
