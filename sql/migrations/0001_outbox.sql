@@ -806,6 +806,16 @@ create trigger refuse_delete after delete on outbox.callback for each row
   when (old.status = 'pending') execute function outbox.refuse_delete();
 
 -- Operators have no DELETE on the table: it would let them LOCK it, which blocks every claim and INSERT.
+create function outbox.forget_attempts(ids bigint[]) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  -- A statement of its own sees what others have committed until now. The statement that deletes the callbacks has an older
+  -- snapshot: it would leave an attempt that a relay without registration has just written down.
+  delete from outbox.attempt_log a where a.callback_id = any (ids);
+end
+$$;
+comment on function outbox.forget_attempts(bigint[]) is 'Deletes the logged attempts of callbacks that the calling statement has locked to delete them.';
+
 create function outbox.purge(delivered_before timestamptz default null, dead_before timestamptz default null, id bigint default null, at_most bigint default null)
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -815,7 +825,7 @@ declare
   reached_id bigint := 0;
   last_at    timestamptz;
   last_id    bigint;
-  deleted    bigint;
+  gone_ids   bigint[];
   purged     bigint := 0;
 begin
   if purge.id is not null then
@@ -847,11 +857,10 @@ begin
          for update skip locked
     ), gone as (
       delete from outbox.callback c where c.id = any (array(select o.id from old o)) returning c.id
-    ), forgotten as (
-      delete from outbox.attempt_log a where a.callback_id = any (array(select g.id from gone g))
     )
-    select count(*) into deleted from gone;
-    purged := purged + deleted;
+    select array(select g.id from gone g) into gone_ids;
+    perform outbox.forget_attempts(gone_ids);
+    purged := purged + cardinality(gone_ids);
     reached_at := last_at;
     reached_id := last_id;
   end loop;
@@ -984,7 +993,7 @@ revoke all on outbox.callback, outbox.attempt, outbox.attempt_log, outbox.relay,
 -- These are for triggers, other functions or single roles.
 revoke execute on function
   outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.tell_of_holds(), outbox.hint(bigint), outbox.operator_change(), outbox.refuse_delete(),
-  outbox.purge(timestamptz, timestamptz, bigint, bigint), outbox.code_of(text, text, text[], integer[]), outbox.required(text, bigint),
+  outbox.forget_attempts(bigint[]), outbox.purge(timestamptz, timestamptz, bigint, bigint), outbox.code_of(text, text, text[], integer[]), outbox.required(text, bigint),
   outbox.execution_form(bigint, bigint, integer, text), outbox.write_callback(text, text, json), outbox.flow_modified(text, bigint, text),
   outbox.flow_execution_changed(text, bigint, bigint, text, text), outbox.job_execution_changed(text, bigint, bigint, text, text) from public;
 -- An INSERT runs the checks and the wake trigger with the privileges of its own role.
@@ -1017,7 +1026,7 @@ grant insert, update (renewals, renewed_at, serving, origins, digest, wanted, se
 grant insert (url_prefix, exact, reason, held_by) on outbox.hold to outbox_relay;
 grant insert, update, delete on outbox.janitor_run to outbox_relay;
 grant delete on outbox.operation to outbox_relay;
-grant execute on function outbox.hold_gone(text, text, text) to outbox_relay;
+grant execute on function outbox.hold_gone(text, text, text), outbox.forget_attempts(bigint[]) to outbox_relay;
 
 grant update (status, due_at, url, form, max_attempts, expires_at) on outbox.callback to outbox_operator;
 -- No operator may write held_at, held_by, acted_at and acted_by: they tell who did what.

@@ -132,10 +132,9 @@ const batchStatement: Statement = {
          for update of c skip locked
     ), gone as (
       delete from ${schema}.callback c using free where ${isRow('free.id')} returning c.id
-    ), forgotten as (
-      delete from ${schema}.attempt_log a where a.callback_id = any (array(select id from gone))
     ), counted as materialized (
-      select (select count(*)::integer from walked) as walked, (select count(*)::integer from gone) as deleted
+      select (select count(*)::integer from walked) as walked, (select count(*)::integer from gone) as deleted,
+             ${schema}.forget_attempts(array(select id from gone)) as forgotten
     )
     update ${schema}.janitor_run r
        set reached_at = coalesce(last.settled_at, r.reached_at), reached_id = coalesce(last.id, r.reached_id), deleted = r.deleted + counted.deleted,

@@ -34,7 +34,9 @@ const common = {
  */
 const recording = (deletes: boolean): Statement => ({
   name: deletes ? 'ringback_record_deleting' : 'ringback_record',
-  text: schema => `
+  text: schema => {
+    const forgets = `, (select ${schema}.forget_attempts(old.ids) from old where old.ids <> '{}') as forgotten`
+    return `
     with free as materialized (
       -- The columns of an attempt are carried along: a second join would compare 200 attempts with one another.
       select c.id, c.ctid as place, attempt, started_us, finished_us, retry_ms, ending, ${common.status} as status,
@@ -93,19 +95,20 @@ const recording = (deletes: boolean): Statement => ({
         ? `, gone as (
       delete from ${schema}.callback c using free where c.ctid = free.place and leaves
       returning c.id, c.ordering_key, ${sentKey} as sent, clock_timestamp() as settled_at, null::text as gone
-    ), forgotten as (
-      delete from ${schema}.attempt_log l where l.callback_id = any (array(select id from free where leaves and attempt > 1))
+    ), old as materialized (
+      select array(select id from free where leaves and attempt > 1) as ids
     )`
         : ''
     }
     -- The hold comes with its record: once, even if sent again, and never by a zombie. A unique index would wait for an
-    -- operator's open transaction. The function sees what others have just committed.
+    -- operator's open transaction. The functions see what others have just committed.
     select done.id as "recordedId", done.sent as "recordedKey", next.*,
-           case when done.gone is not null then ${schema}.hold_gone(done.gone, '410 Gone, callback ' || done.id, $18) end as held
+           case when done.gone is not null then ${schema}.hold_gone(done.gone, '410 Gone, callback ' || done.id, $18) end as held${deletes ? forgets : ''}
       from ${deletes ? '(select * from done union all select * from gone) done' : 'done'}
       left join lateral (
         select n.* from (${firstOfKey(schema, '$19::bigint', 'done.ordering_key', 'c.id <> done.id')}) n where done.settled_at is not null) next on true
-     order by done.id`,
+     order by done.id`
+  },
 })
 
 /**
@@ -128,6 +131,8 @@ interface RecordedRow {
   readonly recordedId: string
   readonly recordedKey: string | null
   readonly held: boolean | null
+  /** Only where delivered rows are deleted. */
+  readonly forgotten?: unknown
   readonly id: string | null
 }
 
@@ -176,7 +181,7 @@ export async function record(
     epoch,
   ])
   return new Map(
-    rows.map(({ recordedId, recordedKey, held, ...next }) => [
+    rows.map(({ recordedId, recordedKey, held, forgotten, ...next }) => [
       recordedId,
       { orderingKey: recordedKey, next: next.id === null ? null : next },
     ]),

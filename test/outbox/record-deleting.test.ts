@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Attempt } from '../../src/model.ts'
 import { claim } from '../../src/outbox/claim.ts'
 import { record } from '../../src/outbox/record.ts'
+import { lateFact, noLateFact } from '../fixtures/late-fact.ts'
 import { Stage } from '../fixtures/stage.ts'
 import { attempt, claimNew, dead, delivered, retry, type Sent } from './attempts.ts'
 
@@ -50,6 +51,16 @@ t.test('with its earlier attempts', async t => {
   await write(first)
   t.equal(await left(first.id), 'pending 1')
   t.equal((await write(attempt(await again(first.id), delivered, 'delivered'))).size, 1)
+  t.equal(await left(first.id), 'gone 0')
+})
+
+t.test('and with an attempt that was written down since the statement began', async t => {
+  const first = attempt(await claimOne(), retry)
+  await write(first)
+  const last = attempt(await again(first.id), delivered, 'delivered')
+  await stage.query(lateFact)
+  t.equal((await write(last)).size, 1)
+  await stage.query(noLateFact)
   t.equal(await left(first.id), 'gone 0')
 })
 

@@ -9,6 +9,7 @@ import { janitorAskMs, janitorPauseMs, janitorShare, janitorStepMs } from '../..
 import { Janitor } from '../../src/relay/janitor.ts'
 import { meanwhile } from '../../src/relay/meanwhile.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { lateFact, noLateFact } from '../fixtures/late-fact.ts'
 import { mockClock } from '../fixtures/mock-clock.ts'
 import { silentLog } from '../fixtures/silent-log.ts'
 import { Stage } from '../fixtures/stage.ts'
@@ -119,6 +120,15 @@ t.test(
     t.same(await runs(), [{ relay: 'a', deleted: '5', error: null, ended: true }])
   },
 )
+
+t.test('attempts that were written down since a batch began are deleted with their callbacks', async t => {
+  await write('delivered', 40)
+  await stage.query(lateFact)
+  await finish(janitor())
+  await stage.query(noLateFact)
+  t.same(await left(), [])
+  t.same(await stage.query('select from outbox.attempt_log'), [])
+})
 
 t.test('never deletes nothing of its kind', async t => {
   for (const status of ['delivered', 'dead', 'cancelled']) await write(status, 400)

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { testDatabase } from '../fixtures/database.ts'
+import { lateFact, noLateFact } from '../fixtures/late-fact.ts'
 import { asRole } from './roles.ts'
 import { readAll, type Status, write, writeAs } from './rows.ts'
 
@@ -124,4 +125,12 @@ t.test('the key of a purged callback is free again', async t => {
   await t.rejects(write(client, { dedupe_key: 'k' }), { code: '23505' })
   await purge(`id => ${id}`)
   await t.resolves(write(client, { dedupe_key: 'k' }))
+})
+
+t.test('an attempt that is written down during a purge is purged with its callback', async t => {
+  await writeAll(40)
+  await client.query(lateFact)
+  t.equal(await purge(`delivered_before => now() - interval '30 days'`), 1)
+  await client.query(noLateFact)
+  t.equal(await left(), 'pending claimed dead cancelled')
 })
