@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { messageOf, PrivilegeError, SchemaError } from '../errors.ts'
 import { version } from '../version.ts'
-import { isRefusal } from './database-errors.ts'
+import { isLockTimeout, isRefusal } from './database-errors.ts'
 import { appliedMigrations, isNotifying, refuseNewer } from './installed.ts'
 import { rolesAndGrants } from './privileges.ts'
 import { Session, type Statement } from './session.ts'
@@ -40,7 +40,10 @@ export async function migrate(connection: pg.ClientConfig, options: MigrateOptio
   })
   try {
     await session.run(begin)
-    if (!dryRun) await session.rows(lockStatement, [`ringback migrate ${schema}`])
+    if (!dryRun) {
+      await session.rows(lockStatement, [`ringback migrate ${schema}`])
+      await session.run(limitWaits)
+    }
     const missing = await missingMigrations(session)
     if (!dryRun) {
       await checkRights(session, missing.length > 0)
@@ -79,6 +82,12 @@ const begin = `
   set local statement_timeout = 0; set local search_path = pg_catalog, pg_temp; set local standard_conforming_strings = on;
   set local check_function_bodies = on; set local plpgsql.extra_errors = 'none'; set local plpgsql.extra_warnings = 'none';
   set local default_table_access_method = heap`
+
+/**
+ * A wait for the lock of a live table holds up all who come later. This applies from here on, since a migration may
+ * take hours, and another one waits for it.
+ */
+const limitWaits = `set local lock_timeout = '2s'`
 
 const lockStatement: Statement = {
   name: 'ringback_migrate_lock',
@@ -202,7 +211,17 @@ async function apply(session: Session, name: string): Promise<void> {
  */
 async function setWake(session: Session, wake: MigrateOptions['wake']): Promise<void> {
   if (wake === 'keep' || (await isNotifying(session)) === (wake === 'notify')) return
-  await session.run(changeOfWake(session.schema, wake))
+  const { schema } = session
+  try {
+    await session.run(changeOfWake(schema, wake))
+  } catch (error) {
+    if (!isLockTimeout(error)) throw error
+    throw new SchemaError(
+      `--wake ${wake} needs a lock on ${schema}.callback, which a long transaction uses; nothing was changed. ` +
+        'Run it again when that has ended (ringback doctor names long transactions)',
+      { cause: error },
+    )
+  }
 }
 
 function changeOfWake(schema: string, wake: 'notify' | 'poll'): string {

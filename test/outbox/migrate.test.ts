@@ -17,7 +17,7 @@ async function empty(t: Parameters<typeof testDatabase>[0]) {
   const wakes = async () =>
     (await client.query(`select from pg_trigger where tgname = 'wake' and tgrelid = 'outbox.callback'::regclass`))
       .rowCount === 1
-  return { client, run, wakes }
+  return { client, url, run, wakes }
 }
 
 t.test('an empty database is brought up to date once; the second time there is nothing to do', async t => {
@@ -81,6 +81,28 @@ t.test('wake: an upgrade keeps what was chosen, and either can be chosen later',
   await run({ wake: 'keep' })
   t.equal(await wakes(), true)
 })
+
+t.test(
+  'a change of the trigger does not wait behind a long transaction, where all producers would wait, too',
+  async t => {
+    const { client, url, run, wakes } = await empty(t)
+    await run()
+    const producer = new pg.Client({ connectionString: url })
+    await producer.connect()
+    t.teardown(() => producer.end())
+    const insert = `insert into outbox.callback (url) values ('https://receiver.test/')`
+    await producer.query(`begin; ${insert}`)
+    await t.rejects(run({ wake: 'poll' }), {
+      code: 'RINGBACK_SCHEMA',
+      message: /--wake poll needs a lock on outbox\.callback, .*nothing was changed\. Run it again/,
+    })
+    t.equal(await wakes(), true)
+    await client.query(insert)
+    await producer.query('commit')
+    await run({ wake: 'poll' })
+    t.equal(await wakes(), false)
+  },
+)
 
 t.test('a trigger put back by --wake notify is the one of the migration', async t => {
   const { client, run } = await empty(t)
