@@ -770,10 +770,11 @@ begin
       perform pg_notify('outbox', 'retry ' || old.id);
     end if;
     new.due_at := greatest(new.due_at, clock_timestamp());
-  -- With a new url a row is due now, so that the tip shows it to the relay of the new origin, which has not seen it. A row
-  -- that a producer has delayed keeps its time.
-  elsif new.url <> old.url and (old.attempts > old.budget_from or greatest(old.due_at, '-infinity') <= clock_timestamp()) then
-    new.due_at := clock_timestamp();
+  -- With a new url a row gets another place, so that the tip shows it to the relay of the new origin, which has not seen it.
+  -- It is due now, but what a producer has delayed keeps its time: that may pass before this transaction commits.
+  elsif new.url <> old.url then
+    new.due_at := case when old.attempts > old.budget_from or greatest(old.due_at, '-infinity') <= clock_timestamp()
+      then clock_timestamp() else new.due_at + interval '1 microsecond' end;
   end if;
   -- In a long transaction the due time may lie so far before the commit that the tips no longer read it.
   if clock_timestamp() > now() + interval '1 s' then

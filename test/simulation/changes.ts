@@ -34,9 +34,10 @@ export function amended(
   const isRetimed = values.dueAt !== undefined && values.dueAt !== row.dueAt
   const isPostponed = isRetimed && (values.dueAt ?? now) > now
   const isTimely = row.attempts > row.budgetFrom || (row.dueAt ?? -Infinity) <= now
+  const newPlace = isTimely ? now : (row.dueAt ?? now) + 0.001
   return {
     ...values,
     ...(isMoved || isRewritten || isPostponed ? { claimedEpoch: null } : {}),
-    ...(isRetimed ? { dueAt: Math.max(values.dueAt ?? now, now) } : isMoved && isTimely ? { dueAt: now } : {}),
+    ...(isRetimed ? { dueAt: Math.max(values.dueAt ?? now, now) } : isMoved ? { dueAt: newPlace } : {}),
   }
 }

@@ -90,7 +90,8 @@ t.test(
     const text = `update outbox.callback set url = 'https://new.example/' where id = any ($1)`
     t.equal(await operator(text, [[retry, fresh, due, delayed]]), 4)
     for (const id of [retry, fresh, due]) t.equal((await read(client, id)).due_now, true, 'as a row that comes anew')
-    t.match((await read(client, delayed)).due_at, /^2999/)
+    const { due_at } = await read(client, delayed)
+    t.match(due_at, /^2999-01-01 00:00:00\.000001/, 'at another place, or the tip would take it for shown')
   },
 )
 
