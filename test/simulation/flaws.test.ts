@@ -60,8 +60,8 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
         { file: 'membership/membership.ts', text: 'this.#options.isDone(epoch) && ', by: '' },
       ],
     },
-    'stray',
-    2188,
+    'unexplained',
+    3,
   ],
   [
     {
@@ -121,11 +121,12 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
   ],
   [
     {
-      rule: 'what a read claims is not given back before its reply',
-      edits: [{ file: 'relay/claimer.ts', text: 'if (this.#readUnder === null) {', by: '{' }],
+      rule: 'beside another relay nothing is claimed as it is read',
+      edits: [{ file: 'relay/relay.ts', text: 'isAlone: () => this.#membership.isAlone', by: 'isAlone: () => true' }],
     },
-    'phantom',
-    1330,
+    'stray',
+    1,
+    changingSettings,
   ],
   [
     {
