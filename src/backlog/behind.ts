@@ -140,7 +140,10 @@ export class Behind {
     return origin.roomTaken < room && (room - origin.roomTaken) * 2 >= room
   }
 
-  /** Two ranges share the free room. They alternate when there is room for one row only. */
+  /**
+   * Two ranges share the free room, and take turns to be first: where one row may go at a time, as from an origin that is
+   * probed, only the first range is served.
+   */
   #pullsOf(origin: OriginBacklog, free: number): Pull[] {
     const order: RangeName[] = origin.turnOf === 'fresh' ? ['fresh', 'due'] : ['due', 'fresh']
     const ranges = order.map(name => origin[name]).filter(isReadable)
@@ -151,9 +154,10 @@ export class Behind {
       const room = index === 0 ? Math.ceil(free / ranges.length) : Math.floor(free / ranges.length)
       if (cursor === null || room <= 0) continue
       range.sent()
-      origin.turnOf = name === 'fresh' ? 'due' : 'fresh'
       pulls.push({ origin: origin.origin, urlHash: origin.urlHash, otherUrls, range: name, after: cursor, room })
     }
+    const [first] = pulls
+    if (first) origin.turnOf = first.range === 'fresh' ? 'due' : 'fresh'
     return pulls
   }
 

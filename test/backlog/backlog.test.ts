@@ -116,22 +116,25 @@ t.test('origins are counted that have rows in memory, or more in the table', asy
   t.equal(it.origins, 2)
 })
 
-t.test('rows shed wait in the table, and a pull of one row reads new rows and retries in turn', async t => {
-  const it = backlog({ room: () => 1, slots: () => 1 })
-  const retry = shownRow(3, { dueUs: 5 })
-  shown(it, [shownRow(1), shownRow(2), retry])
-  it.shed('http://a')
-  t.equal(it.size, 0)
-  const ranges = [1, 2].map(() => {
-    const read = it.beginRead({ pulls: 9 })
-    for (const pull of read.pulls)
-      it.pulled(pull, pull.range === 'due' ? [retry] : [shownRow(1)], pull.after, false, read)
-    const [id] = taken(it, 1)
+t.test('rows shed wait in the table, and of an origin that is probed new rows and retries go in turn', async t => {
+  for (const room of [1, 32]) {
+    const it = backlog({ room: () => room, slots: () => 1 })
+    const retry = shownRow(3, { dueUs: 5 })
+    shown(it, [shownRow(1), shownRow(2), retry])
     it.shed('http://a')
-    it.ended(id ?? '', 'back', null)
-    return id
-  })
-  t.same(ranges.sort(), ['1', '3'])
+    t.equal(it.size, 0)
+    const probes = [1, 2, 3, 4].map(() => {
+      const read = it.beginRead({ pulls: 9 })
+      for (const pull of read.pulls)
+        it.pulled(pull, pull.range === 'due' ? [retry] : [shownRow(1)], pull.after, false, read)
+      const [id] = taken(it, 1)
+      it.shed('http://a')
+      it.ended(id ?? '', 'back', null)
+      return id
+    })
+    t.equal(probes.filter(id => id === '1').length, 2, `with room for ${room}`)
+    t.equal(probes.filter(id => id === '3').length, 2)
+  }
 })
 
 t.test('when all are freed each origin is asked again', async t => {
