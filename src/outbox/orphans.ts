@@ -79,15 +79,17 @@ export interface FoundOrphans {
  * Orphans among the next entries.
  *
  * @param upTo where the page ends at the latest; null: nowhere. It is in the range of `after`.
+ * @param most most entries.
  */
 export async function readOrphans(
   session: Session,
   after: IndexPlace,
   upTo: IndexPlace | null = null,
+  most: number = claimedPageEntries.wanted,
 ): Promise<FoundOrphans> {
   const isFresh = after.dueUs === null
   const bounds = isFresh ? [upTo?.id ?? idEnd] : [after.dueUs, upTo?.dueUs ?? Number.POSITIVE_INFINITY]
-  const values = [after.id, claimedPageEntries, ...bounds]
+  const values = [after.id, most, ...bounds]
   const found = await session.rows<Orphan & { read: number; reached: string | null; workMs: number }>(
     isFresh ? freshStatement : dueStatement,
     values,
@@ -95,7 +97,7 @@ export async function readOrphans(
   const last = found.at(-1)
   if (!last) throw new Error('a count must return a row')
   const { read, reached, workMs } = last
-  const isEnd = reached === null || read < claimedPageEntries
+  const isEnd = reached === null || read < most
   const end = upTo ?? (isFresh ? dueStart : null)
   return { orphans: found.filter(({ id }) => id !== null), next: isEnd ? end : JSON.parse(reached), workMs }
 }

@@ -58,8 +58,11 @@ export const pullMs = { quick: 5, slow: 50 } as const
 export const pullShare = 1 / 5
 /** Most time for pulls before new rows are read again, in milliseconds. */
 export const pullingMs = 20
-/** Index entries in one page of the search for orphaned claims: some 20 ms. Most pages hold no claim. */
-export const claimedPageEntries = 20_000
+/**
+ * Index entries in one page of the search for orphaned claims: some 20 ms after a relay has gone, else some 2 ms, for which
+ * new rows may wait. Most pages hold no claim.
+ */
+export const claimedPageEntries = { wanted: 20_000, regular: 2_000 } as const
 /** Between two regular searches for orphaned claims, in milliseconds. They find what a dump restored. */
 export const orphansPauseMs = 5_000
 /** Origins found by one step of the sweep. */

@@ -4,7 +4,7 @@ import { type FoundOrphans, type Orphan, orphansStart, readOrphans } from '../ou
 import { release } from '../outbox/release.ts'
 import type { Session } from '../outbox/session.ts'
 import { decide, type RetryPolicy } from '../policy/decision.ts'
-import { carefulStatementMs, choresMs, orphansPauseMs, sweepShare } from '../policy/tuning.ts'
+import { carefulStatementMs, choresMs, claimedPageEntries, orphansPauseMs, sweepShare } from '../policy/tuning.ts'
 import { IndexSpan } from './index-span.ts'
 import type { Recorder } from './recorder.ts'
 
@@ -31,6 +31,10 @@ export class Recovery {
   #place: IndexPlace | null = orphansStart
   /** Whether a registration has gone since the last read was sent. */
   #isWanted = false
+  /** Whether the search is for the claims of a registration that is gone. It does not pause between its pages. */
+  #isUrgent = true
+  /** When the next page is due. */
+  #pageAt = 0
   /** What the server has worked for this search. */
   #spentMs = 0
   #hasSkipped = false
@@ -47,12 +51,13 @@ export class Recovery {
   want(): void {
     this.#begin()
     this.#isWanted = true
+    this.#isUrgent = true
   }
 
   /** When there is something to do. */
   get nextAt(): number {
     if (!this.#parts.mayJudge()) return Number.POSITIVE_INFINITY
-    return this.#place === null ? this.#nextAt : 0
+    return this.#place === null ? this.#nextAt : this.#pageAt
   }
 
   /**
@@ -69,12 +74,14 @@ export class Recovery {
     for (const each of orphans) await this.#recover(session, each)
     if (!this.#isWanted) this.#place = next
     this.#spentMs += workMs
-    if (this.#place === null) this.#rest()
-    return this.#place !== null
+    if (this.#place === null) this.#rest(this.#isUrgent ? this.#spentMs : workMs)
+    else if (!this.#isUrgent) this.#pageAt = performance.now() + workMs / sweepShare
+    return this.#place !== null && performance.now() >= this.#pageAt
   }
 
   #begin(): IndexPlace {
     this.#place = orphansStart
+    this.#pageAt = 0
     this.#span = new IndexSpan(this.#isCareful)
     if (this.#isCareful) this.#span.cancelled()
     return orphansStart
@@ -86,8 +93,9 @@ export class Recovery {
     reached: (range: RangeName) => IndexPlace,
   ): Promise<FoundOrphans> {
     const range = place.dueUs === null ? 'fresh' : 'due'
+    const most = this.#isUrgent ? claimedPageEntries.wanted : claimedPageEntries.regular
     try {
-      const found = await readOrphans(session, place, this.#span.after(place, range, reached(range)))
+      const found = await readOrphans(session, place, this.#span.after(place, range, reached(range)), most)
       this.#span.adapt(found.workMs)
       return found
     } catch (error) {
@@ -107,8 +115,10 @@ export class Recovery {
     else recorder.add(orphaned(orphan, epoch(), policy, performance.now()))
   }
 
-  #rest(): void {
-    const pauseMs = this.#hasSkipped ? choresMs : Math.max(orphansPauseMs, this.#spentMs / sweepShare)
+  /** @param workMs what the server has worked since the last pause. */
+  #rest(workMs: number): void {
+    this.#isUrgent = false
+    const pauseMs = this.#hasSkipped ? choresMs : Math.max(orphansPauseMs, workMs / sweepShare)
     this.#nextAt = performance.now() + pauseMs
     if (this.#spentMs < carefulStatementMs) this.#isCareful = false
     this.#spentMs = 0

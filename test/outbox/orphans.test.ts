@@ -74,7 +74,7 @@ t.test('pages without any orphan lead on to the next, and none is left out betwe
   await stage.query(
     `insert into outbox.callback (url, due_at) select 'https://a.test/', case when n % 2 = 0 then '2026-01-01'::timestamptz end
        from generate_series(1, $1::int) n`,
-    [2 * claimedPageEntries + 3],
+    [2 * claimedPageEntries.wanted + 3],
   )
   const last = await stage.query<{ id: string }>('select max(id) as id from outbox.callback group by due_at is null')
   for (const { id } of last) await stage.force(id, claimedUnder('77'))
