@@ -806,7 +806,6 @@ comment on function outbox.refuse_delete() is 'A pending callback cannot be dele
 create trigger refuse_delete after delete on outbox.callback for each row
   when (old.status = 'pending') execute function outbox.refuse_delete();
 
--- Operators have no DELETE on the table: it would let them LOCK it, which blocks every claim and INSERT.
 create function outbox.forget_attempts(ids bigint[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -817,6 +816,7 @@ end
 $$;
 comment on function outbox.forget_attempts(bigint[]) is 'Deletes the logged attempts of callbacks that the calling statement has locked to delete them.';
 
+-- Operators have no DELETE on the table: it would let them LOCK it, which blocks every claim and INSERT.
 create function outbox.purge(delivered_before timestamptz default null, dead_before timestamptz default null, id bigint default null, at_most bigint default null)
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -35,11 +35,11 @@ export function isLastingDataError(error: unknown): boolean {
 
 /** PostgreSQL ended the statement early: a timeout (of a statement, of a wait for a lock), or an operator's cancel. */
 export function isCancelled(error: unknown): error is pg.DatabaseError {
-  return error instanceof pg.DatabaseError && (error.code === '57014' || error.code === '55P03')
+  return isLockTimeout(error) || (error instanceof pg.DatabaseError && error.code === '57014')
 }
 
 /** `lock_timeout` ran out. */
-export function isLockTimeout(error: unknown): boolean {
+export function isLockTimeout(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && error.code === '55P03'
 }
 
