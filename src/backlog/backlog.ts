@@ -2,6 +2,7 @@ import type { IndexPlace, Release, ShownRow } from '../model.ts'
 import { urlsApart } from '../policy/tuning.ts'
 import { Behind, type Pull } from './behind.ts'
 import { type AttemptEnd, Ends, type Refusal } from './ends.ts'
+import { rangeOf } from './index-place.ts'
 import { Memory } from './memory.ts'
 import { type Hints, Messages } from './messages.ts'
 import { Offers } from './offers.ts'
@@ -261,6 +262,7 @@ export class Backlog {
       this.#memory.become(candidate, 'under way')
       // The claim is later than all that was read, so the end of the attempt names the first row.
       candidate.asks = false
+      candidate.origin.turnOf = rangeOf(candidate.row) === 'fresh' ? 'due' : 'fresh'
       taken.push(candidate.row)
       this.#options.taken(candidate.row)
     }

@@ -140,10 +140,7 @@ export class Behind {
     return origin.roomTaken < room && (room - origin.roomTaken) * 2 >= room
   }
 
-  /**
-   * Two ranges share the free room, and take turns to be first: where one row may go at a time, as from an origin that is
-   * probed, only the first range is served.
-   */
+  /** Two ranges share the free room. Where there is room for one row only, the first range is served. */
   #pullsOf(origin: OriginBacklog, free: number): Pull[] {
     const order: RangeName[] = origin.turnOf === 'fresh' ? ['fresh', 'due'] : ['due', 'fresh']
     const ranges = order.map(name => origin[name]).filter(isReadable)
@@ -156,8 +153,6 @@ export class Behind {
       range.sent()
       pulls.push({ origin: origin.origin, urlHash: origin.urlHash, otherUrls, range: name, after: cursor, room })
     }
-    const [first] = pulls
-    if (first) origin.turnOf = first.range === 'fresh' ? 'due' : 'fresh'
     return pulls
   }
 

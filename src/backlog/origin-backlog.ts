@@ -67,7 +67,10 @@ export class OriginBacklog {
   behind: Seat<OriginBacklog> | undefined
   /** In the list of origins behind that have room for more rows. */
   pull: Seat<OriginBacklog> | undefined
-  /** The range whose turn it is if there is room for one row only. */
+  /**
+   * The range that is pulled first: the other one than that of the last row taken. An origin may be pulled several times
+   * between two probes, so turns by pull could give every probe the same range.
+   */
   turnOf: RangeName = 'fresh'
 
   constructor(origin: string, urlHash: number | null = null) {

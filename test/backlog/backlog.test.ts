@@ -117,23 +117,31 @@ t.test('origins are counted that have rows in memory, or more in the table', asy
 })
 
 t.test('rows shed wait in the table, and of an origin that is probed new rows and retries go in turn', async t => {
-  for (const room of [1, 32]) {
+  for (const [room, reads] of [
+    [1, 1],
+    [1, 2],
+    [1, 3],
+    [32, 1],
+    [32, 2],
+  ] as const) {
     const it = backlog({ room: () => room, slots: () => 1 })
     const retry = shownRow(3, { dueUs: 5 })
     shown(it, [shownRow(1), shownRow(2), retry])
     it.shed('http://a')
     t.equal(it.size, 0)
     const probes = [1, 2, 3, 4].map(() => {
-      const read = it.beginRead({ pulls: 9 })
-      for (const pull of read.pulls)
-        it.pulled(pull, pull.range === 'due' ? [retry] : [shownRow(1)], pull.after, false, read)
+      for (let each = 0; each < reads; each += 1) {
+        it.shed('http://a')
+        const read = it.beginRead({ pulls: 9 })
+        for (const pull of read.pulls)
+          it.pulled(pull, pull.range === 'due' ? [retry] : [shownRow(1)], pull.after, false, read)
+      }
       const [id] = taken(it, 1)
       it.shed('http://a')
       it.ended(id ?? '', 'back', null)
       return id
     })
-    t.equal(probes.filter(id => id === '1').length, 2, `with room for ${room}`)
-    t.equal(probes.filter(id => id === '3').length, 2)
+    t.same(probes, ['1', '3', '1', '3'], `with room for ${room}, read ${reads} times before each probe`)
   }
 })
 
@@ -190,13 +198,6 @@ t.test('both ranges of an origin get their part of the room', async t => {
     const { pulls } = it.beginRead({ pulls: 9 })
     t.same(Object.fromEntries(pulls.map(pull => [pull.range, pull.room])), parts)
   }
-})
-
-t.test('with room for one row the ranges take turns', async t => {
-  const it = backlog({ room: () => 1 })
-  it.rewind('http://a')
-  const ranges = [1, 2, 3, 4].map(() => it.beginRead({ pulls: 9 }).pulls.map(({ range }) => range))
-  t.same(ranges, [['fresh'], ['due'], ['fresh'], ['due']])
 })
 
 t.test('while memory is full of what cannot go, those are pulled that can start something', async t => {
