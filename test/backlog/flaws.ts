@@ -213,6 +213,10 @@ export const flaws: readonly Flaw[] = [
     file: 'offers.ts',
     text: '    this.askForEarlier(candidate)\n    this.offerNewer(candidate)',
     by: '    this.askForEarlier(candidate)',
+    schedule: [
+      'roomy',
+      'sweep 0 | reply 0 0 | insert - a now | commit 1 | amend 1 b | tip 0 due | reply 0 0 | claim 0 | lose 0 0 | look 0 | reply 0 0 | release 0 | tip 0 due | reply 0 1 | reply 0 0',
+    ],
   },
   {
     rule: 'what goes back asks for an earlier row',
