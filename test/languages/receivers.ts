@@ -74,5 +74,9 @@ for (const program of receivers) {
     t.equal(await post(sign(faulty, key, { messageId }), faulty), 500, 'the effect fails')
     t.equal(await post(sign(BODY, key, { messageId })), 204, 'and is not remembered')
     await had([effect, effect, effect])
+
+    const success = { flowId: 7, flowExecutionId: 31, code: 2 }
+    await stage.becomes(await stage.insert({ url, form: JSON.stringify(success) }), 'delivered')
+    await had([effect, effect, effect, { execution: '31', code: 2, message: null, tags: '' }])
   })
 }

@@ -52,7 +52,8 @@ func handle(db *sql.DB, header http.Header, form url.Values) error {
 	if added, err := result.RowsAffected(); err != nil || added == 0 {
 		return err // 0: a duplicate
 	}
-	_, err = tx.Exec(effect, form.Get("flowExecutionId"), form.Get("code"), form.Get("message"), strings.Join(form["tags"], ","))
+	message := sql.NullString{String: form.Get("message"), Valid: form.Has("message")} // may be left out
+	_, err = tx.Exec(effect, form.Get("flowExecutionId"), form.Get("code"), message, strings.Join(form["tags"], ","))
 	if err != nil {
 		return err
 	}

@@ -51,8 +51,9 @@ class Receiver {
                 if (remember.executeUpdate() == 0) return; // a duplicate
                 effect.setLong(1, Long.parseLong(form.get("flowExecutionId").get(0)));
                 effect.setInt(2, Integer.parseInt(form.get("code").get(0)));
-                effect.setString(3, form.get("message").get(0));
-                effect.setString(4, String.join(",", form.get("tags")));
+                var message = form.get("message"); // may be left out
+                effect.setString(3, message == null ? null : message.get(0));
+                effect.setString(4, String.join(",", form.getOrDefault("tags", List.of())));
                 effect.executeUpdate();
             }
             db.commit();

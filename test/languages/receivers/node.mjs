@@ -12,7 +12,7 @@ const server = createServer(async (request, response) => {
     await handle(arrival, form)
     response.writeHead(204).end()
   } catch (error) {
-    // A 4xx is final: the callback is dead, and can be replayed. 500 is tried again.
+    // 400 and 401 are final: the callback is dead, and can be replayed. 500 is tried again.
     const status = error instanceof VerificationError ? 401 : error instanceof FormError ? 400 : 500
     response.writeHead(status).end(status === 500 ? '' : error.message)
   }

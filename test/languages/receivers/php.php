@@ -33,8 +33,9 @@ function handle(array $form): void
     $remember = $db->prepare(REMEMBER);
     $remember->execute([$_SERVER['HTTP_WEBHOOK_ID'], $_SERVER['HTTP_WEBHOOK_TIMESTAMP']]);
     if ($remember->rowCount() > 0) { // 0: a duplicate
-        $values = [$form['flowExecutionId'][0], $form['code'][0], $form['message'][0], implode(',', $form['tags'])];
-        $db->prepare(EFFECT)->execute($values);
+        $message = $form['message'][0] ?? null; // may be left out
+        $tags = implode(',', $form['tags'] ?? []);
+        $db->prepare(EFFECT)->execute([$form['flowExecutionId'][0], $form['code'][0], $message, $tags]);
     }
     $db->commit();
 }

@@ -31,8 +31,9 @@ def handle(headers, body):
             cursor.execute(REMEMBER, (headers['webhook-id'], int(headers['webhook-timestamp'])))
             if cursor.rowcount == 0:
                 return  # a duplicate
-            execution, code, message = (form[name][0] for name in ('flowExecutionId', 'code', 'message'))
-            cursor.execute(EFFECT, (execution, code, message, ','.join(form['tags'])))
+            execution, code = form['flowExecutionId'][0], form['code'][0]
+            message, tags = form.get('message', [None])[0], ','.join(form.get('tags', []))  # may be left out
+            cursor.execute(EFFECT, (execution, code, message, tags))
     finally:
         connection.close()
 

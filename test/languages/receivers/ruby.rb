@@ -20,8 +20,9 @@ def handle(request, form)
   db.transaction do
     added = db.exec_params(REMEMBER, [request['webhook-id'], request['webhook-timestamp']])
     if added.cmd_tuples.positive? # 0: a duplicate
-      execution, code, message = %w[flowExecutionId code message].map { |name| form.fetch(name).first }
-      db.exec_params(EFFECT, [execution, code, message, form.fetch('tags').join(',')])
+      execution, code = %w[flowExecutionId code].map { |name| form.fetch(name).first }
+      message = form['message']&.first # may be left out
+      db.exec_params(EFFECT, [execution, code, message, form.fetch('tags', []).join(',')])
     end
   end
 ensure
