@@ -19,12 +19,12 @@
 --   ... the effect: any statements in this database ...
 --   COMMIT;       -- then answer 200. If anything fails: ROLLBACK and answer 500; the next copy finds nothing and is welcome.
 --
--- Forget what is old, now and then. A copy of what has been forgotten has its effect again, so keep it for longer than the
--- sender may send: it sends again for half an hour by itself, and what an operator replays for as long as it keeps its
--- history, dead callbacks without end. 90 days suit a sender that purges after 30.
+-- Forget what is old, now and then. A copy of what has been forgotten has its effect again. The sender's operators can
+-- replay a dead callback for --keep-dead, 90 days from its death. So keep it for longer than --keep-dead plus the time of
+-- all attempts (half an hour at the defaults) and of the longest hold: 120 days suit the sender's defaults.
 --
---   DELETE FROM ringback.inbox WHERE received_at < now() - interval '90 days';
---   DELETE FROM ringback.inbox_key WHERE sent_at < now() - interval '90 days';
+--   DELETE FROM ringback.inbox WHERE received_at < now() - interval '120 days';
+--   DELETE FROM ringback.inbox_key WHERE sent_at < now() - interval '120 days';
 
 create schema if not exists ringback;
 

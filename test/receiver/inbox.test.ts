@@ -236,7 +236,7 @@ t.test('the statements in the comment of inbox.sql do the same, in any language'
     t.equal(await run(seen, '', 'sql', bound), 1, type)
   }
   t.equal(await copy('sql 2', { key: 'sql', after: 14 }), 'stale')
-  await client.query(`update ringback.inbox set received_at = now() - interval '91 days' where message_id = 'sql 1'`)
+  await client.query(`update ringback.inbox set received_at = now() - interval '121 days' where message_id = 'sql 1'`)
   t.equal(await run(forget), 1)
   t.equal(await copy('sql 1'), 'handled')
   t.ok((await run(forgetKeys)) ?? 0)
