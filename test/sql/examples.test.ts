@@ -93,6 +93,23 @@ const cookbook: Record<string, (t: Tap) => Promise<void>> = {
     t.equal((await read(client, delivered)).status, 'delivered')
   },
 
+  async 'retry_now.sql'(t) {
+    const failed = async (url: string) => {
+      const id = await writeAs(client, 'claimed', { url })
+      await record(client, id, 'pending')
+      return id
+    }
+    const wanted = await failed(crm)
+    const kept = [await failed(other), await write(client, { url: crm, due_at: '2999-01-01' })]
+    const fresh = await write(client, { url: crm })
+    const dead = await writeAs(client, 'dead', { url: crm })
+    t.match(await run('retry_now.sql'), [[{ id: wanted, url: crm, attempts: 1, last_error: 'HTTP 500' }]])
+    t.match(await read(client, wanted), { status: 'pending', due_now: true, attempts: 1, budget_from: 0 })
+    for (const id of kept) t.match(await read(client, id), { status: 'pending', due_now: false })
+    t.match(await read(client, fresh), { status: 'pending', due_at: null })
+    t.equal((await read(client, dead)).status, 'dead')
+  },
+
   async 'cancel.sql'(t) {
     const waiting = await write(client, { ordering_key: 'invoice 7' })
     const sending = await writeAs(client, 'claimed', { ordering_key: 'invoice 7' })
@@ -125,6 +142,16 @@ const cookbook: Record<string, (t: Tap) => Promise<void>> = {
     t.match(rows, [
       { url_prefix: 'https://crm.example/', reason: 'maintenance until noon, ask the CRM team', mine: true },
     ])
+  },
+
+  async 'hold_all.sql'(t) {
+    t.match(await run('hold_all.sql'), [[{ url_prefix: 'http://' }, { url_prefix: 'https://' }]])
+    const waiting = [await write(client, { url: crm }), await write(client, { url: 'http://plain.example/' })]
+    const [rows] = await run('what_is_waiting.sql')
+    t.match(
+      rows,
+      waiting.map(id => ({ id, why: /^held: https?:\/\/, a copy of production/ })),
+    )
   },
 
   async 'release.sql'(t) {
