@@ -30,7 +30,7 @@ _ringback() {
           hold) words='--database-url --database-url-file --schema --reason --exact --dry-run --log-level --help' ;;
           release) words='--database-url --database-url-file --schema --dry-run --log-level --help' ;;
           purge) words='--database-url --database-url-file --schema --keep-delivered --keep-dead --id --delivered-before --dead-before --dry-run --log-level --help' ;;
-          sql) words='airflow amend_url attempts_of_a_callback cancel dedupe dolphinscheduler first_callback hold inbox on_dead powerjob purge_history release replay_dead replay_one roles stuck_keys supersede thain what_is_waiting why_is_it_dead --schema --log-level --help' ;;
+          sql) words='airflow amend_url attempts_of_a_callback cancel dedupe dolphinscheduler first_callback hold hold_all inbox on_dead powerjob purge_history release replay_dead replay_one retry_now roles stuck_keys supersede thain what_is_waiting why_is_it_dead --schema --json --log-level --help' ;;
           keygen) [[ $word == -* ]] && words='--ed25519 --log-level --help' || words=FILE ;;
         esac
         ;;

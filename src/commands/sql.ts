@@ -1,14 +1,13 @@
 import type { SqlConfig } from '../config/config.ts'
 import { suggest } from '../config/wording.ts'
 import { UsageError } from '../errors.ts'
-import { readSql, recipes } from '../outbox/sql-files.ts'
+import { type Recipe, readSql, recipes } from '../outbox/sql-files.ts'
 
 /** `ringback sql`: prints the installed cookbook. It runs nothing. */
-export async function sql({ recipe, schema }: SqlConfig): Promise<number> {
+export async function sql({ recipe, schema, json }: SqlConfig): Promise<number> {
   const all = await recipes()
-  const width = Math.max(...all.map(({ name }) => name.length))
   if (recipe === null) {
-    process.stdout.write(all.map(({ name, title }) => `${name.padEnd(width)}  ${title}\n`).join(''))
+    process.stdout.write(json ? `${JSON.stringify({ files: all.map(described) })}\n` : listed(all))
     return 0
   }
   const wanted = recipe.replace(/\.sql$/, '')
@@ -20,6 +19,15 @@ export async function sql({ recipe, schema }: SqlConfig): Promise<number> {
     )
   process.stdout.write(await readSql(found.path, schema))
   return 0
+}
+
+function described({ name, title }: Recipe) {
+  return { name, description: title }
+}
+
+function listed(all: readonly Recipe[]): string {
+  const width = Math.max(...all.map(({ name }) => name.length))
+  return all.map(({ name, title }) => `${name.padEnd(width)}  ${title}\n`).join('')
 }
 
 function unknown(recipe: string, names: readonly string[]): UsageError {

@@ -32,7 +32,7 @@ export const commands = {
   run: 'delivers: finds callbacks, POSTs them, records every attempt; runs until SIGTERM or SIGINT',
   migrate: 'creates the schema, or brings it up to date; safe to repeat and to run twice at once',
   status:
-    'shows how many callbacks are waiting, being sent, held and dead, which receivers fail, and which relays share the work; exit code 1 if callbacks wait and no relay lives',
+    'shows how many callbacks wait, are being sent and are dead, which receivers fail, what is on hold, and which relays share the work; exit code 1 if callbacks wait and no relay lives',
   doctor:
     'looks for problems in the server, the schema and the relays, and changes nothing; exit code 1 for a fault, 0 if there are only warnings',
   attempts: 'lists every POST of one callback, with outcome, status and answer',
@@ -194,7 +194,7 @@ export const options = {
       otherwise: 'none',
       expected: 'the path of a readable file of YAML or JSON',
     }).help(
-      'A file of YAML or JSON with settings per receiver (origin): concurrency, rate, deadline, attempts, breaker, headers, retry, unknown, TLS and signing key. The options here apply to everything that it does not set. Read at the start, and again on SIGHUP. docs/operate/settings.md shows an example.',
+      'A file of YAML or JSON with settings per receiver (origin): concurrency, rate, deadline, attempts, breaker, body, headers, retry, success, unknown, TLS, proxy and signing key. The options here apply to everything that it does not set. Read at the start, and again on SIGHUP. docs/operate/settings.md shows an example.',
     ),
   }),
   ...of(['run'], {
@@ -384,7 +384,7 @@ export const options = {
   ...of(['migrate', 'replay', 'cancel', 'hold', 'release', 'purge'], {
     dryRun: flag('dry-run', false).help('Shows what would be done, and changes nothing.'),
   }),
-  ...of(['status', 'doctor', 'attempts', 'replay'], {
+  ...of(['status', 'doctor', 'attempts', 'replay', 'sql'], {
     json: flag('json', false).help(
       'Prints one JSON object on stdout instead of text for people. docs/reference/json.md describes its fields.',
     ),

@@ -38,7 +38,10 @@ export const examples: readonly (readonly [string, string])[] = [
 export const exitCodes: readonly (readonly [string, string])[] = [
   ['0', 'success'],
   ['1', 'failed while running, for example because the database does not answer; or `doctor` found a fault'],
-  ['2', 'wrong usage or configuration (all faults are listed), a pooler in transaction mode, or row level security'],
+  [
+    '2',
+    'wrong usage or configuration (all faults are listed), no password although the server wants one, a pooler in transaction mode, or row level security',
+  ],
   ['3', 'the schema is missing, too old or too new for this ringback'],
   ['4', 'the database is a standby'],
 ]

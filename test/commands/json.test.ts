@@ -55,6 +55,10 @@ t.test('a field that is missing, wrong or not documented is told', async t => {
   ])
 })
 
+t.test('sql lists the files, without a database', async t => {
+  await fits(t, ['sql'], 0, ['files'])
+})
+
 t.test('status, doctor, attempts and replay', async t => {
   await client.query(failing('https://ill.test/', { callbacks: 3, since: '12 min' }))
   await client.query(delivered('https://well.test/', `now() - interval '1 min'`))
