@@ -1,8 +1,9 @@
 /** The parts of `docs/` and the files of `deploy/` that are made from the code and from saved results. Parts stand between `<!-- begin: name -->` and `<!-- end: name -->`. */
 import { readFileSync } from 'node:fs'
+import { parse } from '../../src/config/config.ts'
 import { type CommandName, commands } from '../../src/config/options.ts'
 import { commandUsage, usage } from '../../src/config/usage.ts'
-import { events } from '../../src/log/events.ts'
+import { events, type LoggedEvent } from '../../src/log/events.ts'
 import { logFields } from '../../src/log/log.ts'
 import { Metrics } from '../../src/operate/metrics.ts'
 import {
@@ -12,6 +13,7 @@ import {
   receiverRules,
   responseRules,
 } from '../../src/policy/answers.ts'
+import { sharedSettings } from '../../src/relay/settings.ts'
 import { report } from '../bench/report.ts'
 import { parseResults } from '../bench/results.ts'
 import { rows, rules } from '../delivery/answered.ts'
@@ -20,6 +22,8 @@ import type { Result } from '../faults/result.ts'
 import * as programs from '../languages/languages.ts'
 import { bash, fish, zsh } from './completions.ts'
 import { manPage } from './man-page.ts'
+import { labelValues } from './metric-labels.ts'
+import { columnTables, functionTable } from './sql-reference.ts'
 
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8')
 
@@ -50,8 +54,12 @@ export const parts: readonly Part[] = [
   { file: 'reference/wire.md', name: 'success', text: successTable },
   { file: 'reference/wire.md', name: 'receivers', text: receivers },
   { file: 'reference/log.md', name: 'log events', text: logEvents },
-  { file: 'reference/log.md', name: 'log fields', text: () => `${logFields.map(code).join(', ')}.` },
+  { file: 'reference/log.md', name: 'log fields', text: logFieldsTable },
   { file: 'reference/metrics.md', name: 'metrics', text: metricsTable },
+  { file: 'reference/metrics.md', name: 'label values', text: () => labelValues },
+  { file: 'reference/sql.md', name: 'columns', text: columnTables },
+  { file: 'reference/sql.md', name: 'functions', text: functionTable },
+  { file: 'operate/running.md', name: 'shared settings', text: settingsToShare },
   { file: 'understand/promise.md', name: 'fault scenarios', text: faultScenarios },
   { file: 'understand/performance.md', name: 'bench', text: benchTables },
   { file: 'start/thain.md', name: 'thain mapper', text: () => ofMyBatis('    // MyBatis remembers', '    final Sql') },
@@ -120,14 +128,28 @@ function receivers(): string {
 }
 
 function logEvents(): string {
-  const lines = Object.entries(events).map(([name, { level, meaning }]) => `| \`${name}\` | ${level} | ${meaning} |`)
-  return ['| event | least level | |', '| --- | --- | --- |', ...lines].join('\n')
+  const lines = Object.entries<LoggedEvent>(events).map(
+    ([name, { level, meaning, remedy = '' }]) => `| \`${name}\` | ${level} | ${meaning} | ${remedy} |`,
+  )
+  return ['| event | least level | | what to do |', '| --- | --- | --- | --- |', ...lines].join('\n')
+}
+
+function logFieldsTable(): string {
+  const lines = Object.entries(logFields).map(([name, meaning]) => `| \`${name}\` | ${meaning} |`)
+  return ['| field | |', '| --- | --- |', ...lines].join('\n')
 }
 
 function metricsTable(): string {
   const listed = new Metrics({ memoryLimit: 0, surveyMs: 0 }).list()
   const lines = listed.map(({ name, help, labels }) => `| \`${name}\` | ${labels.map(code).join(', ')} | ${help} |`)
   return ['| metric | labels | |', '| --- | --- | --- |', ...lines].join('\n')
+}
+
+function settingsToShare(): string {
+  const { config } = parse('run', [], {})
+  const shared = Object.keys(JSON.parse(sharedSettings(config, config.destinations, '').text) as object)
+  const names = shared.filter(name => name !== 'config').map(name => code(`--${name}`))
+  return `${names.join(', ')}, and the content of the file of \`--config\`. \`ringback status\` names those that differ.`
 }
 
 function faultScenarios(): string {

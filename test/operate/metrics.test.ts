@@ -1,40 +1,7 @@
 import t from 'tap'
 import { Metrics } from '../../src/operate/metrics.ts'
-import type { Survey } from '../../src/outbox/survey.ts'
-import type { RelayState } from '../../src/relay/observer.ts'
 import { claimed, ended } from '../fixtures/claimed.ts'
-
-const state: RelayState = {
-  inFlight: 3,
-  unrecorded: 4,
-  memoryRows: 5,
-  origins: 6,
-  failingOrigins: 1,
-  restingOrigins: 2,
-  apartUrls: 3,
-  restingUrls: 1,
-  connections: { open: 9, idle: 2 },
-  isConnected: true,
-  isRegistered: true,
-  isStopping: false,
-  leaseRemainingMs: 29_500,
-  standby: null,
-}
-
-const survey: Survey = {
-  due: 7,
-  later: 8,
-  claimed: 1,
-  dead: 2,
-  holds: 1,
-  oldestWaitingSeconds: 70,
-  oldestDueSeconds: 60,
-  oldestHoldSeconds: 90_000,
-  oldestHistorySeconds: 86_400,
-  retentionSeconds: null,
-  relays: { living: 2, serving: 1, standingBy: 1, stale: 0 },
-  isEldest: true,
-}
+import { state, survey } from '../fixtures/surveyed.ts'
 
 function made({ now = state } = {}) {
   const metrics = new Metrics({ memoryLimit: 20_000, surveyMs: 15_000 })
