@@ -2,7 +2,7 @@ import type { IndexPlace, Release, ShownRow } from '../model.ts'
 import { urlsApart } from '../policy/tuning.ts'
 import { Behind, type Pull } from './behind.ts'
 import { type AttemptEnd, Ends, type Refusal } from './ends.ts'
-import { rangeOf } from './index-place.ts'
+import { otherRange, rangeOf } from './index-place.ts'
 import { Memory } from './memory.ts'
 import { type Hints, Messages } from './messages.ts'
 import { Offers } from './offers.ts'
@@ -171,9 +171,9 @@ export class Backlog {
     return this.#memory.firstResting?.restsUntil
   }
 
-  /** Does the origin have rows in memory, or more in the table than was read? */
-  knows(origin: string): boolean {
-    return this.#memory.origin(origin) !== undefined
+  /** Whether the origin, or the URL set apart, has rows in memory. */
+  hasRows(name: string): boolean {
+    return (this.#memory.origin(name)?.rows ?? 0) > 0
   }
 
   isUnderWay(id: string): boolean {
@@ -228,6 +228,7 @@ export class Backlog {
     if (!isOut()) return
     for (const row of rows) if (!read.hasLeft(row)) this.#offers.offer(row, 'head')
     const origin = this.#memory.origin(name)
+    if (origin && rows.length === 0) origin.turnOf = otherRange(pull.range)
     if (origin && isOut()) this.#behind.pulled(origin, pull.range, reached, isShort)
     if (origin) this.#memory.tidy(origin)
   }
@@ -262,7 +263,7 @@ export class Backlog {
       this.#memory.become(candidate, 'under way')
       // The claim is later than all that was read, so the end of the attempt names the first row.
       candidate.asks = false
-      candidate.origin.turnOf = rangeOf(candidate.row) === 'fresh' ? 'due' : 'fresh'
+      candidate.origin.turnOf = otherRange(rangeOf(candidate.row))
       taken.push(candidate.row)
       this.#options.taken(candidate.row)
     }

@@ -5,6 +5,10 @@ export function rangeOf({ dueUs }: IndexPlace): RangeName {
   return dueUs === null ? 'fresh' : 'due'
 }
 
+export function otherRange(range: RangeName): RangeName {
+  return range === 'fresh' ? 'due' : 'fresh'
+}
+
 /** Before the first entry of a range. */
 export function startOf(range: RangeName): IndexPlace {
   return { dueUs: range === 'fresh' ? null : Number.NEGATIVE_INFINITY, id: '0' }

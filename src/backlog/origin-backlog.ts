@@ -68,8 +68,8 @@ export class OriginBacklog {
   /** In the list of origins behind that have room for more rows. */
   pull: Seat<OriginBacklog> | undefined
   /**
-   * The range that is pulled first: the other one than that of the last row taken. An origin may be pulled several times
-   * between two probes, so turns by pull could give every probe the same range.
+   * The range that is pulled first: the other one than that of the last row taken, or of the last pull that found no row.
+   * Turns by pull alone could give every probe the same range, since an origin may be pulled twice between two probes.
    */
   turnOf: RangeName = 'fresh'
 

@@ -14,6 +14,7 @@ export type BackgroundWork =
   | 'expired'
   | 'all expired'
   | 'bring forward'
+  | 'outages'
   | 'probe'
   | 'survey'
 

@@ -105,12 +105,12 @@ export class Healer {
    */
   async probe(session: Session, now = performance.now()): Promise<boolean> {
     const { scopes, backlog, isMine, isHeld, settingsOf } = this.#parts
-    if (this.#hasGained) await this.#resume(session, now)
     let isAny = false
     for (const outage of [...scopes.probeless(now)]) {
       const { origin } = outage
       const name = nameOf(outage)
-      if (backlog.knows(name) || isHeld(origin)) continue
+      // It may have more in the table. If those are followers of a row in a long back-off, that row is what is wanted.
+      if (backlog.hasRows(name) || isHeld(origin)) continue
       scopes.probed(outage)
       if (!isMine(origin)) continue
       // A row is the probe a few times only, and never for its last attempt, so that probes do not use it up.
@@ -125,7 +125,9 @@ export class Healer {
     return isAny
   }
 
-  async #resume(session: Session, now: number): Promise<void> {
+  /** Reads the outages of origins that this relay has got, and goes on with them. Returns whether there are any. */
+  async resume(session: Session, now = performance.now()): Promise<boolean> {
+    if (!this.#hasGained) return false
     const { scopes, isMine } = this.#parts
     const found = await readOutages(session)
     this.#hasGained = false
@@ -135,6 +137,7 @@ export class Healer {
       if (urlHash !== null && origins.has(origin)) continue
       scopes.resume({ origin, urlHash, failedFrom: now - (deliveredMsAgo ?? this.#longestWaitMs(origin)) })
     }
+    return outages.length > 0
   }
 
   #opensBreaker({ origin, attempts }: Ongoing): boolean {

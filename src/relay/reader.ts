@@ -246,6 +246,7 @@ export class Reader {
     agenda.areHoldsWanted = true
     const isAll = performance.now() >= this.#allExpiredAt
     const isMore = await background.run(isAll ? 'all expired' : 'expired', () => this.#expire(isAll))
+    await background.run('outages', () => healer.resume(session))
     if (await background.run('probe', () => healer.probe(session))) agenda.nextDueAt = 0
     if (!isMore) this.#choresAt = performance.now() + choresMs
     return isMore

@@ -145,6 +145,21 @@ t.test('rows shed wait in the table, and of an origin that is probed new rows an
   }
 })
 
+t.test('an origin that is probed gets to its retry, though all of its new rows wait behind that one', async t => {
+  const it = backlog({ room: () => 1, slots: () => 1 })
+  const retry = shownRow(1, { dueUs: 5 })
+  shown(it, [retry])
+  taken(it, 1)
+  it.ended('1', 'back', null)
+  for (let each = 1; each <= 6; each += 1) {
+    it.rewind('http://a')
+    const read = it.beginRead({ pulls: 9 })
+    for (const pull of read.pulls)
+      it.pulled(pull, pull.range === 'due' ? [retry] : [], { dueUs: pull.after.dueUs, id: String(each) }, false, read)
+  }
+  t.same(taken(it, 1), ['1'])
+})
+
 t.test('when all are freed each origin is asked again', async t => {
   let free = 0
   const it = backlog({ slots: () => free })

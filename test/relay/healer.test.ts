@@ -66,6 +66,7 @@ async function healing(t: Test, pauseMs = settings.breaker.pauseMs) {
   }
   /** Until it has nothing more to do. */
   const work = async () => {
+    await healer.resume(stage.session, clock.now)
     await healer.probe(stage.session, clock.now)
     await healer.work(stage.session, clock.now)
     while (healer.nextAt < Number.POSITIVE_INFINITY) {
@@ -152,6 +153,15 @@ t.test(
   },
 )
 
+t.test('while all that waits in the table waits behind rows in back-off, one of those is the probe', async t => {
+  const { backlog, report, failed, due, work } = await healing(t, 1_000)
+  await failed(30, 3)
+  for (const agoMs of [40_000, 39_000]) report('failing', agoMs)
+  backlog.rewind(origin)
+  await work()
+  t.equal((await due()).length, 1)
+})
+
 t.test('an operator who retries a row ends the rest of its origin', async t => {
   const { clock, stage, scopes, healer, report, work, rings } = await healing(t)
   for (const agoMs of [4_000, 3_000]) report('failing', agoMs)
@@ -184,7 +194,7 @@ t.test('an operator who retries a row ends the rest of its URL', async t => {
   report('alive', 5_000, '/2')
   for (const agoMs of [4_000, 3_000]) report('failing', agoMs, '/1')
   t.equal(slots(), 0)
-  t.notOk(scopes.isResting(origin, clock.now), 'the others go on')
+  t.notOk(scopes.isBroken(origin), 'the others go on')
   healer.retry(await stage.insert({ url: `${origin}/2` }))
   await work()
   t.equal(slots(), 0, 'it is another URL')
