@@ -74,9 +74,7 @@ export class Membership {
   readonly #options: MembershipOptions
   readonly #startedAtMs: number
   readonly #watch: RenewalWatch
-  /** Of all registrations of this process. */
-  readonly #epochs = new Set<string>()
-  /** Of those but the present one that still stand. */
+  /** Of earlier registrations of this process that still stand. */
   readonly #formerEpochs = new Set<string>()
   #epoch = ''
   #server = ''
@@ -103,11 +101,6 @@ export class Membership {
   /** The epoch of the present registration; empty before the first. */
   get epoch(): string {
     return this.#epoch
-  }
-
-  /** Whether a registration with this epoch is or was this relay's. */
-  wasOwn(epoch: string): boolean {
-    return this.#epochs.has(epoch)
   }
 
   /** Why this relay stands by; null: it does not. */
@@ -207,7 +200,6 @@ export class Membership {
     const me = { ...identity, pid: process.pid, host: hostname(), startedAtMs: this.#startedAtMs, forces }
     await db.register(session, me, this.#pulse)
     this.#epoch = epoch
-    this.#epochs.add(epoch)
     this.#server = session.server
     log.info('registered', { relay: name, epoch, version, lease_ms: leaseMs, database: session.place })
     if (!(await this.#renew(session))) throw new Error('the registration was removed as soon as it was made')

@@ -2,9 +2,9 @@ import { idEnd } from '../ids.ts'
 import type { IndexPlace } from '../model.ts'
 import { claimedPageEntries } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
-import { dueTime, dueUs, isRow, timeOf, workMs } from './sql.ts'
+import { dueTime, dueUs, isRow, plainArray, timeOf, workMs } from './sql.ts'
 
-/** A row claimed under a registration that is gone, or never existed. */
+/** A row claimed under a registration that is gone, or never existed, or under one that the search names. */
 export interface Orphan {
   readonly id: string
   readonly messageId: string
@@ -32,7 +32,7 @@ const entry = `c.id, ${dueUs} as "dueUs", case when c.status = 'claimed' then c.
  * No index holds anything that a claim changes, so claimed rows are found by a walk. It reads whole pages of entries
  * and picks the claimed ones. `reach` is returned even if no row is an orphan.
  */
-const picked = (schema: string) => `
+const picked = (schema: string, named: string) => `
     select reach.*, orphan.*, ${workMs}
       from (select whole.read, (select json_build_object('dueUs', page."dueUs", 'id', page.id::text)::text from page where page.n = whole.read) as reached
               from (select count(*)::integer as read from page) whole) reach
@@ -40,7 +40,7 @@ const picked = (schema: string) => `
                         c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts", ${claimedMsAgo} as "claimedMsAgo"
                    from page join ${schema}.callback c on ${isRow('page.id')}
                   where page.epoch is not null
-                    and not exists (select from ${schema}.relay r where r.epoch = any (array[page.epoch]))) orphan on true`
+                    and (page.epoch = any (${named}::bigint[]) or not exists (select from ${schema}.relay r where r.epoch = any (array[page.epoch])))) orphan on true`
 
 const freshStatement: Statement = {
   name: 'ringback_orphans_fresh',
@@ -48,7 +48,7 @@ const freshStatement: Statement = {
     with page as materialized (
       select ${entry}
         from (select * from ${schema}.callback c where c.settled_at is null and c.due_at is null and c.id > $1::bigint and c.id <= $3::bigint order by c.id limit $2) c
-    ) ${picked(schema)}`,
+    ) ${picked(schema, '$4')}`,
 }
 
 const dueStatement: Statement = {
@@ -60,7 +60,7 @@ const dueStatement: Statement = {
                where c.due_at is not null and (${dueTime}, c.id) > (${timeOf('$3::float8')}, $1::bigint)
                  and ${dueTime} <= ${timeOf('$4::float8')}
                order by ${dueTime}, c.id limit $2) c
-    ) ${picked(schema)}`,
+    ) ${picked(schema, '$5')}`,
 }
 
 /** The walk reads the fresh range first, then the due range. */
@@ -80,16 +80,18 @@ export interface FoundOrphans {
  *
  * @param upTo where the page ends at the latest; null: nowhere. It is in the range of `after`.
  * @param most most entries.
+ * @param named epochs whose claims count as orphans even while their registrations stand.
  */
 export async function readOrphans(
   session: Session,
   after: IndexPlace,
   upTo: IndexPlace | null = null,
   most: number = claimedPageEntries.wanted,
+  named: readonly string[] = [],
 ): Promise<FoundOrphans> {
   const isFresh = after.dueUs === null
   const bounds = isFresh ? [upTo?.id ?? idEnd] : [after.dueUs, upTo?.dueUs ?? Number.POSITIVE_INFINITY]
-  const values = [after.id, most, ...bounds]
+  const values = [after.id, most, ...bounds, plainArray(named)]
   const found = await session.rows<Orphan & { read: number; reached: string | null; workMs: number }>(
     isFresh ? freshStatement : dueStatement,
     values,

@@ -48,6 +48,8 @@ export class Claimer {
   readonly #claiming = new Set<{ readonly sentAt: number }>()
   /** The epoch under which a read claims now; null: none does. */
   #readUnder: string | null = null
+  /** Reads that claimed, and whose reply was lost: when the last under each epoch was sent, by `performance.now()`. */
+  readonly #lostReads = new Map<string, number>()
   /** Whether the last claim returned no row. */
   #gotNothing = false
   /** Most rows of the next claim: fewer after a reply that did not come. Large forms may not pass a slow network in time. */
@@ -71,6 +73,14 @@ export class Claimer {
   /** Whether this row is in doubt under this epoch. */
   isInDoubtOf(id: string, epoch: string): boolean {
     return this.#inDoubt.get(id) === epoch
+  }
+
+  /**
+   * By epoch: when the last read was sent that claimed under it and whose reply was lost. This process does not know what
+   * that read claimed, and has sent nothing of it.
+   */
+  get lostReads(): ReadonlyMap<string, number> {
+    return this.#lostReads
   }
 
   /** Claims until the signal is aborted, then releases claims that have not begun. Throws when the session fails. */
@@ -104,14 +114,17 @@ export class Claimer {
   async claimAsRead(read: (claimable: Claimable) => Promise<ClaimedFresh>): Promise<ClaimedFresh | null> {
     const claimable = this.#claimableNow(performance.now())
     if (claimable === null) return null
-    this.#readUnder = this.#parts.epoch()
+    const epoch = this.#parts.epoch()
+    const sentAt = performance.now()
+    this.#readUnder = epoch
     try {
       const found = await this.#timed(claimable.most, () => read(claimable))
       for (const each of found.claims) this.#startAsRead(each)
       return found
     } catch (error) {
-      if (!isRefusal(error)) throw error
-      return null
+      if (isRefusal(error)) return null
+      this.#noteLostRead(epoch, sentAt)
+      throw error
     } finally {
       this.#readUnder = null
       this.#parts.claimable.set()
@@ -128,6 +141,12 @@ export class Claimer {
     if (backlog.origins + scopes.unready.size > calmOrigins) return null
     const except = [...scopes.unready, ...backlog.unready(origin => scopes.isReady(origin, now))]
     return { most: Math.min(mostCalm, scopes.freeForNew, this.#most), except }
+  }
+
+  #noteLostRead(epoch: string, sentAt: number): void {
+    this.#lostReads.set(epoch, sentAt)
+    const [oldest] = this.#lostReads.keys()
+    if (this.#lostReads.size > mostLostReads && oldest !== undefined) this.#lostReads.delete(oldest)
   }
 
   /** A row that cannot start at once is given back: its origin has lost its slot meanwhile, or its key is under way. */
@@ -151,7 +170,8 @@ export class Claimer {
     }
     const { free, ahead: more } = slots()
     const most = Math.min(free + more, this.#most)
-    const ready = most > 0 ? backlog.take(most, now, Math.min(free, most)) : []
+    // Even for none: rows whose rest is over become ready.
+    const ready = backlog.take(most, now, Math.min(free, most))
     attempts.ahead.unblock(now)
     return ready
   }
@@ -185,6 +205,11 @@ export class Claimer {
         )) {
           const row = taken.get(each.id)
           if (row && (row.origin !== each.origin || row.urlHash !== each.urlHash)) {
+            // An operator has moved it. If its new receiver may not have it now, it stays in doubt, which releases it.
+            if (!scopes.isReady(each.origin, now) || scopes.isTroubled(each.origin, each.urlHash)) {
+              backlog.claimed(shownOf(each))
+              continue
+            }
             scopes.withdrawn(each.id)
             scopes.started(each, now)
             backlog.freed(row.origin)
@@ -330,6 +355,9 @@ export class Claimer {
     agenda.dueAgainAt(performance.now())
   }
 }
+
+/** Most epochs of which a lost read is remembered. */
+const mostLostReads = 100
 
 /** A claimed row as a read would show it. */
 function shownOf(claim: Claim): ShownRow {

@@ -17,13 +17,14 @@ export interface RecoveryParts {
   readonly mayJudge: () => boolean
   /** Whether this process itself has the attempt in flight, in doubt or unrecorded, under any epoch. */
   readonly isUnderWay: (orphan: Pick<Orphan, 'id' | 'epoch'>) => boolean
-  /** Whether a registration with this epoch was this process's own. */
-  readonly isOwn: (epoch: string) => boolean
+  /** By epoch: since when claims may have been lost with the reply to a read; see `Claimer`. */
+  readonly lostReads: () => ReadonlyMap<string, number>
 }
 
 /**
  * Finds callbacks whose claim has an epoch without a registration, and records their attempts as unknown. If two
- * relays find the same row, the record of one changes it.
+ * relays find the same row, the record of one changes it. It also finds what a read of this process has claimed under a
+ * former registration, which may still stand, if the reply was lost: that is released.
  */
 export class Recovery {
   readonly #parts: RecoveryParts
@@ -95,7 +96,9 @@ export class Recovery {
     const range = place.dueUs === null ? 'fresh' : 'due'
     const most = this.#isUrgent ? claimedPageEntries.wanted : claimedPageEntries.regular
     try {
-      const found = await readOrphans(session, place, this.#span.after(place, range, reached(range)), most)
+      // Those of the present registration are shown by every read.
+      const named = [...this.#parts.lostReads().keys()].filter(each => each !== this.#parts.epoch())
+      const found = await readOrphans(session, place, this.#span.after(place, range, reached(range)), most, named)
       this.#span.adapt(found.workMs)
       return found
     } catch (error) {
@@ -108,10 +111,12 @@ export class Recovery {
   }
 
   async #recover(session: Session, orphan: Orphan): Promise<void> {
-    const { recorder, policy, epoch, isUnderWay, isOwn } = this.#parts
-    if (isUnderWay(orphan)) this.#hasSkipped = true
-    // This process has sent nothing of it, since it does not know of it: the reply to the claim was lost.
-    else if (isOwn(orphan.epoch)) await release(session, orphan.epoch, [orphan])
+    const { recorder, policy, epoch, isUnderWay, lostReads } = this.#parts
+    const lostFrom = lostReads().get(orphan.epoch)
+    if (isUnderWay(orphan)) this.#hasSkipped ||= lostFrom === undefined
+    // Nothing of it was sent. A claim from before that read may have been sent, and its record lost in a failover.
+    else if (lostFrom !== undefined && performance.now() - orphan.claimedMsAgo >= lostFrom)
+      await release(session, orphan.epoch, [orphan])
     else recorder.add(orphaned(orphan, epoch(), policy, performance.now()))
   }
 

@@ -148,7 +148,7 @@ export class Relay {
       epoch,
       mayJudge: this.#agrees,
       isUnderWay: orphan => this.#attempts.has(orphan.id) || this.#claimer.isInDoubtOf(orphan.id, orphan.epoch),
-      isOwn: epoch => this.#membership.wasOwn(epoch),
+      lostReads: () => this.#claimer.lostReads,
     })
     const isHeld = (origin: string) => this.#holds.isHeld(origin)
     this.#healer = new Healer({ ...common, isMine, isHeld, settingsOf, retryCapMs, freed: this.#claimable.set })

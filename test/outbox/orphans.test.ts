@@ -38,6 +38,12 @@ t.test(
     t.equal((await claimOne(stage, living, mine)).epoch, living)
     await stage.force(settled, `status = 'delivered', settled_at = now(), claimed_epoch = 77`)
     t.same((await orphans()).found, [], 'none, while they are registered')
+    const named = await readOrphans(stage.session, orphansStart, null, 1_000, [dead])
+    t.same(
+      named.orphans.map(({ id }) => id),
+      [fresh],
+      'except those of an epoch that the search names',
+    )
     t.equal(await bury(stage.session, dead, null), true)
     const { found, pages } = await orphans()
     t.equal(pages, 2)

@@ -536,6 +536,21 @@ t.test('a row that has got another origin since it was read takes a slot of that
   t.match(inspect(backlog).rows, [{ id, origin: 'https://other.test' }])
 })
 
+t.test(
+  'rows that an operator moves to an origin that takes one POST at a time do not start there all at once',
+  async t => {
+    const { claims, run, offer } = await claiming(t)
+    const ids = await inserted(5)
+    await offer(...ids)
+    await stage.query(`update outbox.callback set url = 'https://moved.test/' where id = any ($1::bigint[])`, [ids])
+    void run()
+    const waiting = async () => stage.query(`select id from outbox.callback where status = 'pending' and attempts = 0`)
+    await eventually(async () => assert.equal((await waiting()).length, 4))
+    t.match(claims, [{ origin: 'https://moved.test' }])
+    t.equal(claims.length, 1)
+  },
+)
+
 t.test('a slot that a row leaves for another origin goes to the next row', async t => {
   const { run, offer, claimed } = await claiming(t)
   const ids = await inserted(2, { url: `${origin}/a` })

@@ -69,7 +69,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
     policy,
     mayJudge: () => true,
     isUnderWay: id => recorder.holds(id.id),
-    isOwn: () => false,
+    lostReads: () => new Map(),
   })
   const reader = new Reader({
     ...parts,

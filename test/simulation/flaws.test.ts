@@ -60,8 +60,8 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
         { file: 'membership/membership.ts', text: 'this.#options.isDone(epoch) && ', by: '' },
       ],
     },
-    'unexplained',
-    3,
+    'stray',
+    2153,
   ],
   [
     {

@@ -209,14 +209,16 @@ function orphan(db: Database, row: Row): Record<string, unknown> {
   }
 }
 
-/** The claimed rows of a page whose registration is gone; or one row that only says how far the page reaches. */
-function orphansOf(db: Database, page: readonly Row[]): unknown[] {
+/** The claimed rows of a page whose registration is gone or `named`; or one row that only says how far the page reaches. */
+function orphansOf(db: Database, page: readonly Row[], named: unknown): unknown[] {
+  const epochs = idsOf(named)
   const last = page.at(-1)
   const dueTime = last ? dueTimeOf(last) : null
   const place = last && { dueUs: dueTime === null ? null : microseconds(dueTime), id: String(last.id) }
   const reach = { read: page.length, reached: place ? JSON.stringify(place) : null }
   const found = page.filter(
-    ({ status, claimedEpoch }) => status === 'claimed' && !db.registrations.has(claimedEpoch ?? ''),
+    ({ status, claimedEpoch: epoch }) =>
+      status === 'claimed' && (!db.registrations.has(epoch ?? '') || epochs.includes(epoch ?? '')),
   )
   return found.length > 0
     ? found.map(row => ({ ...reach, ...orphan(db, row), workMs: 0 }))
@@ -224,17 +226,18 @@ function orphansOf(db: Database, page: readonly Row[]): unknown[] {
 }
 
 export const orphansFresh = atOnce((db, values) => {
-  const [after, limit, upTo] = values as [string, number, string]
+  const [after, limit, upTo, named] = values as [string, number, string, string]
   const page = freshRows(db).filter(({ id }) => BigInt(id) > BigInt(after) && BigInt(id) <= BigInt(upTo))
-  return orphansOf(db, page.slice(0, limit))
+  return orphansOf(db, page.slice(0, limit), named)
 })
 
 export const orphansDue = atOnce((db, values) => {
-  const [after, limit, afterUs, endUs] = values as [string, number, number, number]
+  const [after, limit, afterUs, endUs, named] = values as [string, number, number, number, string]
   const page = dueRows(db).filter(each => isBehind(each, afterUs, after) && each.dueUs <= endUs)
   return orphansOf(
     db,
     page.slice(0, limit).map(({ row }) => row),
+    named,
   )
 })
 
