@@ -401,11 +401,6 @@ export class Scopes {
     return this.#scopes.get(origin)?.breaker.isBroken === true
   }
 
-  /** The breaker of the origin is open, or it asked for a rest (Retry-After). */
-  isResting(origin: string, now: number): boolean {
-    return (this.#scopes.get(origin)?.breaker.opensAt ?? now) > now
-  }
-
   /** How many of the remembered origins rest, and how many of their URLs. */
   resting(now: number): { readonly origins: number; readonly urls: number } {
     let [origins, ofUrls] = [0, 0]

@@ -18,7 +18,7 @@ const deathReasons = ['rejected', 'gave_up', 'unknown', 'expired', 'other'] as c
 /** The relay's state at a scrape. */
 export interface MetricsSource {
   readonly state: RelayState
-  isResting(origin: string): boolean
+  isBroken(origin: string): boolean
   isFailing(origin: string): boolean
 }
 
@@ -229,8 +229,11 @@ export class Metrics implements Observer {
       busy: open - idle,
       idle,
     }))
-    this.#shownBy('origin_breaker_open', "1: the origin's breaker is open.", 'origin', () =>
-      this.#ofOrigins(origin => flag(this.#source?.isResting(origin) === true)),
+    this.#shownBy(
+      'origin_breaker_open',
+      "1: the origin's breaker has opened, and no probe was answered since.",
+      'origin',
+      () => this.#ofOrigins(origin => flag(this.#source?.isBroken(origin) === true)),
     )
     this.#shownBy('origin_failing', '1: its attempts have only failed for a while.', 'origin', () =>
       this.#ofOrigins(origin => flag(this.#source?.isFailing(origin) === true)),

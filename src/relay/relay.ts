@@ -348,8 +348,8 @@ export class Relay {
     return this.#scopes.broken
   }
 
-  isResting(origin: string): boolean {
-    return this.#scopes.isResting(origin, performance.now())
+  isBroken(origin: string): boolean {
+    return this.#scopes.isBroken(origin)
   }
 
   isFailing(origin: string): boolean {

@@ -5,7 +5,7 @@ import { state, survey } from '../fixtures/surveyed.ts'
 
 function made({ now = state } = {}) {
   const metrics = new Metrics({ memoryLimit: 20_000, surveyMs: 15_000 })
-  metrics.attach({ state: now, isResting: origin => origin === 'https://a.test', isFailing: () => false })
+  metrics.attach({ state: now, isBroken: origin => origin === 'https://a.test', isFailing: () => false })
   return metrics
 }
 
