@@ -25,6 +25,7 @@ const run: { readonly [C in CommandName]: (config: ConfigOf<C>) => Promise<numbe
   release: async config => (await import('./commands/release.ts')).release(config),
   purge: async config => (await import('./commands/purge.ts')).purge(config),
   sql: async config => (await import('./commands/sql.ts')).sql(config),
+  completion: async config => (await import('./commands/completion.ts')).completion(config),
   keygen: async config => (await import('./commands/keygen.ts')).keygen(config),
 }
 

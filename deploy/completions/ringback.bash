@@ -1,11 +1,11 @@
-# Written by make docs, from the table of options.
+# Written by ringback completion, from the table of options.
 _ringback() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words= IFS=$' \t\n'
   # bash takes --option=value for three words.
   [[ $before == = ]] && before=${COMP_WORDS[COMP_CWORD - 2]}
   [[ $word == = ]] && word=
   if ((COMP_CWORD == 1)); then
-    words='run migrate status doctor attempts try replay ui health cancel hold release purge sql keygen help --help --version'
+    words='run migrate status doctor attempts try replay ui health cancel hold release purge sql completion keygen help --help --version'
   else
     case $before in
       --database-url | --schema | --name | --concurrency | --slow-concurrency | --origin-concurrency | --deadline | --connect-timeout | --max-attempts | --retry-base | --retry-cap | --retry-after-cap | --breaker-failures | --breaker-pause | --excerpt | --keep-delivered | --keep-dead | --allow | --deny | --lease | --lease-margin | --poll | --linger | --memory-rows | --grace | --listen | --form | --id | --url | --since | --allow-host | --key | --reason | --delivered-before | --dead-before) words='' ;;
@@ -16,7 +16,7 @@ _ringback() {
       --wake) words='keep notify poll' ;;
       *)
         case ${COMP_WORDS[1]} in
-          help) words='run migrate status doctor attempts try replay ui health cancel hold release purge sql keygen' ;;
+          help) words='run migrate status doctor attempts try replay ui health cancel hold release purge sql completion keygen' ;;
           run) words='--database-url --database-url-file --schema --name --concurrency --slow-concurrency --origin-concurrency --config --force-settings --deadline --connect-timeout --max-attempts --retry-base --retry-cap --retry-after-cap --breaker-failures --breaker-pause --excerpt --keep-delivered --keep-dead --allow --deny --lease --lease-margin --poll --linger --memory-rows --no-prepared --grace --drain --listen --log-level --log-format --trace --help' ;;
           migrate) words='--database-url --database-url-file --schema --wake --print --dry-run --log-level --help' ;;
           status) words='--database-url --database-url-file --schema --json --log-level --help' ;;
@@ -31,6 +31,7 @@ _ringback() {
           release) words='--database-url --database-url-file --schema --dry-run --log-level --help' ;;
           purge) words='--database-url --database-url-file --schema --keep-delivered --keep-dead --id --delivered-before --dead-before --dry-run --log-level --help' ;;
           sql) words='airflow amend_url attempts_of_a_callback cancel dedupe dolphinscheduler first_callback hold hold_all inbox on_dead powerjob purge_history release replay_dead replay_one retry_now roles stuck_keys supersede thain what_is_waiting why_is_it_dead --schema --json --log-level --help' ;;
+          completion) words='bash zsh fish --log-level --help' ;;
           keygen) [[ $word == -* ]] && words='--ed25519 --log-level --help' || words=FILE ;;
         esac
         ;;

@@ -1,9 +1,9 @@
-# Written by make docs, from the table of options.
+# Written by ringback completion, from the table of options.
 complete -c ringback -f
 complete -c ringback -s h -l help -d 'Prints the help'
 complete -c ringback -n __fish_use_subcommand -l version -d 'Prints the version'
 complete -c ringback -n __fish_use_subcommand -a help -d 'Prints what a command does, with all options'
-complete -c ringback -n '__fish_seen_subcommand_from help' -a 'run migrate status doctor attempts try replay ui health cancel hold release purge sql keygen'
+complete -c ringback -n '__fish_seen_subcommand_from help' -a 'run migrate status doctor attempts try replay ui health cancel hold release purge sql completion keygen'
 complete -c ringback -n __fish_use_subcommand -a run -d 'delivers: finds callbacks, POSTs them, records every attempt; runs until SIGTERM or SIGINT'
 complete -c ringback -n '__fish_seen_subcommand_from run' -l database-url -x -d 'The PostgreSQL database with the outbox'
 complete -c ringback -n '__fish_seen_subcommand_from run' -l database-url-file -r -F -d 'A file that holds the URL of the database and nothing else, such as a mounted secret'
@@ -148,6 +148,9 @@ complete -c ringback -n '__fish_seen_subcommand_from sql' -a 'airflow amend_url 
 complete -c ringback -n '__fish_seen_subcommand_from sql' -l schema -x -d 'The schema with the tables of Ringback'
 complete -c ringback -n '__fish_seen_subcommand_from sql' -l json -d 'Prints one JSON object on stdout instead of text for people'
 complete -c ringback -n '__fish_seen_subcommand_from sql' -l log-level -x -a 'trace debug info warn error fatal' -d 'The least important events that are logged'
+complete -c ringback -n __fish_use_subcommand -a completion -d 'prints the script that completes commands and options in a shell'
+complete -c ringback -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
+complete -c ringback -n '__fish_seen_subcommand_from completion' -l log-level -x -a 'trace debug info warn error fatal' -d 'The least important events that are logged'
 complete -c ringback -n __fish_use_subcommand -a keygen -d 'makes a key to sign callbacks, for `sign` in the file of `run --config`'
 complete -c ringback -n '__fish_seen_subcommand_from keygen' -F
 complete -c ringback -n '__fish_seen_subcommand_from keygen' -l ed25519 -d 'Makes a pair of keys (ed25519)'

@@ -34,6 +34,7 @@ export type ReleaseConfig = ConfigOf<'release'>
 export type SqlConfig = ConfigOf<'sql'>
 export type UiConfig = ConfigOf<'ui'>
 export type PurgeConfig = ConfigOf<'purge'>
+export type CompletionConfig = ConfigOf<'completion'>
 export type KeygenConfig = ConfigOf<'keygen'>
 export type TryConfig = ConfigOf<'try'>
 

@@ -45,10 +45,14 @@ export const commands = {
   release: 'lifts a hold: held callbacks are sent in order, slowly at first',
   purge: 'deletes settled callbacks with their attempts: those older than the retention, or one by id',
   sql: 'lists the cookbook, or prints one of its files: statements for psql, dashboards and receivers',
+  completion: 'prints the script that completes commands and options in a shell',
   keygen: 'makes a key to sign callbacks, for `sign` in the file of `run --config`',
 } as const
 
 export type CommandName = keyof typeof commands
+
+/** Shells that `completion` knows. */
+export const shells: readonly string[] = ['bash', 'zsh', 'fish']
 
 const onDatabase = [
   'run',
@@ -109,6 +113,14 @@ export const options = {
       accepts: isForm,
       expected: 'a flat JSON object, such as {"flowId": 7, "code": 2}',
     }).help('The fields, as the column form has them.'),
+  }),
+  ...of(['completion'], {
+    shell: text('shell', 'SHELL', {
+      default: null,
+      argument: 'required',
+      accepts: shell => shells.includes(shell),
+      expected: 'bash, zsh or fish',
+    }).help('The shell: bash, zsh or fish.'),
   }),
   ...of(['keygen'], {
     file: text('file', 'FILE', {
@@ -389,7 +401,7 @@ export const options = {
       'Prints one JSON object on stdout instead of text for people. docs/reference/json.md describes its fields.',
     ),
   }),
-  ...of([...onDatabase, 'sql', 'keygen', 'health', 'try'], {
+  ...of([...onDatabase, 'sql', 'completion', 'keygen', 'health', 'try'], {
     logLevel: choice('log-level', 'LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info').help(
       'The least important events that are logged. With debug and trace, an unexpected error also shows its stack.',
     ),

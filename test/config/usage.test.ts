@@ -29,6 +29,7 @@ const required: Readonly<Partial<Record<CommandName, readonly string[]>>> = {
   attempts: ['1'],
   replay: ['--id', '1'],
   try: ['https://crm.example/'],
+  completion: ['bash'],
 }
 
 t.test('the overview names every command, every exit code, and where the database comes from', async t => {

@@ -1,5 +1,7 @@
 /** The parts of `docs/` and the files of `deploy/` that are made from the code and from saved results. Parts stand between `<!-- begin: name -->` and `<!-- end: name -->`. */
+
 import { readFileSync } from 'node:fs'
+import { completionFor } from '../../src/commands/completion.ts'
 import { parse } from '../../src/config/config.ts'
 import { type CommandName, commands } from '../../src/config/options.ts'
 import { commandUsage, usage } from '../../src/config/usage.ts'
@@ -20,7 +22,6 @@ import { rows, rules } from '../delivery/answered.ts'
 import { table } from '../faults/report.ts'
 import type { Result } from '../faults/result.ts'
 import * as programs from '../languages/languages.ts'
-import { bash, fish, zsh } from './completions.ts'
 import { manPage } from './man-page.ts'
 import { labelValues } from './metric-labels.ts'
 import { columnTables, functionTable } from './sql-reference.ts'
@@ -43,9 +44,9 @@ interface Made {
 
 export const madeFiles: readonly Made[] = [
   { file: 'deploy/man/ringback.1', text: manPage },
-  { file: 'deploy/completions/ringback.bash', text: bash },
-  { file: 'deploy/completions/_ringback', text: zsh },
-  { file: 'deploy/completions/ringback.fish', text: fish },
+  { file: 'deploy/completions/ringback.bash', text: completionFor.bash },
+  { file: 'deploy/completions/_ringback', text: completionFor.zsh },
+  { file: 'deploy/completions/ringback.fish', text: completionFor.fish },
 ]
 
 export const parts: readonly Part[] = [

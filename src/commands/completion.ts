@@ -1,14 +1,21 @@
-/** Completions for bash, zsh and fish, from the table of options. */
-import { type CommandName, commands, type Option, optionsOf } from '../../src/config/options.ts'
-import { recipes } from '../../src/outbox/sql-files.ts'
+import type { CompletionConfig } from '../config/config.ts'
+import { type CommandName, commands, type Option, optionsOf, shells } from '../config/options.ts'
+import { recipes } from '../outbox/sql-files.ts'
 
 const names = Object.keys(commands) as CommandName[]
 const cookbook = (await recipes()).map(({ name }) => name)
-const header = '# Written by make docs, from the table of options.'
+const header = '# Written by ringback completion, from the table of options.'
+
+/** `ringback completion`: prints the script with which a shell completes commands, options and their values. */
+export async function completion({ shell }: CompletionConfig): Promise<number> {
+  process.stdout.write(completionFor[shell as keyof typeof completionFor]())
+  return 0
+}
 
 /** What can stand behind an option or in the place of an argument: words, a file, or what nobody can guess. */
 function valuesOf(option: Option): readonly string[] | 'file' | 'any' {
   if (option.value === 'FILE') return 'file'
+  if (option.value === 'SHELL') return shells
   return option.choices ?? (option.value === 'NAME' && option.argument ? cookbook : 'any')
 }
 
@@ -35,7 +42,7 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }
 
-export function bash(): string {
+function bash(): string {
   return `${header}
 _ringback() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} words= IFS=$' \\t\\n'
@@ -92,7 +99,7 @@ function bashWordsOf(option: Option): string {
   return values === 'file' ? 'FILE' : `'${values.join(' ')}'`
 }
 
-export function zsh(): string {
+function zsh(): string {
   return `#compdef ringback
 ${header}
 _ringback() {
@@ -137,7 +144,7 @@ function zshAction(option: Option): string {
   return values === 'file' ? '_files' : `(${values.join(' ')})`
 }
 
-export function fish(): string {
+function fish(): string {
   const lines = names.flatMap(command => [
     `complete -c ringback -n __fish_use_subcommand -a ${command} -d ${fishText(commands[command])}`,
     ...fishArgument(command),
@@ -177,3 +184,5 @@ function fishValue(option: Option): string {
 function fishText(text: string): string {
   return `'${brief(text).replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }
+
+export const completionFor = { bash, zsh, fish } as const
