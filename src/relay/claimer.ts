@@ -170,15 +170,17 @@ export class Claimer {
     }
     const { free, ahead: more } = slots()
     const most = Math.min(free + more, this.#most)
-    // Even for none: rows whose rest is over become ready.
-    const ready = backlog.take(most, now, Math.min(free, most))
+    const ready = most > 0 ? backlog.take(most, now, Math.min(free, most)) : []
     attempts.ahead.unblock(now)
     return ready
   }
 
   get #pauseMs(): number {
-    const { backlog, scopes, attempts } = this.#parts
-    const times = [backlog.nextAt, scopes.nextAt, attempts.ahead.nextAt]
+    const { backlog, scopes, slots, attempts } = this.#parts
+    const { free, ahead } = slots()
+    // Without a slot no row is taken, so one whose rest is over waits for a slot as well.
+    const restedAt = free + ahead > 0 ? backlog.nextAt : undefined
+    const times = [restedAt, scopes.nextAt, attempts.ahead.nextAt]
     const nextAt = Math.min(...times.map(at => at ?? Number.POSITIVE_INFINITY))
     return Math.min(loopIdleMs, Math.max(1, nextAt - performance.now()))
   }
