@@ -1,5 +1,6 @@
 import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import { Fifo } from './fifo.ts'
+import { otherRange } from './index-place.ts'
 import type { OriginBacklog } from './origin-backlog.ts'
 import type { OriginRange } from './origin-range.ts'
 
@@ -142,8 +143,7 @@ export class Behind {
 
   /** Two ranges share the free room. Where there is room for one row only, the first range is served. */
   #pullsOf(origin: OriginBacklog, free: number): Pull[] {
-    const order: RangeName[] = origin.turnOf === 'fresh' ? ['fresh', 'due'] : ['due', 'fresh']
-    const ranges = order.map(name => origin[name]).filter(isReadable)
+    const ranges = [origin[origin.turnOf], origin[otherRange(origin.turnOf)]].filter(isReadable)
     const pulls: Pull[] = []
     const otherUrls = [...origin.apart.keys()]
     for (const [index, range] of ranges.entries()) {
