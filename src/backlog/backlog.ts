@@ -32,8 +32,7 @@ export interface BacklogOptions {
   /** Milliseconds until a row that another session or relay has is tried again. Default 250. */
   readonly restMs?: number
   /**
-   * Most rows of the origin, or of one URL set apart, in memory. Rows under way count, resting rows do not. 0 while all
-   * of it is held.
+   * Most rows of the origin, or of one URL set apart, in memory that are ready to go. 0 while all of it is held.
    */
   readonly room: (origin: string, urlHash: number | null) => number
   /**

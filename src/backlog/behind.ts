@@ -1,4 +1,5 @@
 import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
+import { mostUnderWay } from '../policy/tuning.ts'
 import { Fifo } from './fifo.ts'
 import { otherRange } from './index-place.ts'
 import type { OriginBacklog } from './origin-backlog.ts'
@@ -18,8 +19,7 @@ export interface Pull {
 
 export interface BehindOptions {
   /**
-   * Most rows of the origin in memory, those under way among them. 0: nothing is pulled, for example while the origin
-   * is held.
+   * Most rows of the origin in memory that are ready to go. 0: nothing is pulled, for example while the origin is held.
    */
   readonly room: (origin: string, urlHash: number | null) => number
   readonly slots: (origin: string, urlHash: number | null) => number
@@ -52,7 +52,7 @@ export class Behind {
   }
 
   hasRoom(origin: OriginBacklog): boolean {
-    return origin.roomTaken < this.#options.room(origin.origin, origin.urlHash)
+    return this.#free(origin) > 0
   }
 
   passOver(origin: OriginBacklog, row: ShownRow): void {
@@ -131,14 +131,20 @@ export class Behind {
     this.#options.dropped(oldest)
   }
 
-  #free(origin: OriginBacklog): number {
-    return this.#options.room(origin.origin, origin.urlHash) - origin.roomTaken
+  /**
+   * How many more rows of the origin memory takes in. Rows under way take up no room: while rows are claimed or recorded
+   * slowly, or POSTs hang, others must be ready for its slots. Nor do resting rows, which others have locked, or which
+   * PostgreSQL refuses.
+   */
+  #free(origin: OriginBacklog, room = this.#options.room(origin.origin, origin.urlHash)): number {
+    return origin.underWay < mostUnderWay ? room - origin.ready.size : 0
   }
 
   #wantsPull(origin: OriginBacklog): boolean {
     if (!isReadable(origin.fresh) && !isReadable(origin.due)) return false
     const room = this.#options.room(origin.origin, origin.urlHash)
-    return origin.roomTaken < room && (room - origin.roomTaken) * 2 >= room
+    const free = this.#free(origin, room)
+    return free > 0 && free * 2 >= room
   }
 
   /** Two ranges share the free room. Where there is room for one row only, the first range is served. */

@@ -83,12 +83,8 @@ export class OriginBacklog {
     return this.fresh.isBehind || this.due.isBehind
   }
 
-  /**
-   * Rows that count for its room. Resting rows do not: a row that is locked, or that PostgreSQL refuses, must not keep
-   * others out.
-   */
-  get roomTaken(): number {
-    return this.rows - this.resting
+  get underWay(): number {
+    return this.rows - this.ready.size - this.resting
   }
 
   rangeOf(place: IndexPlace): OriginRange {

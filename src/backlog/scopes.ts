@@ -200,17 +200,16 @@ export class Scopes {
     this.#restingUntil.set(name, this.#resting.push(name, until))
   }
 
-  /** Most callbacks of the origin, or of one URL of it, in memory. */
+  /** Most callbacks of the origin, or of one URL of it, in memory that are ready to go. One while it is in trouble. */
   room(origin: string, now: number, urlHash: number | null = null): number {
     const scope = this.#scopes.get(origin)
     const { concurrency } = this.#options.settingsOf(origin)
     const least = 2 * Math.max(concurrency, scope?.breaker.window ?? 0)
     if (!scope) return least
     const url = urlHash === null ? undefined : scope.urls.get(urlHash)
-    if (scope.breaker.opensAt > now || (url?.breaker && url.breaker.opensAt > now)) return 1
-    if (url?.isLost) return url.taken + 1
-    if (url?.breaker?.window === 1) return 2
-    if (scope.breaker.isBroken || scope.proof === 'lost') return scope.slots.taken + 1
+    if (url && !isProven(url)) return 1
+    const { isBroken, opensAt } = scope.breaker
+    if (isBroken || scope.proof === 'lost' || Math.max(opensAt, url?.breaker?.opensAt ?? 0) > now) return 1
     return Math.min(mostRoom, Math.max(least, Math.ceil(scope.perMs * roomMs)))
   }
 

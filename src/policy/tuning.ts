@@ -92,10 +92,12 @@ export const carefulStatementMs = 1_000
 
 /** POSTs at once to an origin without a setting: at first, and at most. */
 export const adaptive = { concurrency: 16, growsTo: 64 } as const
-/** Rows of an origin in memory, as milliseconds of its recent pace. */
+/** Ready rows of an origin in memory, as milliseconds of its recent pace. */
 export const roomMs = 100
-/** Most rows of an origin in memory. */
+/** Most ready rows of an origin in memory. */
 export const mostRoom = 1_024
+/** With so many rows of an origin claimed and not recorded, memory takes in no other: perhaps no record is accepted. */
+export const mostUnderWay = 1_024
 /** A POST without an answer for this long is slow, in milliseconds. Others need not wait for it. */
 export const slowMs = 1_000
 /** Origins without anything under way whose state (window, rest) is remembered. */

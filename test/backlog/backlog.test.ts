@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Backlog, type BacklogOptions } from '../../src/backlog/backlog.ts'
 import type { ShownRow } from '../../src/model.ts'
+import { mostUnderWay } from '../../src/policy/tuning.ts'
 import { shownRow } from '../fixtures/shown-row.ts'
 
 function backlog(options: Partial<BacklogOptions> = {}): Backlog {
@@ -187,14 +188,14 @@ t.test(
     const it = backlog({ room: () => 4 })
     shown(it, [...rows(1, 6), shownRow(7, { origin: 'http://b' })])
     t.equal(it.behind, 1)
-    t.same(taken(it, 9), ['1', '7', '2', '3', '4'])
-    it.ended('1', 'settled', null)
+    t.same(taken(it, 2), ['1', '7'])
     t.notOk(it.wantsPulls)
-    it.ended('2', 'settled', null)
-    t.ok(it.wantsPulls)
+    t.same(taken(it, 1), ['2'])
+    t.ok(it.wantsPulls, 'though nothing has ended: rows under way take up no room')
     const read = it.beginRead({ pulls: 9 })
     const url = { urlHash: null, otherUrls: [] }
     t.same(read.pulls, [{ origin: 'http://a', ...url, range: 'fresh', after: { dueUs: null, id: '4' }, room: 2 }])
+    t.same(taken(it, 9), ['3', '4'])
     const [pull] = read.pulls
     if (!pull) throw new Error('There is no pull')
     it.pulled(pull, rows(5, 6), { dueUs: null, id: '6' }, true, read)
@@ -202,6 +203,17 @@ t.test(
     t.same(taken(it, 9), ['5', '6'])
   },
 )
+
+t.test('with very many rows of an origin claimed and not recorded, memory takes in no other', async t => {
+  const it = backlog({ memoryRows: 10_000, room: () => 10_000, slots: () => 10_000 })
+  shown(it, rows(1, mostUnderWay))
+  t.equal(taken(it, 10_000).length, mostUnderWay)
+  shown(it, rows(mostUnderWay + 1, mostUnderWay + 2))
+  t.equal(it.behind, 1)
+  t.notOk(it.wantsPulls)
+  it.ended('1', 'settled', null)
+  t.ok(it.wantsPulls)
+})
 
 t.test('both ranges of an origin get their part of the room', async t => {
   for (const [room, parts] of [

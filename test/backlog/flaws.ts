@@ -375,7 +375,7 @@ export const flaws: readonly Flaw[] = [
     by: "if (occupant?.state === 'under way') void 0\n    else",
     schedule: [
       'roomy',
-      'sweep 0 | reply 0 0 | insert k a now | insert k b now | insert - b now | insert - b now | insert k a now | commit 1 | commit 2 | commit 3 | commit 4 | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | post 0 1 ok | record 0 | reply 0 0 | expire 0 2 | reply 0 1 | commit 5 | tip 0 fresh | reply 0 1 | reply 0 0',
+      'sweep 0 | reply 0 0 | insert k a now | insert k b now | insert - b now | insert k a now | commit 1 | commit 2 | commit 3 | open 0 b | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | post 0 1 ok | record 0 | reply 0 0 | expire 0 2 | reply 0 1 | commit 4 | tip 0 fresh | reply 0 1 | reply 0 0',
     ],
   },
   {
@@ -453,10 +453,10 @@ export const flaws: readonly Flaw[] = [
     by: '',
   },
   {
-    rule: 'a row that rests takes up no room',
-    file: 'origin-backlog.ts',
-    text: 'return this.rows - this.resting',
-    by: 'return this.rows',
+    rule: 'a row that rests, or is under way, takes up no room',
+    file: 'behind.ts',
+    text: 'room - origin.ready.size',
+    by: 'room - origin.rows',
   },
   {
     rule: 'what is known of a row is what is newest',

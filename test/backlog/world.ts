@@ -540,11 +540,10 @@ export class World {
       const hasUrls = inspection.origins.some(each => each !== origin && each.origin === origin.name)
       assert.ok(own.length > 0 || origin.isBehind || hasUrls, 'an origin of which nothing is known')
       const most = relay.roomOf(origin.origin, origin.urlHash)
-      const taken = own.filter(({ state }) => state !== 'resting').length
       const isReadable = [origin.fresh, origin.due].some(({ cursor, isOut }) => cursor !== null && !isOut)
       assert.equal(
         origin.wantsPull,
-        isReadable && taken < most && (most - taken) * 2 >= most,
+        isReadable && origin.ready < most && (most - origin.ready) * 2 >= most,
         'an origin with room is not read, or one without is',
       )
     }
