@@ -45,6 +45,8 @@ export class Window {
   readonly #failed = new FailedSize()
   /** An attempt was answered that began after the last failure. */
   #wasAnswered = true
+  /** Answers come in rounds of two windows: when this one began, how many it has, and when the last one began. */
+  #round = { from: Number.NEGATIVE_INFINITY, answers: 0, lastFrom: Number.NEGATIVE_INFINITY }
 
   /** @param isWhole begins with `concurrency`. */
   constructor(settings: WindowOptions, isWhole: boolean) {
@@ -83,8 +85,10 @@ export class Window {
   }
 
   answered(startedAtMs: number, now: number): void {
+    this.#countRound(now)
     if (startedAtMs < this.#changedAt) return
     this.#wasAnswered = true
+    this.#failed.answered(this.#size, startedAtMs, this.#settings.deadlineMs)
     const tookMs = now - startedAtMs
     this.#soonestMs = this.#size === 1 ? tookMs : Math.min(tookMs, this.#soonestMs)
     const isQuick = tookMs <= Math.max(SOON * this.#settings.deadlineMs, QUEUED * this.#soonestMs)
@@ -92,6 +96,11 @@ export class Window {
     const verdict = this.#trial.answered(startedAtMs, now)
     if (verdict === 'grow' && isQuick) this.#grow(now)
     else if (verdict === 'shrink') this.#fallBack(now)
+  }
+
+  #countRound(now: number): void {
+    this.#round.answers += 1
+    if (this.#round.answers >= 2 * this.#size) this.#round = { from: now, answers: 0, lastFrom: this.#round.from }
   }
 
   #startSlowly(now: number): void {
@@ -137,7 +146,8 @@ export class Window {
    */
   timedOut(startedAtMs: number, now: number, isAlone: boolean, isEnough: boolean): void {
     if (startedAtMs >= this.#changedAt) this.shrink(this.#size >> 1, now)
-    if (!isAlone) return
+    // It hung, and two windows were answered: it hangs for another reason, even if it is one of many.
+    if (!isAlone || startedAtMs < this.#round.lastFrom) return
     const { size } = this.#last
     this.#last.timeouts += 1
     const share = isEnough ? 0 : TIMEOUTS.share * size

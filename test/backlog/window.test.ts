@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Breaker, type BreakerOptions } from '../../src/backlog/breaker.ts'
 import type { OriginSign } from '../../src/model.ts'
+import { randomFrom } from '../fixtures/random.ts'
 
 const minute = 60_000
 const adaptive = { concurrency: 16, growsTo: 64, deadlineMs: 15_000, breaker: { failures: 10, pauseMs: 2_000 } }
@@ -192,6 +193,30 @@ t.test('an outage counts once, and is forgotten', async t => {
     t.equal(breaker.window, 64)
   }
 })
+
+t.test(
+  'outages that have nothing to do with its size, and callbacks that hang, do not hold the window down',
+  async t => {
+    for (let seed = 1; seed <= 8; seed += 1) {
+      const random = randomFrom(seed)
+      let outage = { from: 6_000, until: 8_000 }
+      const receiver: Receiver = post => {
+        const now = post.startedAt
+        post.endsAt = now + 2
+        if (now > outage.until && now < 3 * minute) {
+          const from = now + 2_000 + 12_000 * random()
+          outage = { from, until: from + 500 + 3_500 * random() }
+        }
+        const isDown = now >= outage.from && now < outage.until
+        if (isDown || random() < 0.004) Object.assign(post, { receiver: 'silent', endsAt: now + 2_000 })
+      }
+      const { run } = load(receiver, { ...adaptive, deadlineMs: 2_000 })
+      run(3 * minute)
+      const { answered } = run(minute)
+      t.ok(answered >= 1_000 * 60, `seed ${seed}: ${answered} in the minute after them`)
+    }
+  },
+)
 
 t.test('single callbacks that hang do not hold the window down', async t => {
   let posts = 0
