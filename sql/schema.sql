@@ -637,11 +637,23 @@ comment on function outbox.hold_gone(text, text, text) is 'Holds exactly this ur
 -- a shared lock here, a relay is awake, or none runs, and no NOTIFY is needed. The writer keeps the shared lock to the end
 -- of its transaction, so a relay cannot fall asleep between this test and the commit.
 
+-- When the queue of notifications is full (somebody listens in a transaction that does not end), whoever notifies fails at its
+-- COMMIT. So near that nobody is notified: a relay that sleeps looks each second anyway (`--poll`).
+create function outbox.notify(payload text) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if pg_notification_queue_usage() < 0.9 then
+    perform pg_notify('outbox', payload);
+  end if;
+end
+$$;
+comment on function outbox.notify(text) is 'Notifies the channel named like this schema, unless the queue of notifications is nearly full: then COMMIT would fail.';
+
 create function outbox.wake() returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if not pg_catalog.pg_try_advisory_xact_lock_shared(pg_catalog.hashtextextended('ringback wake outbox', 0)) then
-    perform pg_catalog.pg_notify('outbox', '');
+    perform outbox.notify('');
   end if;
 end
 $$;
@@ -661,7 +673,7 @@ create trigger wake after insert on outbox.callback for each statement execute f
 create function outbox.tell_of_holds() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  perform pg_notify('outbox', 'hold');
+  perform outbox.notify('hold');
   return null;
 end
 $$;
@@ -677,9 +689,9 @@ declare
   hints integer := coalesce(nullif(current_setting('ringback.hints', true), ''), '0')::integer + 1;
 begin
   if hints <= 100 then
-    perform pg_notify('outbox', id::text);
+    perform outbox.notify(id::text);
   elsif hints = 101 then
-    perform pg_notify('outbox', 'sweep');
+    perform outbox.notify('sweep');
   end if;
   perform set_config('ringback.hints', hints::text, true);
 end
@@ -771,7 +783,7 @@ begin
     elsif retries < 100 then
       -- Retry now: the relay probes the origin even if its breaker is open. A hundred rows per transaction name enough origins.
       perform set_config('ringback.retries', (retries + 1)::text, true);
-      perform pg_notify('outbox', 'retry ' || old.id);
+      perform outbox.notify('retry ' || old.id);
     end if;
     new.due_at := greatest(new.due_at, clock_timestamp());
   -- With a new url a row gets another place, so that the tip shows it to the relay of the new origin, which has not seen it.
@@ -782,7 +794,7 @@ begin
   end if;
   -- In a long transaction the due time may lie so far before the commit that the tips no longer read it.
   if clock_timestamp() > now() + interval '1 s' then
-    perform pg_notify('outbox', 'sweep');
+    perform outbox.notify('sweep');
   end if;
   perform outbox.wake();
   return new;

@@ -47,7 +47,7 @@ export async function readKeyHeads(
 
 const hintStatement: Statement = {
   name: 'ringback_hint',
-  text: schema => `select pg_notify('${schema}', payload) from unnest($1::text[]) as p (payload)`,
+  text: schema => `select ${schema}.notify(payload) from unnest($1::text[]) as p (payload)`,
 }
 
 /** Tells the other relays. A payload is the id of a row that is now first of its key, or `sweep`. */

@@ -16,7 +16,7 @@ const tryShareStatement: Statement = {
 /** The unlock notifies: peers that slept because this relay held the lock must now look for themselves. */
 const unlockStatement: Statement = {
   name: 'ringback_wake',
-  text: schema => `select pg_advisory_unlock(${key(schema)}) as got, pg_notify('${schema}', '')`,
+  text: schema => `select pg_advisory_unlock(${key(schema)}) as got, ${schema}.notify('')`,
 }
 
 /** The advisory lock of the wake protocol (see `wake.ts`), held by one session. */

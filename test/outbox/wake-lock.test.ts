@@ -55,5 +55,4 @@ t.test('the lock of another schema is another', async t => {
   t.equal(await lock.tryLock(), true)
   t.equal(await other.tryLock(), true)
   await lock.unlock()
-  await other.unlock()
 })

@@ -11,7 +11,7 @@ export const notificationQueue = check<{ readonly usage: number }>({
     const severe = usage > nearlyFull ? fault : warning
     return severe(
       `the notification queue is ${Math.round(usage * 100)} % full`,
-      'when it is full, every transaction that notifies fails at its commit, those of producers too',
+      'when it is full, every transaction that notifies fails at its commit. Ringback notifies nobody from 90 % on: a sleeping relay then finds new callbacks at its next poll',
       'find the session that listens and stays in a transaction (pg_stat_activity, `idle in transaction`), and end it',
     )
   },
