@@ -1,5 +1,5 @@
 import type { CompletionConfig } from '../config/config.ts'
-import { type CommandName, commands, type Option, optionsOf, shells } from '../config/options.ts'
+import { type CommandName, commands, type Option, optionsOf } from '../config/options.ts'
 import { recipes } from '../outbox/sql-files.ts'
 
 const names = Object.keys(commands) as CommandName[]
@@ -8,14 +8,13 @@ const header = '# Written by ringback completion, from the table of options.'
 
 /** `ringback completion`: prints the script with which a shell completes commands, options and their values. */
 export async function completion({ shell }: CompletionConfig): Promise<number> {
-  process.stdout.write(completionFor[shell as keyof typeof completionFor]())
+  process.stdout.write(completionFor[shell]())
   return 0
 }
 
 /** What can stand behind an option or in the place of an argument: words, a file, or what nobody can guess. */
 function valuesOf(option: Option): readonly string[] | 'file' | 'any' {
   if (option.value === 'FILE') return 'file'
-  if (option.value === 'SHELL') return shells
   return option.choices ?? (option.value === 'NAME' && option.argument ? cookbook : 'any')
 }
 

@@ -144,7 +144,13 @@ export function texts(name: string, value: string, details: Accepted & { readonl
   return described({ name, value, schema, default: none, otherwise: details.otherwise, isList: true })
 }
 
-export function choice<const W extends string>(name: string, value: string, choices: readonly W[], byDefault: W) {
+/** @param byDefault null only for an argument, without which the command cannot run. */
+export function choice<const W extends string, const D extends NoInfer<W> | null>(
+  name: string,
+  value: string,
+  choices: readonly W[],
+  byDefault: D,
+) {
   const schema = reads(
     text => `${choices.join(', ')}${suggest(text, choices, quote)}`,
     text => choices.find(each => each === text) ?? null,

@@ -51,9 +51,6 @@ export const commands = {
 
 export type CommandName = keyof typeof commands
 
-/** Shells that `completion` knows. */
-export const shells: readonly string[] = ['bash', 'zsh', 'fish']
-
 const onDatabase = [
   'run',
   'migrate',
@@ -115,12 +112,10 @@ export const options = {
     }).help('The fields, as the column form has them.'),
   }),
   ...of(['completion'], {
-    shell: text('shell', 'SHELL', {
-      default: null,
+    shell: {
+      ...choice('shell', 'SHELL', ['bash', 'zsh', 'fish'], null).help('The shell: bash, zsh or fish.'),
       argument: 'required',
-      accepts: shell => shells.includes(shell),
-      expected: 'bash, zsh or fish',
-    }).help('The shell: bash, zsh or fish.'),
+    },
   }),
   ...of(['keygen'], {
     file: text('file', 'FILE', {

@@ -14,6 +14,7 @@ t.test('it prints the files that are in the package', async t => {
 })
 
 t.test('another shell, or none, is a fault', async t => {
-  t.match(await ringback(['completion', 'tcsh']), { code: 2, out: '', err: /bash, zsh or fish.*"tcsh"/s })
+  t.match(await ringback(['completion', 'tcsh']), { code: 2, out: '', err: /expected bash, zsh, fish.*got "tcsh"/ })
+  t.match(await ringback(['completion', 'bsh']), { code: 2, out: '', err: /did you mean "bash"/ })
   t.match(await ringback(['completion']), { code: 2, out: '' })
 })
