@@ -208,13 +208,13 @@ export class Claimer {
           const row = taken.get(each.id)
           if (row && (row.origin !== each.origin || row.urlHash !== each.urlHash)) {
             // An operator has moved it. If its new receiver may not have it now, it stays in doubt, which releases it.
+            scopes.withdrawn(each.id)
+            backlog.freed(row.origin)
             if (!scopes.isReady(each.origin, now) || scopes.isTroubled(each.origin, each.urlHash)) {
               backlog.claimed(shownOf(each))
               continue
             }
-            scopes.withdrawn(each.id)
             scopes.started(each, now)
-            backlog.freed(row.origin)
           }
           taken.delete(each.id)
           this.#inDoubt.delete(each.id)

@@ -560,6 +560,24 @@ t.test('a slot that a row leaves for another origin goes to the next row', async
   await claimed(...ids)
 })
 
+t.test('so it does if that origin may not have the row now', async t => {
+  const { state, claimer, run, offer, claimed } = await claiming(t)
+  const [busy] = await inserted(1, { url: 'https://other.test/' })
+  void run()
+  await offer(busy)
+  await claimed(busy)
+  let open = () => {}
+  state.gate = new Promise(resolve => {
+    open = resolve
+  })
+  const [moved = '', next = ''] = await inserted(2, { url: `${origin}/a` })
+  await offer(moved, next)
+  await eventually(() => assert.ok(claimer.claimingSince !== null))
+  await stage.query(`update outbox.callback set url = 'https://other.test/' where id = $1`, [moved])
+  open()
+  await claimed(next)
+})
+
 t.test('slots of what was not claimed are free again', async t => {
   const { scopes, run, offer, statements } = await claiming(t)
   const [id] = await inserted(1)
