@@ -1,6 +1,6 @@
 import type { CallbackStatus, ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { firstOfKey, isFree, isRow, isSuperseded, shown } from './sql.ts'
+import { firstOfKey, isFree, isRow, isSuperseded, secondsSince, shown } from './sql.ts'
 
 /** The state of a row that a claim or a record did not get. */
 export interface Looked {
@@ -11,7 +11,8 @@ export interface Looked {
   readonly claimedEpoch: string | null
   /** As a read would show it; meaningless for a settled row. */
   readonly row: ShownRow
-  readonly isExpired: boolean
+  /** Since when it has expired, in milliseconds; null: it has not. */
+  readonly expiredMs: number | null
   /** A newer row has superseded it. */
   readonly isSuperseded: boolean
   readonly isHeld: boolean
@@ -35,7 +36,7 @@ const lookStatement: Statement = {
          for no key update of c skip locked
     )
     select c.message_id as "messageId", c.status, c.attempts, c.claimed_epoch as "claimedEpoch", ${shown(schema, '$2::bigint')},
-           coalesce(c.expires_at <= clock_timestamp(), false) as "isExpired",
+           case when c.expires_at <= clock_timestamp() then ${secondsSince('c.expires_at')} * 1000 end as "expiredMs",
            ${isSuperseded(schema)} as "isSuperseded",
            not (${isFree(schema)}) as "isHeld",
            c.settled_at is null and c.id not in (select id from got) as "isLocked",

@@ -10,6 +10,8 @@ export class Agenda {
   /** Whether the next look must read new rows. */
   isNewWanted = true
   areHoldsWanted = true
+  /** Whether a row is known that expired so long ago that only the look for all such rows finds it. */
+  areAllExpiredWanted = false
   /** When the next row is due, as far as the database and this relay's own retries tell. */
   nextDueAt = Number.POSITIVE_INFINITY
 

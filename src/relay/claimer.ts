@@ -10,7 +10,15 @@ import { release } from '../outbox/release.ts'
 import type { Session } from '../outbox/session.ts'
 import { giveUp, supersede } from '../outbox/settle.ts'
 import { endOfTurn } from '../pause.ts'
-import { calmOrigins, lockedPauseMs, loopIdleMs, mostCalm, quickClaimMs, supersedeRows } from '../policy/tuning.ts'
+import {
+  calmOrigins,
+  lockedPauseMs,
+  longLookBack,
+  loopIdleMs,
+  mostCalm,
+  quickClaimMs,
+  supersedeRows,
+} from '../policy/tuning.ts'
 import type { Agenda } from './agenda.ts'
 import type { Attempts } from './attempts.ts'
 import type { AutoResetEvent } from './auto-reset-event.ts'
@@ -295,6 +303,8 @@ export class Claimer {
         await this.#giveBackOne(session, stands, claimedUnder)
       } else {
         this.#inDoubt.delete(id)
+        // Its transaction was open until after that. Only the look for all expired rows finds it.
+        if ((stands?.expiredMs ?? 0) > longLookBack.ms) agenda.areAllExpiredWanted = true
         const refusal = refusalOf(stands)
         // No row was claimed though this one is free, so the registration is gone. A new one takes a moment.
         backlog.refused(id, refusal.why === 'free' && this.#gotNothing ? { why: 'occupied' } : refusal, now)
@@ -371,13 +381,13 @@ function shownOf(claim: Claim): ShownRow {
 /** Why the claim did not get a row, by what a look shows. */
 function refusalOf(stands: Looked | undefined): Refusal {
   if (stands === undefined || !(stands.status === 'pending' || stands.status === 'claimed')) return { why: 'gone' }
-  const { row, first, isLocked, isHeld, isExpired, isSuperseded } = stands
+  const { row, first, isLocked, isHeld, expiredMs, isSuperseded } = stands
   if (stands.status === 'claimed' || isLocked) return { why: 'occupied' }
   if (first) return first.standing === 'claimed elsewhere' ? { why: 'occupied' } : { why: 'behind', first }
   // The statement `supersede` cancels it, unless somebody was faster.
   if (isSuperseded) return { why: 'occupied' }
   if (row.standing === 'later') return { why: 'later' }
   // The statement `expire` ends it within a second.
-  if (isExpired) return { why: 'occupied' }
+  if (expiredMs !== null) return { why: 'occupied' }
   return isHeld ? { why: 'held' } : { why: 'free', row }
 }

@@ -244,7 +244,8 @@ export class Reader {
   async #doChores(): Promise<boolean> {
     const { session, agenda, background, healer } = this.#parts
     agenda.areHoldsWanted = true
-    const isAll = performance.now() >= this.#allExpiredAt
+    const allAt = agenda.areAllExpiredWanted ? Number.NEGATIVE_INFINITY : this.#allExpiredAt
+    const isAll = performance.now() >= background.after('all expired', allAt)
     const isMore = await background.run(isAll ? 'all expired' : 'expired', () => this.#expire(isAll))
     await background.run('outages', () => healer.resume(session))
     if (await background.run('probe', () => healer.probe(session))) agenda.nextDueAt = 0
@@ -257,10 +258,13 @@ export class Reader {
    * expired since the last look are looked for each time. Returns whether there may be more.
    */
   async #expire(isAll: boolean): Promise<boolean> {
-    const { session, epoch, backlog, expired: tell } = this.#parts
+    const { session, epoch, backlog, agenda, expired: tell } = this.#parts
     const now = performance.now()
     // Stands if PostgreSQL cancels this look: the next ones are short again.
-    if (isAll) this.#allExpiredAt = now + longestSweepPauseMs
+    if (isAll) {
+      this.#allExpiredAt = now + longestSweepPauseMs
+      agenda.areAllExpiredWanted = false
+    }
     const withinMs = isAll ? null : now - this.#expiredAt + longLookBack.ms
     const { isAny, workMs } = await anyExpired(session, withinMs)
     const expired = isAny ? await expire(session, epoch(), expiryRows, withinMs) : []

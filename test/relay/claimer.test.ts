@@ -578,6 +578,25 @@ t.test('so it does if that origin may not have the row now', async t => {
   await claimed(next)
 })
 
+t.test('a row that expired long ago is looked for among all; one that has just expired need not', async t => {
+  for (const [since, isWanted] of [
+    ['1 second', false],
+    ['1 minute', true],
+  ] as const)
+    await t.test(since, async t => {
+      const { agenda, backlog, run, offer, statements } = await claiming(t)
+      const [id] = await inserted(1)
+      await offer(id)
+      await stage.query(`update outbox.callback set expires_at = clock_timestamp() - $2::interval where id = $1`, [
+        id,
+        since,
+      ])
+      void run()
+      await eventually(() => assert.ok(statements.includes('ringback_look') && !backlog.isUnderWay(id ?? '')))
+      t.equal(agenda.areAllExpiredWanted, isWanted)
+    })
+})
+
 t.test('slots of what was not claimed are free again', async t => {
   const { scopes, run, offer, statements } = await claiming(t)
   const [id] = await inserted(1)

@@ -295,6 +295,24 @@ t.test('rows of which a notification tells during the read of new rows come firs
   t.ok(await lookHinted())
 })
 
+t.test('a row that expired long ago, and that another part of the relay has met, is dead within a second', async t => {
+  const { stage, agenda, look } = await reading(t)
+  await look()
+  const id = await stage.insert({ expires_at: new Date(Date.now() - 60_000) })
+  const isDead = () =>
+    eventually(
+      async () => {
+        await look()
+        assert.equal((await stage.row(id)).status, 'dead')
+      },
+      { deadlineMs: 1_500 },
+    )
+  await t.rejects(isDead())
+  agenda.areAllExpiredWanted = true
+  await isDead()
+  t.notOk(agenda.areAllExpiredWanted)
+})
+
 t.test('each second rows that have expired are dead, and the next of their keys is known', async t => {
   const { stage, look, known } = await reading(t)
   await look()

@@ -176,7 +176,7 @@ function standing(db: Database, row: Row, epoch: string, isGot: boolean): Record
     attempts,
     claimedEpoch,
     ...shown(db, row, epoch),
-    isExpired: expiresAt !== null && expiresAt <= db.now,
+    expiredMs: expiresAt !== null && expiresAt <= db.now ? db.now - expiresAt : null,
     isSuperseded: db.supersederOf(row) !== undefined,
     isHeld: db.isHeld(row),
     isLocked: settledAt === null && !isGot,
