@@ -74,7 +74,8 @@ export const phantom: Rule = (each, judging) => {
 /** As above, by the database's times, which need no book of operators' acts. */
 function startedAfterCancel({ row, attempts }: Case, { ignoreDatabaseTimes }: Judging): string[] {
   if (row?.status !== 'cancelled' || ignoreDatabaseTimes) return []
-  const late = attempts.filter(({ startedAt }) => startedAt > (row.settledAt ?? Infinity))
+  const since = row.settledAt ?? Infinity
+  const late = attempts.filter(({ startedAt, outcome }) => startedAt > since && outcome !== 'not_sent')
   return late.map(({ attempt }) => `attempt ${attempt} started after it was cancelled`)
 }
 
