@@ -16,6 +16,7 @@ const toleranceMs = 20_000
 const times = new Set([
   'claimedMsAgo',
   'deliveredMsAgo',
+  'expiredMs',
   'expiresInMs',
   'nextInMs',
   'databaseMs',
