@@ -358,6 +358,11 @@ export class Backlog {
     return this.#messages.takeHints()
   }
 
+  /** There are claims to release. */
+  get hasReleases(): boolean {
+    return this.#messages.hasReleases
+  }
+
   /** Takes out the claims to release. If a release or its reply is lost, rows still under way are looked at again. */
   takeReleases(): readonly Release[] {
     return this.#messages.takeReleases()

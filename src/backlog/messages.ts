@@ -27,6 +27,10 @@ export class Messages {
     this.#releases.set(id, rev)
   }
 
+  get hasReleases(): boolean {
+    return this.#releases.size > 0
+  }
+
   takeHints(): Hints {
     const hints = { ids: [...this.#hints], isSweep: this.#isSweep }
     this.#hints.clear()

@@ -14,6 +14,8 @@ export interface Claimable {
   readonly most: number
   /** Rows of these origins must wait. */
   readonly except: readonly string[]
+  /** Origins that may have several rows at once, as many as `most`. Any other may have one. */
+  readonly several: readonly string[]
 }
 
 /** A row that was read, with the columns of its claim; `attempt` null: it was not claimed. */
@@ -21,8 +23,8 @@ type FoundRow = FreshRow & (Omit<Claim, 'attempt'> & { readonly attempt: number 
 
 /**
  * Reads as `readFresh` does, and claims as `claim` does: all that it reads or nothing, so that a row that it may not claim
- * does not wait for the commit of others. It claims nothing if it reads many rows, two of one origin, or one of an origin
- * that must wait. Then it does not lock the registration either, and has nothing to commit.
+ * does not wait for the commit of others. It claims nothing if it reads many rows, two of an origin that may have one, or one
+ * of an origin that must wait. Then it does not lock the registration either, and has nothing to commit.
  */
 const claimFreshStatement: Statement = {
   name: 'ringback_claim_fresh',
@@ -31,9 +33,9 @@ const claimFreshStatement: Statement = {
     ), wanted as materialized (
       select page.id
         from page
-       where (select count(*) <= $5::int and count(*) = count(distinct few.origin)
-                     and bool_and(few.standing = 'due' and few.origin <> all ($6::text[]))
-                from (select page.origin, page.standing from page limit $5::int + 1) few)
+       where (select count(*) <= $5::int and bool_and(few.standing = 'due' and few.origin <> all ($6::text[]))
+                     and count(*) = count(distinct case when few.origin = any ($7::text[]) then few.id::text else few.origin end)
+                from (select page.id, page.origin, page.standing from page limit $5::int + 1) few)
     ), ${free(schema, 'case when exists (select from wanted) then $4::bigint end', 'wanted')},
     claimed as (${claimFree(schema, '$4')})
     select page."lastId", page.id, page."orderingKey", page.origin, page."urlHash", page."dueUs",
@@ -52,9 +54,9 @@ export async function claimFresh(
   epoch: string,
   gaps: readonly Gap[],
   limit: number,
-  { most, except }: Claimable,
+  { most, except, several }: Claimable,
 ): Promise<ClaimedFresh> {
-  const values = [...freshValues(epoch, gaps, limit), most, except]
+  const values = [...freshValues(epoch, gaps, limit), most, except, several]
   const found = await session.rows<FoundRow>(claimFreshStatement, values)
   return { ...freshTip(found, limit), claims: found.flatMap(claimOf) }
 }

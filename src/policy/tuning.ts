@@ -158,8 +158,8 @@ export const refillMs = 30
 /** A row claimed ahead that has not started after this time is released, in milliseconds. */
 export const longestAheadMs = 1_000
 
-/** Most new rows that are claimed as they are read: while all is calm, there are few. */
-export const mostCalm = 16
+/** Most new rows that are claimed as they are read: in a calm stream, a read finds few. */
+export const mostCalm = 8
 /** With more origins than this that have no slot at once, or with work under way, no row is claimed as it is read. */
 export const calmOrigins = 100
 /** A claim answered within this time may be twice as large next time, if the last reply was lost; in milliseconds. */

@@ -58,6 +58,8 @@ export class Claimer {
   #readUnder: string | null = null
   /** Reads that claimed, and whose reply was lost: when the last under each epoch was sent, by `performance.now()`. */
   readonly #lostReads = new Map<string, number>()
+  /** Origins of the rows that were claimed as they were read, the latest `mostCalm`. */
+  readonly #recent = new Set<string>()
   /** Whether the last claim returned no row. */
   #gotNothing = false
   /** Most rows of the next claim: fewer after a reply that did not come. Large forms may not pass a slow network in time. */
@@ -140,15 +142,18 @@ export class Claimer {
   }
 
   /**
-   * What a read may claim now; null: nothing. While rows are in doubt, it must not claim one of them. Without other relays
-   * every origin is this one's, and any of which nothing is known may have one POST.
+   * What a read may claim now; null: nothing. Rows in doubt, and rows to give back, wait for the end of such reads, so
+   * they come first. Without other relays every origin is this one's, and any of which nothing is known may have one POST.
    */
   #claimableNow(now: number): Claimable | null {
     const { backlog, scopes, slots, isAlone } = this.#parts
-    if (this.#inDoubt.size > 0 || !isAlone() || slots().free === 0 || scopes.freeForNew === 0) return null
+    if (this.#inDoubt.size > 0 || backlog.hasReleases || !isAlone() || slots().free === 0 || scopes.freeForNew === 0)
+      return null
     if (backlog.origins + scopes.unready.size > calmOrigins) return null
     const except = [...scopes.unready, ...backlog.unready(origin => scopes.isReady(origin, now))]
-    return { most: Math.min(mostCalm, scopes.freeForNew, this.#most), except }
+    const most = Math.min(mostCalm, scopes.freeForNew, this.#most)
+    const several = [...this.#recent].filter(origin => scopes.isReady(origin, now) && scopes.slots(origin, now) >= most)
+    return { most, except, several }
   }
 
   #noteLostRead(epoch: string, sentAt: number): void {
@@ -163,9 +168,17 @@ export class Claimer {
     const { origin, urlHash } = claim
     const now = performance.now()
     const isReady = scopes.isReady(origin, now) && !scopes.isTroubled(origin, urlHash)
+    this.#noteRecent(origin)
     if (!backlog.claimedAsRead(shownOf(claim), isReady)) return
     scopes.started(claim, now)
     attempts.start(claim)
+  }
+
+  #noteRecent(origin: string): void {
+    this.#recent.delete(origin)
+    this.#recent.add(origin)
+    const [oldest] = this.#recent
+    if (this.#recent.size > mostCalm && oldest !== undefined) this.#recent.delete(oldest)
   }
 
   #take(now: number): readonly ShownRow[] {

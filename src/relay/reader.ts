@@ -16,6 +16,7 @@ import {
   keysAtOnce,
   longestSweepPauseMs,
   longLookBack,
+  mostCalm,
   pullingMs,
   sweepShare,
 } from '../policy/tuning.ts'
@@ -73,6 +74,8 @@ export class Reader {
   readonly #reached = (range: RangeName) => (range === 'fresh' ? this.#fresh : this.#due).reached
   #isStarted = false
   #readAt = 0
+  /** The last read found more new rows than can be claimed as they are read. */
+  #isFlood = false
   /** The last id that the sequence had given at the last read of new rows. */
   #lastId = '0'
   #duePauseUntil = 0
@@ -98,7 +101,7 @@ export class Reader {
     if (agenda.isNewWanted) {
       agenda.isNewWanted = false
       this.#readAt = performance.now()
-      const read = await this.#readFresh(isPassing)
+      const read = await this.#readFresh()
       ;({ rows: fresh, more } = read)
       found += fresh
       if (read.isAllNew && !isPassing) agenda.noteDue(this.#duePauseUntil)
@@ -158,17 +161,16 @@ export class Reader {
    * `isAllNew`: rows were found, and they have all ids that were given since the last read. So nobody has inserted a row
    * with a due time meanwhile.
    */
-  async #readFresh(
-    isPassing: boolean,
-  ): Promise<{ readonly rows: number; readonly more: boolean; readonly isAllNew: boolean }> {
+  async #readFresh(): Promise<{ readonly rows: number; readonly more: boolean; readonly isAllNew: boolean }> {
     const { session, epoch, backlog, claimable, claimer } = this.#parts
     const now = performance.now()
     const next = this.#fresh.read(now)
     const read = backlog.beginRead()
     const page = [session, epoch(), next.gaps, next.limit] as const
-    const claimed = isPassing ? null : await claimer.claimAsRead(which => claimFresh(...page, which))
+    const claimed = this.#isFlood ? null : await claimer.claimAsRead(which => claimFresh(...page, which))
     const { rows, isFull, lastId } = claimed ?? (await readFresh(...page))
     const shown = this.#fresh.show(rows, next, performance.now())
+    this.#isFlood = shown.length > mostCalm
     backlog.offer(shown.filter(isOffered), read)
     backlog.endRead()
     if (shown.length > 0) claimable.set()

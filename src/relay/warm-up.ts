@@ -30,7 +30,7 @@ export async function warmUp(
     unlessRefused(() => record(records, [], writer, performance.now(), deletes)),
     unlessRefused(async () => {
       await readFresh(read, nobody, [], 0)
-      await claimFresh(read, nobody, [], 0, { most: 0, except: [] })
+      await claimFresh(read, nobody, [], 0, { most: 0, except: [], several: [] })
       await pull(read, nobody, [])
       await readKeyHeads(read, nobody, [])
     }),

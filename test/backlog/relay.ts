@@ -206,8 +206,9 @@ export class RelayTwin {
     const isReady = (origin: string) => this.#slots(origin, null) > 0
     const except = this.backlog.unready(isReady)
     const areAll = rows.every(({ status, origin }) => status === 'pending' && !except.includes(origin))
-    const areApart = new Set(rows.map(({ origin }) => origin)).size === rows.length
-    const ids = areAll && areApart ? rows.map(({ id }) => String(id)) : []
+    const ofOrigin = (of: string) => rows.filter(({ origin }) => origin === of).length
+    const areFew = rows.every(({ origin }) => ofOrigin(origin) <= Math.max(1, this.#slots(origin, null)))
+    const ids = areAll && areFew ? rows.map(({ id }) => String(id)) : []
     const got = this.#table.claim(ids, this.epoch).map(row => this.#show(row))
     const isShown = (row: TableRow) => row.status === 'pending' || row.by === this.epoch
     const shown = rows.filter(isShown).map(row => this.#show(row))

@@ -12,7 +12,7 @@ t.beforeEach(async () => {
   await stage.query('delete from outbox.hold')
 })
 
-const calm: Claimable = { most: 3, except: [] }
+const calm: Claimable = { most: 3, except: [], several: [] }
 const all = [{ after: '0', upTo: idEnd }]
 const read = (which: Partial<Claimable> = {}, gaps = all, under = epoch) =>
   claimFresh(stage.session, under, gaps, 100, { ...calm, ...which })
@@ -65,7 +65,12 @@ t.test('all that it reads is claimed, or nothing: no row waits for the commit of
   t.same(await claimed({ most: 2, except: ['https://c.test'] }), [a, b])
   const same = await inserted(['c', 'c'])
   t.same(await claimed({}, [{ after: b, upTo: idEnd }]), [], 'two of one origin')
+  t.same(await claimed({ several: ['https://a.test'] }, [{ after: b, upTo: idEnd }]), [], 'another may have several')
   t.same(await claimed({}, [{ after: same[0] ?? '', upTo: idEnd }]), [same[1]])
+  const more = await inserted(['c', 'd', 'c'])
+  const rest = [{ after: same[1] ?? '', upTo: idEnd }]
+  t.same(await claimed({ most: 2, several: ['https://c.test'] }, rest), [], 'too many all the same')
+  t.same(await claimed({ several: ['https://c.test'] }, rest), more)
 })
 
 t.test('the rules of a claim hold', async t => {

@@ -123,7 +123,7 @@ const statements = {
     indexes: ['callback_fresh', 'callback_supersede'],
   },
   'fresh rows, claimed': {
-    run: s => claimFresh(s, epoch, [{ after: '54000', upTo: idEnd }], 1_000, { most: 16, except: [] }),
+    run: s => claimFresh(s, epoch, [{ after: '54000', upTo: idEnd }], 1_000, { most: 8, except: [], several: [] }),
     indexes: ['Tid Scan', 'callback_fresh', 'callback_key', 'callback_pkey', 'callback_supersede'],
   },
   'due rows': { run: s => readDue(s, epoch, dueStart, 1_000), indexes: ['callback_due', 'callback_supersede'] },

@@ -26,8 +26,8 @@ export function* claim(db: Database, values: readonly unknown[]): Answer {
 /** Reads, and claims all that it has read or nothing. */
 export function* claimFresh(db: Database, values: readonly unknown[]): Answer {
   const { rows, found } = freshPage(db, values)
-  const [epoch, most, except] = values.slice(3) as [string, number, string[]]
-  const origins = new Set(rows.map(({ origin }) => origin))
+  const [epoch, most, except, several] = values.slice(3) as [string, number, string[], string[]]
+  const origins = new Set(rows.map(({ id, origin }) => (several.includes(origin) ? id : origin)))
   const isAny = rows.length > 0 && rows.length <= most && origins.size === rows.length
   const areAll = found.every(({ standing, origin }) => standing === 'due' && !except.includes(origin ?? ''))
   const claims = isAny && areAll ? yield* claimOf(db, rows, epoch) : []

@@ -216,7 +216,8 @@ export class WildRelay {
     const dice = this.#dice
     const [id, epoch] = [this.#anyId(), this.#anyEpoch()]
     const gap = { after: String(Number(id) - dice.whole(1, 3)), upTo: dice.chance(0.7) ? id : idEnd }
-    const which = { most: dice.whole(0, 4), except: dice.chance(0.2) ? [originOf(anyUrl(dice))] : [] }
+    const origins = () => (dice.chance(0.2) ? [originOf(anyUrl(dice))] : [])
+    const which = { most: dice.whole(0, 4), except: origins(), several: origins() }
     const limit = dice.whole(1, 30)
     const read = (session: Session) => claimFresh(session, epoch, [gap], limit, which)
     const { claims } = await this.#ask('claim fresh', read)
