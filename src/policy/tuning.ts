@@ -44,7 +44,7 @@ export const jumpPages = 10
 export const duePauseMs = 25
 /** Most index entries that a pull reads. A million rows behind others of their key may stand before the next head. */
 export const pullEntries = 1_000
-/** Most pulls in one statement: half as many after one slower than `pullMs.slow`, twice as many after a quick one. */
+/** Most pulls in one statement. */
 export const pullsAtOnce = 64
 /** Most keys asked for in one statement. */
 export const keysAtOnce = 100
@@ -52,7 +52,7 @@ export const keysAtOnce = 100
 export const pullIds = 20_000
 /** First span of a pull of due rows, in microseconds of due time. */
 export const pullUs = 20_000_000
-/** A statement quicker than `quick` doubles the span of its pulls, one slower than `slow` halves it; in milliseconds. */
+/** A pull quicker than `quick` doubles its span, one slower than `slow` halves it; in milliseconds. */
 export const pullMs = { quick: 5, slow: 50 } as const
 /** Largest share of time for pulls that find nothing. */
 export const pullShare = 1 / 5

@@ -3,7 +3,7 @@ import type { IndexPlace, RangeName } from '../model.ts'
 import { isCancelled } from '../outbox/database-errors.ts'
 import { type PullSpan, pull } from '../outbox/pull.ts'
 import type { Session } from '../outbox/session.ts'
-import { pullingMs, pullMs, pullShare, pullsAtOnce } from '../policy/tuning.ts'
+import { pullingMs, pullShare, pullsAtOnce } from '../policy/tuning.ts'
 import { IndexSpan } from './index-span.ts'
 
 export interface PullerParts {
@@ -19,8 +19,6 @@ export class Puller {
   readonly #parts: PullerParts
   readonly #reached: (range: RangeName) => IndexPlace
   readonly #span = new IndexSpan()
-  /** Most pulls in the next statement: new rows wait while it runs. */
-  #most = pullsAtOnce
   #nextAt = Number.NEGATIVE_INFINITY
 
   /** @param reached how far the tip of the range has come. The tip shows the rows after that. */
@@ -40,7 +38,7 @@ export class Puller {
   /** Runs one statement; false: there was nothing to pull. */
   async pull(): Promise<boolean> {
     const { session, backlog, epoch } = this.#parts
-    const read = backlog.beginRead({ pulls: this.#most })
+    const read = backlog.beginRead({ pulls: pullsAtOnce })
     if (read.pulls.length === 0) {
       // Origins with room could not start anything.
       this.#nextAt = performance.now() + pullingMs
@@ -57,24 +55,15 @@ export class Puller {
         backlog.pulled(each, rows, reached ?? span.upTo ?? each.after, isShort, read)
       }
       this.#span.adapt(workMs)
-      this.#adapt(workMs)
       if (answers.every(({ rows }) => rows.length === 0))
         this.#nextAt = performance.now() + workMs * (1 / pullShare - 1)
     } catch (error) {
-      if (isCancelled(error)) {
-        this.#span.cancelled()
-        this.#adapt(Number.POSITIVE_INFINITY)
-      }
+      if (isCancelled(error)) this.#span.cancelled()
       throw error
     } finally {
       backlog.endRead()
     }
     return true
-  }
-
-  #adapt(workMs: number): void {
-    if (workMs > pullMs.slow) this.#most = Math.max(1, this.#most >> 1)
-    else if (workMs < pullMs.quick) this.#most = Math.min(pullsAtOnce, this.#most * 2)
   }
 
   #spanOf(pull: Pull): PullSpan {

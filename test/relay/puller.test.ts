@@ -84,23 +84,6 @@ t.test('a pull looks at a span of ids, which doubles while pulls are quick and h
   t.same(await spans(100, 4), [2, 1, 1, 1], 'not below the first')
 })
 
-t.test('a slow statement is followed by one with half as many pulls, a quick one by twice as many', async t => {
-  const { state, sent, backlog, puller } = staged(t)
-  const origins = Array.from({ length: 16 }, (_, n) => `http://${n}`)
-  const pulls = async (workMs: number, code: string | null = null) => {
-    Object.assign(state, { workMs, code })
-    for (const name of origins) backlog.rewind(name)
-    sent.length = 0
-    await puller.pull().catch(() => {})
-    return sent.length
-  }
-  const counts = []
-  for (const workMs of [100, 100, 100, 100, 20, 20, 1, 1, 1]) counts.push(await pulls(workMs))
-  t.same(counts, [32, 32, 16, 8, 4, 4, 4, 8, 16])
-  await pulls(20, '57014')
-  t.equal(await pulls(20), 16, 'half of 32, since PostgreSQL has cancelled it')
-})
-
 t.test('the way to a distant server makes no span smaller, and no pause longer', async t => {
   const { clock, state, sent, backlog, puller } = staged(t, { fresh: { dueUs: null, id: '9000000000' } })
   Object.assign(state, { workMs: 1, wayMs: 200 })
