@@ -637,6 +637,16 @@ comment on function outbox.hold_gone(text, text, text) is 'Holds exactly this ur
 -- a shared lock here, a relay is awake, or none runs, and no NOTIFY is needed. The writer keeps the shared lock to the end
 -- of its transaction, so a relay cannot fall asleep between this test and the commit.
 
+create function outbox.wake() returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if not pg_catalog.pg_try_advisory_xact_lock_shared(pg_catalog.hashtextextended('ringback wake outbox', 0)) then
+    perform outbox.notify('');
+  end if;
+end
+$$;
+comment on function outbox.wake() is 'Notifies the channel named like this schema if a relay sleeps; silent while one is awake.';
+
 -- When the queue of notifications is full (somebody listens in a transaction that does not end), whoever notifies fails at its
 -- COMMIT. So near that nobody is notified: a relay that sleeps looks each second anyway (`--poll`).
 create function outbox.notify(payload text) returns void
@@ -648,16 +658,6 @@ begin
 end
 $$;
 comment on function outbox.notify(text) is 'Notifies the channel named like this schema, unless the queue of notifications is nearly full: then COMMIT would fail.';
-
-create function outbox.wake() returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-  if not pg_catalog.pg_try_advisory_xact_lock_shared(pg_catalog.hashtextextended('ringback wake outbox', 0)) then
-    perform outbox.notify('');
-  end if;
-end
-$$;
-comment on function outbox.wake() is 'Notifies the channel named like this schema if a relay sleeps; silent while one is awake.';
 
 create function outbox.wake_after_change() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -1017,7 +1017,8 @@ revoke execute on function
 grant execute on function
   outbox.check_form(json), outbox.check_form_escapes(json), outbox.refuse(text, text), outbox.refuse_form(json, text),
   outbox.refuse_url(text, text), outbox.refuse_values(timestamptz, timestamptz, integer, text), outbox.is_url(text), outbox.is_ipv6(text),
-  outbox.host_meant(text), outbox.ipv4_meant(text), outbox.origin_of(text), outbox.rest_of(text), outbox.is_below(text, text), outbox.message_id(), outbox.wake() to public;
+  outbox.host_meant(text), outbox.ipv4_meant(text), outbox.origin_of(text), outbox.rest_of(text), outbox.is_below(text, text), outbox.message_id(), outbox.wake(),
+  outbox.notify(text) to public;
 grant usage on schema outbox to outbox_producer, outbox_relay, outbox_operator, outbox_reader;
 
 grant execute on function
