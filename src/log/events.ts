@@ -58,7 +58,12 @@ export const events = {
     remedy:
       'raise the hard limit to `needed`: `LimitNOFILE=` of systemd, `ulimit -Hn` of a shell. `--slow-concurrency` is lower until then',
   },
-  config_reloaded: { level: 'info', meaning: 'SIGHUP: the relay has read its file again and uses it from now on' },
+  config_reloaded: { level: 'info', meaning: 'SIGHUP: the relay has read its files again, and found no fault' },
+  config_applied: {
+    level: 'info',
+    meaning:
+      'the relay uses what it has read at the last SIGHUP: a single relay at once, one of several once most want it',
+  },
   config_refused: {
     level: 'error',
     meaning: 'SIGHUP: a file has a fault, and nothing has changed',

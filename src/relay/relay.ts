@@ -269,7 +269,7 @@ export class Relay {
    * way end with the old ones.
    */
   adopt(destinations: Destinations): void {
-    this.#destinations.give(destinations)
+    if (this.#destinations.give(destinations)) this.#log.info('config_applied')
     this.#renewable.set()
   }
 
@@ -360,6 +360,7 @@ export class Relay {
   readonly #changes: MembershipEvents = {
     agreed: () => {
       this.#destinations.agreed()
+      this.#log.info('config_applied')
       this.#pool.renew()
       for (const origin of this.#scopes.reconfigure()) this.#backlog.freed(origin)
       this.#claimable.set()

@@ -61,11 +61,15 @@ export class RelayDestinations {
   /** The settings of an origin that the relay uses now. */
   readonly of = (origin: string): DestinationSettings => this.#inUse.of(origin)
 
-  give(destinations: Destinations): void {
+  /** @returns whether the relay uses them at once: before its first connection no other relay knows its settings. */
+  give(destinations: Destinations): boolean {
     this.#wanted = destinations
-    // Before the first connection no other relay knows this one's settings.
-    if (this.#salt === null) this.#inUse = destinations
-    else this.#tell(this.#salt)
+    if (this.#salt !== null) {
+      this.#tell(this.#salt)
+      return false
+    }
+    this.#inUse = destinations
+    return true
   }
 
   /** Tells the settings once a salt: telling them at each connection would renew all connections to receivers. */

@@ -22,7 +22,7 @@ t.test('a receiver behind a proxy gets its callback once the proxy is shown the 
 
   writeFileSync(token, authorization)
   relay.kill('SIGHUP')
-  await relay.until('config_reloaded')
+  await relay.until('config_applied')
   await stage.becomes(id, 'delivered')
   t.equal(stage.receiver.arrivals.length, 1)
   t.notMatch(stage.receiver.arrivals[0]?.rawHeaders.join(), /proxy|canary|Basic/i)

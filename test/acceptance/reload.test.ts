@@ -43,10 +43,11 @@ class Signing {
     writeFileSync(join(this.#folder, 'crm.key'), keys.map(key => `${keyOf(key)}\n`).join(''), { mode: 0o600 })
   }
 
-  /** Sends SIGHUP and waits for what the relay makes of it. */
-  async reload(relay: RelayProcess, event: string): Promise<LogLine> {
+  /** Sends SIGHUP, waits for what the relay makes of it, and expects that answer. */
+  async reload(relay: RelayProcess, event: 'config_applied' | 'config_refused' | 'reload_ignored'): Promise<LogLine> {
     const count = ++this.#signals
-    const answers = () => relay.logs.filter(line => /^(config|reload)_/.test(line.event ?? ''))
+    const answers = () =>
+      relay.logs.filter(line => /^(config_applied|config_refused|reload_ignored)$/.test(line.event ?? ''))
     relay.kill('SIGHUP')
     return relay.until(event, line => answers().indexOf(line) === count - 1)
   }
@@ -73,7 +74,7 @@ t.test(
     await signed(first)
 
     signing.keys(first, second)
-    await signing.reload(relay, 'config_reloaded')
+    await signing.reload(relay, 'config_applied')
     await signed(first, second)
 
     signing.keys(second, first, randomBytes(32))
@@ -89,7 +90,7 @@ t.test(
 
     signing.keys(second)
     signing.configure({ sign: { file: 'crm.key' } })
-    await signing.reload(relay, 'config_reloaded')
+    await signing.reload(relay, 'config_applied')
     await signed(second)
 
     relay.kill()
@@ -107,12 +108,30 @@ t.test('other settings than keys hold as well, for an origin that has rows waiti
   for (const n of [1, 2, 3]) await signing.stage.send({ n })
   await signing.stage.receiver.until(arrivals => arrivals.length === 1)
   signing.configure({ headers: { 'x-tenant': 'a' } })
-  await signing.reload(relay, 'config_reloaded')
+  await signing.reload(relay, 'config_applied')
   await signing.stage.drained()
   t.same(
     signing.stage.receiver.arrivals.map(({ headers }) => headers['x-tenant']),
     [undefined, 'a', 'a'],
   )
+})
+
+t.test('one of two relays uses what it has read once the other has read it too', async t => {
+  const signing = await Signing.set(t)
+  signing.keys(randomBytes(32))
+  const [first, second] = [
+    signing.stage.start({ config: signing.config }),
+    signing.stage.start({ config: signing.config }),
+  ]
+  for (const relay of [first, second]) await relay.until('origins_divided', ({ among }) => among === 2)
+  signing.configure({ headers: { 'x-tenant': 'a' } })
+  first.kill('SIGHUP')
+  await first.until('config_reloaded')
+  t.notOk((await signing.arrival()).headers['x-tenant'])
+  t.notOk(first.logs.some(({ event }) => event === 'config_applied'))
+  second.kill('SIGHUP')
+  for (const relay of [first, second]) await relay.until('config_applied')
+  t.equal((await signing.arrival()).headers['x-tenant'], 'a')
 })
 
 t.test('without --config there is nothing to read again, and the relay goes on', async t => {
