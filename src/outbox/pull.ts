@@ -34,7 +34,7 @@ export interface PullAnswer {
   readonly workMs: number
 }
 
-/** A wanted entry, or the last of `pullEntries`, which tells how far the read came. */
+/** A wanted entry, or the last that was to be read, which tells how far the read came. */
 interface Entry extends ShownRow {
   readonly pull: number
   /** null: the span has no entry, and nothing but `pull` and `workMs` is set. */
@@ -46,7 +46,8 @@ interface Entry extends ShownRow {
 
 /**
  * A million rows behind others of their key may stand at the left edge of the index, and no index has only heads. So a
- * read ends after `pullEntries` entries, or with enough rows for the room.
+ * read ends after so many entries, or with enough rows for the room. The planner knows only the LIMIT; the comparison
+ * of `place` ends the read earlier.
  */
 const entries = (schema: string, condition: string) => `
         select e.* from (
@@ -58,9 +59,9 @@ const entries = (schema: string, condition: string) => `
               select * from ${schema}.callback c
                where c.settled_at is null and ${originHash} = hashtextextended(p.origin, 0) and ${condition}
                order by ${originHash}, ${rangePlace}, c.id
-               limit ${pullEntries}) c
+               limit ${pullEntries.most}) c
         ) e
-         where e."isWanted" or e.place = ${pullEntries}
+         where e.place <= $11 and (e."isWanted" or e.place = $11)
          limit p.room`
 
 const pullStatement: Statement = {
@@ -80,7 +81,13 @@ const pullStatement: Statement = {
      ) e on true`,
 }
 
-export async function pull(session: Session, epoch: string, spans: readonly PullSpan[]): Promise<PullAnswer> {
+/** @param most most index entries that are read of each span, up to `pullEntries.most`. */
+export async function pull(
+  session: Session,
+  epoch: string,
+  spans: readonly PullSpan[],
+  most: number = pullEntries.most,
+): Promise<PullAnswer> {
   const found = await session.rows<Entry>(pullStatement, [
     spans.map(({ origin }) => origin),
     spans.map(({ range }) => range === 'fresh'),
@@ -92,18 +99,19 @@ export async function pull(session: Session, epoch: string, spans: readonly Pull
     epoch,
     spans.map(({ urlHash }) => urlHash),
     spans.map(({ otherUrls }) => `{${otherUrls.join()}}`),
+    most,
   ])
   const entriesOf = spans.map((): Entry[] => [])
   for (const entry of found) if (entry.place !== null) entriesOf[entry.pull - 1]?.push(entry)
   return {
-    spans: spans.map(({ room }, index) => pulled(entriesOf[index] ?? [], room)),
+    spans: spans.map(({ room }, index) => pulled(entriesOf[index] ?? [], room, most)),
     workMs: found.at(-1)?.workMs ?? 0,
   }
 }
 
-function pulled(entries: readonly Entry[], room: number): Pulled {
+function pulled(entries: readonly Entry[], room: number, most: number): Pulled {
   const last = entries.at(-1)
-  const isCut = last !== undefined && (entries.length === room || Number(last.place) === pullEntries)
+  const isCut = last !== undefined && (entries.length === room || Number(last.place) === most)
   return {
     rows: entries.filter(({ isWanted }) => isWanted),
     reached: isCut ? { dueUs: last.dueUs, id: last.id } : null,

@@ -42,8 +42,12 @@ export const jumpBackIds = 1_000
 export const jumpPages = 10
 /** Shortest time between two reads of due rows, in milliseconds. */
 export const duePauseMs = 25
-/** Most index entries that a pull reads. A million rows behind others of their key may stand before the next head. */
-export const pullEntries = 1_000
+/**
+ * Most index entries that a pull reads: a million rows behind others of their key may stand before the next head. A
+ * statement quicker than `quickMs` doubles the number for the next, one slower than `slowMs` halves it: new rows wait
+ * meanwhile.
+ */
+export const pullEntries = { least: 125, most: 1_000, quickMs: 4, slowMs: 8 } as const
 /** Most pulls in one statement. */
 export const pullsAtOnce = 64
 /** Most keys asked for in one statement. */

@@ -3,7 +3,7 @@ import type { IndexPlace, RangeName } from '../model.ts'
 import { isCancelled } from '../outbox/database-errors.ts'
 import { type PullSpan, pull } from '../outbox/pull.ts'
 import type { Session } from '../outbox/session.ts'
-import { pullingMs, pullShare, pullsAtOnce } from '../policy/tuning.ts'
+import { pullEntries, pullingMs, pullShare, pullsAtOnce } from '../policy/tuning.ts'
 import { IndexSpan } from './index-span.ts'
 
 export interface PullerParts {
@@ -19,6 +19,8 @@ export class Puller {
   readonly #parts: PullerParts
   readonly #reached: (range: RangeName) => IndexPlace
   readonly #span = new IndexSpan()
+  /** Most index entries that the next statement reads of each span. */
+  #entries: number = pullEntries.most
   #nextAt = Number.NEGATIVE_INFINITY
 
   /** @param reached how far the tip of the range has come. The tip shows the rows after that. */
@@ -46,7 +48,7 @@ export class Puller {
     }
     const spans = read.pulls.map(each => this.#spanOf(each))
     try {
-      const { spans: answers, workMs } = await pull(session, epoch(), spans)
+      const { spans: answers, workMs } = await pull(session, epoch(), spans, this.#entries)
       for (const [index, each] of read.pulls.entries()) {
         const [span, answer] = [spans[index], answers[index]]
         if (!span || !answer) throw new Error('a pull has no answer')
@@ -55,6 +57,7 @@ export class Puller {
         backlog.pulled(each, rows, reached ?? span.upTo ?? each.after, isShort, read)
       }
       this.#span.adapt(workMs)
+      this.#adapt(workMs)
       if (answers.every(({ rows }) => rows.length === 0))
         this.#nextAt = performance.now() + workMs * (1 / pullShare - 1)
     } catch (error) {
@@ -64,6 +67,12 @@ export class Puller {
       backlog.endRead()
     }
     return true
+  }
+
+  #adapt(workMs: number): void {
+    const { least, most, quickMs, slowMs } = pullEntries
+    if (workMs < quickMs) this.#entries = Math.min(most, this.#entries * 2)
+    else if (workMs > slowMs) this.#entries = Math.max(least, this.#entries / 2)
   }
 
   #spanOf(pull: Pull): PullSpan {

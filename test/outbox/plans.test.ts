@@ -270,6 +270,10 @@ t.test('a pull reads one origin’s part of either range, between the ends of it
     for (const cache of caches) {
       const nodes = (await planOf(statements[name].run, cache)).map(node => node['Node Type'])
       t.notMatch(nodes.join(), /Sort/, 'in the order of the index')
+      const counted = (await planOf(statements[name].run, cache)).filter(node => node['Node Type'] === 'WindowAgg')
+      t.equal(counted.length, 2)
+      for (const node of counted)
+        t.match(node['Run Condition'], /row_number\(\).* <= /, 'it ends after so many entries')
     }
   }
 })

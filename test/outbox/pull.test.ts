@@ -14,6 +14,7 @@ t.beforeEach(async () => {
   await stage.query('delete from outbox.hold')
 })
 
+const { most: mostEntries } = pullEntries
 const [a, b] = ['https://a.test', 'https://b.test']
 const freshStart: IndexPlace = { dueUs: null, id: '0' }
 const dueStart: IndexPlace = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
@@ -33,8 +34,8 @@ function span(origin: string, more: Partial<PullSpan> = {}): PullSpan {
   }
 }
 
-async function pullOne(of: PullSpan): Promise<Pulled> {
-  const [answer] = (await pull(stage.session, epoch, [of])).spans
+async function pullOne(of: PullSpan, most?: number): Promise<Pulled> {
+  const [answer] = (await pull(stage.session, epoch, [of], most)).spans
   if (!answer) throw new Error('there is an answer for each')
   return answer
 }
@@ -142,21 +143,33 @@ t.test('as many as there is room for, and how far that came', async t => {
 })
 
 t.test('a read of many that cannot start ends after so many entries, and says how far it came', async t => {
-  await insertMany(a, pullEntries + 1, 'k')
+  await insertMany(a, mostEntries + 1, 'k')
   await insertMany(a, 1)
   const first = await pullOne(span(a))
-  t.same([idsOf(first), first.reached], [['1'], { dueUs: null, id: String(pullEntries) }])
+  t.same([idsOf(first), first.reached], [['1'], { dueUs: null, id: String(mostEntries) }])
   const second = await pullOne(span(a, { after: first.reached ?? freshStart }))
-  t.same([idsOf(second), second.reached], [[String(pullEntries + 2)], null])
+  t.same([idsOf(second), second.reached], [[String(mostEntries + 2)], null])
+})
+
+t.test('it may be told to read fewer', async t => {
+  await insertMany(a, 4, 'k')
+  await insertMany(a, 1)
+  const first = await pullOne(span(a), 4)
+  t.same([idsOf(first), first.reached], [['1'], { dueUs: null, id: '4' }])
+  const second = await pullOne(span(a, { after: first.reached ?? freshStart }), 4)
+  t.same([idsOf(second), second.reached], [['5'], null])
+  await stage.query('update outbox.callback set due_at = created_at')
+  const due = await pullOne(span(a, { range: 'due' }), 4)
+  t.match([idsOf(due), due.reached?.id], [['1'], '4'])
 })
 
 t.test('the last entry of such a read counts as any other, be it one that can start or not', async t => {
-  await insertMany(a, pullEntries - 1, 'k')
+  await insertMany(a, mostEntries - 1, 'k')
   await insertMany(a, 1)
   const pulled = await pullOne(span(a))
-  t.same([idsOf(pulled), pulled.reached], [['1', String(pullEntries)], { dueUs: null, id: String(pullEntries) }])
+  t.same([idsOf(pulled), pulled.reached], [['1', String(mostEntries)], { dueUs: null, id: String(mostEntries) }])
   const full = await pullOne(span(a, { room: 2 }))
-  t.same([idsOf(full), full.reached], [['1', String(pullEntries)], { dueUs: null, id: String(pullEntries) }])
+  t.same([idsOf(full), full.reached], [['1', String(mostEntries)], { dueUs: null, id: String(mostEntries) }])
 })
 
 t.test('each of many spans has its own answer, in their order', async t => {

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { Backlog } from '../../src/backlog/backlog.ts'
 import type { IndexPlace, RangeName, ShownRow } from '../../src/model.ts'
 import type { Session } from '../../src/outbox/session.ts'
-import { pullIds, pullShare, pullUs } from '../../src/policy/tuning.ts'
+import { pullEntries, pullIds, pullShare, pullUs } from '../../src/policy/tuning.ts'
 import { Puller } from '../../src/relay/puller.ts'
 import { mockClock } from '../fixtures/mock-clock.ts'
 import { shownRow } from '../fixtures/shown-row.ts'
@@ -18,6 +18,8 @@ interface Sent {
   readonly endUs: number
   readonly endId: string
   readonly room: number
+  /** Most entries of each span. */
+  readonly most: number
 }
 
 /** A puller whose backlog has one origin behind in one range, and a session that answers as a test says. */
@@ -34,7 +36,7 @@ function staged(t: Test, reached: Partial<Record<RangeName, IndexPlace>> = {}) {
     const [origins = [], ...columns] = values
     origins.forEach((_, n) => {
       const [isFresh, afterUs, afterId, endUs, endId, room] = columns.map(column => column[n])
-      sent.push({ isFresh, afterUs, afterId, endUs, endId, room } as Sent)
+      sent.push({ isFresh, afterUs, afterId, endUs, endId, room, most: values.at(-1) } as unknown as Sent)
     })
     clock.now += state.workMs + state.wayMs
     if (state.code) throw Object.assign(new pg.DatabaseError('refused', 1, 'error'), { code: state.code })
@@ -82,6 +84,21 @@ t.test('a pull looks at a span of ids, which doubles while pulls are quick and h
   t.same(await spans(100, 3), [16, 8, 4])
   t.same(await spans(20, 2), [2, 2])
   t.same(await spans(100, 4), [2, 1, 1, 1], 'not below the first')
+})
+
+t.test('after a slow statement the next one reads fewer entries, and more again after a quick one', async t => {
+  const { state, sent, backlog, puller } = staged(t, { fresh: { dueUs: null, id: '9000000000' } })
+  fallBehind(backlog, row(10))
+  const entries = async (workMs: number, count: number) => {
+    state.workMs = workMs
+    sent.length = 0
+    for (let n = 0; n < count; n += 1) t.ok(await puller.pull())
+    return sent.map(({ most }) => most)
+  }
+  const { least, most, quickMs, slowMs } = pullEntries
+  t.same(await entries(slowMs + 1, 5), [most, most / 2, most / 4, most / 8, least])
+  t.same(await entries(quickMs, 2), [least, least])
+  t.same(await entries(quickMs - 1, 5), [least, most / 4, most / 2, most, most])
 })
 
 t.test('the way to a distant server makes no span smaller, and no pause longer', async t => {

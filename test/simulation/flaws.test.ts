@@ -414,8 +414,8 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [
         {
           file: 'relay/settings.ts',
-          text: 'if (this.#salt === null) this.#inUse = destinations',
-          by: 'this.#inUse = destinations\n    if (this.#salt === null) return',
+          text: 'if (this.#salt !== null) {',
+          by: 'this.#inUse = destinations\n    if (this.#salt !== null) {',
         },
       ],
     },

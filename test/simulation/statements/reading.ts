@@ -1,4 +1,3 @@
-import { pullEntries } from '../../../src/policy/tuning.ts'
 import { hashOf } from '../../fixtures/random.ts'
 import { type Database, dueTimeOf, originOf, type Row, restOf } from '../database.ts'
 import { firstOfKey, microseconds, nothing, shown, urlHashOf } from './rows.ts'
@@ -69,7 +68,7 @@ export const due = atOnce((db, values) => {
 })
 
 export const pull = atOnce((db, values) => {
-  const [origins, isFresh, afterUs, afterIds, endUs, endIds, rooms, epoch, urlHashes, otherUrls] = values as [
+  const [origins, isFresh, afterUs, afterIds, endUs, endIds, rooms, epoch, urlHashes, otherUrls, most] = values as [
     string[],
     boolean[],
     (number | null)[],
@@ -80,6 +79,7 @@ export const pull = atOnce((db, values) => {
     string,
     (number | null)[],
     string[],
+    number,
   ]
   const nowUs = microseconds(db.now)
   return origins.flatMap((origin, n): object[] => {
@@ -94,7 +94,7 @@ export const pull = atOnce((db, values) => {
           .map(({ row }) => row)
     const entries = range
       .filter(row => row.origin === origin)
-      .slice(0, pullEntries)
+      .slice(0, most)
       .map((row, index) => ({
         pull: n + 1,
         ...shown(db, row, epoch),
@@ -102,7 +102,7 @@ export const pull = atOnce((db, values) => {
         isWanted: isOfUrl(row, urlHashes[n] ?? null, otherUrls[n] ?? '{}') && isWanted(db, row, epoch),
         workMs: db.pullMs,
       }))
-      .filter(each => each.isWanted || each.place === String(pullEntries))
+      .filter(each => each.isWanted || each.place === String(most))
       .slice(0, room)
     return entries.length > 0 ? entries : [{ pull: n + 1, place: null, workMs: db.pullMs }]
   })
