@@ -273,6 +273,10 @@ create domain outbox.traceparent as text
   );
 comment on domain outbox.traceparent is 'W3C Trace Context, forwarded as it is; at most 128 printable ASCII characters.';
 
+create domain outbox.outcome as text collate "C"
+  constraint outcome_is_known check (value in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown'));
+comment on domain outbox.outcome is 'How an attempt ended.';
+
 create function outbox.refuse_values(due_at timestamptz, expires_at timestamptz, max_attempts integer, supersede_key text) returns boolean
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -287,6 +291,13 @@ end
 $$;
 comment on function outbox.refuse_values(timestamptz, timestamptz, integer, text) is 'Raises an error that says which value of a callback has no meaning: an infinite time, no attempts, a supersede_key without ordering_key. Never returns.';
 
+-- Up to PostgreSQL 16, one infinite expires_at would make every statement fail that computes how long the row has left.
+create function outbox.check_values(due_at timestamptz, expires_at timestamptz, max_attempts integer, supersede_key text, ordering_key text) returns boolean
+language sql immutable parallel safe
+return (isfinite(due_at) and isfinite(expires_at) and max_attempts > 0 and (supersede_key is null or ordering_key is not null)) is not false
+  or outbox.refuse_values(due_at, expires_at, max_attempts, supersede_key);
+comment on function outbox.check_values(timestamptz, timestamptz, integer, text, text) is 'True: these values of a callback have a meaning. Otherwise it raises an error that says which has none.';
+
 -- A UUID of version 7 (RFC 9562): 48 bits of time, in milliseconds since 1970, and random bits. It does not use uuidv7() of
 -- PostgreSQL 18, so that a dump can be restored in any version.
 create function outbox.message_id() returns uuid
@@ -296,6 +307,11 @@ return encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
 comment on function outbox.message_id() is 'A new message_id, a UUID of version 7: it begins with the time.';
 
 -- Callbacks -----------------------------------------------------------------------------------------------------------
+-- Each statement that writes rows parses the CHECK constraints of its table anew, which cost a statement of one row up to a
+-- tenth of its time. So there is a single one, about the status. Values of a producer or an operator are checked by domains
+-- and by their triggers. Nor is origin a generated column: beside a BEFORE UPDATE trigger, PostgreSQL computes such a column for
+-- every row of every UPDATE.
+--
 -- The order of columns is by alignment: 8 bytes, 4 bytes, then variable length. Variable columns that the relay writes come
 -- first, since an UPDATE logs everything between the first and the last changed byte. fillfactor 50 leaves room for the HOT
 -- update of the claim.
@@ -319,7 +335,7 @@ create table outbox.callback (
   last_http_status   integer,
   message_id         uuid not null default outbox.message_id(),
   status             text collate "C" not null default 'pending',
-  last_outcome       text collate "C",
+  last_outcome       outbox.outcome,
   last_relay         text,
   last_error         text,
   last_attempt_error text,
@@ -329,30 +345,17 @@ create table outbox.callback (
   supersede_key      outbox.supersede_key,
   traceparent        outbox.traceparent,
   url                outbox.url not null,
-  origin             text collate "C" not null generated always as (outbox.origin_of(url)) stored,
+  origin             text collate "C" not null,
   form               outbox.form not null default '{}',
   constraint callback_pkey primary key (id),
-  constraint callback_status_is_known check (status in ('pending', 'claimed', 'delivered', 'dead', 'cancelled')),
-  -- An heir needs these columns to judge the attempt. Only a restored dump or the owner of the table could leave them out.
-  constraint callback_claimed_has_its_epoch check (
-    status <> 'claimed' or claimed_epoch is not null and claimed_at is not null and attempts > budget_from
-  ),
-  constraint callback_settled_has_its_time check ((settled_at is not null) = (status in ('delivered', 'dead', 'cancelled'))),
-  constraint callback_dead_has_its_time check ((dead_at is not null) = (status = 'dead')),
-  constraint callback_due_only_while_unsettled check (due_at is null or settled_at is null),
-  constraint callback_last_outcome_is_known check (last_outcome in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown')),
-  -- The newest attempt of an unsettled row is in outbox.attempt_log.
-  constraint callback_carries_an_attempt_once_settled check (
-    (last_started_at, last_finished_at, last_epoch, last_outcome, last_relay) is null
-    or settled_at is not null and (last_started_at, last_finished_at, last_epoch, last_outcome, last_relay) is not null
-  ),
-  constraint callback_budget_within_attempts check (budget_from between 0 and attempts),
-  -- One constraint with all that a producer may get wrong: every statement that writes rows parses the constraints anew, and
-  -- a long one costs it 7 µs. Up to PostgreSQL 16, one infinite expires_at would make every statement fail that computes how
-  -- long the row has left.
-  constraint callback_values_have_a_meaning check (
-    (isfinite(due_at) and isfinite(expires_at) and max_attempts > 0 and (supersede_key is null or ordering_key is not null)) is not false
-    or outbox.refuse_values(due_at, expires_at, max_attempts, supersede_key)
+  -- A settled row has its time, a dead one another, and only an unsettled one is due. A claimed row has what an heir needs to
+  -- judge the attempt: a restored dump, or the owner of the table, could leave it out.
+  constraint callback_fits_its_status check (
+    case when settled_at is null then status in ('pending', 'claimed') and dead_at is null
+         when dead_at is null then status in ('delivered', 'cancelled')
+         else status = 'dead' end
+    and (due_at is null or settled_at is null)
+    and (status <> 'claimed' or claimed_epoch is not null and claimed_at is not null and attempts > budget_from)
   )
 ) with (
   fillfactor = 50,
@@ -425,12 +428,11 @@ create table outbox.attempt_log (
   finished_at      timestamptz not null,
   attempt          integer not null,
   http_status      integer,
-  outcome          text collate "C" not null,
+  outcome          outbox.outcome not null,
   error            text,
   response_excerpt text,
   relay            text not null,
-  constraint attempt_log_pkey primary key (callback_id, message_id, attempt, epoch),
-  constraint attempt_log_outcome_is_known check (outcome in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown'))
+  constraint attempt_log_pkey primary key (callback_id, message_id, attempt, epoch)
 ) with (autovacuum_vacuum_insert_scale_factor = 0.1);
 
 comment on table outbox.attempt_log is 'Attempts that are not in their callback''s row; read them through outbox.attempt. Rows are only added, and are deleted with their callback. There is no foreign key, since it would cost time in every record.';
@@ -681,6 +683,22 @@ comment on function outbox.tell_of_holds() is 'The trigger that tells relays of 
 
 create trigger tell_of_holds after insert or update or delete on outbox.hold for each statement execute function outbox.tell_of_holds();
 
+-- What a producer writes -----------------------------------------------------------------------------------------------------
+
+create function outbox.new_callback() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if outbox.check_values(new.due_at, new.expires_at, new.max_attempts, new.supersede_key, new.ordering_key) then
+    new.origin := outbox.origin_of(new.url);
+  end if;
+  return new;
+end
+$$;
+comment on function outbox.new_callback() is 'Checks the values of a new callback, and sets its origin.';
+
+-- Triggers run in the order of their names: this one after another that may change the url.
+create trigger zz_new_callback before insert on outbox.callback for each row execute function outbox.new_callback();
+
 -- What an operator may change ------------------------------------------------------------------------------------------------
 
 create function outbox.hint(id bigint) returns void
@@ -791,6 +809,9 @@ begin
   elsif new.url <> old.url then
     new.due_at := case when old.attempts > old.budget_from or greatest(old.due_at, '-infinity') <= clock_timestamp()
       then clock_timestamp() else new.due_at + interval '1 microsecond' end;
+  end if;
+  if outbox.check_values(new.due_at, new.expires_at, new.max_attempts, new.supersede_key, new.ordering_key) then
+    new.origin := outbox.origin_of(new.url);
   end if;
   -- In a long transaction the due time may lie so far before the commit that the tips no longer read it.
   if clock_timestamp() > now() + interval '1 s' then
@@ -1009,14 +1030,14 @@ comment on column outbox.migration.applied_at is 'When it was applied.';
 revoke all on outbox.callback, outbox.attempt, outbox.attempt_log, outbox.relay, outbox.pulse, outbox.salt, outbox.hold, outbox.janitor_run, outbox.operation, outbox.migration from public;
 -- These are for triggers, other functions or single roles.
 revoke execute on function
-  outbox.hold_gone(text, text, text), outbox.wake_after_change(), outbox.tell_of_holds(), outbox.hint(bigint), outbox.operator_change(), outbox.refuse_delete(),
+  outbox.hold_gone(text, text, text), outbox.new_callback(), outbox.wake_after_change(), outbox.tell_of_holds(), outbox.hint(bigint), outbox.operator_change(), outbox.refuse_delete(),
   outbox.forget_attempts(bigint[]), outbox.purge(timestamptz, timestamptz, bigint, bigint), outbox.code_of(text, text, text[], integer[]), outbox.required(text, bigint),
   outbox.execution_form(bigint, bigint, integer, text), outbox.write_callback(text, text, json), outbox.flow_modified(text, bigint, text),
   outbox.flow_execution_changed(text, bigint, bigint, text, text), outbox.job_execution_changed(text, bigint, bigint, text, text) from public;
 -- An INSERT runs the checks and the wake trigger with the privileges of its own role.
 grant execute on function
   outbox.check_form(json), outbox.check_form_escapes(json), outbox.refuse(text, text), outbox.refuse_form(json, text),
-  outbox.refuse_url(text, text), outbox.refuse_values(timestamptz, timestamptz, integer, text), outbox.is_url(text), outbox.is_ipv6(text),
+  outbox.refuse_url(text, text), outbox.refuse_values(timestamptz, timestamptz, integer, text), outbox.check_values(timestamptz, timestamptz, integer, text, text), outbox.is_url(text), outbox.is_ipv6(text),
   outbox.host_meant(text), outbox.ipv4_meant(text), outbox.origin_of(text), outbox.rest_of(text), outbox.is_below(text, text), outbox.message_id(), outbox.wake(),
   outbox.notify(text) to public;
 grant usage on schema outbox to outbox_producer, outbox_relay, outbox_operator, outbox_reader;

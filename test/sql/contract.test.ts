@@ -81,17 +81,40 @@ for (const [column, none] of [
   })
 
 t.test('a status that does not fit the row is refused, even when its owner writes it', async t => {
-  for (const [status, constraint] of [
-    ['sent', 'callback_status_is_known'],
-    ['delivered', 'callback_settled_has_its_time'],
-    ['cancelled', 'callback_settled_has_its_time'],
-  ] as const) {
-    await t.rejects(write(client, { status }), { code: '23514', constraint }, status)
+  const [settled_at, dead_at, due_at] = ['now', 'now', 'now']
+  for (const columns of [
+    { status: 'sent' },
+    { status: 'sent', settled_at },
+    { status: 'sent', settled_at, dead_at },
+    { status: 'pending', settled_at },
+    { status: 'pending', dead_at },
+    { status: 'delivered' },
+    { status: 'delivered', settled_at, dead_at },
+    { status: 'delivered', settled_at, due_at },
+    { status: 'cancelled' },
+    { status: 'dead', settled_at },
+    { status: 'dead', dead_at },
+  ]) {
+    const refused = { code: '23514', constraint: 'callback_fits_its_status' }
+    await t.rejects(write(client, columns), refused, JSON.stringify(columns))
   }
-  await t.rejects(write(client, { status: 'dead', settled_at: 'now' }), {
-    code: '23514',
-    constraint: 'callback_dead_has_its_time',
-  })
+})
+
+t.test('the origin is that of the url, whatever is written', async t => {
+  const read = async (id: string) =>
+    (await client.query('select url, origin from outbox.callback where id = $1', [id])).rows[0]
+  const id = await write(client, { url: 'HTTPS://CRM.example.:443/a', origin: 'https://other.test' })
+  t.match(await read(id), { origin: 'https://crm.example' })
+  await client.query(`update outbox.callback set origin = 'https://other.test' where id = $1`, [id])
+  t.match(await read(id), { origin: 'https://crm.example' })
+  await client.query(`update outbox.callback set url = 'http://crm.example/b' where id = $1`, [id])
+  t.match(await read(id), { origin: 'http://crm.example' })
+  await client.query('begin')
+  t.teardown(() => client.query('rollback'))
+  await client.query(`
+    create function public.rewritten() returns trigger language plpgsql as $$ begin new.url := 'https://crm.staging.test/'; return new; end $$;
+    create trigger rewritten before insert on outbox.callback for each row execute function public.rewritten()`)
+  t.same(await read(await write(client)), { url: 'https://crm.staging.test/', origin: 'https://crm.staging.test' })
 })
 
 t.test('a second row with the same dedupe_key is refused, and ON CONFLICT DO NOTHING passes over it', async t => {

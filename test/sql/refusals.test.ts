@@ -70,6 +70,7 @@ const log = ['select outcome from outbox.attempt_log', 'delete from outbox.attem
 /** Called in its place by a trigger, by another function or by one role alone. */
 const inner = [
   'hint(7)',
+  'new_callback()',
   'operator_change()',
   'refuse_delete()',
   'tell_of_holds()',

@@ -14,6 +14,7 @@ export const ownTriggers: readonly string[] = [
   'callback.operator_change',
   'callback.refuse_delete',
   'callback.wake',
+  'callback.zz_new_callback',
   'hold.tell_of_holds',
 ]
 
@@ -62,7 +63,7 @@ export const missingTriggers = check<readonly Act[]>({
     if (missing.length === 0) return null
     return fault(
       `triggers of the schema are missing or not enabled: ${list(missing)}`,
-      'changes by SQL are not checked, or wake nobody',
+      'an INSERT fails, changes by SQL are not checked, or nobody is woken',
       'create them again as in sql/schema.sql, or ALTER TABLE ... ENABLE TRIGGER',
     )
   },
