@@ -5,9 +5,10 @@ export const isRow = (id: string) => `c.id = any (array[${id}])`
 
 /**
  * The ordering key as a text that can always be sent, only to be compared. In a database not in UTF-8, a key may hold
- * bytes that do not convert. There, each byte beyond ASCII is sent as `\nnn`.
+ * bytes that do not convert. There, each byte beyond ASCII is sent as `\nnn`. The subquery asks for the encoding once a
+ * statement.
  */
-export const sentKey = `case when getdatabaseencoding() = 'UTF8' then c.ordering_key::text
+export const sentKey = `case when (select getdatabaseencoding() = 'UTF8') then c.ordering_key::text
              else encode(convert_to(c.ordering_key, 'SQL_ASCII'), 'escape') end`
 
 /** The key from the result of `sentKey`. */

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type pg from 'pg'
-import { migrate } from '../../src/outbox/migrate.ts'
+import { migrateForTests } from '../fixtures/database.ts'
 import { type Books, readBooks } from './books.ts'
 import { connected } from './servers.ts'
 import type { Stage } from './stage.ts'
@@ -50,7 +50,7 @@ export class EncodedDatabase {
       await stage.client.query(`drop role if exists ${role}`)
     })
     url.pathname = `/${name}`
-    await migrate({ connectionString: url.href }, { schema: 'outbox', wake: 'notify' })
+    await migrateForTests(url.href)
     const client: pg.Client = await connected(url.href)
     await client.query("set client_encoding to 'SQL_ASCII'")
     await client.query(`alter table outbox.callback alter column id restart with ${at * IDS_EACH + 1}`)

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { migrate } from '../../src/outbox/migrate.ts'
+import { migrateForTests } from '../fixtures/database.ts'
 import { type EmbeddedPostgres, embeddedPostgres } from '../fixtures/postgres/embedded.ts'
 
 const SETTINGS = { max_connections: '200' }
@@ -21,7 +21,7 @@ export class Servers {
   async database(settings?: Readonly<Record<string, string>>): Promise<Database> {
     if (settings === undefined) return this.#onShared()
     const server = await embeddedPostgres({ settings: { ...SETTINGS, ...settings } })
-    await migrateThere(server.url)
+    await migrateForTests(server.url)
     return { url: server.url, server, remove: () => server.remove() }
   }
 
@@ -37,7 +37,7 @@ export class Servers {
     await admin(server, `create database ${name} template template0`)
     const url = new URL(server)
     url.pathname = `/${name}`
-    await migrateThere(url.href)
+    await migrateForTests(url.href)
     return { url: url.href, server: null, remove: () => admin(server, `drop database ${name} with (force)`) }
   }
 
@@ -47,10 +47,6 @@ export class Servers {
     this.#shared ??= await embeddedPostgres({ settings: SETTINGS })
     return this.#shared.url
   }
-}
-
-async function migrateThere(url: string): Promise<void> {
-  await migrate({ connectionString: url }, { schema: 'outbox', wake: 'notify' })
 }
 
 async function admin(server: string, statement: string): Promise<void> {

@@ -95,7 +95,7 @@ t.test('a status that does not fit the row is refused, even when its owner write
     { status: 'dead', settled_at },
     { status: 'dead', dead_at },
   ]) {
-    const refused = { code: '23514', constraint: 'callback_fits_its_status' }
+    const refused = { code: '23514', message: `status is ${columns.status}, which does not fit the other columns` }
     await t.rejects(write(client, columns), refused, JSON.stringify(columns))
   }
 })

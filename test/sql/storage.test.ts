@@ -9,6 +9,7 @@ import { Session } from '../../src/outbox/session.ts'
 import { readFresh } from '../../src/outbox/tip.ts'
 import { testDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { invariants } from '../fixtures/invariants.ts'
 import { identity, pulse } from '../fixtures/stage.ts'
 import { catalog } from './catalog.ts'
 import { asRole, sqlFile } from './roles.ts'
@@ -147,6 +148,7 @@ t.test('everything has a comment, and each status and outcome is explained', asy
 t.test('schema.sql and the migrations make the same schema', async t => {
   const plain = await testDatabase(t, { migrate: false })
   await plain.client.query(await sqlFile('schema.sql'))
+  await plain.client.query(invariants)
   const expected = await catalog(client, 'outbox')
   t.ok(expected.length > 150, `${expected.length} lines`)
   t.same(await catalog(plain.client, 'outbox'), expected)
@@ -158,6 +160,7 @@ t.test('a schema of another name stands beside it, alike and apart', async t => 
   t.teardown(() => dropRoles(second))
   const both = await testDatabase(t)
   await migrate({ connectionString: both.url }, { schema: second, wake: 'notify' })
+  await both.client.query(invariants.replaceAll('outbox.', `${second}.`))
   const alike = (await catalog(both.client, second)).map(line => line.replaceAll(second, 'outbox'))
   t.same(alike.sort(), (await catalog(both.client, 'outbox')).sort())
 
