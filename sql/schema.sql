@@ -701,6 +701,8 @@ comment on function outbox.new_callback() is 'Checks the values of a new callbac
 
 -- Triggers run in the order of their names: this one after another that may change the url.
 create trigger zz_new_callback before insert on outbox.callback for each row execute function outbox.new_callback();
+-- Also for a session with `session_replication_role = replica`, which runs no other trigger.
+alter table outbox.callback enable always trigger zz_new_callback;
 
 -- What an operator may change ------------------------------------------------------------------------------------------------
 

@@ -110,6 +110,9 @@ t.test('the origin is that of the url, whatever is written', async t => {
   await client.query(`update outbox.callback set url = 'http://crm.example/b' where id = $1`, [id])
   t.match(await read(id), { origin: 'http://crm.example' })
   await client.query('begin')
+  await client.query('set local session_replication_role = replica')
+  t.match(await read(await write(client, { url: 'https://CRM.example/c' })), { origin: 'https://crm.example' })
+  await client.query('reset session_replication_role')
   t.teardown(() => client.query('rollback'))
   await client.query(`
     create function public.rewritten() returns trigger language plpgsql as $$ begin new.url := 'https://crm.staging.test/'; return new; end $$;
