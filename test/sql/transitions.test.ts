@@ -233,6 +233,18 @@ t.test(
   },
 )
 
+t.test('in tests a constraint refuses a claim without the epoch, the time and the number of its attempt', async t => {
+  const id = await write(client)
+  const whole = { claimed_epoch: '1', claimed_at: 'now()', attempts: '1' }
+  const claimAs = (values: Record<string, string>) => {
+    const changes = Object.entries(values).map(([column, value]) => `${column} = ${value}`)
+    return client.query(`update outbox.callback set status = 'claimed', rev = rev + 1, ${changes} where id = $1`, [id])
+  }
+  for (const gap of [{ claimed_epoch: 'null' }, { claimed_at: 'null' }, { attempts: '0' }])
+    await t.rejects(claimAs({ ...whole, ...gap }), { code: '23514', constraint: 'claimed_has_its_epoch' })
+  await t.resolves(claimAs(whole))
+})
+
 t.test('a claimed row is not restored without the epoch, the time and the number of its attempt', async t => {
   const whole = { status: 'claimed', claimed_epoch: '1', claimed_at: 'now', attempts: 1 }
   for (const gap of [{ claimed_epoch: null }, { claimed_at: null }, { attempts: 0 }])
