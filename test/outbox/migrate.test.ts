@@ -260,14 +260,14 @@ t.test(
     revoke update (rev, status) on ${schema}.callback from ${schema}_relay;
     revoke usage on schema ${schema} from ${schema}_reader;
     revoke select on ${schema}.migration from ${schema}_reader;
-    revoke execute on function ${schema}.wake() from public;
+    revoke execute on function ${schema}.relay_sleeps() from public;
     grant execute on function ${schema}.purge(timestamptz, timestamptz, bigint, bigint) to public`)
     t.same(await wrongPrivileges(session), [
       `${schema}_reader lacks SELECT on migration`,
       `${schema}_reader lacks USAGE on ${schema}`,
       `${schema}_relay lacks UPDATE (rev, status) on callback`,
       'every role has EXECUTE on purge',
-      'public lacks EXECUTE on wake',
+      'public lacks EXECUTE on relay_sleeps',
     ])
     t.same(await run(), [], 'there is nothing to migrate')
     t.same(await wrongPrivileges(session), [])

@@ -252,7 +252,7 @@ const forbidden: Record<string, string[]> = {
     ...sequences,
     holdGone,
     `select ${purge}`,
-    'select outbox.wake()',
+    'select outbox.relay_sleeps()',
     `select '{}'::outbox.form`,
   ],
 }
