@@ -55,6 +55,14 @@ export class Behind {
     return this.#free(origin) > 0
   }
 
+  /**
+   * Whether there is room for the next row of a key. It is older than most rows that wait, and the reads have passed it:
+   * left in the table, it would wait for a second read from the beginning. So there is as much room again.
+   */
+  hasRoomForNext(origin: OriginBacklog): boolean {
+    return this.#free(origin, 2 * this.#options.room(origin.origin, origin.urlHash)) > 0
+  }
+
   passOver(origin: OriginBacklog, row: ShownRow): void {
     origin.rangeOf(row).passOver(row)
     this.#fellBehind(origin)

@@ -150,7 +150,8 @@ export class Offers {
     const origin = memory.meetOf(row)
     // Earlier rows of the range wait in the table, and this one waits behind them.
     const waitsBehind = kind === 'tip' && origin.rangeOf(row).isBehind
-    if (waitsBehind || !behind.hasRoom(origin) || !this.#makePlace()) this.passOver(row)
+    const hasRoom = kind === 'first' ? behind.hasRoomForNext(origin) : behind.hasRoom(origin)
+    if (waitsBehind || !hasRoom || !this.#makePlace()) this.passOver(row)
     else memory.admit(row)
   }
 

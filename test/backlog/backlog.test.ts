@@ -204,6 +204,20 @@ t.test(
   },
 )
 
+t.test('the next row of a key is taken in where others fill the room, up to as many again', async t => {
+  const it = backlog({ room: () => 2 })
+  const keyed = (id: number) => shownRow(id, { orderingKey: `k${id % 10}` })
+  shown(it, [1, 2, 3, 4, 5].map(keyed).slice(0, 2))
+  t.same(taken(it, 2), ['1', '2'])
+  shown(it, [3, 4].map(keyed))
+  t.same(taken(it, 1), ['3'])
+  shown(it, [keyed(5)])
+  t.equal(it.behind, 0, 'the room is full now')
+  for (const id of [1, 2, 3]) it.ended(String(id), 'settled', keyed(10 + id))
+  t.equal(it.behind, 1, 'the third has no room: it is left for the reads')
+  t.same(taken(it, 9), ['4', '5', '11', '12'])
+})
+
 t.test('with very many rows of an origin claimed and not recorded, memory takes in no other', async t => {
   const it = backlog({ memoryRows: 10_000, room: () => 10_000, slots: () => 10_000 })
   shown(it, rows(1, mostUnderWay))
