@@ -58,7 +58,7 @@ export interface BacklogOptions {
  * **Coverage**: every committed row that is unsettled, due and not held is, at the owner of its origin, at least one of
  * these:
  * - in memory
- * - after `cursor` or `again` of its range, or in a pull that is out
+ * - in one of the stretches of its range that are still to be read, or in a pull that is out
  * - behind an earlier unsettled row of its key
  * - of a key that will be asked for
  * - not shown by the tip yet

@@ -5,7 +5,7 @@ import { otherRange } from './index-place.ts'
 import type { OriginBacklog } from './origin-backlog.ts'
 import type { OriginRange } from './origin-range.ts'
 
-/** A read of one range of one origin: at most `room` rows after a place, each due, not held and first of its key. */
+/** A read of one range of one origin: at most `room` rows between two places, each due, not held and first of its key. */
 export interface Pull {
   readonly origin: string
   /** The only URL to read, by its hash; null: all URLs but `otherUrls`. */
@@ -14,6 +14,8 @@ export interface Pull {
   readonly otherUrls: readonly number[]
   readonly range: RangeName
   readonly after: IndexPlace
+  /** The last place to read; null: up to the tip. */
+  readonly upTo: IndexPlace | null
   readonly room: number
 }
 
@@ -161,11 +163,11 @@ export class Behind {
     const pulls: Pull[] = []
     const otherUrls = [...origin.apart.keys()]
     for (const [index, range] of ranges.entries()) {
-      const { cursor, name } = range
+      const { walk, name } = range
       const room = index === 0 ? Math.ceil(free / ranges.length) : Math.floor(free / ranges.length)
-      if (cursor === null || room <= 0) continue
+      if (walk === null || room <= 0) continue
       range.sent()
-      pulls.push({ origin: origin.origin, urlHash: origin.urlHash, otherUrls, range: name, after: cursor, room })
+      pulls.push({ origin: origin.origin, urlHash: origin.urlHash, otherUrls, range: name, ...walk, room })
     }
     return pulls
   }

@@ -1,22 +1,32 @@
 import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import { comparePlaces, justBefore, startOf } from './index-place.ts'
 
+/** Entries after one place, up to and including another. */
+export interface Stretch {
+  readonly after: IndexPlace
+  /** null: up to the tip. */
+  readonly upTo: IndexPlace | null
+}
+
 /**
  * What one origin still has in the table, in one of its two ranges.
  *
  * - Dry: every row of the range that the tip has shown is in memory, behind another of its key, or settled.
- * - Behind: the same, except for rows after `cursor` and rows after `again`. A walk of pulls moves the cursor to the
- *   end of the range. Then the next walk begins at `again`, or the range is dry.
+ * - Behind: the same, except for rows of the stretches `walk` and `again`. Pulls walk through the first. Then the second is
+ *   the next walk, or the range is dry.
  *
- * Within a walk the cursor never moves back. Otherwise each row passed over could cause another walk over a million
- * rows that are no heads.
+ * Within a walk the reads never go back. Otherwise each row passed over could cause another walk over a million rows that
+ * are no heads. And the next walk ends at the last place for which it is wanted: what lies between that and the tip may be
+ * a million entries that are dead, and that a held snapshot keeps.
  */
 export class OriginRange {
   readonly name: RangeName
   /** null: dry. */
-  #cursor: IndexPlace | null = null
-  /** Where the next walk begins; null: none is wanted. It lies before the cursor, except while a pull is out. */
-  #again: IndexPlace | null = null
+  #walk: Stretch | null = null
+  /** null: no other walk is wanted. */
+  #again: Stretch | null = null
+  /** A pull of this walk was sent. */
+  #hasBegun = false
   #isOut = false
 
   constructor(name: RangeName) {
@@ -24,7 +34,7 @@ export class OriginRange {
   }
 
   get isBehind(): boolean {
-    return this.#cursor !== null
+    return this.#walk !== null
   }
 
   /** A pull was sent and not answered. Its snapshot may miss a row that is passed over now. */
@@ -32,38 +42,45 @@ export class OriginRange {
     return this.#isOut
   }
 
-  get cursor(): IndexPlace | null {
-    return this.#cursor
+  /** What the pulls still have to read. */
+  get walk(): Stretch | null {
+    return this.#walk
   }
 
-  get again(): IndexPlace | null {
+  get again(): Stretch | null {
     return this.#again
   }
 
   /** The row was not admitted, or left memory unsettled. A later pull reads it. */
-  passOver(row: Pick<ShownRow, 'dueUs' | 'id'>): void {
-    if (this.#cursor === null) this.#cursor = justBefore(row)
-    else if (this.#isOut || comparePlaces(row, this.#cursor) <= 0) this.#goAgainAt(row)
+  passOver({ dueUs, id }: Pick<ShownRow, 'dueUs' | 'id'>): void {
+    const stretch = { after: justBefore({ dueUs, id }), upTo: { dueUs, id } }
+    if (!this.#hasBegun) this.#walk = both(this.#walk, stretch)
+    else if (this.#isOut || !isWithin(stretch, this.#walk)) this.#again = both(this.#again, stretch)
   }
 
   /** Reads the same rest of the table as the other range. */
-  startLike({ cursor, again }: OriginRange): void {
-    this.#cursor = cursor
+  startLike({ walk, again }: OriginRange): void {
+    this.#walk = walk
     this.#again = again
   }
 
   /** Reads all of the range again: any row of it may have become a head. */
   rewind(): void {
-    const start = startOf(this.name)
-    if (this.#cursor === null) this.#cursor = start
-    else if (this.#isOut || comparePlaces(this.#cursor, start) > 0) this.#again = start
+    const all = { after: startOf(this.name), upTo: null }
+    const walk = this.#walk
+    if (!this.#hasBegun) this.#walk = all
+    else if (walk === null || this.#isOut || walk.upTo !== null) this.#again = all
+    else if (comparePlaces(walk.after, all.after) > 0)
+      // This walk reads all that comes after.
+      this.#again = both(this.#again, { after: all.after, upTo: walk.after })
   }
 
   sent(): void {
+    this.#hasBegun = true
     this.#isOut = true
   }
 
-  /** The reply was lost. The next pull begins at the same cursor. */
+  /** The reply was lost. The next pull begins at the same place. */
   lost(): void {
     this.#isOut = false
   }
@@ -74,24 +91,40 @@ export class OriginRange {
    */
   pulled(reached: IndexPlace, isShort: boolean): void {
     this.#isOut = false
-    const again = this.#again
-    if (isShort) {
-      this.#cursor = again
+    const walk = this.#walk
+    if (walk === null) return
+    const after = comparePlaces(reached, walk.after) > 0 ? reached : walk.after
+    const isOver = isShort || (walk.upTo !== null && comparePlaces(after, walk.upTo) >= 0)
+    if (isOver) {
+      this.#walk = this.#again
       this.#again = null
-      return
+      this.#hasBegun = false
+    } else {
+      this.#walk = { after, upTo: walk.upTo }
+      if (this.#again !== null && isWithin(this.#again, this.#walk)) this.#again = null
     }
-    if (this.#cursor === null || comparePlaces(reached, this.#cursor) > 0) this.#cursor = reached
-    if (again !== null && comparePlaces(again, this.#cursor) >= 0) this.#again = null
   }
 
   /** Forgets the range. The reply of a pull that is out will be ignored. */
   forget(): void {
-    this.#cursor = null
+    this.#walk = null
     this.#again = null
+    this.#hasBegun = false
     this.#isOut = false
   }
+}
 
-  #goAgainAt(row: Pick<ShownRow, 'dueUs' | 'id'>): void {
-    if (this.#again === null || comparePlaces(row, this.#again) <= 0) this.#again = justBefore(row)
+/** The least stretch with both in it. */
+function both(one: Stretch | null, other: Stretch): Stretch {
+  if (one === null) return other
+  return {
+    after: comparePlaces(one.after, other.after) <= 0 ? one.after : other.after,
+    upTo:
+      one.upTo === null || (other.upTo !== null && comparePlaces(one.upTo, other.upTo) >= 0) ? one.upTo : other.upTo,
   }
+}
+
+function isWithin(inner: Stretch, outer: Stretch | null): boolean {
+  if (outer === null || comparePlaces(inner.after, outer.after) < 0) return false
+  return outer.upTo === null || (inner.upTo !== null && comparePlaces(inner.upTo, outer.upTo) <= 0)
 }

@@ -1,4 +1,5 @@
 import type { Backlog, Pull } from '../backlog/backlog.ts'
+import { comparePlaces } from '../backlog/index-place.ts'
 import type { IndexPlace, RangeName } from '../model.ts'
 import { isCancelled } from '../outbox/database-errors.ts'
 import { type PullSpan, pull } from '../outbox/pull.ts'
@@ -76,7 +77,8 @@ export class Puller {
   }
 
   #spanOf(pull: Pull): PullSpan {
-    const { range, after } = pull
-    return { ...pull, upTo: this.#span.after(after, range, this.#reached(range)) }
+    const { range, after, upTo } = pull
+    const end = this.#span.after(after, range, this.#reached(range))
+    return { ...pull, upTo: end === null || (upTo !== null && comparePlaces(upTo, end) <= 0) ? upTo : end }
   }
 }

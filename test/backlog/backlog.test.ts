@@ -194,7 +194,16 @@ t.test(
     t.ok(it.wantsPulls, 'though nothing has ended: rows under way take up no room')
     const read = it.beginRead({ pulls: 9 })
     const url = { urlHash: null, otherUrls: [] }
-    t.same(read.pulls, [{ origin: 'http://a', ...url, range: 'fresh', after: { dueUs: null, id: '4' }, room: 2 }])
+    t.same(read.pulls, [
+      {
+        origin: 'http://a',
+        ...url,
+        range: 'fresh',
+        after: { dueUs: null, id: '4' },
+        upTo: { dueUs: null, id: '6' },
+        room: 2,
+      },
+    ])
     t.same(taken(it, 9), ['3', '4'])
     const [pull] = read.pulls
     if (!pull) throw new Error('There is no pull')

@@ -1,8 +1,9 @@
 import { backlogName } from '../../src/backlog/origin-backlog.ts'
-import type { IndexPlace, ShownRow } from '../../src/model.ts'
+import type { Stretch } from '../../src/backlog/origin-range.ts'
+import type { ShownRow } from '../../src/model.ts'
 
 import type { Job, RelayTwin } from './relay.ts'
-import { isAfter, isUnsettled, rangeNameOf, type Table, type TableRow } from './table.ts'
+import { isUnsettled, isWithin, rangeNameOf, type Table, type TableRow } from './table.ts'
 
 export interface Hint {
   readonly to: number
@@ -69,12 +70,11 @@ function waitsIn({ inspection }: RelayTwin, { origin, url }: Pick<TableRow, 'ori
   return known(backlogName(origin, url)) ?? known(origin)
 }
 
-/** (b) After the cursor or `again` of its range. */
+/** (b) In a stretch of its range that is still to be read. */
 function isInTable(relay: RelayTwin, row: TableRow): boolean {
   const range = waitsIn(relay, row)?.[rangeNameOf(row)]
-  const isBehind = (place: IndexPlace | null | undefined) =>
-    place !== null && place !== undefined && isAfter(row, place)
-  return isBehind(range?.cursor) || isBehind(range?.again)
+  const isIn = (stretch: Stretch | null | undefined) => stretch !== undefined && isWithin(row, stretch)
+  return isIn(range?.walk) || isIn(range?.again)
 }
 
 /** (b) and (e) In the tip or the pull that is out, as it stands now. */

@@ -20,9 +20,9 @@ export interface Flaw {
 /** Each must be found by the worlds. */
 export const flaws: readonly Flaw[] = [
   {
-    rule: 'a place at or before the cursor is kept for the next walk',
+    rule: 'a row that the walk will not read is kept for the next one',
     file: 'origin-range.ts',
-    text: 'else if (this.#isOut || comparePlaces(row, this.#cursor) <= 0) this.#goAgainAt(row)',
+    text: 'else if (this.#isOut || !isWithin(stretch, this.#walk)) this.#again = both(this.#again, stretch)',
     by: '',
     schedule: [
       'tight',
@@ -32,8 +32,8 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'what is passed over while a pull is out is kept for the next walk',
     file: 'origin-range.ts',
-    text: 'this.#isOut || comparePlaces(row',
-    by: 'comparePlaces(row',
+    text: 'this.#isOut || !isWithin(stretch',
+    by: '!isWithin(stretch',
     schedule: [
       'tight',
       'sweep 0 | insert - c now | insert - b later | insert k c now | commit 3 | insert k b now | insert - a now | commit 5 | insert - a now | reply 0 0 | tip 0 fresh | reply 0 0 | commit 6 | tip 0 fresh | claim 0 | lose 0 1 | reply 0 0 | pull 0 | reply 0 0',
@@ -42,8 +42,8 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'the earliest place is kept',
     file: 'origin-range.ts',
-    text: 'this.#again === null || comparePlaces(row, this.#again) <= 0',
-    by: 'true',
+    text: 'comparePlaces(one.after, other.after) <= 0 ? one.after : other.after',
+    by: 'other.after',
     schedule: [
       'tight',
       'insert l a later | insert l a later | commit 1 | insert k b now | insert - c now | insert - b now | commit 3 | commit 2 | insert - a later | commit 6 | commit 5 | tip 0 fresh | tick | reply 0 0 | expire 0 1 | claim 0 | reply 0 0 | pull 0 | reply 0 1 | sweep 0 | reply 0 0 | reply 0 0 | tip 0 due | reply 0 0',
@@ -52,8 +52,8 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'at the end of a walk the next one begins',
     file: 'origin-range.ts',
-    text: 'this.#cursor = again',
-    by: 'this.#cursor = null',
+    text: 'this.#walk = this.#again',
+    by: 'this.#walk = null',
     schedule: [
       'tight',
       'insert k b later | insert - a later | insert k b later | insert k c now | insert l b later | insert - c now | commit 4 | commit 6 | commit 1 | tip 0 fresh | reply 0 0 | claim 0 | commit 5 | lose 0 0 | tick | look 0 | reply 0 0 | claim 0 | reply 0 0 | release 0 | restart 0 | tip 0 due | reply 0 0 | claim 0 | recover 0 1 back | reply 0 1 | reply 0 0 | post 0 5 ok | tip 0 due | record 0 | reply 0 0 | reply 0 0 | pull 0 | reply 0 1 | sweep 0 | reply 0 1 | pull 0 | reply 0 1 | reply 0 0 | pull 0 | reply 0 0',
@@ -62,24 +62,58 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'a rewind goes to the start of a range that is behind',
     file: 'origin-range.ts',
-    text: 'else if (this.#isOut || comparePlaces(this.#cursor, start) > 0) this.#again = start',
+    text: 'else if (walk === null || this.#isOut || walk.upTo !== null) this.#again = all',
     by: '',
     schedule: [
-      'tight',
-      'insert - a later | insert - b later | commit 1 | insert - c now | insert - c now | insert k a later | commit 3 | amend 3 b | sweep 0 | insert l a now | commit 2 | reply 0 0 | walk 0 | commit 6 | pull 0 | commit 5 | tick | reply 0 0 | tip 0 fresh | reply 0 0 | claim 0 | tip 0 due | reply 0 1 | reply 0 0 | sweep 0 | reply 0 0',
+      'pair',
+      'insert k b now | insert l a now | commit 2 | expire 0 2 | reply 0 0 | sweep 0 | replay 2 | open 0 a | reply 0 0 | tip 0 due | hold a | reply 0 0 | close 0 a | pull 0 | unhold a | hint 0 | reply 0 0',
     ],
   },
   {
     rule: 'a rewind of a dry range makes it behind',
     file: 'origin-range.ts',
-    text: 'if (this.#cursor === null) this.#cursor = start\n    else',
+    text: 'if (!this.#hasBegun) this.#walk = all\n    else',
     by: '',
   },
   {
-    rule: 'a cursor stands before the row that was passed over',
+    rule: 'a walk begins before the row that was passed over',
     file: 'origin-range.ts',
-    text: 'this.#cursor = justBefore(row)',
-    by: 'this.#cursor = { dueUs: row.dueUs, id: row.id }',
+    text: 'after: justBefore({ dueUs, id })',
+    by: 'after: { dueUs, id }',
+  },
+  {
+    rule: 'a walk ends at the last of the rows passed over',
+    file: 'origin-range.ts',
+    text: 'comparePlaces(one.upTo, other.upTo) >= 0',
+    by: 'comparePlaces(one.upTo, other.upTo) <= 0',
+  },
+  {
+    rule: 'a walk up to the tip stays one',
+    file: 'origin-range.ts',
+    text: 'one.upTo === null || (other',
+    by: '(other',
+  },
+  {
+    rule: 'a rewind in the middle of a walk reads again what that has read',
+    file: 'origin-range.ts',
+    text: 'if (comparePlaces(walk.after, all.after) > 0)',
+    by: 'if (false)',
+    schedule: [
+      'crowded',
+      'insert - a now 2 | insert k a later 2 | commit 1 | insert - a later | insert k a later 2 | insert - a later 1 | insert k a now 2 | insert - a now | commit 7 | sweep 0 | commit 6 | reply 0 0 | tip 0 fresh | reply 0 0 | hold a | pull 0 | reply 0 0 | unhold a | hint 0',
+    ],
+  },
+  {
+    rule: 'only a walk that reads on to all of it makes the next one needless',
+    file: 'origin-range.ts',
+    text: 'if (this.#again !== null && isWithin(this.#again, this.#walk))',
+    by: '',
+  },
+  {
+    rule: 'a walk that has begun does not grow',
+    file: 'origin-range.ts',
+    text: 'this.#hasBegun = true',
+    by: '',
   },
   {
     rule: 'a row under way that is shown anew is kept',

@@ -1,7 +1,6 @@
 import type { Backlog, Question } from '../../src/backlog/backlog.ts'
 import type { Candidate, CandidateState, OriginBacklog } from '../../src/backlog/origin-backlog.ts'
-import type { OriginRange } from '../../src/backlog/origin-range.ts'
-import type { IndexPlace } from '../../src/model.ts'
+import type { OriginRange, Stretch } from '../../src/backlog/origin-range.ts'
 
 /** All that a backlog knows, as plain values. */
 export interface Inspection {
@@ -42,10 +41,10 @@ interface OriginInspection {
   readonly due: RangeInspection
 }
 
-/** `cursor` null: dry. */
+/** `walk` null: dry. */
 interface RangeInspection {
-  readonly cursor: IndexPlace | null
-  readonly again: IndexPlace | null
+  readonly walk: Stretch | null
+  readonly again: Stretch | null
   readonly isOut: boolean
 }
 
@@ -90,6 +89,6 @@ function originOf(origin: OriginBacklog): OriginInspection {
   }
 }
 
-function rangeOf({ cursor, again, isOut }: OriginRange): RangeInspection {
-  return { cursor, again, isOut }
+function rangeOf({ walk, again, isOut }: OriginRange): RangeInspection {
+  return { walk, again, isOut }
 }

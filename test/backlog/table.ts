@@ -1,4 +1,5 @@
 import type { Pull } from '../../src/backlog/backlog.ts'
+import type { Stretch } from '../../src/backlog/origin-range.ts'
 import type { IndexPlace, RangeName, Release, ShownRow } from '../../src/model.ts'
 
 /** A row of the table, with what the tests know of it. Times are microseconds, and no two looks at the clock are equal. */
@@ -106,9 +107,9 @@ export class Table {
       .sort((a, b) => (a.due ?? 0) - (b.due ?? 0) || a.id - b.id)
   }
 
-  pull({ origin, urlHash, otherUrls, range, after, room }: Pull, epoch: number) {
+  pull({ origin, urlHash, otherUrls, range, after, upTo, room }: Pull, epoch: number) {
     const isOfUrl = ({ url }: TableRow) => (urlHash === null || url === urlHash) && !otherUrls.includes(url)
-    const entries = this.entries(range, after).filter(row => row.origin === origin)
+    const entries = this.entries(range, after).filter(row => row.origin === origin && isWithin(row, { after, upTo }))
     const heads: TableRow[] = []
     let read = 0
     for (const row of entries) {
@@ -119,10 +120,11 @@ export class Table {
       if (isOfUrl(row) && (isMine || (isFree && this.earlier(row).length === 0))) heads.push(row)
     }
     const last = entries[read - 1]
+    const areAllRead = read === entries.length && read < entriesPerPull && heads.length < room
     return {
       rows: heads.map(row => this.shown(row, epoch)),
-      reached: last ? placeOf(last) : after,
-      isShort: read === entries.length && read < entriesPerPull && heads.length < room,
+      reached: (areAllRead ? upTo : null) ?? (last ? placeOf(last) : after),
+      isShort: areAllRead && upTo === null,
     }
   }
 
@@ -171,6 +173,10 @@ export function rangeNameOf({ due }: TableRow): RangeName {
 
 export function placeOf({ id, due }: TableRow): IndexPlace {
   return { dueUs: due, id: String(id) }
+}
+
+export function isWithin(row: TableRow, stretch: Stretch | null): boolean {
+  return stretch !== null && isAfter(row, stretch.after) && (stretch.upTo === null || !isAfter(row, stretch.upTo))
 }
 
 export function isAfter(row: TableRow, { dueUs, id }: IndexPlace): boolean {

@@ -534,13 +534,13 @@ export class World {
       assert.equal(origin.isInTurn, origin.ready > 0 && !origin.isFull, 'an origin is not in line')
       assert.equal(
         origin.isBehind,
-        origin.fresh.cursor !== null || origin.due.cursor !== null,
+        origin.fresh.walk !== null || origin.due.walk !== null,
         'an origin is not listed as behind',
       )
       const hasUrls = inspection.origins.some(each => each !== origin && each.origin === origin.name)
       assert.ok(own.length > 0 || origin.isBehind || hasUrls, 'an origin of which nothing is known')
       const most = relay.roomOf(origin.origin, origin.urlHash)
-      const isReadable = [origin.fresh, origin.due].some(({ cursor, isOut }) => cursor !== null && !isOut)
+      const isReadable = [origin.fresh, origin.due].some(({ walk, isOut }) => walk !== null && !isOut)
       assert.equal(
         origin.wantsPull,
         isReadable && origin.ready < most && (most - origin.ready) * 2 >= most,

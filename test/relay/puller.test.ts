@@ -1,6 +1,7 @@
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import { Backlog } from '../../src/backlog/backlog.ts'
+import { justBefore } from '../../src/backlog/index-place.ts'
 import type { IndexPlace, RangeName, ShownRow } from '../../src/model.ts'
 import type { Session } from '../../src/outbox/session.ts'
 import { pullEntries, pullIds, pullShare, pullUs } from '../../src/policy/tuning.ts'
@@ -55,13 +56,14 @@ function row(id: number, dueUs: number | null = null): ShownRow {
   return shownRow(id, { origin, dueUs })
 }
 
-/** A row passed over: the origin is behind in the range of the row alone. */
-function fallBehind(backlog: Backlog, ...rows: readonly ShownRow[]): void {
+/** The origin is behind from this row on, up to the tip, in the range of the row alone. */
+function fallBehind(backlog: Backlog, { dueUs, id }: ShownRow): void {
   backlog.rewind(origin)
   const read = backlog.beginRead({ pulls: 9 })
-  for (const pull of read.pulls) backlog.pulled(pull, [], pull.after, true, read)
-  backlog.offer([1, 2, 3, 4].map(id => row(id)).concat(rows), backlog.beginRead())
-  for (const { id } of backlog.take(9, 0)) backlog.ended(id, 'settled', null)
+  for (const pull of read.pulls) {
+    const isOfRow = (pull.range === 'fresh') === (dueUs === null)
+    backlog.pulled(pull, [], isOfRow ? justBefore({ dueUs, id }) : pull.after, !isOfRow, read)
+  }
 }
 
 t.test('nothing to pull costs no statement', async t => {
@@ -147,6 +149,19 @@ t.test('a span that reaches the tip has no end, and then the origin is not behin
   t.equal(backlog.behind, 1)
   await puller.pull()
   t.equal(sent[0]?.endId, '9223372036854775807')
+  t.equal(backlog.behind, 0)
+})
+
+t.test('rows that were passed over are read, and no entry after them', async t => {
+  const { sent, backlog, puller } = staged(t)
+  backlog.offer(
+    [1, 2, 3, 4, 500, 700].map(id => row(id)),
+    backlog.beginRead(),
+  )
+  backlog.take(9, 0)
+  t.equal(backlog.behind, 1)
+  await puller.pull()
+  t.match(sent, [{ afterId: '499', endId: '700' }])
   t.equal(backlog.behind, 0)
 })
 
