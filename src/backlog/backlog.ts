@@ -371,13 +371,16 @@ export class Backlog {
   /**
    * Everything of the origin is read again. A sweep rewinds a few origins at a time, with pulls between: beyond
    * `behindOrigins` each drops the one that fell behind first.
+   *
+   * @param isWanted false: for a sweep that nobody has asked for. An origin whose rows are being read waits for the next.
    */
-  rewind(name: string): void {
+  rewind(name: string, isWanted = true): void {
     if (!this.#isMine(name)) return
     // With too many origins behind, each rewind may drop another of the group. The origin itself goes last, so it
     // stays.
-    for (const each of this.#memory.group(name)) if (this.#memory.origin(each.name) === each) this.#behind.rewind(each)
-    this.#behind.rewind(this.#memory.meet(name))
+    for (const each of this.#memory.group(name))
+      if (this.#memory.origin(each.name) === each) this.#behind.rewind(each, isWanted)
+    this.#behind.rewind(this.#memory.meet(name), isWanted)
   }
 
   /** Reasons: membership has changed or settled, a relay has died, a hint was lost, a tip has jumped. */

@@ -19,6 +19,14 @@ export interface Pull {
   readonly room: number
 }
 
+/**
+ * How a row comes to be offered:
+ * - `tip`: a tip read it; earlier rows of its key may exist
+ * - `head`: first of its key, by a pull
+ * - `first`: first of its key, by a statement of this relay or an answer
+ */
+export type OfferKind = 'tip' | 'head' | 'first'
+
 export interface BehindOptions {
   /**
    * Most rows of the origin in memory that are ready to go. 0: nothing is pulled, for example while the origin is held.
@@ -30,6 +38,14 @@ export interface BehindOptions {
   /** The origin was the oldest of too many: what it has in the table is no longer recorded. A sweep is wanted. */
   readonly dropped: (origin: OriginBacklog) => void
 }
+
+/**
+ * How many rows may be ready when one more is taken in, as a multiple of the room:
+ * - `head`: a pull was sent since there was room, and then next rows of keys have come
+ * - `first`: it takes the place of the row of its key that was settled. It is older than most that wait, and the reads have
+ *   passed it: left in the table, it would wait for a second walk from the beginning
+ */
+const roomsFor: Readonly<Record<OfferKind, number>> = { tip: 1, head: 2, first: Number.POSITIVE_INFINITY }
 
 /**
  * Origins that have more rows in the table, in turn. One wants a pull exactly while a range is behind and not out, and
@@ -53,16 +69,10 @@ export class Behind {
     return this.#wanting.size > 0
   }
 
-  hasRoom(origin: OriginBacklog): boolean {
-    return this.#free(origin) > 0
-  }
-
-  /**
-   * Whether there is room for the next row of a key. It is older than most rows that wait, and the reads have passed it:
-   * left in the table, it would wait for a second read from the beginning. So there is as much room again.
-   */
-  hasRoomForNext(origin: OriginBacklog): boolean {
-    return this.#free(origin, 2 * this.#options.room(origin.origin, origin.urlHash)) > 0
+  /** Whether memory may take in a row that came so. */
+  hasRoom(origin: OriginBacklog, kind: OfferKind): boolean {
+    const room = this.#options.room(origin.origin, origin.urlHash)
+    return room > 0 && this.#free(origin, room * roomsFor[kind]) > 0
   }
 
   passOver(origin: OriginBacklog, row: ShownRow): void {
@@ -70,9 +80,9 @@ export class Behind {
     this.#fellBehind(origin)
   }
 
-  rewind(origin: OriginBacklog): void {
-    origin.fresh.rewind()
-    origin.due.rewind()
+  rewind(origin: OriginBacklog, isWanted: boolean): void {
+    origin.fresh.rewind(isWanted)
+    origin.due.rewind(isWanted)
     this.#fellBehind(origin)
   }
 

@@ -1,19 +1,11 @@
 import { compareIds } from '../ids.ts'
 import type { ShownRow } from '../model.ts'
-import type { Behind } from './behind.ts'
+import type { Behind, OfferKind } from './behind.ts'
 import type { Memory } from './memory.ts'
 import type { Messages } from './messages.ts'
 import type { Candidate } from './origin-backlog.ts'
 import type { Questions } from './questions.ts'
 import { isLater } from './shown-row.ts'
-
-/**
- * How a row comes to be offered:
- * - `tip`: a tip read it; earlier rows of its key may exist
- * - `head`: first of its key, by a pull
- * - `first`: first of its key, by a statement of this relay or an answer
- */
-export type OfferKind = 'tip' | 'head' | 'first'
 
 export interface OffersParts {
   readonly memory: Memory
@@ -150,8 +142,7 @@ export class Offers {
     const origin = memory.meetOf(row)
     // Earlier rows of the range wait in the table, and this one waits behind them.
     const waitsBehind = kind === 'tip' && origin.rangeOf(row).isBehind
-    const hasRoom = kind === 'first' ? behind.hasRoomForNext(origin) : behind.hasRoom(origin)
-    if (waitsBehind || !hasRoom || !this.#makePlace()) this.passOver(row)
+    if (waitsBehind || !behind.hasRoom(origin, kind) || !this.#makePlace()) this.passOver(row)
     else memory.admit(row)
   }
 

@@ -64,10 +64,15 @@ export class OriginRange {
     this.#again = again
   }
 
-  /** Reads all of the range again: any row of it may have become a head. */
-  rewind(): void {
+  /**
+   * Reads all of the range again: any row of it may have become a head.
+   *
+   * @param isWanted false: for a sweep that nobody has asked for. While a walk goes up to the tip, that waits for the next.
+   */
+  rewind(isWanted = true): void {
     const all = { after: startOf(this.name), upTo: null }
     const walk = this.#walk
+    if (!isWanted && walk?.upTo === null) return
     if (!this.#hasBegun) this.#walk = all
     else if (walk === null || this.#isOut || walk.upTo !== null) this.#again = all
     else if (comparePlaces(walk.after, all.after) > 0)

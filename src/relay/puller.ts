@@ -11,6 +11,8 @@ export interface PullerParts {
   readonly session: Session
   readonly backlog: Backlog
   readonly epoch: () => string
+  /** Called when a pull has found nothing, with what the server has worked for it, in milliseconds. */
+  readonly foundNothing: (workMs: number) => void
 }
 
 /**
@@ -59,8 +61,10 @@ export class Puller {
       }
       this.#span.adapt(workMs)
       this.#adapt(workMs)
-      if (answers.every(({ rows }) => rows.length === 0))
+      if (answers.every(({ rows }) => rows.length === 0)) {
         this.#nextAt = performance.now() + workMs * (1 / pullShare - 1)
+        this.#parts.foundNothing(workMs)
+      }
     } catch (error) {
       if (isCancelled(error)) this.#span.cancelled()
       throw error

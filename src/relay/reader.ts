@@ -88,8 +88,8 @@ export class Reader {
 
   constructor(parts: ReaderParts) {
     this.#parts = parts
-    this.#puller = new Puller(parts, this.#reached)
     this.#sweeper = new Sweeper(parts)
+    this.#puller = new Puller({ ...parts, foundNothing: ms => this.#sweeper.foundNothing(ms) }, this.#reached)
   }
 
   /** @param isPassing whether another look follows within milliseconds. Due rows are then not read each time. */

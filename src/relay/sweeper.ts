@@ -26,7 +26,7 @@ export class Sweeper {
   #isWanted = false
   /** When the last wanted sweep began. */
   #wantedAt = Number.NEGATIVE_INFINITY
-  /** What the server has worked for this sweep. The time on the network does not count. */
+  /** What the server has worked for this sweep, and for pulls that found nothing since. The time on the network does not count. */
   #spentMs = 0
   /** When the next step is due, or the next sweep that nothing asks for. */
   #nextAt = 0
@@ -46,6 +46,12 @@ export class Sweeper {
     return this.#endedAt
   }
 
+  /** A pull has found nothing. Sweeps cause such pulls, which read dead entries while a snapshot is held. */
+  foundNothing(workMs: number): void {
+    this.#spentMs += workMs
+    if (this.#place === null && this.#endedAt !== null) this.#pauseFrom(this.#endedAt)
+  }
+
   /** Makes one step, if it is time. Returns whether there is more to read. */
   async work(): Promise<boolean> {
     const { session, backlog } = this.#parts
@@ -58,7 +64,7 @@ export class Sweeper {
       return false
     }
     const { origins, next, workMs } = await this.#read(session, this.#place)
-    for (const origin of origins) backlog.rewind(origin)
+    for (const origin of origins) backlog.rewind(origin, this.#isWanted)
     this.#place = next
     const now = performance.now()
     this.#spentMs += workMs
@@ -93,10 +99,14 @@ export class Sweeper {
     this.#spentMs = 0
   }
 
-  /** The pause after a sweep: 20 times (`sweepShare`) as long as the server worked, but 1 to 60 s. */
   #end(now: number): void {
     this.#endedAt = now
     this.#isWanted = false
-    this.#nextAt = now + Math.max(sweepPauseMs, Math.min(longestSweepPauseMs, this.#spentMs / sweepShare))
+    this.#pauseFrom(now)
+  }
+
+  /** The pause after a sweep: 20 times (`sweepShare`) as long as the server worked, but 1 to 60 s. */
+  #pauseFrom(endedAt: number): void {
+    this.#nextAt = endedAt + Math.max(sweepPauseMs, Math.min(longestSweepPauseMs, this.#spentMs / sweepShare))
   }
 }

@@ -66,6 +66,21 @@ t.test('a rewind while a pull is out reads all: the snapshot of that pull may be
   t.same(next(range), [0, null])
 })
 
+t.test('a rewind that nobody has asked for waits while a walk goes up to the tip', async t => {
+  const range = new OriginRange('fresh')
+  range.rewind(false)
+  pull(range, 5_000)
+  range.rewind(false)
+  t.same(next(range), [5_000, null])
+  pull(range, null)
+  t.equal(next(range), null)
+  range.passOver(place(50))
+  pull(range, 10)
+  range.rewind(false)
+  pull(range, null)
+  t.same(next(range), [0, null])
+})
+
 t.test('a rewind in a walk over some rows reads all', async t => {
   const range = new OriginRange('fresh')
   range.passOver(place(50))

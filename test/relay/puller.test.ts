@@ -33,6 +33,7 @@ function staged(t: Test, reached: Partial<Record<RangeName, IndexPlace>> = {}) {
     rows: [] as readonly (ShownRow & { place: string })[],
   }
   const sent: Sent[] = []
+  const nothing: number[] = []
   const rows = async (_: unknown, values: readonly (readonly unknown[])[]) => {
     const [origins = [], ...columns] = values
     origins.forEach((_, n) => {
@@ -48,8 +49,11 @@ function staged(t: Test, reached: Partial<Record<RangeName, IndexPlace>> = {}) {
   const backlog = new Backlog({ memoryRows: 100, room: () => 4, slots: () => 4, isMine: () => true })
   const tips = { fresh: { dueUs: null, id: '1000000' }, due: { dueUs: 1e15, id: '1' }, ...reached }
   const session = { rows } as unknown as Session
-  const puller = new Puller({ session, backlog, epoch: () => '1' }, range => tips[range])
-  return { clock, state, sent, backlog, puller }
+  const puller = new Puller(
+    { session, backlog, epoch: () => '1', foundNothing: ms => nothing.push(ms) },
+    range => tips[range],
+  )
+  return { clock, state, sent, nothing, backlog, puller }
 }
 
 function row(id: number, dueUs: number | null = null): ShownRow {
@@ -141,6 +145,15 @@ t.test('what it has found is taken in, and a read that ended early goes on behin
   state.rows = []
   await puller.pull()
   t.equal(sent[1]?.afterId, '40')
+})
+
+t.test('it tells of pulls that found nothing', async t => {
+  const { state, nothing, backlog, puller } = staged(t)
+  fallBehind(backlog, row(10))
+  await puller.pull()
+  state.rows = [{ ...row(400_000), place: '1' }]
+  await puller.pull()
+  t.same(nothing, [20])
 })
 
 t.test('a span that reaches the tip has no end, and then the origin is not behind any more', async t => {

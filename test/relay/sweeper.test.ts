@@ -41,6 +41,25 @@ t.test('a wanted sweep goes through all origins without a pause, and each is rea
   t.notOk(backlog.wantsSweep)
 })
 
+t.test('pulls that find nothing count as its work, since it has caused them', async t => {
+  const { clock, sweeper, sweep } = staged(t, 450)
+  sweeper.foundNothing(1_000)
+  await sweep()
+  t.equal(sweeper.nextAt - clock.now, 1_000)
+  for (const [workMs, pauseMs] of [
+    [30, 1_000],
+    [70, 2_000],
+    [1_900, 40_000],
+    [9_000, 60_000],
+  ] as const) {
+    sweeper.foundNothing(workMs)
+    t.equal(sweeper.nextAt - clock.now, pauseMs)
+  }
+  clock.now = sweeper.nextAt
+  await sweep()
+  t.equal(sweeper.nextAt - clock.now, 1_000)
+})
+
 t.test('the next one takes a twentieth of the time at most, and begins by itself', async t => {
   const { clock, state, sweeper, sweep } = staged(t, 450)
   await sweep()
