@@ -32,7 +32,7 @@ export interface BacklogOptions {
   /** Milliseconds until a row that another session or relay has is tried again. Default 250. */
   readonly restMs?: number
   /**
-   * Most rows of the origin, or of one URL set apart, in memory that are ready to go. 0 while all of it is held.
+   * How many rows of the origin, or of one URL set apart, are to be ready to go in memory. 0 while all of it is held.
    */
   readonly room: (origin: string, urlHash: number | null) => number
   /**

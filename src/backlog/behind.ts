@@ -29,7 +29,8 @@ export type OfferKind = 'tip' | 'head' | 'first'
 
 export interface BehindOptions {
   /**
-   * Most rows of the origin in memory that are ready to go. 0: nothing is pulled, for example while the origin is held.
+   * How many rows of the origin are to be ready to go in memory (`roomsFor` allows a few more). 0: nothing is pulled, for
+   * example while the origin is held.
    */
   readonly room: (origin: string, urlHash: number | null) => number
   readonly slots: (origin: string, urlHash: number | null) => number

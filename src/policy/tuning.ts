@@ -78,7 +78,7 @@ export const sweepPauseMs = 1_000
  * looks expensive.
  */
 export const longestSweepPauseMs = 60_000
-/** Largest share of time for sweeps, which also read dead index entries. */
+/** Largest share of time for sweeps and for pulls that find nothing. Both also read dead index entries. */
 export const sweepShare = 1 / 20
 /** Between two reads of expired rows and changed holds, in milliseconds. */
 export const choresMs = 1_000
