@@ -23,7 +23,7 @@ const cleaned: World = { kept: { keepDeliveredMs: 300, keepDeadMs: 1_000 }, acts
  * few worlds show it, also what the world must have.
  */
 const flaws: readonly [keyof Flaws, Kind, number?, World?][] = [
-  ['ignoresFence', 'stray', 1512],
+  ['ignoresFence', 'stray', 341],
   ['ignoresOrder', 'inversion'],
   ['recordsAnything', 'unexplained', 221],
   ['forgetsRecords', 'unrecorded'],
