@@ -372,7 +372,7 @@ export class Backlog {
    * Everything of the origin is read again. A sweep rewinds a few origins at a time, with pulls between: beyond
    * `behindOrigins` each drops the one that fell behind first.
    *
-   * @param isWanted false: for a sweep that nobody has asked for. An origin whose rows are being read waits for the next.
+   * @param isWanted false: for a sweep that nobody has asked for. A range that is being read up to the tip waits for the next.
    */
   rewind(name: string, isWanted = true): void {
     if (!this.#isMine(name)) return

@@ -29,7 +29,7 @@ export type OfferKind = 'tip' | 'head' | 'first'
 
 export interface BehindOptions {
   /**
-   * How many rows of the origin are to be ready to go in memory (`roomsFor` allows a few more). 0: nothing is pulled, for
+   * How many rows of the origin are to be ready to go in memory; `roomsFor` allows more. 0: nothing is pulled, for
    * example while the origin is held.
    */
   readonly room: (origin: string, urlHash: number | null) => number
@@ -42,11 +42,11 @@ export interface BehindOptions {
 
 /**
  * How many rows may be ready when one more is taken in, as a multiple of the room:
- * - `head`: a pull was sent since there was room, and then next rows of keys have come
- * - `first`: it takes the place of the row of its key that was settled. It is older than most that wait, and the reads have
- *   passed it: left in the table, it would wait for a second walk from the beginning
+ * - `head`: a pull was sent since there was room, and next rows of keys may have come meanwhile
+ * - `first`: it takes the place of the row of its key that was settled. If the reads have passed it, it would otherwise wait
+ *   for a second walk from the beginning
  */
-const roomsFor: Readonly<Record<OfferKind, number>> = { tip: 1, head: 2, first: Number.POSITIVE_INFINITY }
+const roomsFor: Readonly<Record<OfferKind, number>> = { tip: 1, head: 2, first: 3 }
 
 /**
  * Origins that have more rows in the table, in turn. One wants a pull exactly while a range is behind and not out, and

@@ -67,7 +67,8 @@ export class OriginRange {
   /**
    * Reads all of the range again: any row of it may have become a head.
    *
-   * @param isWanted false: for a sweep that nobody has asked for. While a walk goes up to the tip, that waits for the next.
+   * @param isWanted false: for a sweep that nobody has asked for. During a walk up to the tip it does nothing: the next sweep
+   * comes soon after the walk.
    */
   rewind(isWanted = true): void {
     const all = { after: startOf(this.name), upTo: null }

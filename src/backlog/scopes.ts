@@ -200,7 +200,7 @@ export class Scopes {
     this.#restingUntil.set(name, this.#resting.push(name, until))
   }
 
-  /** Most callbacks of the origin, or of one URL of it, in memory that are ready to go. One while it is in trouble. */
+  /** How many callbacks of the origin, or of one URL of it, are to be ready to go in memory. One while it is in trouble. */
   room(origin: string, now: number, urlHash: number | null = null): number {
     const scope = this.#scopes.get(origin)
     const { concurrency } = this.#options.settingsOf(origin)

@@ -78,7 +78,9 @@ export const sweepPauseMs = 1_000
  * looks expensive.
  */
 export const longestSweepPauseMs = 60_000
-/** Largest share of time for sweeps and for pulls that find nothing. Both also read dead index entries. */
+/** The same for what pulls have worked that found nothing. */
+export const longestPullsPauseMs = 10_000
+/** Largest share of time for sweeps, which also read dead index entries. */
 export const sweepShare = 1 / 20
 /** Between two reads of expired rows and changed holds, in milliseconds. */
 export const choresMs = 1_000
@@ -96,9 +98,9 @@ export const carefulStatementMs = 1_000
 
 /** POSTs at once to an origin without a setting: at first, and at most. */
 export const adaptive = { concurrency: 16, growsTo: 64 } as const
-/** Ready rows of an origin in memory, as milliseconds of its recent pace. */
+/** Room of an origin in memory for rows that are ready to go, as milliseconds of its recent pace. */
 export const roomMs = 100
-/** Most ready rows of an origin in memory. */
+/** Most room of an origin. */
 export const mostRoom = 1_024
 /** With so many rows of an origin claimed and not recorded, memory takes in no other: perhaps no record is accepted. */
 export const mostUnderWay = 1_024

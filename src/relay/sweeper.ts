@@ -2,7 +2,7 @@ import type { Backlog } from '../backlog/backlog.ts'
 import { isCancelled } from '../outbox/database-errors.ts'
 import type { Session } from '../outbox/session.ts'
 import { readOrigins, type SweptOrigins, sweepStart } from '../outbox/sweep.ts'
-import { longestSweepPauseMs, sweepPauseMs, sweepShare, sweptOrigins } from '../policy/tuning.ts'
+import { longestPullsPauseMs, longestSweepPauseMs, sweepPauseMs, sweepShare, sweptOrigins } from '../policy/tuning.ts'
 
 /**
  * With more origins behind than this, the sweep waits for their pulls: memory remembers no more, and would forget
@@ -26,8 +26,10 @@ export class Sweeper {
   #isWanted = false
   /** When the last wanted sweep began. */
   #wantedAt = Number.NEGATIVE_INFINITY
-  /** What the server has worked for this sweep, and for pulls that found nothing since. The time on the network does not count. */
+  /** What the server has worked for this sweep. The time on the network does not count. */
   #spentMs = 0
+  /** What it has worked since then for pulls that found nothing. */
+  #pulledMs = 0
   /** When the next step is due, or the next sweep that nothing asks for. */
   #nextAt = 0
   /** When the last sweep ended; null: none has yet. */
@@ -46,9 +48,9 @@ export class Sweeper {
     return this.#endedAt
   }
 
-  /** A pull has found nothing. Sweeps cause such pulls, which read dead entries while a snapshot is held. */
+  /** A pull has found nothing. Sweeps cause most of such pulls, which read dead entries while a snapshot is held. */
   foundNothing(workMs: number): void {
-    this.#spentMs += workMs
+    this.#pulledMs += workMs
     if (this.#place === null && this.#endedAt !== null) this.#pauseFrom(this.#endedAt)
   }
 
@@ -97,6 +99,7 @@ export class Sweeper {
     this.#place = sweepStart
     this.#nextAt = now
     this.#spentMs = 0
+    this.#pulledMs = 0
   }
 
   #end(now: number): void {
@@ -105,8 +108,13 @@ export class Sweeper {
     this.#pauseFrom(now)
   }
 
-  /** The pause after a sweep: 20 times (`sweepShare`) as long as the server worked, but 1 to 60 s. */
+  /**
+   * The pause after a sweep: 20 times (`sweepShare`) as long as the server worked, but 1 to 60 s. For pulls at most 10 s: an
+   * origin with a million held rows must not hold up for a minute what a sweep would find elsewhere.
+   */
   #pauseFrom(endedAt: number): void {
-    this.#nextAt = endedAt + Math.max(sweepPauseMs, Math.min(longestSweepPauseMs, this.#spentMs / sweepShare))
+    const ownMs = Math.min(longestSweepPauseMs, this.#spentMs / sweepShare)
+    const allMs = Math.min(longestPullsPauseMs, (this.#spentMs + this.#pulledMs) / sweepShare)
+    this.#nextAt = endedAt + Math.max(sweepPauseMs, ownMs, allMs)
   }
 }

@@ -213,22 +213,29 @@ t.test(
   },
 )
 
-t.test('the next row of a key is taken in where others fill the room, unless nothing may go', async t => {
+t.test('the next row of a key is taken in where others fill the room, and there are bounds to that', async t => {
   const state = { room: 2 }
   const it = backlog({ room: () => state.room })
   const keyed = (id: number) => shownRow(id, { orderingKey: `k${id % 10}` })
-  shown(it, [1, 2].map(keyed))
-  t.same(taken(it, 2), ['1', '2'])
-  shown(it, [3, 4].map(keyed))
-  t.same(taken(it, 1), ['3'])
-  shown(it, [keyed(5)])
+  const fill = (ids: readonly number[]) => shown(it, ids.map(keyed))
+  for (const ids of [
+    [1, 2],
+    [3, 4],
+    [5, 6],
+  ]) {
+    fill(ids)
+    t.equal(taken(it, 2).length, 2)
+  }
+  fill([7, 8])
   t.equal(it.behind, 0, 'the room is full now')
-  for (const id of [1, 2]) it.ended(String(id), 'settled', keyed(10 + id))
+  for (const id of [1, 2, 3, 4]) it.ended(String(id), 'settled', keyed(10 + id))
   t.equal(it.behind, 0)
+  it.ended('5', 'settled', keyed(15))
+  t.equal(it.behind, 1, 'three times the room: this one is left for the reads')
+  t.same(taken(it, 9), ['7', '8', '11', '12', '13', '14'])
   state.room = 0
-  it.ended('3', 'settled', keyed(13))
-  t.equal(it.behind, 1, 'the origin is held: the row is left for the reads')
-  t.same(taken(it, 9), ['4', '5', '11', '12'])
+  it.ended('11', 'settled', keyed(21))
+  t.same(taken(it, 9), [], 'nothing is taken in while the origin is held')
 })
 
 t.test('with very many rows of an origin claimed and not recorded, memory takes in no other', async t => {
