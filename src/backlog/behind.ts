@@ -3,19 +3,16 @@ import { mostUnderWay } from '../policy/tuning.ts'
 import { Fifo } from './fifo.ts'
 import { otherRange } from './index-place.ts'
 import type { OriginBacklog } from './origin-backlog.ts'
-import type { OriginRange } from './origin-range.ts'
+import type { OriginRange, Stretch } from './origin-range.ts'
 
 /** A read of one range of one origin: at most `room` rows between two places, each due, not held and first of its key. */
-export interface Pull {
+export interface Pull extends Stretch {
   readonly origin: string
   /** The only URL to read, by its hash; null: all URLs but `otherUrls`. */
   readonly urlHash: number | null
   /** URLs set apart, which have pulls of their own. */
   readonly otherUrls: readonly number[]
   readonly range: RangeName
-  readonly after: IndexPlace
-  /** The last place to read; null: up to the tip. */
-  readonly upTo: IndexPlace | null
   readonly room: number
 }
 

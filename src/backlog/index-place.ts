@@ -19,6 +19,12 @@ export function justBefore({ dueUs, id }: Pick<ShownRow, 'dueUs' | 'id'>): Index
   return { dueUs, id: String(BigInt(id) - 1n) }
 }
 
+/** As `comparePlaces`, for ends of stretches: null is after all places. */
+export function compareEnds(a: IndexPlace | null, b: IndexPlace | null): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null)
+  return comparePlaces(a, b)
+}
+
 /** Both places must be of one range. A row is a place, too. */
 export function comparePlaces(a: IndexPlace, b: IndexPlace): number {
   if (a.dueUs !== null && b.dueUs !== null && a.dueUs !== b.dueUs) return a.dueUs < b.dueUs ? -1 : 1

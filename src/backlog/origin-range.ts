@@ -1,5 +1,5 @@
 import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
-import { comparePlaces, justBefore, startOf } from './index-place.ts'
+import { compareEnds, comparePlaces, justBefore, startOf } from './index-place.ts'
 
 /** Entries after one place, up to and including another. */
 export interface Stretch {
@@ -53,9 +53,11 @@ export class OriginRange {
 
   /** The row was not admitted, or left memory unsettled. A later pull reads it. */
   passOver({ dueUs, id }: Pick<ShownRow, 'dueUs' | 'id'>): void {
-    const stretch = { after: justBefore({ dueUs, id }), upTo: { dueUs, id } }
+    const place = { dueUs, id }
+    if (!this.#isOut && isIn(place, this.#walk)) return
+    const stretch = { after: justBefore(place), upTo: place }
     if (!this.#hasBegun) this.#walk = both(this.#walk, stretch)
-    else if (this.#isOut || !isWithin(stretch, this.#walk)) this.#again = both(this.#again, stretch)
+    else this.#again = both(this.#again, stretch)
   }
 
   /** Reads the same rest of the table as the other range. */
@@ -100,7 +102,7 @@ export class OriginRange {
     const walk = this.#walk
     if (walk === null) return
     const after = comparePlaces(reached, walk.after) > 0 ? reached : walk.after
-    const isOver = isShort || (walk.upTo !== null && comparePlaces(after, walk.upTo) >= 0)
+    const isOver = isShort || compareEnds(after, walk.upTo) >= 0
     if (isOver) {
       this.#walk = this.#again
       this.#again = null
@@ -125,12 +127,14 @@ function both(one: Stretch | null, other: Stretch): Stretch {
   if (one === null) return other
   return {
     after: comparePlaces(one.after, other.after) <= 0 ? one.after : other.after,
-    upTo:
-      one.upTo === null || (other.upTo !== null && comparePlaces(one.upTo, other.upTo) >= 0) ? one.upTo : other.upTo,
+    upTo: compareEnds(one.upTo, other.upTo) >= 0 ? one.upTo : other.upTo,
   }
 }
 
-function isWithin(inner: Stretch, outer: Stretch | null): boolean {
-  if (outer === null || comparePlaces(inner.after, outer.after) < 0) return false
-  return outer.upTo === null || (inner.upTo !== null && comparePlaces(inner.upTo, outer.upTo) <= 0)
+function isIn(place: IndexPlace, stretch: Stretch | null): boolean {
+  return stretch !== null && comparePlaces(place, stretch.after) > 0 && compareEnds(place, stretch.upTo) <= 0
+}
+
+function isWithin(inner: Stretch, outer: Stretch): boolean {
+  return comparePlaces(inner.after, outer.after) >= 0 && compareEnds(inner.upTo, outer.upTo) <= 0
 }

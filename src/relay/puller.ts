@@ -1,5 +1,5 @@
 import type { Backlog, Pull } from '../backlog/backlog.ts'
-import { comparePlaces } from '../backlog/index-place.ts'
+import { compareEnds } from '../backlog/index-place.ts'
 import type { IndexPlace, RangeName } from '../model.ts'
 import { isCancelled } from '../outbox/database-errors.ts'
 import { type PullSpan, pull } from '../outbox/pull.ts'
@@ -83,6 +83,6 @@ export class Puller {
   #spanOf(pull: Pull): PullSpan {
     const { range, after, upTo } = pull
     const end = this.#span.after(after, range, this.#reached(range))
-    return { ...pull, upTo: end === null || (upTo !== null && comparePlaces(upTo, end) <= 0) ? upTo : end }
+    return { ...pull, upTo: compareEnds(upTo, end) <= 0 ? upTo : end }
   }
 }

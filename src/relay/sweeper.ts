@@ -28,7 +28,7 @@ export class Sweeper {
   #wantedAt = Number.NEGATIVE_INFINITY
   /** What the server has worked for this sweep. The time on the network does not count. */
   #spentMs = 0
-  /** What it has worked since then for pulls that found nothing. */
+  /** What it has worked, since that sweep began, for pulls that found nothing. */
   #pulledMs = 0
   /** When the next step is due, or the next sweep that nothing asks for. */
   #nextAt = 0

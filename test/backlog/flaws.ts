@@ -22,7 +22,7 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'a row that the walk will not read is kept for the next one',
     file: 'origin-range.ts',
-    text: 'else if (this.#isOut || !isWithin(stretch, this.#walk)) this.#again = both(this.#again, stretch)',
+    text: 'else this.#again = both(this.#again, stretch)',
     by: '',
     schedule: [
       'tight',
@@ -32,8 +32,8 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'what is passed over while a pull is out is kept for the next walk',
     file: 'origin-range.ts',
-    text: 'this.#isOut || !isWithin(stretch',
-    by: '!isWithin(stretch',
+    text: '!this.#isOut && isIn(place',
+    by: 'isIn(place',
     schedule: [
       'tight',
       'sweep 0 | insert - c now | insert - b later | insert k c now | commit 3 | insert k b now | insert - a now | commit 5 | insert - a now | reply 0 0 | tip 0 fresh | reply 0 0 | commit 6 | tip 0 fresh | claim 0 | lose 0 1 | reply 0 0 | pull 0 | reply 0 0',
@@ -44,10 +44,6 @@ export const flaws: readonly Flaw[] = [
     file: 'origin-range.ts',
     text: 'comparePlaces(one.after, other.after) <= 0 ? one.after : other.after',
     by: 'other.after',
-    schedule: [
-      'tight',
-      'insert l a later | insert l a later | commit 1 | insert k b now | insert - c now | insert - b now | commit 3 | commit 2 | insert - a later | commit 6 | commit 5 | tip 0 fresh | tick | reply 0 0 | expire 0 1 | claim 0 | reply 0 0 | pull 0 | reply 0 1 | sweep 0 | reply 0 0 | reply 0 0 | tip 0 due | reply 0 0',
-    ],
   },
   {
     rule: 'at the end of a walk the next one begins',
@@ -78,20 +74,20 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'a walk begins before the row that was passed over',
     file: 'origin-range.ts',
-    text: 'after: justBefore({ dueUs, id })',
-    by: 'after: { dueUs, id }',
+    text: 'after: justBefore(place)',
+    by: 'after: place',
   },
   {
     rule: 'a walk ends at the last of the rows passed over',
     file: 'origin-range.ts',
-    text: 'comparePlaces(one.upTo, other.upTo) >= 0',
-    by: 'comparePlaces(one.upTo, other.upTo) <= 0',
+    text: 'compareEnds(one.upTo, other.upTo) >= 0',
+    by: 'compareEnds(one.upTo, other.upTo) <= 0',
   },
   {
     rule: 'a walk up to the tip stays one',
-    file: 'origin-range.ts',
-    text: 'one.upTo === null || (other',
-    by: '(other',
+    file: 'index-place.ts',
+    text: 'Number(a === null) - Number(b === null)',
+    by: 'Number(b === null) - Number(a === null)',
   },
   {
     rule: 'a rewind in the middle of a walk reads again what that has read',
