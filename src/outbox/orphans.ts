@@ -2,7 +2,7 @@ import { idEnd } from '../ids.ts'
 import type { IndexPlace } from '../model.ts'
 import { claimedPageEntries } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
-import { dueTime, dueUs, isRow, plainArray, timeOf, workMs } from './sql.ts'
+import { dueTime, dueUs, plainArray, timeOf, workMs } from './sql.ts'
 
 /** A row claimed under a registration that is gone, or never existed, or under one that the search names. */
 export interface Orphan {
@@ -23,44 +23,49 @@ const claimedMsAgo = `case when isfinite(c.claimed_at)
                   then least(greatest(extract(epoch from clock_timestamp() - c.claimed_at) * 1000, 0), 3e12) else 0 end::float8`
 
 /**
- * The columns of an entry. Thousands of entries are read to find a few claimed rows, so they hold only what identifies
- * those and where to go on.
+ * No index holds anything that a claim changes, so claimed rows are found by a walk. It reads whole pages of entries. An
+ * aggregate picks the claimed ones: a table of the entries would take three times as long.
+ *
+ * @param reached the id of the last entry, from `page`.
  */
-const entry = `c.id, ${dueUs} as "dueUs", case when c.status = 'claimed' then c.claimed_epoch end as epoch, row_number() over () as n`
-
-/**
- * No index holds anything that a claim changes, so claimed rows are found by a walk. It reads whole pages of entries
- * and picks the claimed ones. `reach` is returned even if no row is an orphan.
- */
-const picked = (schema: string, named: string) => `
-    select reach.*, orphan.*, ${workMs}
-      from (select whole.read, (select json_build_object('dueUs', page."dueUs", 'id', page.id::text)::text from page where page.n = whole.read) as reached
-              from (select count(*)::integer as read from page) whole) reach
-      left join (select c.id, c.message_id as "messageId", c.attempts as attempt, c.claimed_epoch as epoch, c.rev::float8 as rev, c.origin,
-                        c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts", ${claimedMsAgo} as "claimedMsAgo"
-                   from page join ${schema}.callback c on ${isRow('page.id')}
-                  where page.epoch is not null
-                    and (page.epoch = any (${named}::bigint[]) or not exists (select from ${schema}.relay r where r.epoch = any (array[page.epoch])))) orphan on true`
+const picked = (schema: string, page: string, reached: string, named: string) => `
+    select reach.read, reach."reachedUs", reach."reachedId", orphan.*, ${workMs}
+      from (select count(*)::integer as read, max(page."dueUs") as "reachedUs", ${reached} as "reachedId",
+                   array_agg(page.id) filter (where page.status = 'claimed') as claimed
+              from (${page}) page) reach
+      left join lateral (
+             select c.id, c.message_id as "messageId", c.attempts as attempt, c.claimed_epoch as epoch, c.rev::float8 as rev, c.origin,
+                    c.attempts - c.budget_from as "attemptOfBudget", c.max_attempts as "maxAttempts", ${claimedMsAgo} as "claimedMsAgo"
+               from ${schema}.callback c
+              where c.id = any (reach.claimed)
+                and (c.claimed_epoch = any (${named}::bigint[]) or not exists (select from ${schema}.relay r where r.epoch = any (array[c.claimed_epoch])))) orphan on true`
 
 const freshStatement: Statement = {
   name: 'ringback_orphans_fresh',
-  text: schema => `
-    with page as materialized (
-      select ${entry}
-        from (select * from ${schema}.callback c where c.settled_at is null and c.due_at is null and c.id > $1::bigint and c.id <= $3::bigint order by c.id limit $2) c
-    ) ${picked(schema, '$4')}`,
+  text: schema =>
+    picked(
+      schema,
+      `select c.id, null::float8 as "dueUs", c.status from ${schema}.callback c
+                where c.settled_at is null and c.due_at is null and c.id > $1::bigint and c.id <= $3::bigint
+                order by c.id limit $2`,
+      'max(page.id)',
+      '$4',
+    ),
 }
 
 const dueStatement: Statement = {
   name: 'ringback_orphans_due',
-  text: schema => `
-    with page as materialized (
-      select ${entry}
-        from (select * from ${schema}.callback c
-               where c.due_at is not null and (${dueTime}, c.id) > (${timeOf('$3::float8')}, $1::bigint)
-                 and ${dueTime} <= ${timeOf('$4::float8')}
-               order by ${dueTime}, c.id limit $2) c
-    ) ${picked(schema, '$5')}`,
+  text: schema =>
+    picked(
+      schema,
+      `select c.id, ${dueUs} as "dueUs", c.status from ${schema}.callback c
+                where c.due_at is not null and (${dueTime}, c.id) > (${timeOf('$3::float8')}, $1::bigint)
+                  and ${dueTime} <= ${timeOf('$4::float8')}
+                order by ${dueTime}, c.id limit $2`,
+      // Entries come in the order of the index, and many may be due at the same time.
+      '(array_agg(page.id))[count(*)]',
+      '$5',
+    ),
 }
 
 /** The walk reads the fresh range first, then the due range. */
@@ -72,6 +77,16 @@ export interface FoundOrphans {
   /** Where the walk goes on; null: it is over. */
   readonly next: IndexPlace | null
   /** What the server has worked, in milliseconds. */
+  readonly workMs: number
+}
+
+/** One orphan, or none, and how far the page came. */
+interface Page extends Orphan {
+  /** How many entries. */
+  readonly read: number
+  readonly reachedUs: number | null
+  /** null: there was no entry. */
+  readonly reachedId: string | null
   readonly workMs: number
 }
 
@@ -92,14 +107,15 @@ export async function readOrphans(
   const isFresh = after.dueUs === null
   const bounds = isFresh ? [upTo?.id ?? idEnd] : [after.dueUs, upTo?.dueUs ?? Number.POSITIVE_INFINITY]
   const values = [after.id, most, ...bounds, plainArray(named)]
-  const found = await session.rows<Orphan & { read: number; reached: string | null; workMs: number }>(
-    isFresh ? freshStatement : dueStatement,
-    values,
-  )
+  const found = await session.rows<Page>(isFresh ? freshStatement : dueStatement, values)
   const last = found.at(-1)
   if (!last) throw new Error('a count must return a row')
-  const { read, reached, workMs } = last
-  const isEnd = reached === null || read < most
+  const { read, reachedUs, reachedId, workMs } = last
+  const isEnd = reachedId === null || read < most
   const end = upTo ?? (isFresh ? dueStart : null)
-  return { orphans: found.filter(({ id }) => id !== null), next: isEnd ? end : JSON.parse(reached), workMs }
+  return {
+    orphans: found.filter(({ id }) => id !== null),
+    next: isEnd ? end : { dueUs: reachedUs, id: reachedId },
+    workMs,
+  }
 }

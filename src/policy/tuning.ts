@@ -63,7 +63,7 @@ export const pullShare = 1 / 5
 /** Most time for pulls before new rows are read again, in milliseconds. */
 export const pullingMs = 20
 /**
- * Index entries in one page of the search for orphaned claims: some 20 ms after a relay has gone, else some 2 ms, for which
+ * Index entries in one page of the search for orphaned claims: some 10 ms after a relay has gone, else some 1 ms, for which
  * new rows may wait. Most pages hold no claim.
  */
 export const claimedPageEntries = { wanted: 20_000, regular: 2_000 } as const
@@ -80,8 +80,13 @@ export const sweepPauseMs = 1_000
 export const longestSweepPauseMs = 60_000
 /** The same for what pulls have worked that found nothing. */
 export const longestPullsPauseMs = 10_000
-/** Largest share of time for sweeps, which also read dead index entries. */
-export const sweepShare = 1 / 20
+/**
+ * Largest share of time for each search that nothing asks for: sweeps, orphaned claims, all expired rows. They also read
+ * dead index entries, of which a held snapshot may keep a million.
+ */
+export const sweepShare = 1 / 50
+/** Largest share of time for long look-backs, and for looks at whether a drain has ended. */
+export const lookShare = 1 / 20
 /** Between two reads of expired rows and changed holds, in milliseconds. */
 export const choresMs = 1_000
 /** Most rows that expire in one statement. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Left, readLeft } from '../outbox/left.ts'
 import type { Session } from '../outbox/session.ts'
-import { drainQuietMs, drainReadMs, sweepShare } from '../policy/tuning.ts'
+import { drainQuietMs, drainReadMs, lookShare } from '../policy/tuning.ts'
 
 export interface DrainParts {
   /** Origins and URLs whose breakers are open. Due callbacks to them are not waited for. */
@@ -57,7 +57,7 @@ export class Drain {
       if (left && this.#quietFrom !== null && startedAt - this.#quietFrom >= drainQuietMs)
         return { ...left, gaveUp: null }
       if (now - this.#progressAt >= this.#parts.patienceMs) return this.#giveUp()
-      await sleep(Math.max(drainReadMs, (now - startedAt) / sweepShare), undefined, { signal: stopped }).catch(() => {})
+      await sleep(Math.max(drainReadMs, (now - startedAt) / lookShare), undefined, { signal: stopped }).catch(() => {})
     }
     return null
   }

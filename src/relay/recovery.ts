@@ -33,7 +33,7 @@ export class Recovery {
   /** Whether a registration has gone since the last read was sent. */
   #isWanted = false
   /** Whether the search is for the claims of a registration that is gone. It does not pause between its pages. */
-  #isUrgent = true
+  #isUrgent = false
   /** When the next page is due. */
   #pageAt = 0
   /** What the server has worked for this search. */
@@ -48,7 +48,7 @@ export class Recovery {
     this.#parts = parts
   }
 
-  /** Called when a registration is gone. */
+  /** Called when a registration is gone, or may have gone. */
   want(): void {
     this.#begin()
     this.#isWanted = true

@@ -189,7 +189,9 @@ export class Relay {
     this.#destinations.connected(await readSalt(sessions.keep))
     // Before this relay takes origins, whose callbacks would wait for it.
     await warmUp(sessions, this.#config.keepDeliveredMs === 0)
-    this.#recovery.want()
+    // While it had no connection, registrations may have gone. At the start nothing is urgent but the claims of those that
+    // this relay buries itself.
+    if (this.#membership.epoch !== '') this.#recovery.want()
     await this.#membership.join(sessions.keep)
     await this.#label(link)
   }

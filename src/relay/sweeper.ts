@@ -109,7 +109,7 @@ export class Sweeper {
   }
 
   /**
-   * The pause after a sweep: 20 times (`sweepShare`) as long as the server worked, but 1 to 60 s. For pulls at most 10 s: an
+   * The pause after a sweep: 50 times (`sweepShare`) as long as the server worked, but 1 to 60 s. For pulls at most 10 s: an
    * origin with a million held rows must not hold up for a minute what a sweep would find elsewhere.
    */
   #pauseFrom(endedAt: number): void {

@@ -3,11 +3,11 @@ import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import {
   longLookBack,
   longLookPauseMs,
+  lookShare,
   mostGaps,
   pageRows,
   shortLookBack,
   sweepPauseMs,
-  sweepShare,
 } from '../policy/tuning.ts'
 import { type IdGap, IdSpans } from './id-spans.ts'
 
@@ -87,7 +87,7 @@ export class Tip {
   show(rows: readonly ShownRow[], { begunAt, isLong }: TipRead, endedAt = begunAt): ShownRow[] {
     // The long look-back may read many rows again, so it pauses in proportion to its duration. That counts the network
     // as well. With a longer pause than a sweep's, it would find nothing that a sweep does not.
-    const pauseMs = Math.min(sweepPauseMs, (endedAt - begunAt) / sweepShare)
+    const pauseMs = Math.min(sweepPauseMs, (endedAt - begunAt) / lookShare)
     if (isLong) this.#nextLongAt = endedAt + Math.max(longLookPauseMs, pauseMs)
     const fresh = rows.filter(row => !this.#shown.has(this.#nameOf(row)))
     for (const row of fresh) {

@@ -70,6 +70,7 @@ function staged(
   t: Test,
   pages: readonly (readonly Orphan[])[] = [],
   isUnderWay: (id: string) => boolean = () => false,
+  isWanted = true,
 ) {
   const clock = mockClock(t)
   const state = { pages, reads: 0, stepMs: 0, wayMs: 0, mayJudge: true, lostFrom: Number.NEGATIVE_INFINITY }
@@ -82,12 +83,13 @@ function staged(
     clock.now += state.stepMs + state.wayMs
     const workMs = state.stepMs
     state.reads += 1
-    if (name === 'ringback_orphans_due') return [{ id: null, read: 0, reached: null, workMs }]
+    if (name === 'ringback_orphans_due') return [{ id: null, read: 0, reachedUs: null, reachedId: null, workMs }]
     const [page = [], ...rest] = state.pages
     state.pages = rest
     const reach = {
       read: rest.length > 0 ? claimedPageEntries.wanted : page.length,
-      reached: JSON.stringify({ dueUs: null, id: page.at(-1)?.id ?? '0' }),
+      reachedUs: null,
+      reachedId: page.at(-1)?.id ?? '0',
       workMs,
     }
     return page.length > 0 ? page.map(each => ({ ...reach, ...each })) : [{ ...reach, id: null }]
@@ -109,6 +111,7 @@ function staged(
   const search = async () => {
     while (await work());
   }
+  if (isWanted) recovery.want()
   return { clock, state, recorder, recovery, released, work, search }
 }
 
@@ -154,7 +157,7 @@ t.test('a search that takes too long goes on in spans of both ranges, and so do 
     const ids = Math.min(Number(more[0]), 1_000_000) - Number(after)
     if (name === 'ringback_orphans_fresh' && ids > state.mostIds)
       throw Object.assign(new pg.DatabaseError('', 1, 'error'), { code: '57014' })
-    return [{ id: null, read: 0, reached: null, workMs: state.workMs }]
+    return [{ id: null, read: 0, reachedUs: null, reachedId: null, workMs: state.workMs }]
   }
   const parts = {
     recorder: {} as Recorder,
@@ -165,6 +168,7 @@ t.test('a search that takes too long goes on in spans of both ranges, and so do 
     lostReads: () => new Map<string, number>(),
   }
   const recovery = new Recovery(parts)
+  recovery.want()
   const whenCancelled = (error: unknown) => {
     if (!isCancelled(error)) throw error
     return true
@@ -251,7 +255,20 @@ t.test('an attempt that this very process has under way is not its to judge; it 
   t.ok(recorder.holds('1'))
 })
 
-t.test('what nobody asks for is searched now and then, for a twentieth of the time at most', async t => {
+t.test(
+  'at the start nothing is urgent: the search has short pages with pauses, until a registration is gone',
+  async t => {
+    const { clock, state, recovery, search } = staged(t, [[], [], [], []], undefined, false)
+    state.stepMs = 2
+    await search()
+    t.same([state.reads, recovery.nextAt - clock.now], [1, 100])
+    recovery.want()
+    await search()
+    t.equal(state.reads, 5)
+  },
+)
+
+t.test('what nobody asks for is searched now and then, for a fiftieth of the time at most', async t => {
   const { clock, state, search } = staged(t)
   await search()
   clock.now += orphansPauseMs - 1
@@ -262,7 +279,7 @@ t.test('what nobody asks for is searched now and then, for a twentieth of the ti
   for (const reads of [3, 4]) {
     await search()
     t.equal(state.reads, reads, 'one page, since each is followed by a pause')
-    clock.now += 199_999
+    clock.now += 499_999
     await search()
     t.equal(state.reads, reads)
     clock.now += 1

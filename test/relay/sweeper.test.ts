@@ -47,9 +47,9 @@ t.test('pulls that find nothing count as its work, up to a pause of ten seconds'
   await sweep()
   t.equal(sweeper.nextAt - clock.now, 1_000)
   for (const [workMs, pauseMs] of [
-    [30, 1_000],
-    [70, 2_000],
-    [300, 8_000],
+    [10, 1_000],
+    [30, 2_000],
+    [120, 8_000],
     [9_000, 10_000],
   ] as const) {
     sweeper.foundNothing(workMs)
@@ -60,7 +60,7 @@ t.test('pulls that find nothing count as its work, up to a pause of ten seconds'
   t.equal(sweeper.nextAt - clock.now, 1_000)
 })
 
-t.test('the next one takes a twentieth of the time at most, and begins by itself', async t => {
+t.test('the next one takes a fiftieth of the time at most, and begins by itself', async t => {
   const { clock, state, sweeper, sweep } = staged(t, 450)
   await sweep()
   t.equal(sweeper.nextAt, 2_000)
@@ -74,7 +74,7 @@ t.test('the next one takes a twentieth of the time at most, and begins by itself
     t.equal(state.steps, n)
     await sweeper.work()
     t.equal(state.steps, n, 'not before its time')
-    t.equal(sweeper.nextAt - clock.now, n < 3 ? 200 : 1_000)
+    t.equal(sweeper.nextAt - clock.now, n < 3 ? 500 : 1_500)
     clock.now = sweeper.nextAt
   }
 })
@@ -93,7 +93,7 @@ t.test('the way to a distant server makes no pause longer', async t => {
   for (let n = 1; n <= 3; n += 1) {
     clock.now = sweeper.nextAt
     await sweeper.work()
-    t.equal(sweeper.nextAt - clock.now, n < 3 ? 20 : 1_000)
+    t.equal(sweeper.nextAt - clock.now, n < 3 ? 50 : 1_000)
   }
 })
 
@@ -103,7 +103,7 @@ t.test('one that is wanted does not wait for a slow one to end, and goes through
   clock.now = 10_000
   state.stepMs = 100
   await sweeper.work()
-  t.equal(sweeper.nextAt, 12_100)
+  t.equal(sweeper.nextAt, 15_100)
   backlog.wantSweep()
   t.ok(sweeper.nextAt <= clock.now)
   state.steps = 0
