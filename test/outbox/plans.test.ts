@@ -120,7 +120,7 @@ const statements = {
   },
   'fresh rows': {
     run: s => readFresh(s, epoch, [{ after: '54000', upTo: idEnd }], 1_000),
-    indexes: ['callback_fresh', 'callback_supersede'],
+    indexes: ['callback_fresh'],
   },
   'fresh rows, claimed': {
     run: s => claimFresh(s, epoch, [{ after: '54000', upTo: idEnd }], 1_000, { most: 8, except: [], several: [] }),
