@@ -51,7 +51,7 @@ interface Entry extends ShownRow {
  */
 const entries = (schema: string, condition: string) => `
         select e.* from (
-          select ${shown(schema, '$8::bigint')}, row_number() over () as place,
+          select ${shown('$8::bigint')}, row_number() over () as place,
                  c.origin = p.origin and (p.url_hash is null or ${urlHash} = p.url_hash) and (p.other_urls = '{}' or ${urlHash} <> all (p.other_urls::integer[]))
                    and (c.status = 'claimed' and c.claimed_epoch = $8::bigint
                         or c.status = 'pending' and ${isFirst(schema)} and ${isFree(schema)}) as "isWanted"

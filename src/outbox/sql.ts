@@ -60,7 +60,11 @@ export const isSuperseded = (schema: string) => `(c.supersede_key is not null an
                   and (n.ordering_key, n.supersede_key) <= (c.ordering_key, c.supersede_key)
                 order by n.ordering_key, n.supersede_key, n.id limit 1) is not null)`
 
-const isLater = (schema: string) => `c.due_at > clock_timestamp() and not ${isSuperseded(schema)}`
+/**
+ * Whether a callback `c` waits for its due time. Only where it may: PostgreSQL prepares each query within a statement every
+ * time, which takes 10 µs, even if it will not run it.
+ */
+export const isLater = (schema: string) => `c.due_at > clock_timestamp() and not ${isSuperseded(schema)}`
 
 /** Tells apart the URLs of an origin, for a callback `c`. Two URLs with the same 32 bits by chance count as one. */
 export const urlHash = `hashtext(split_part(c.url, '?', 1))`
@@ -69,10 +73,9 @@ export const urlHash = `hashtext(split_part(c.url, '?', 1))`
  * The columns of a `ShownRow` for a callback `c`. A superseded row is due at once, to be cancelled.
  *
  * @param epoch that of the relay's own registration.
- * @param later the row waits for its due time. `false` for rows without one: PostgreSQL prepares each query within a
- * statement every time, 10 µs each, even if it will not run it.
+ * @param later whether the row waits for its due time, if it may: see `isLater`.
  */
-export const shown = (schema: string, epoch: string, later = isLater(schema)) => `
+export const shown = (epoch: string, later = 'false') => `
              c.id, ${sentKey} as "orderingKey", c.origin, ${urlHash} as "urlHash",
              ${dueUs} as "dueUs",
              case when c.status = 'claimed' then case c.claimed_epoch when ${epoch} then 'claimed here' else 'claimed elsewhere' end
@@ -85,7 +88,7 @@ export const shown = (schema: string, epoch: string, later = isLater(schema)) =>
  * @param others excludes rows settled by the same statement, which still sees them.
  */
 export const firstOfKey = (schema: string, epoch: string, key: string, others = 'true') => `
-      select ${shown(schema, epoch)}
+      select ${shown(epoch, isLater(schema))}
         from ${schema}.callback c
        where c.settled_at is null and c.ordering_key is not null
          and (c.ordering_key, c.id) >= (${key}, 0) and c.ordering_key <= ${key} and ${others}

@@ -34,7 +34,7 @@ export const freshRows = (schema: string) => `
         select row.*
           from unnest($1::bigint[], $2::bigint[]) as gap (after, up_to)
          cross join lateral (
-           select ${shown(schema, '$4::bigint', 'false')}
+           select ${shown('$4::bigint')}
              from ${schema}.callback c
             where c.settled_at is null and c.due_at is null and c.id > gap.after and c.id <= least(gap.up_to, s.last_value)
             order by c.id
@@ -47,7 +47,7 @@ const dueStatement: Statement = {
   name: 'ringback_due',
   text: schema => `
     with page as materialized (
-      select ${shown(schema, '$4::bigint')}
+      select ${shown('$4::bigint')}
         from ${schema}.callback c
        where c.due_at is not null and (${dueTime}, c.id) > (${timeOf('$1::float8')}, $2::bigint)
          and ${dueTime} <= statement_timestamp()

@@ -126,14 +126,14 @@ const statements = {
     run: s => claimFresh(s, epoch, [{ after: '54000', upTo: idEnd }], 1_000, { most: 8, except: [], several: [] }),
     indexes: ['Tid Scan', 'callback_fresh', 'callback_key', 'callback_pkey', 'callback_supersede'],
   },
-  'due rows': { run: s => readDue(s, epoch, dueStart, 1_000), indexes: ['callback_due', 'callback_supersede'] },
+  'due rows': { run: s => readDue(s, epoch, dueStart, 1_000), indexes: ['callback_due'] },
   'a pull of what was never tried': {
     run: s => pull(s, epoch, spans('fresh')),
-    indexes: ['callback_key', 'callback_supersede', 'callback_waiting'],
+    indexes: ['callback_key', 'callback_waiting'],
   },
   'a pull of what is due': {
     run: s => pull(s, epoch, spans('due', 1)),
-    indexes: ['callback_key', 'callback_supersede', 'callback_waiting'],
+    indexes: ['callback_key', 'callback_waiting'],
   },
   sweep: { run: s => readOrigins(s, sweepStart, 200), indexes: ['callback_waiting'] },
   'orphans of what was never tried': {
