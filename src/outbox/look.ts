@@ -1,6 +1,6 @@
 import type { CallbackStatus, ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { firstOfKey, isFree, isLater, isRow, isSuperseded, secondsSince, shown } from './sql.ts'
+import { firstOfKey, isFree, isRow, isSuperseded, secondsSince, shown, waitsForDueTime } from './sql.ts'
 
 /** The state of a row that a claim or a record did not get. */
 export interface Looked {
@@ -35,7 +35,7 @@ const lookStatement: Statement = {
        where c.status in ('pending', 'claimed')
          for no key update of c skip locked
     )
-    select c.message_id as "messageId", c.status, c.attempts, c.claimed_epoch as "claimedEpoch", ${shown('$2::bigint', isLater(schema))},
+    select c.message_id as "messageId", c.status, c.attempts, c.claimed_epoch as "claimedEpoch", ${shown('$2::bigint', waitsForDueTime(schema))},
            case when c.expires_at <= clock_timestamp() then ${secondsSince('c.expires_at')} * 1000 end as "expiredMs",
            ${isSuperseded(schema)} as "isSuperseded",
            not (${isFree(schema)}) as "isHeld",

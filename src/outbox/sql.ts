@@ -64,7 +64,7 @@ export const isSuperseded = (schema: string) => `(c.supersede_key is not null an
  * Whether a callback `c` waits for its due time. Only where it may: PostgreSQL prepares each query within a statement every
  * time, which takes 10 µs, even if it will not run it.
  */
-export const isLater = (schema: string) => `c.due_at > clock_timestamp() and not ${isSuperseded(schema)}`
+export const waitsForDueTime = (schema: string) => `c.due_at > clock_timestamp() and not ${isSuperseded(schema)}`
 
 /** Tells apart the URLs of an origin, for a callback `c`. Two URLs with the same 32 bits by chance count as one. */
 export const urlHash = `hashtext(split_part(c.url, '?', 1))`
@@ -73,7 +73,7 @@ export const urlHash = `hashtext(split_part(c.url, '?', 1))`
  * The columns of a `ShownRow` for a callback `c`. A superseded row is due at once, to be cancelled.
  *
  * @param epoch that of the relay's own registration.
- * @param later whether the row waits for its due time, if it may: see `isLater`.
+ * @param later whether the row waits for its due time, if it may: see `waitsForDueTime`.
  */
 export const shown = (epoch: string, later = 'false') => `
              c.id, ${sentKey} as "orderingKey", c.origin, ${urlHash} as "urlHash",
@@ -88,7 +88,7 @@ export const shown = (epoch: string, later = 'false') => `
  * @param others excludes rows settled by the same statement, which still sees them.
  */
 export const firstOfKey = (schema: string, epoch: string, key: string, others = 'true') => `
-      select ${shown(epoch, isLater(schema))}
+      select ${shown(epoch, waitsForDueTime(schema))}
         from ${schema}.callback c
        where c.settled_at is null and c.ordering_key is not null
          and (c.ordering_key, c.id) >= (${key}, 0) and c.ordering_key <= ${key} and ${others}
