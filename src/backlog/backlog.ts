@@ -137,6 +137,11 @@ export class Backlog {
     return this.#behind.size
   }
 
+  /** Some of the origins that have more rows in the table, at most so many. */
+  someBehind(most: number): string[] {
+    return this.#behind.longest(most)
+  }
+
   /** Origins that have rows in memory, or more in the table. */
   get origins(): number {
     return this.#memory.originCount

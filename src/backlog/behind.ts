@@ -63,6 +63,16 @@ export class Behind {
     return this.#origins.size
   }
 
+  /** The origins that have been behind for longest, at most so many, without those of which only a URL is behind. */
+  longest(most: number): string[] {
+    const names: string[] = []
+    for (const { origin, urlHash } of this.#origins) {
+      if (names.length === most) break
+      if (urlHash === null) names.push(origin)
+    }
+    return names
+  }
+
   get wantsPull(): boolean {
     return this.#wanting.size > 0
   }

@@ -1,11 +1,16 @@
 import type { Session, Statement } from './session.ts'
 import { originHash, rangePlace, workMs } from './sql.ts'
 
-/** Skips in the index from one origin with unsettled rows to the next: it reads one entry of each origin. */
+/**
+ * Skips in the index from one origin with unsettled rows to the next: it reads one entry of each origin, after those of it
+ * that are dead. Origins that are known to have rows are skipped without a look: each is found as a hash without a name.
+ */
 const originsStatement: Statement = {
   name: 'ringback_origins',
   text: schema => `
-    with recursive found (hash, origin, n) as (
+    with recursive known as materialized (
+      select hashtextextended(name, 0) as hash from unnest($3::text[]) as named (name)
+    ), found (hash, origin, n) as (
       (${nextOrigin(schema, '$1::bigint', '1')})
       union all
       select next.* from found cross join lateral (${nextOrigin(schema, 'found.hash', 'found.n + 1')}) next where found.n < $2
@@ -15,12 +20,21 @@ const originsStatement: Statement = {
 
 function nextOrigin(schema: string, after: string, n: string): string {
   return `
-         select ${originHash} as hash, c.origin, ${n} as n
-           from ${schema}.callback c
-          where c.settled_at is null and ${originHash} > ${after}
-          order by ${originHash}, ${rangePlace}, c.id
-          limit 1`
+         select next.hash, next.origin, ${n} as n
+           from (select min(known.hash) as hash from known where known.hash > ${after}) bound
+          cross join lateral (
+            (select ${originHash} as hash, c.origin
+               from ${schema}.callback c
+              where c.settled_at is null and ${originHash} > ${after}
+                and ${originHash} <= coalesce(bound.hash - 1, ${greatestHash})
+              order by ${originHash}, ${rangePlace}, c.id
+              limit 1)
+             union all
+            select bound.hash, null where bound.hash is not null
+             limit 1) next`
 }
+
+const greatestHash = '9223372036854775807'
 
 /** Before the first origin. */
 export const sweepStart = '-9223372036854775808'
@@ -36,15 +50,32 @@ export interface SweptOrigins {
 /**
  * The next origins with unsettled callbacks, in the order of their hashes. Two of 100,000 share a hash with a chance of
  * 3 in 10^10: then a sweep finds one only while the other has none.
+ *
+ * @param limit most origins, with those that are skipped.
+ * @param known origins to skip, a few: before their first row there may be a million dead entries.
  */
-export async function readOrigins(session: Session, after: string, limit: number): Promise<SweptOrigins> {
-  const found = await session.rows<{ hash: string; origin: string | null; workMs: number }>(originsStatement, [
-    after,
-    limit,
-  ])
+export async function readOrigins(
+  session: Session,
+  after: string,
+  limit: number,
+  known: readonly string[] = [],
+): Promise<SweptOrigins> {
+  const found = await session.rows<FoundOrigin>(originsStatement, [after, limit, known])
   const last = found.at(-1)
-  const origins = found.flatMap(({ origin }) => origin ?? [])
-  return { origins, next: origins.length === limit && last ? last.hash : null, workMs: last?.workMs ?? 0 }
+  const isFull = found.length === limit
+  return {
+    origins: found.flatMap(({ origin }) => origin ?? []),
+    next: isFull && last ? last.hash : null,
+    workMs: last?.workMs ?? 0,
+  }
+}
+
+interface FoundOrigin {
+  /** null: none was found, and this is the only row. */
+  readonly hash: string | null
+  /** null: none, or it was skipped. */
+  readonly origin: string | null
+  readonly workMs: number
 }
 
 /** The holds, as far as reading needs them. */

@@ -9,6 +9,11 @@ import { longestPullsPauseMs, longestSweepPauseMs, sweepPauseMs, sweepShare, swe
  * others.
  */
 const mostBehind = 10_000
+/**
+ * Of so many origins that are behind, a sweep does not look whether they have rows. While a snapshot is held, there may be
+ * a million dead entries before the first row of one, and new rows wait while they are read.
+ */
+const mostKnown = 64
 /** How long it waits for the pulls before it checks again, in milliseconds. */
 const behindPauseMs = 100
 
@@ -20,6 +25,8 @@ export class Sweeper {
   readonly #parts: { readonly session: Session; readonly backlog: Backlog }
   /** Where the sweep goes on; null: none is under way. */
   #place: string | null = null
+  /** Origins that were behind when it began, and were rewound then. */
+  #known: readonly string[] = []
   /** Most origins in the next step. */
   #step = sweptOrigins
   /** Whether the sweep under way is a wanted one, which has no pauses between its steps. */
@@ -72,13 +79,13 @@ export class Sweeper {
     this.#spentMs += workMs
     if (next === null) this.#end(now)
     else if (!this.#isWanted) this.#nextAt = now + workMs / sweepShare
-    return next !== null || origins.length > 0
+    return next !== null || origins.length + this.#known.length > 0
   }
 
   /** Fewer origins after a step that took too long: each may have many dead index entries before it. */
   async #read(session: Session, place: string): Promise<SweptOrigins> {
     try {
-      const swept = await readOrigins(session, place, this.#step)
+      const swept = await readOrigins(session, place, this.#step, this.#known)
       this.#step = Math.min(sweptOrigins, this.#step * 2)
       return swept
     } catch (error) {
@@ -95,7 +102,10 @@ export class Sweeper {
   #begin(now: number): void {
     this.#isWanted = this.#parts.backlog.wantsSweep
     if (this.#isWanted) this.#wantedAt = now
-    this.#parts.backlog.beginSweep()
+    const { backlog } = this.#parts
+    backlog.beginSweep()
+    this.#known = backlog.someBehind(mostKnown)
+    for (const origin of this.#known) backlog.rewind(origin, this.#isWanted)
     this.#place = sweepStart
     this.#nextAt = now
     this.#spentMs = 0

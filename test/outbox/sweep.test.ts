@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { Session, Statement } from '../../src/outbox/session.ts'
 import { noHolds, readHolds, readOrigins, sweepStart } from '../../src/outbox/sweep.ts'
 import { sweptOrigins } from '../../src/policy/tuning.ts'
 import { Stage } from '../fixtures/stage.ts'
@@ -6,10 +7,10 @@ import { Stage } from '../fixtures/stage.ts'
 const stage = await Stage.withSession(t)
 
 /** The steps of one sweep. */
-async function sweep(): Promise<string[][]> {
+async function sweep(limit = sweptOrigins, known: readonly string[] = []): Promise<string[][]> {
   const steps: string[][] = []
   for (let next: string | null = sweepStart; next !== null; ) {
-    const found: Awaited<ReturnType<typeof readOrigins>> = await readOrigins(stage.session, next, sweptOrigins)
+    const found: Awaited<ReturnType<typeof readOrigins>> = await readOrigins(stage.session, next, limit, known)
     steps.push([...found.origins])
     next = found.next
   }
@@ -54,6 +55,43 @@ t.test('of very many origins so many in a step', async t => {
     'the last step may be empty',
   )
   t.ok((await readOrigins(stage.session, '9223372036854775807', 1)).workMs > 0, 'the server has worked all the same')
+})
+
+t.test('origins that are known to have rows are skipped, whether they have or not, and no other is', async t => {
+  const names = ['a', 'b', 'c', 'd', 'e'].map(name => `https://${name}.test`)
+  await stage.query('truncate outbox.callback')
+  await stage.query('insert into outbox.callback (url) select url from unnest($1::text[]) as u (url)', [names])
+  for (const limit of [1, 2, 3, 100])
+    for (const count of [0, 1, 2, 4, 5]) {
+      const known = names.slice(0, count)
+      const found = await sweep(limit, [...known, 'https://none.test'])
+      t.same(found.flat().sort(), names.slice(count), `${limit} a step, ${count} known`)
+    }
+})
+
+t.test('dead entries of an origin that is known are not read', async t => {
+  await stage.query('truncate outbox.callback')
+  const bound = (await stage.query<{ hash: string }>(`select hashtextextended('https://a.test', 0) - 1 as hash`))[0]
+  await stage.query(`insert into outbox.callback (url) select 'https://a.test/' from generate_series(1, 2000)`)
+  const pagesRead = async (known: readonly string[]) => {
+    let pages = 0
+    const explained = async ({ text }: Statement, values: readonly unknown[] = []) => {
+      const explain = `explain (analyze, buffers, format json) ${typeof text === 'string' ? text : text('outbox')}`
+      const [row] = await stage.query<{ 'QUERY PLAN': { Plan: { 'Shared Hit Blocks': number } }[] }>(explain, values)
+      pages = row?.['QUERY PLAN'][0]?.Plan['Shared Hit Blocks'] ?? 0
+      return []
+    }
+    await readOrigins({ rows: explained } as unknown as Session, bound?.hash ?? '', 10, known)
+    return pages
+  }
+  await pagesRead([])
+  const holder = await stage.another()
+  await holder.query({ text: 'begin isolation level repeatable read' })
+  await holder.query({ text: 'select 1' })
+  await stage.query(`update outbox.callback set status = 'cancelled'`)
+  const [looked, skipped] = [await pagesRead([]), await pagesRead(['https://a.test'])]
+  t.ok(looked > 40 && skipped < 20, `${looked} pages, and ${skipped}`)
+  await holder.query({ text: 'rollback' })
 })
 
 t.test('holds are read again when they have changed: what origin has any, and whether all of it is held', async t => {

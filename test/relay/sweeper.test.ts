@@ -11,8 +11,10 @@ function staged(t: Test, origins: number, { memoryRows = 100 } = {}) {
   const clock = mockClock(t, 1_000)
   const state = { steps: 0, stepMs: 0, wayMs: 0, mostInTime: sweptOrigins }
   const limits: number[] = []
-  const rows = async (_: unknown, [after, limit]: [string, number]) => {
+  const skipped: (readonly string[])[] = []
+  const rows = async (_: unknown, [after, limit, known]: [string, number, readonly string[]]) => {
     limits.push(limit)
+    skipped.push(known)
     if (limit > state.mostInTime) throw Object.assign(new pg.DatabaseError('', 1, 'error'), { code: '57014' })
     clock.now += state.stepMs + state.wayMs
     state.steps += 1
@@ -27,7 +29,7 @@ function staged(t: Test, origins: number, { memoryRows = 100 } = {}) {
   const sweep = async () => {
     while (await sweeper.work());
   }
-  return { clock, state, limits, backlog, sweeper, sweep }
+  return { clock, state, limits, skipped, backlog, sweeper, sweep }
 }
 
 t.test('a wanted sweep goes through all origins without a pause, and each is read anew', async t => {
@@ -39,6 +41,19 @@ t.test('a wanted sweep goes through all origins without a pause, and each is rea
   t.equal(backlog.behind, 450)
   t.equal(sweeper.endedAt, 1_030)
   t.notOk(backlog.wantsSweep)
+})
+
+t.test('origins that are behind when it begins are rewound at once, and it does not look for them', async t => {
+  const { clock, skipped, backlog, sweeper, sweep } = staged(t, 2)
+  const [known, other] = ['http://known', 'http://1']
+  backlog.rewind(known)
+  await sweep()
+  t.same(skipped, [[known]])
+  t.same(backlog.someBehind(9), [known, other, 'http://2'])
+  t.same(backlog.someBehind(1), [known], 'a few are enough')
+  clock.now = sweeper.nextAt
+  await sweep()
+  t.same(skipped[1], [known, other, 'http://2'])
 })
 
 t.test('pulls that find nothing count as its work, up to a pause of ten seconds', async t => {

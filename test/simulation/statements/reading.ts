@@ -129,9 +129,9 @@ export const keyHeads = atOnce((db, values) => {
 
 /** In the order of a hash, though not of PostgreSQL's. */
 export function* origins(db: Database, values: readonly unknown[]): Answer {
-  const [after, limit] = values as [string, number]
-  const names = new Set(db.unsettled.map(({ origin }) => origin))
-  const found = [...names].map(origin => ({ hash: hashOf(origin), origin }))
+  const [after, limit, known] = values as [string, number, readonly string[]]
+  const names = new Set([...db.unsettled.map(({ origin }) => origin), ...known])
+  const found = [...names].map(origin => ({ hash: hashOf(origin), origin: known.includes(origin) ? null : origin }))
   const since = db.now
   while (db.now - since < db.sweepMs) yield waitForLock
   const workMs = db.now - since

@@ -262,8 +262,9 @@ export class WildRelay {
   }
 
   async #sweep(): Promise<void> {
+    const known = this.#dice.chance(0.5) ? [] : [originOf(anyUrl(this.#dice)), 'https://unknown.test']
     await this.#ask('origins', async session => {
-      const { origins, ...more } = await readOrigins(session, sweepStart, 200)
+      const { origins, ...more } = await readOrigins(session, sweepStart, 200, known)
       return { origins: [...origins].sort(), ...more }
     })
     await this.#ask('holds', async session => {
