@@ -137,9 +137,9 @@ export class Backlog {
     return this.#behind.size
   }
 
-  /** Some of the origins that have more rows in the table, at most so many. */
+  /** Some of the origins that have more rows in the table and are well, at most so many. */
   someBehind(most: number): string[] {
-    return this.#behind.longest(most)
+    return this.#behind.some(most)
   }
 
   /** Origins that have rows in memory, or more in the table. */

@@ -63,12 +63,15 @@ export class Behind {
     return this.#origins.size
   }
 
-  /** The origins that have been behind for longest, at most so many, without those of which only a URL is behind. */
-  longest(most: number): string[] {
+  /**
+   * Origins that are behind and have room for more than one row, at most so many. One that is held, or in trouble, has few
+   * dead entries.
+   */
+  some(most: number): string[] {
     const names: string[] = []
     for (const { origin, urlHash } of this.#origins) {
       if (names.length === most) break
-      if (urlHash === null) names.push(origin)
+      if (urlHash === null && this.#options.room(origin, null) > 1) names.push(origin)
     }
     return names
   }

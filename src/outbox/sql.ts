@@ -61,8 +61,8 @@ export const isSuperseded = (schema: string) => `(c.supersede_key is not null an
                 order by n.ordering_key, n.supersede_key, n.id limit 1) is not null)`
 
 /**
- * Whether a callback `c` waits for its due time. Only where it may: PostgreSQL prepares each query within a statement every
- * time, which takes 10 µs, even if it will not run it.
+ * Whether a callback `c` waits for its due time. Use it only where a row may wait: PostgreSQL prepares every subquery at each
+ * call, which takes 10 µs, even one that never runs.
  */
 export const waitsForDueTime = (schema: string) => `c.due_at > clock_timestamp() and not ${isSuperseded(schema)}`
 

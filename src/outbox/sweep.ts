@@ -2,8 +2,8 @@ import type { Session, Statement } from './session.ts'
 import { originHash, rangePlace, workMs } from './sql.ts'
 
 /**
- * Skips in the index from one origin with unsettled rows to the next: it reads one entry of each origin, after those of it
- * that are dead. Origins that are known to have rows are skipped without a look: each is found as a hash without a name.
+ * Skips in the index from one origin with unsettled rows to the next: it passes the dead entries of an origin, then reads one
+ * living entry. Origins that are known to be behind are skipped without a look: each is found as a hash without a name.
  */
 const originsStatement: Statement = {
   name: 'ringback_origins',
@@ -20,18 +20,16 @@ const originsStatement: Statement = {
 
 function nextOrigin(schema: string, after: string, n: string): string {
   return `
-         select next.hash, next.origin, ${n} as n
+         select coalesce(next.hash, bound.hash) as hash, next.origin, ${n} as n
            from (select min(known.hash) as hash from known where known.hash > ${after}) bound
-          cross join lateral (
-            (select ${originHash} as hash, c.origin
+           left join lateral (
+             select ${originHash} as hash, c.origin
                from ${schema}.callback c
               where c.settled_at is null and ${originHash} > ${after}
                 and ${originHash} <= coalesce(bound.hash - 1, ${greatestHash})
               order by ${originHash}, ${rangePlace}, c.id
-              limit 1)
-             union all
-            select bound.hash, null where bound.hash is not null
-             limit 1) next`
+              limit 1) next on true
+          where coalesce(next.hash, bound.hash) is not null`
 }
 
 const greatestHash = '9223372036854775807'
@@ -49,10 +47,10 @@ export interface SweptOrigins {
 
 /**
  * The next origins with unsettled callbacks, in the order of their hashes. Two of 100,000 share a hash with a chance of
- * 3 in 10^10: then a sweep finds one only while the other has none.
+ * 3 in 10^10: then a sweep finds one only while the other has none, and is not skipped.
  *
  * @param limit most origins, with those that are skipped.
- * @param known origins to skip, a few: before their first row there may be a million dead entries.
+ * @param known origins to skip, a few that are behind: before their first row there may be a million dead entries.
  */
 export async function readOrigins(
   session: Session,

@@ -63,11 +63,14 @@ export const pullShare = 1 / 5
 /** Most time for pulls before new rows are read again, in milliseconds. */
 export const pullingMs = 20
 /**
- * Index entries in one page of the search for orphaned claims: some 10 ms after a relay has gone, else some 1 ms, for which
+ * Index entries in one page of the search for orphaned claims: 6 to 15 ms after a relay has gone, else about 1 ms, for which
  * new rows may wait. Most pages hold no claim.
  */
 export const claimedPageEntries = { wanted: 20_000, regular: 2_000 } as const
-/** Between two regular searches for orphaned claims, in milliseconds. They find what a dump restored. */
+/**
+ * Between two regular searches for orphaned claims, in milliseconds. They find what a dump restored, and what relays that
+ * have stopped left behind.
+ */
 export const orphansPauseMs = 5_000
 /** Origins found by one step of the sweep. */
 export const sweptOrigins = 200
@@ -78,11 +81,11 @@ export const sweepPauseMs = 1_000
  * looks expensive.
  */
 export const longestSweepPauseMs = 60_000
-/** The same for what pulls have worked that found nothing. */
-export const longestPullsPauseMs = 10_000
+/** The same between two steps of a sweep, and for what pulls have worked that found nothing. */
+export const longestStepPauseMs = 10_000
 /**
  * Largest share of time for each search that nothing asks for: sweeps, orphaned claims, all expired rows. They also read
- * dead index entries, of which a held snapshot may keep a million.
+ * dead index entries, of which a held snapshot may keep a million. Where the longest pause ends sooner, it is more.
  */
 export const sweepShare = 1 / 50
 /** Largest share of time for long look-backs, and for looks at whether a drain has ended. */

@@ -95,7 +95,7 @@ export class Reader {
   /** @param isPassing whether another look follows within milliseconds. Due rows are then not read each time. */
   async look(isPassing: boolean): Promise<Look> {
     if (!this.#isStarted) await this.#start()
-    const { agenda, background, healer, backlog } = this.#parts
+    const { agenda, background, healer, backlog, recovery } = this.#parts
     let [found, fresh, more] = [0, 0, false]
     let mayDueWait = isPassing
     if (agenda.isNewWanted) {
@@ -117,7 +117,8 @@ export class Reader {
     const pullAt = backlog.wantsPulls ? this.#pullAt : Number.POSITIVE_INFINITY
     const sweepAt = background.after('sweep', this.#sweeper.nextAt)
     const healAt = background.after('bring forward', healer.nextAt)
-    const alarmAt = Math.min(agenda.nextDueAt, this.#choresAt, sweepAt, pullAt, healAt)
+    const orphansAt = background.after('orphans', recovery.nextAt)
+    const alarmAt = Math.min(agenda.nextDueAt, this.#choresAt, sweepAt, pullAt, healAt, orphansAt)
     return { found, fresh, more, alarmAt, readAt: this.#readAt }
   }
 
@@ -276,7 +277,7 @@ export class Reader {
     if (isAll && isMore) this.#allExpiredAt = now
     if (isMore) return true
     this.#expiredAt = now
-    if (isAll) this.#allExpiredAt = now + workMs / sweepShare
+    if (isAll) this.#allExpiredAt = now + Math.min(longestSweepPauseMs, workMs / sweepShare)
     return false
   }
 

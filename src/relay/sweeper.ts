@@ -2,7 +2,7 @@ import type { Backlog } from '../backlog/backlog.ts'
 import { isCancelled } from '../outbox/database-errors.ts'
 import type { Session } from '../outbox/session.ts'
 import { readOrigins, type SweptOrigins, sweepStart } from '../outbox/sweep.ts'
-import { longestPullsPauseMs, longestSweepPauseMs, sweepPauseMs, sweepShare, sweptOrigins } from '../policy/tuning.ts'
+import { longestStepPauseMs, longestSweepPauseMs, sweepPauseMs, sweepShare, sweptOrigins } from '../policy/tuning.ts'
 
 /**
  * With more origins behind than this, the sweep waits for their pulls: memory remembers no more, and would forget
@@ -10,8 +10,8 @@ import { longestPullsPauseMs, longestSweepPauseMs, sweepPauseMs, sweepShare, swe
  */
 const mostBehind = 10_000
 /**
- * Of so many origins that are behind, a sweep does not look whether they have rows. While a snapshot is held, there may be
- * a million dead entries before the first row of one, and new rows wait while they are read.
+ * A sweep skips at most this many origins that are behind. While a snapshot is held, there may be a million dead entries
+ * before the first row of one, and new rows wait while they are read.
  */
 const mostKnown = 64
 /** How long it waits for the pulls before it checks again, in milliseconds. */
@@ -25,7 +25,7 @@ export class Sweeper {
   readonly #parts: { readonly session: Session; readonly backlog: Backlog }
   /** Where the sweep goes on; null: none is under way. */
   #place: string | null = null
-  /** Origins that were behind when it began, and were rewound then. */
+  /** Origins to skip: they were behind, and have been rewound. */
   #known: readonly string[] = []
   /** Most origins in the next step. */
   #step = sweptOrigins
@@ -78,7 +78,7 @@ export class Sweeper {
     const now = performance.now()
     this.#spentMs += workMs
     if (next === null) this.#end(now)
-    else if (!this.#isWanted) this.#nextAt = now + workMs / sweepShare
+    else if (!this.#isWanted) this.#nextAt = now + Math.min(longestStepPauseMs, workMs / sweepShare)
     return next !== null || origins.length + this.#known.length > 0
   }
 
@@ -89,7 +89,10 @@ export class Sweeper {
       this.#step = Math.min(sweptOrigins, this.#step * 2)
       return swept
     } catch (error) {
-      if (isCancelled(error)) this.#step = Math.ceil(this.#step / 8)
+      if (isCancelled(error)) {
+        this.#step = Math.ceil(this.#step / 8)
+        this.#skipBehind()
+      }
       throw error
     }
   }
@@ -102,14 +105,18 @@ export class Sweeper {
   #begin(now: number): void {
     this.#isWanted = this.#parts.backlog.wantsSweep
     if (this.#isWanted) this.#wantedAt = now
-    const { backlog } = this.#parts
-    backlog.beginSweep()
-    this.#known = backlog.someBehind(mostKnown)
-    for (const origin of this.#known) backlog.rewind(origin, this.#isWanted)
+    this.#parts.backlog.beginSweep()
+    this.#skipBehind()
     this.#place = sweepStart
     this.#nextAt = now
     this.#spentMs = 0
     this.#pulledMs = 0
+  }
+
+  #skipBehind(): void {
+    const { backlog } = this.#parts
+    this.#known = backlog.behind > mostBehind ? [] : backlog.someBehind(mostKnown)
+    for (const origin of this.#known) backlog.rewind(origin, this.#isWanted)
   }
 
   #end(now: number): void {
@@ -124,7 +131,7 @@ export class Sweeper {
    */
   #pauseFrom(endedAt: number): void {
     const ownMs = Math.min(longestSweepPauseMs, this.#spentMs / sweepShare)
-    const allMs = Math.min(longestPullsPauseMs, (this.#spentMs + this.#pulledMs) / sweepShare)
+    const allMs = Math.min(longestStepPauseMs, (this.#spentMs + this.#pulledMs) / sweepShare)
     this.#nextAt = endedAt + Math.max(sweepPauseMs, ownMs, allMs)
   }
 }

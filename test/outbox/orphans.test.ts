@@ -88,3 +88,22 @@ t.test('pages without any orphan lead on to the next, and none is left out betwe
   t.same(found.map(({ id }) => id).sort(), last.map(({ id }) => id).sort())
   t.equal(pages, 4)
 })
+
+t.test('pages of due rows follow the due time, not the id, also where many are due at the same time', async t => {
+  await stage.query(
+    `insert into outbox.callback (url, due_at)
+     select 'https://a.test/', timestamptz '2030-01-09' - n / 3 * interval '1 day' from generate_series(1, 9) n`,
+  )
+  const ids = (await stage.query<{ id: string }>('select id from outbox.callback order by id')).map(({ id }) => id)
+  for (const id of ids) await stage.force(id, claimedUnder('77'))
+  for (const most of [1, 2, 3, 4, 9]) {
+    const found: string[] = []
+    let place: IndexPlace | null = { dueUs: Number.NEGATIVE_INFINITY, id: '0' }
+    while (place !== null) {
+      const page: Awaited<ReturnType<typeof readOrphans>> = await readOrphans(stage.session, place, null, most)
+      found.push(...page.orphans.map(({ id }) => id))
+      place = page.next
+    }
+    t.same(found.sort(), ids, `${most} a page`)
+  }
+})

@@ -108,7 +108,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
       `update outbox.callback set status = 'delivered', settled_at = now(), due_at = null, rev = rev + 1 where id = any ($1::bigint[])`,
       [ids],
     )
-  return { stage, epoch, scopes, backlog, recorder, agenda, reader, givenUp, look, known, untilKnown, settle }
+  return { stage, epoch, scopes, backlog, recorder, recovery, agenda, reader, givenUp, look, known, untilKnown, settle }
 }
 
 async function flood(stage: Stage, rows: number, host: string): Promise<string[]> {
@@ -244,8 +244,22 @@ t.test('a row with a due time is known when it is due, and the look says when th
   })
 })
 
+t.test('a search for orphaned claims goes on when it is time, and is over soon where nothing waits', async t => {
+  const { recovery, look } = await reading(t)
+  const { alarmAt } = await look()
+  t.ok(alarmAt <= recovery.nextAt, 'the next page')
+  await eventually(async () => {
+    await look()
+    assert.ok(recovery.nextAt > performance.now() + choresMs)
+  })
+})
+
 t.test('a retry of ours that is due sooner than all that is known shortens the wait', async t => {
-  const { agenda, reader, look } = await reading(t)
+  const { agenda, recovery, reader, look } = await reading(t)
+  await eventually(async () => {
+    await look()
+    assert.ok(recovery.nextAt > performance.now() + choresMs)
+  })
   const { alarmAt } = await look()
   t.ok(alarmAt > performance.now() && alarmAt <= performance.now() + choresMs)
   const soon = performance.now() + 200

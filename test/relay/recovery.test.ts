@@ -75,6 +75,7 @@ function staged(
   const clock = mockClock(t)
   const state = { pages, reads: 0, stepMs: 0, wayMs: 0, mayJudge: true, lostFrom: Number.NEGATIVE_INFINITY }
   const released: unknown[] = []
+  const limits: unknown[] = []
   const rows = async ({ name }: Statement, values: readonly unknown[] = []) => {
     if (name === 'ringback_release') {
       released.push(values)
@@ -83,6 +84,7 @@ function staged(
     clock.now += state.stepMs + state.wayMs
     const workMs = state.stepMs
     state.reads += 1
+    limits.push(values[1])
     if (name === 'ringback_orphans_due') return [{ id: null, read: 0, reachedUs: null, reachedId: null, workMs }]
     const [page = [], ...rest] = state.pages
     state.pages = rest
@@ -112,7 +114,7 @@ function staged(
     while (await work());
   }
   if (isWanted) recovery.want()
-  return { clock, state, recorder, recovery, released, work, search }
+  return { clock, state, limits, recorder, recovery, released, work, search }
 }
 
 t.test(
@@ -258,13 +260,15 @@ t.test('an attempt that this very process has under way is not its to judge; it 
 t.test(
   'at the start nothing is urgent: the search has short pages with pauses, until a registration is gone',
   async t => {
-    const { clock, state, recovery, search } = staged(t, [[], [], [], []], undefined, false)
+    const { clock, state, limits, recovery, search } = staged(t, [[], [], [], []], undefined, false)
     state.stepMs = 2
     await search()
     t.same([state.reads, recovery.nextAt - clock.now], [1, 100])
     recovery.want()
     await search()
     t.equal(state.reads, 5)
+    const { regular, wanted } = claimedPageEntries
+    t.same(limits.slice(0, 2), [regular, wanted])
   },
 )
 
@@ -275,11 +279,11 @@ t.test('what nobody asks for is searched now and then, for a fiftieth of the tim
   await search()
   t.equal(state.reads, 2)
   clock.now += 1
-  state.stepMs = 10_000
+  state.stepMs = 1_000
   for (const reads of [3, 4]) {
     await search()
     t.equal(state.reads, reads, 'one page, since each is followed by a pause')
-    clock.now += 499_999
+    clock.now += 49_999
     await search()
     t.equal(state.reads, reads)
     clock.now += 1
@@ -287,6 +291,13 @@ t.test('what nobody asks for is searched now and then, for a fiftieth of the tim
   state.stepMs = 0
   await search()
   t.equal(state.reads, 6)
+})
+
+t.test('where the server stood still during a page, the next is read within a minute', async t => {
+  const { clock, state, recovery, search } = staged(t, [[], []], undefined, false)
+  state.stepMs = 3_600_000
+  await search()
+  t.equal(recovery.nextAt - clock.now, 60_000)
 })
 
 t.test('the way to a distant server makes no pause longer', async t => {

@@ -7,7 +7,7 @@ import { Sweeper } from '../../src/relay/sweeper.ts'
 import { mockClock } from '../fixtures/mock-clock.ts'
 
 /** A sweeper over so many origins, and a clock that a test moves. In each step the server works for `stepMs`. */
-function staged(t: Test, origins: number, { memoryRows = 100 } = {}) {
+function staged(t: Test, origins: number, { memoryRows = 100, room = 0 } = {}) {
   const clock = mockClock(t, 1_000)
   const state = { steps: 0, stepMs: 0, wayMs: 0, mostInTime: sweptOrigins }
   const limits: number[] = []
@@ -24,7 +24,7 @@ function staged(t: Test, origins: number, { memoryRows = 100 } = {}) {
     if (found.length === 0) return [{ hash: null, origin: null, workMs }]
     return found.map(n => ({ hash: String(n), origin: `http://${n}`, workMs }))
   }
-  const backlog = new Backlog({ memoryRows, room: () => 0, slots: () => 0, isMine: () => true })
+  const backlog = new Backlog({ memoryRows, room: () => room, slots: () => 0, isMine: () => true })
   const sweeper = new Sweeper({ session: { rows } as unknown as Session, backlog })
   const sweep = async () => {
     while (await sweeper.work());
@@ -44,16 +44,38 @@ t.test('a wanted sweep goes through all origins without a pause, and each is rea
 })
 
 t.test('origins that are behind when it begins are rewound at once, and it does not look for them', async t => {
-  const { clock, skipped, backlog, sweeper, sweep } = staged(t, 2)
-  const [known, other] = ['http://known', 'http://1']
+  const { clock, skipped, backlog, sweeper, sweep } = staged(t, 2, { room: 2 })
+  const known = 'http://known'
+  /** Answers all pulls. Returns those of the fresh range of that origin. */
+  const pull = (isShort: boolean) => {
+    const read = backlog.beginRead({ pulls: 9 })
+    for (const each of read.pulls)
+      backlog.pulled(each, [], { dueUs: each.range === 'fresh' ? null : 1, id: '500' }, isShort, read)
+    backlog.endRead()
+    return read.pulls.filter(({ origin, range }) => origin === known && range === 'fresh')
+  }
   backlog.rewind(known)
+  t.match(pull(false), [{ after: { id: '0' } }])
   await sweep()
   t.same(skipped, [[known]])
-  t.same(backlog.someBehind(9), [known, other, 'http://2'])
-  t.same(backlog.someBehind(1), [known], 'a few are enough')
+  t.match(pull(true), [{ after: { id: '500' } }])
+  t.match(pull(true), [{ after: { id: '0' }, upTo: { id: '500' } }])
+  t.same(pull(true), [])
   clock.now = sweeper.nextAt
   await sweep()
-  t.same(skipped[1], [known, other, 'http://2'])
+  t.same(skipped[1], [])
+})
+
+t.test('a few of them, and none that is held or in trouble', async t => {
+  for (const [room, count] of [
+    [2, 64],
+    [1, 0],
+  ] as const) {
+    const { skipped, backlog, sweep } = staged(t, 0, { room })
+    for (let n = 0; n < 100; n += 1) backlog.rewind(`http://known${n}`)
+    await sweep()
+    t.equal(skipped[0]?.length, count)
+  }
 })
 
 t.test('pulls that find nothing count as its work, up to a pause of ten seconds', async t => {

@@ -214,8 +214,11 @@ function orphansOf(db: Database, page: readonly Row[], named: unknown): unknown[
   const epochs = idsOf(named)
   const last = page.at(-1)
   const dueTime = last ? dueTimeOf(last) : null
-  const place = last && { dueUs: dueTime === null ? null : microseconds(dueTime), id: String(last.id) }
-  const reach = { read: page.length, reached: place ? JSON.stringify(place) : null }
+  const reach = {
+    read: page.length,
+    reachedUs: dueTime === null ? null : microseconds(dueTime),
+    reachedId: last ? String(last.id) : null,
+  }
   const found = page.filter(
     ({ status, claimedEpoch: epoch }) =>
       status === 'claimed' && (!db.registrations.has(epoch ?? '') || epochs.includes(epoch ?? '')),
