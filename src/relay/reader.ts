@@ -18,7 +18,6 @@ import {
   longLookBack,
   mostCalm,
   pullingMs,
-  sweepShare,
 } from '../policy/tuning.ts'
 import type { Agenda } from './agenda.ts'
 import type { Ahead } from './ahead.ts'
@@ -29,6 +28,7 @@ import type { Healer } from './healer.ts'
 import type { Holds } from './holds.ts'
 import { Puller } from './puller.ts'
 import type { Recovery } from './recovery.ts'
+import { searchPauseMs } from './search-pause.ts'
 import { Sweeper } from './sweeper.ts'
 import { Tip } from './tip.ts'
 import type { LookedFor } from './wake.ts'
@@ -277,7 +277,7 @@ export class Reader {
     if (isAll && isMore) this.#allExpiredAt = now
     if (isMore) return true
     this.#expiredAt = now
-    if (isAll) this.#allExpiredAt = now + Math.min(longestSweepPauseMs, workMs / sweepShare)
+    if (isAll) this.#allExpiredAt = now + searchPauseMs(workMs)
     return false
   }
 

@@ -4,16 +4,10 @@ import { type FoundOrphans, type Orphan, orphansStart, readOrphans } from '../ou
 import { release } from '../outbox/release.ts'
 import type { Session } from '../outbox/session.ts'
 import { decide, type RetryPolicy } from '../policy/decision.ts'
-import {
-  carefulStatementMs,
-  choresMs,
-  claimedPageEntries,
-  longestSweepPauseMs,
-  orphansPauseMs,
-  sweepShare,
-} from '../policy/tuning.ts'
+import { carefulStatementMs, choresMs, claimedPageEntries, orphansPauseMs } from '../policy/tuning.ts'
 import { IndexSpan } from './index-span.ts'
 import type { Recorder } from './recorder.ts'
+import { searchPauseMs } from './search-pause.ts'
 
 export interface RecoveryParts {
   readonly recorder: Recorder
@@ -83,7 +77,7 @@ export class Recovery {
     if (!this.#isWanted) this.#place = next
     this.#spentMs += workMs
     if (this.#place === null) this.#rest(this.#isUrgent ? this.#spentMs : workMs)
-    else if (!this.#isUrgent) this.#pageAt = performance.now() + Math.min(longestSweepPauseMs, workMs / sweepShare)
+    else if (!this.#isUrgent) this.#pageAt = performance.now() + searchPauseMs(workMs)
     return this.#place !== null && performance.now() >= this.#pageAt
   }
 
@@ -130,9 +124,7 @@ export class Recovery {
   /** @param workMs what the server has worked since the last pause. */
   #rest(workMs: number): void {
     this.#isUrgent = false
-    const pauseMs = this.#hasSkipped
-      ? choresMs
-      : Math.max(orphansPauseMs, Math.min(longestSweepPauseMs, workMs / sweepShare))
+    const pauseMs = this.#hasSkipped ? choresMs : Math.max(orphansPauseMs, searchPauseMs(workMs))
     this.#nextAt = performance.now() + pauseMs
     if (this.#spentMs < carefulStatementMs) this.#isCareful = false
     this.#spentMs = 0

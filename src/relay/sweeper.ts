@@ -2,7 +2,8 @@ import type { Backlog } from '../backlog/backlog.ts'
 import { isCancelled } from '../outbox/database-errors.ts'
 import type { Session } from '../outbox/session.ts'
 import { readOrigins, type SweptOrigins, sweepStart } from '../outbox/sweep.ts'
-import { longestStepPauseMs, longestSweepPauseMs, sweepPauseMs, sweepShare, sweptOrigins } from '../policy/tuning.ts'
+import { longestStepPauseMs, sweepPauseMs, sweptOrigins } from '../policy/tuning.ts'
+import { searchPauseMs } from './search-pause.ts'
 
 /**
  * With more origins behind than this, the sweep waits for their pulls: memory remembers no more, and would forget
@@ -78,7 +79,7 @@ export class Sweeper {
     const now = performance.now()
     this.#spentMs += workMs
     if (next === null) this.#end(now)
-    else if (!this.#isWanted) this.#nextAt = now + Math.min(longestStepPauseMs, workMs / sweepShare)
+    else if (!this.#isWanted) this.#nextAt = now + searchPauseMs(workMs, longestStepPauseMs)
     return next !== null || origins.length + this.#known.length > 0
   }
 
@@ -130,8 +131,8 @@ export class Sweeper {
    * origin with a million held rows must not hold up for a minute what a sweep would find elsewhere.
    */
   #pauseFrom(endedAt: number): void {
-    const ownMs = Math.min(longestSweepPauseMs, this.#spentMs / sweepShare)
-    const allMs = Math.min(longestStepPauseMs, (this.#spentMs + this.#pulledMs) / sweepShare)
+    const ownMs = searchPauseMs(this.#spentMs)
+    const allMs = searchPauseMs(this.#spentMs + this.#pulledMs, longestStepPauseMs)
     this.#nextAt = endedAt + Math.max(sweepPauseMs, ownMs, allMs)
   }
 }

@@ -57,7 +57,7 @@ t.test('of very many origins so many in a step', async t => {
   t.ok((await readOrigins(stage.session, '9223372036854775807', 1)).workMs > 0, 'the server has worked all the same')
 })
 
-t.test('origins that are known to have rows are skipped, whether they have or not, and no other is', async t => {
+t.test('origins that are named as behind are skipped, whether they have rows or not, and no other is', async t => {
   const names = ['a', 'b', 'c', 'd', 'e'].map(name => `https://${name}.test`)
   await stage.query('truncate outbox.callback')
   await stage.query('insert into outbox.callback (url) select url from unnest($1::text[]) as u (url)', [names])
