@@ -10,6 +10,7 @@
  */
 import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns/promises'
+import { BoundedMap } from '../bounded-map.ts'
 import { knownNames, lookupPatienceMs, staleLookupMs } from '../policy/tuning.ts'
 import { NotResolved } from './reason.ts'
 
@@ -51,8 +52,8 @@ export class Resolver {
   readonly #lookup: Lookup
   readonly #clock: Clock
   readonly #questions = new Map<string, Question>()
-  /** By name, oldest answer first: that one is forgotten first. */
-  readonly #answers = new Map<string, Answer>()
+  /** The latest answer by name. */
+  readonly #answers = new BoundedMap<string, Answer>(knownNames)
   /** Lookups of unknown names under way. */
   #unanswered = 0
   readonly #maxUnanswered: number
@@ -142,7 +143,7 @@ export class Resolver {
     try {
       const found = await this.#lookup(name, { all: true })
       const addresses = found.map(({ address }) => address)
-      this.#remember(name, addresses)
+      this.#answers.set(name, { addresses, atMs: this.#clock.now() })
       return addresses
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOTFOUND') this.#answers.delete(name)
@@ -155,13 +156,6 @@ export class Resolver {
   #lastAnswer(name: string): readonly string[] | null {
     const answer = this.#answers.get(name)
     return answer !== undefined && this.#clock.now() - answer.atMs <= staleLookupMs ? answer.addresses : null
-  }
-
-  #remember(name: string, addresses: readonly string[]): void {
-    this.#answers.delete(name)
-    this.#answers.set(name, { addresses, atMs: this.#clock.now() })
-    const [oldest] = this.#answers.keys()
-    if (this.#answers.size > knownNames && oldest !== undefined) this.#answers.delete(oldest)
   }
 }
 

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.ts'
 import { reuseLostOrigins } from '../policy/tuning.ts'
 
 /**
@@ -8,7 +9,7 @@ export class Reuse {
   readonly #lostForMs: number
   readonly #now: () => number
   /** By origin: the time until which each of its connections carries one request. */
-  readonly #lostUntil = new Map<string, number>()
+  readonly #lostUntil = new BoundedMap<string, number>(reuseLostOrigins)
 
   /**
    * @param lostForMs how long a loss lasts, in milliseconds.
@@ -28,13 +29,6 @@ export class Reuse {
   }
 
   lose(origin: string): void {
-    // Deleted first, so that the newest entry is last.
-    this.#lostUntil.delete(origin)
     this.#lostUntil.set(origin, this.#now() + this.#lostForMs)
-    if (this.#lostUntil.size <= reuseLostOrigins) return
-    for (const oldest of this.#lostUntil.keys()) {
-      this.#lostUntil.delete(oldest)
-      return
-    }
   }
 }

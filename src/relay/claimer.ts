@@ -1,6 +1,7 @@
 import type { Backlog, Refusal } from '../backlog/backlog.ts'
 import type { Scopes } from '../backlog/scopes.ts'
-import type { Claim, ShownRow } from '../model.ts'
+import { BoundedMap } from '../bounded-map.ts'
+import type { Claim, Release, ShownRow } from '../model.ts'
 import { claim } from '../outbox/claim.ts'
 import type { Claimable, ClaimedFresh } from '../outbox/claim-fresh.ts'
 import { isLastingDataError, isRefusal } from '../outbox/database-errors.ts'
@@ -57,9 +58,9 @@ export class Claimer {
   /** The epoch under which a read claims now; null: none does. */
   #readUnder: string | null = null
   /** Reads that claimed, and whose reply was lost: when the last under each epoch was sent, by `performance.now()`. */
-  readonly #lostReads = new Map<string, number>()
-  /** Origins of the rows that were claimed as they were read, the latest `mostCalm`. */
-  readonly #recent = new Set<string>()
+  readonly #lostReads = new BoundedMap<string, number>(mostLostReads)
+  /** Origins of the latest rows that were claimed as they were read. */
+  readonly #recent = new BoundedMap<string, true>(mostCalm)
   /** Whether the last claim returned no row. */
   #gotNothing = false
   /** Most rows of the next claim: fewer after a reply that did not come. Large forms may not pass a slow network in time. */
@@ -133,7 +134,7 @@ export class Claimer {
       return found
     } catch (error) {
       if (isRefusal(error)) return null
-      this.#noteLostRead(epoch, sentAt)
+      this.#lostReads.set(epoch, sentAt)
       throw error
     } finally {
       this.#readUnder = null
@@ -152,14 +153,10 @@ export class Claimer {
     if (backlog.origins + scopes.unready.size > calmOrigins) return null
     const except = [...scopes.unready, ...backlog.unready(origin => scopes.isReady(origin, now))]
     const most = Math.min(mostCalm, scopes.freeForNew, this.#most)
-    const several = [...this.#recent].filter(origin => scopes.isReady(origin, now) && scopes.slots(origin, now) >= most)
+    const several = [...this.#recent.keys()].filter(
+      origin => scopes.isReady(origin, now) && scopes.slots(origin, now) >= most,
+    )
     return { most, except, several }
-  }
-
-  #noteLostRead(epoch: string, sentAt: number): void {
-    this.#lostReads.set(epoch, sentAt)
-    const [oldest] = this.#lostReads.keys()
-    if (this.#lostReads.size > mostLostReads && oldest !== undefined) this.#lostReads.delete(oldest)
   }
 
   /** A row that cannot start at once is given back: its origin has lost its slot meanwhile, or its key is under way. */
@@ -168,17 +165,10 @@ export class Claimer {
     const { origin, urlHash } = claim
     const now = performance.now()
     const isReady = scopes.isReady(origin, now) && !scopes.isTroubled(origin, urlHash)
-    this.#noteRecent(origin)
+    this.#recent.set(origin, true)
     if (!backlog.claimedAsRead(shownOf(claim), isReady)) return
     scopes.started(claim, now)
     attempts.start(claim)
-  }
-
-  #noteRecent(origin: string): void {
-    this.#recent.delete(origin)
-    this.#recent.add(origin)
-    const [oldest] = this.#recent
-    if (this.#recent.size > mostCalm && oldest !== undefined) this.#recent.delete(oldest)
   }
 
   #take(now: number): readonly ShownRow[] {
@@ -306,15 +296,14 @@ export class Claimer {
     const looked = new Map(found.map(each => [each.id, each]))
     const superseded = await this.#supersede(session, found)
     const now = performance.now()
-    for (const [id, claimedUnder] of doubts) {
-      if (superseded.has(id)) {
-        this.#inDoubt.delete(id)
-        continue
-      }
+    // Their claims' replies were lost. No byte of them was sent.
+    const claimed: Unsent[] = []
+    for (const [id, epoch] of doubts) {
       const stands = looked.get(id)
-      if (stands?.status === 'claimed' && stands.claimedEpoch === claimedUnder) {
-        await this.#giveBackOne(session, stands, claimedUnder)
-      } else {
+      if (superseded.has(id)) this.#inDoubt.delete(id)
+      else if (stands?.status === 'claimed' && stands.claimedEpoch === epoch)
+        claimed.push({ id, rev: stands.row.rev, epoch })
+      else {
         this.#inDoubt.delete(id)
         // Its transaction was open until after that. Only the look for all expired rows finds it.
         if ((stands?.expiredMs ?? 0) > longLookBack.ms) agenda.areAllExpiredWanted = true
@@ -323,6 +312,7 @@ export class Claimer {
         backlog.refused(id, refusal.why === 'free' && this.#gotNothing ? { why: 'occupied' } : refusal, now)
       }
     }
+    await this.#releaseAll(session, claimed)
     if (backlog.wantsReads) agenda.event.set()
   }
 
@@ -338,17 +328,20 @@ export class Claimer {
     return new Set(ended.map(({ id }) => id))
   }
 
-  /** Releases a row whose claim's reply was lost. No byte of it was sent. */
-  async #giveBackOne(session: Session, { id, row }: Looked, epoch: string): Promise<void> {
-    const released = await release(session, epoch, [{ id, rev: row.rev }])
-    if (!released.has(id)) return
-    this.#inDoubt.delete(id)
-    this.#parts.backlog.ended(id, 'back', null)
+  /** Releases rows in doubt. Those that this does not release stay in doubt. */
+  async #releaseAll(session: Session, rows: readonly Unsent[]): Promise<void> {
+    for (const epoch of new Set(rows.map(row => row.epoch))) {
+      const ofEpoch = rows.filter(row => row.epoch === epoch)
+      for (const id of await release(session, epoch, ofEpoch)) {
+        this.#inDoubt.delete(id)
+        this.#parts.backlog.ended(id, 'back', null)
+      }
+    }
   }
 
   /** Releases rows that were claimed ahead and may not begin. A row that this does not release is in doubt. */
   async #release(session: Session): Promise<void> {
-    const { backlog, scopes, agenda } = this.#parts
+    const { scopes, agenda } = this.#parts
     const { ahead } = this.#parts.attempts
     const leaving = ahead.takeLeaving(performance.now())
     if (leaving.length === 0) return
@@ -357,13 +350,7 @@ export class Claimer {
       this.#inDoubt.set(id, epoch)
     }
     try {
-      for (const epoch of new Set(leaving.map(claim => claim.epoch))) {
-        const ofEpoch = leaving.filter(claim => claim.epoch === epoch)
-        for (const id of await release(session, epoch, ofEpoch)) {
-          this.#inDoubt.delete(id)
-          backlog.ended(id, 'back', null)
-        }
-      }
+      await this.#releaseAll(session, leaving)
     } finally {
       ahead.forget(leaving)
     }
@@ -380,6 +367,9 @@ export class Claimer {
     agenda.dueAgainAt(performance.now())
   }
 }
+
+/** A claim of which no byte was sent. */
+type Unsent = Release & Pick<Claim, 'epoch'>
 
 /** Most epochs of which a lost read is remembered. */
 const mostLostReads = 100

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.ts'
 import { messageOf } from '../errors.ts'
 import type { EventName } from '../log/events.ts'
 import type { Log, LogFields } from '../log/log.ts'
@@ -11,7 +12,7 @@ import { refusedLines, refusedPause, refusedRows } from '../policy/tuning.ts'
 export class Refusals {
   readonly #log: Log
   readonly #event: EventName
-  readonly #known = new Map<string, { readonly tries: number; readonly until: number }>()
+  readonly #known = new BoundedMap<string, { readonly tries: number; readonly until: number }>(refusedRows)
   #lines = { since: 0, count: 0 }
 
   /** @param event the event of the log lines. */
@@ -29,10 +30,7 @@ export class Refusals {
   refused(id: string, error: Error, now: number, fields: LogFields = {}): number {
     const tries = (this.#known.get(id)?.tries ?? 0) + 1
     const restMs = retryDelayMs(tries, refusedPause, () => 1)
-    this.#known.delete(id)
     this.#known.set(id, { tries, until: now + restMs })
-    const [oldest] = this.#known.keys()
-    if (this.#known.size > refusedRows && oldest !== undefined) this.#known.delete(oldest)
     if (this.#mayWrite(now))
       this.#log.error(this.#event, { id, ...fields, becomes: 'pending', tries, retry_in_ms: restMs, err: error })
     return restMs
