@@ -29,7 +29,7 @@ export interface OriginView {
 }
 
 export function originScreen(view: OriginView, { canAct }: Viewer, schema: string, result: HtmlValue): Screen {
-  const { origin, figures, failing, holds, now } = view
+  const { origin, figures, dead, failing, holds, now } = view
   const prefix = `${origin}/`
   const link = (act: string, label: string) =>
     html`<a class="btn" href="../confirm?${queryOf({ act, url: prefix, until: now.toISOString() })}">${label}</a>`
@@ -46,13 +46,17 @@ export function originScreen(view: OriginView, { canAct }: Viewer, schema: strin
       crumb: html`<a href="../origins">Origins</a>`,
       title: html`<h1>${origin}</h1>${state}`,
       leads: [...failing.map(each => failureOf(each, now)), whatWaits(figures)],
-      acts: canAct && [link('hold', 'Hold…'), link('retry-url', 'Retry now…'), link('replay-dead', 'Replay its dead…')],
+      acts: canAct && [
+        link('hold', 'Hold…'),
+        link('retry-url', 'Retry now…'),
+        dead > 0 && link('replay-dead', 'Replay its dead…'),
+      ],
     })}
 <ul class="stats" aria-label="Now" data-live="stats">${statsOf(view)}</ul>
 <div class="body">${result}<div class="two"><div class="stack">${urlsTable(figures)}${holdsSection(holds, canAct, '../', 'None of this origin.')}</div><div class="stack">${stateOf(view)}${newestFailure(view)}${whatToDo()}${elsewhere(
       [
         copyOf('Retry now, as a command', `ringback replay --now --url ${shellText(prefix)}`),
-        copyOf('Replay its dead, as a command', `ringback replay --dead --url ${shellText(prefix)}`),
+        dead > 0 && copyOf('Replay its dead, as a command', `ringback replay --dead --url ${shellText(prefix)}`),
         copyOf('Hold, as a command', holdText(prefix, 'maintenance')),
         copyOf('Hold, as SQL', holdSql(schema, prefix, 'maintenance')),
       ],

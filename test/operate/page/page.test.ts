@@ -302,6 +302,8 @@ t.test('the dead that match are replayed until the moment of the question, and n
       from generate_series(1, 5) n, lateral (select now() - n * interval '1 min' as at) a`)
   const until = new Date(Date.now() - 150_000).toISOString()
   const match = { act: 'replay-dead', url: 'https://many.test/', until }
+  t.match((await operator.ask(`/origins/${encodeURIComponent('https://many.test')}`)).text, /Replay its dead…/)
+  t.notMatch((await operator.ask(`/origins/${encodeURIComponent('https://nobody.test')}`)).text, /Replay its dead/)
   const { text } = await operator.ask(`/confirm?${new URLSearchParams(match)}`)
   t.match(text, /Replay 3 dead callbacks to https:\/\/many\.test\/\?/)
   t.match(await operator.act(match), { status: 303, headers: { location: 'callbacks?did=replay&n=3&left=0' } })
