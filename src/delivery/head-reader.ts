@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { maxHeadBytes } from '../policy/tuning.ts'
-import { headFor, mayBeHead, TOO_LONG } from './answer-head.ts'
+import { type Head, headFor, mayBeHead, TOO_LONG } from './answer-head.ts'
 
 const LF = 10
 const CR = 13
@@ -14,6 +14,8 @@ export class HeadReader {
   #isAwaited = false
   /** The head so far, in latin1. */
   #head = ''
+  /** The last whole head, and what it became. A receiver's answers often have equal heads for a second. */
+  #last: { readonly head: string; readonly rewritten: Head | null } = { head: '', rewritten: null }
   /** How many characters its last line has so far, without CR. */
   #lineLength = 0
   /**
@@ -55,7 +57,7 @@ export class HeadReader {
     const isShort = this.#head.length <= maxHeadBytes
     if (end === null && isShort && (before >= 5 || mayBeHead(this.#head))) return null
     if (end !== null && end < chunk.length) this.#behind = chunk.subarray(end)
-    const head = headFor(this.#head, end !== null && isShort)
+    const head = end !== null && isShort ? this.#whole(this.#head) : headFor(this.#head, false)
     const isInterim = head?.isFinal === false
     if (isInterim) this.#interimLength += this.#head.length
     const isTooLong = this.#interimLength > maxHeadBytes
@@ -65,6 +67,11 @@ export class HeadReader {
     this.#head = ''
     this.#lineLength = 0
     return Buffer.from(text, 'latin1')
+  }
+
+  #whole(head: string): Head | null {
+    if (head !== this.#last.head) this.#last = { head, rewritten: headFor(head, true) }
+    return this.#last.rewritten
   }
 
   /** The index after the head's empty line; null: not in this chunk. */
