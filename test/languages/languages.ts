@@ -89,7 +89,7 @@ export const producers: readonly Program[] = [
 /** Those of docs/start/receivers.md, and that of docs/start/receiving.md in Node. */
 export const receivers: readonly Program[] = [
   python('receivers/python.py', 'psycopg2', 'python3-psycopg2'),
-  { ...php('receivers/php.php'), run: 'php -S 127.0.0.1:$PORT' },
+  { ...php('receivers/php.php'), run: 'php -d display_errors=1 -S 127.0.0.1:$PORT' },
   java('receivers/java.java'),
   go('receivers/go.go', 'github.com/lib/pq', 'golang-github-lib-pq-dev'),
   ruby('receivers/ruby.rb', 'pg webrick', 'ruby-pg ruby-webrick'),

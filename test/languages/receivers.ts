@@ -1,6 +1,6 @@
 /** `make languages`: the receivers of docs/start, each of them sent to by a relay that signs. */
 import assert from 'node:assert/strict'
-import { randomBytes, randomUUID } from 'node:crypto'
+import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -19,7 +19,8 @@ const BODY = 'code=3&flowExecutionId=9007199254740993&message=%E5%A4%B1%E8%B4%A5
 
 t.setTimeout(600_000)
 const stage = await Stage.open(t)
-const effects = 'create table execution_state (execution bigint, code integer, message text, tags text)'
+const effects =
+  'create table execution_state (execution bigint not null, code integer not null, message text, tags text)'
 await stage.query(`${await sqlFile('receiver/inbox.sql')}; ${effects}`)
 const login = await loginTo(t, stage.client, stage.database.url)
 await stage.query(`grant usage on schema ringback to ${login.PGUSER};
@@ -73,10 +74,28 @@ for (const program of receivers) {
     const faulty = BODY.replace(FORM.flowExecutionId, 'many')
     t.equal(await post(sign(faulty, key, { messageId }), faulty), 500, 'the effect fails')
     t.equal(await post(sign(BODY, key, { messageId })), 204, 'and is not remembered')
+    for (const partial of ['flowExecutionId=1', 'code=1', ''])
+      t.equal(await post(sign(partial, key), partial), 500, `a field is missing: ${partial}`)
     await had([effect, effect, effect])
 
     const success = { flowId: 7, flowExecutionId: 31, code: 2 }
     await stage.becomes(await stage.insert({ url, form: JSON.stringify(success) }), 'delivered')
     await had([effect, effect, effect, { execution: '31', code: 2, message: null, tags: '' }])
   })
+
+  t.test(`${program.file}, with no key`, { skip: missing(program) }, async t => {
+    const port = await freePort()
+    const { exited, printed } = start(t, program, { ...login, PORT: String(port), RECEIVER_KEY: 'whsec_' })
+    const request = { method: 'POST', headers: signedWithNothing(BODY), body: BODY }
+    const answered = eventually(() => fetch(`http://127.0.0.1:${port}/`, request), { deadlineMs: 60_000 })
+    const ended = await Promise.race([exited, answered.then(({ status }) => status)])
+    t.notMatch(ended, 204, printed())
+  })
+}
+
+/** What anybody can sign for a receiver that takes an empty key. */
+function signedWithNothing(body: string): Record<string, string> {
+  const [id, sentAt] = [randomUUID(), String(Math.floor(Date.now() / 1_000))]
+  const signature = createHmac('sha256', '').update(`${id}.${sentAt}.${body}`).digest('base64')
+  return { 'webhook-id': id, 'webhook-timestamp': sentAt, 'webhook-signature': `v1,${signature}` }
 }

@@ -62,8 +62,8 @@ func handle(db *sql.DB, header http.Header, form url.Values) error {
 
 func main() {
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(os.Getenv("RECEIVER_KEY"), "whsec_"))
-	if err != nil {
-		log.Fatal(err)
+	if err != nil || len(key) < 24 {
+		log.Fatal("RECEIVER_KEY is no key") // anybody could sign with an empty one
 	}
 	db, err := sql.Open("postgres", os.Getenv("DATABASE_URL"))
 	if err != nil {

@@ -3,6 +3,9 @@ import pg from 'pg'
 import { FormError, parse, receive, VerificationError, verify } from 'ringback/receiver'
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL })
+// Without these, a connection that is lost ends the process.
+pool.on('connect', client => client.on('error', () => {}))
+pool.on('error', error => console.error(error.message))
 
 const server = createServer(async (request, response) => {
   try {

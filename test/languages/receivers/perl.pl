@@ -1,4 +1,4 @@
-# plackup receiver.pl
+# plackup --host 127.0.0.1 --port $PORT receiver.pl
 use strict;
 use warnings;
 use DBI;
@@ -7,6 +7,7 @@ use MIME::Base64 qw(decode_base64 encode_base64);
 use Plack::Request;
 
 my $key      = decode_base64($ENV{RECEIVER_KEY} =~ s/^whsec_//r);
+die "RECEIVER_KEY is no key\n" if length $key < 24; # anybody could sign with an empty one
 my $remember = 'INSERT INTO ringback.inbox (message_id, sent_at) VALUES (?, to_timestamp(CAST(? AS double precision)))
     ON CONFLICT DO NOTHING';
 my $effect   = 'INSERT INTO execution_state (execution, code, message, tags) VALUES (?, ?, ?, ?)';
@@ -31,8 +32,9 @@ sub handle {
     my $db = DBI->connect('dbi:Pg:', undef, undef, { RaiseError => 1, AutoCommit => 0, pg_enable_utf8 => 0 });
     my $added = $db->do($remember, undef, $headers->header('webhook-id'), $headers->header('webhook-timestamp'));
     if ($added > 0) { # 0E0: a duplicate
-        my @values = map { $form->get($_) } qw(flowExecutionId code message);
-        $db->do($effect, undef, @values, join ',', $form->get_all('tags'));
+        my ($execution, $code) = map { $form->get($_) // die "no $_\n" } qw(flowExecutionId code);
+        my $message = $form->get('message'); # may be left out
+        $db->do($effect, undef, $execution, $code, $message, join ',', $form->get_all('tags'));
     }
     $db->commit;
     $db->disconnect;

@@ -1,11 +1,13 @@
 <?php
+// php -S 127.0.0.1:$PORT receiver.php
 const REMEMBER = 'INSERT INTO ringback.inbox (message_id, sent_at) VALUES (?, to_timestamp(CAST(? AS double precision)))
     ON CONFLICT DO NOTHING';
 const EFFECT = 'INSERT INTO execution_state (execution, code, message, tags) VALUES (?, ?, ?, ?)';
 
 function isGenuine(string $body): bool
 {
-    $key = base64_decode(substr(getenv('RECEIVER_KEY'), strlen('whsec_')));
+    $key = base64_decode(substr((string) getenv('RECEIVER_KEY'), strlen('whsec_')), true);
+    if (strlen($key) < 24) throw new Exception('RECEIVER_KEY is no key'); // anybody could sign with an empty one
     $id = $_SERVER['HTTP_WEBHOOK_ID'] ?? '';
     $sentAt = $_SERVER['HTTP_WEBHOOK_TIMESTAMP'] ?? '';
     if (!ctype_digit($sentAt) || abs(time() - (int) $sentAt) > 300) return false;
@@ -20,7 +22,7 @@ function parse(string $body): array
 {
     $form = [];
     foreach (explode('&', $body) as $field) {
-        [$name, $value] = explode('=', "$field=", 3);
+        [$name, $value] = explode('=', $field, 2) + [1 => ''];
         $form[urldecode($name)][] = urldecode($value);
     }
     return $form;
@@ -40,6 +42,8 @@ function handle(array $form): void
     $db->commit();
 }
 
+// A warning, of a field that is missing, must not become a 200.
+set_error_handler(fn($level, $text) => throw new ErrorException($text));
 try {
     $body = file_get_contents('php://input');
     if (isGenuine($body)) {

@@ -2,6 +2,7 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
@@ -9,13 +10,15 @@ from urllib.parse import parse_qs
 import psycopg2
 
 KEY = base64.b64decode(os.environ['RECEIVER_KEY'].removeprefix('whsec_'))
+if len(KEY) < 24:
+    raise SystemExit('RECEIVER_KEY is no key')  # anybody could sign with an empty one
 REMEMBER = 'INSERT INTO ringback.inbox (message_id, sent_at) VALUES (%s, to_timestamp(%s)) ON CONFLICT DO NOTHING'
 EFFECT = 'INSERT INTO execution_state (execution, code, message, tags) VALUES (%s, %s, %s, %s)'
 
 
 def is_genuine(headers, body):
     sent_id, sent_at = headers.get('webhook-id', ''), headers.get('webhook-timestamp', '')
-    if not sent_at.isdecimal() or abs(time.time() - int(sent_at)) > 300:
+    if not re.fullmatch('[0-9]{1,11}', sent_at) or abs(time.time() - int(sent_at)) > 300:
         return False
     signed = f'{sent_id}.{sent_at}.'.encode() + body
     wanted = 'v1,' + base64.b64encode(hmac.digest(KEY, signed, hashlib.sha256)).decode()
@@ -58,4 +61,5 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
 
+ThreadingHTTPServer.request_queue_size = 128  # of new connections; the default is 5
 ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Receiver).serve_forever()

@@ -3,6 +3,7 @@ require 'pg'
 require 'webrick'
 
 KEY = ENV.fetch('RECEIVER_KEY').delete_prefix('whsec_').unpack1('m0')
+abort 'RECEIVER_KEY is no key' if KEY.bytesize < 24 # anybody could sign with an empty one
 REMEMBER = 'INSERT INTO ringback.inbox (message_id, sent_at) VALUES ($1, to_timestamp($2)) ON CONFLICT DO NOTHING'
 EFFECT = 'INSERT INTO execution_state (execution, code, message, tags) VALUES ($1, $2, $3, $4)'
 
@@ -34,7 +35,7 @@ server.mount_proc '/' do |request, response|
   body = request.body.to_s
   if genuine?(request, body)
     # A list for each name.
-    fields = URI.decode_www_form(body.force_encoding('UTF-8'))
+    fields = URI.decode_www_form(body.dup.force_encoding('UTF-8'))
     handle(request, fields.group_by(&:first).transform_values { |pairs| pairs.map(&:last) })
     response.status = 204
   else
