@@ -71,8 +71,8 @@ export async function retryIdsNow(db: Database, ids: readonly string[]): Promise
 }
 
 /**
- * Makes due now all callbacks with this beginning of the URL that have failed and wait for a retry. A producer's delay
- * is left as it is.
+ * Makes due now all callbacks with this beginning of the URL that have failed and wait for a retry, also those that are
+ * due already: their receiver rests, and a retry ends that. A producer's delay is left as it is.
  */
 export async function retryNow(db: Database, url: string): Promise<bigint> {
   const result = await db
@@ -97,13 +97,13 @@ async function count(db: Database, condition: Condition): Promise<bigint> {
   return BigInt(rows)
 }
 
-/** The index by due time makes this cheap: it has at most one row per key that waits for a retry. */
+/** The index by due time serves it: it has at most one row per key that waits for a retry. */
 function isRetry(url: string): Condition {
   return eb =>
     eb.and([
       eb('status', '=', 'pending'),
       eb('attempts', '>', eb.ref('budget_from')),
-      eb('due_at', '>', sql<Date>`now()`),
+      eb('due_at', 'is not', null),
       sql<SqlBool>`starts_with(${eb.ref('url')}, ${url})`,
     ])
 }

@@ -207,6 +207,26 @@ t.test('what waits to be tried again goes at once when an operator says so', asy
   for (const id of ids) t.match(await stage.becomes(id, 'delivered'), { attempts: 2 })
 })
 
+t.test('what is due already, and waits for a receiver that rests, goes at once when an operator says so', async t => {
+  const stage = await Stage.open(t)
+  let isWell = false
+  stage.receiver.answer = () => (isWell ? 200 : 500)
+  await stage.relay({ 'breaker-failures': 1, 'breaker-pause': '1h' })
+  const id = await stage.send({})
+  await eventually(async () => {
+    // A rest that has just begun is not ended.
+    const due = await stage.query(`
+      select from outbox.callback where status = 'pending' and attempts = 1 and due_at < clock_timestamp() - interval '2 s'`)
+    assert.equal(due.length, 1)
+  })
+  isWell = true
+  const now = await ringback(['replay', '--now', '--url', stage.receiver.url('/')], {
+    DATABASE_URL: stage.database.url,
+  })
+  t.match(now, { code: 0, out: '1 callback is due now\n' })
+  await stage.becomes(id, 'delivered')
+})
+
 t.test('an operator replays, cancels and amends by SQL', async t => {
   const stage = await Stage.open(t)
   let isFixed = false
