@@ -95,14 +95,15 @@ export const firstOfKey = (schema: string, epoch: string, key: string, others = 
        order by c.ordering_key, c.id limit 1`
 
 /**
- * True for a callback `c` with no earlier unsettled row of its key. Why it compares rows: see `planning` in
+ * True for a callback `c` with no earlier unsettled row of its key. It looks back from the row: what waits mostly has such a
+ * row right before it, while the key may begin with thousands of dead entries. Why it compares rows: see `planning` in
  * settings.ts.
  */
 export const isFirst = (schema: string) => `(c.ordering_key is null or (
                select e.id from ${schema}.callback e
                 where e.settled_at is null and e.ordering_key is not null
                   and e.ordering_key >= c.ordering_key and (e.ordering_key, e.id) < (c.ordering_key, c.id)
-                order by e.ordering_key, e.id limit 1) is null)`
+                order by e.ordering_key desc, e.id desc limit 1) is null)`
 
 /**
  * The fence: this relay's registration. Its deletion waits for this statement, and later ones find no row. SKIP LOCKED:

@@ -66,7 +66,10 @@ export class Puller {
         this.#parts.foundNothing(workMs)
       }
     } catch (error) {
-      if (isCancelled(error)) this.#span.cancelled()
+      if (isCancelled(error)) {
+        this.#span.cancelled()
+        this.#entries = pullEntries.least
+      }
       throw error
     } finally {
       backlog.endRead()

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { IndexPlace } from '../../src/model.ts'
 import { type Pulled, type PullSpan, pull } from '../../src/outbox/pull.ts'
 import { pullEntries } from '../../src/policy/tuning.ts'
+import { pagesRead } from '../fixtures/pages-read.ts'
 import { type Columns, Stage } from '../fixtures/stage.ts'
 
 const stage = await Stage.withSession(t)
@@ -204,4 +205,16 @@ t.test('an origin whose hash is that of another is read as if it were alone', as
     )
     t.same(pulled.map(idsOf), [[one], [two]], range)
   }
+})
+
+t.test('the dead entries of a busy key are passed once, and not for each of its rows that wait', async t => {
+  const holder = await stage.another()
+  await holder.query({ text: 'begin isolation level repeatable read' })
+  await holder.query({ text: 'select 1' })
+  await insertMany(a, 3_000, 'busy')
+  await stage.query(`update outbox.callback set status = 'cancelled'`)
+  await insertMany(a, 100, 'busy')
+  const pages = await pagesRead(stage, session => pull(session, epoch, [span(a)]))
+  t.ok(pages > 100 && pages < 2_000, `${pages} pages`)
+  await holder.query({ text: 'rollback' })
 })

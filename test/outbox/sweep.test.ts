@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { Session, Statement } from '../../src/outbox/session.ts'
 import { noHolds, readHolds, readOrigins, sweepStart } from '../../src/outbox/sweep.ts'
 import { sweptOrigins } from '../../src/policy/tuning.ts'
+import { pagesRead } from '../fixtures/pages-read.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 const stage = await Stage.withSession(t)
@@ -73,23 +73,14 @@ t.test('dead entries of an origin that is known are not read', async t => {
   await stage.query('truncate outbox.callback')
   const bound = (await stage.query<{ hash: string }>(`select hashtextextended('https://a.test', 0) - 1 as hash`))[0]
   await stage.query(`insert into outbox.callback (url) select 'https://a.test/' from generate_series(1, 2000)`)
-  const pagesRead = async (known: readonly string[]) => {
-    let pages = 0
-    const explained = async ({ text }: Statement, values: readonly unknown[] = []) => {
-      const explain = `explain (analyze, buffers, format json) ${typeof text === 'string' ? text : text('outbox')}`
-      const [row] = await stage.query<{ 'QUERY PLAN': { Plan: { 'Shared Hit Blocks': number } }[] }>(explain, values)
-      pages = row?.['QUERY PLAN'][0]?.Plan['Shared Hit Blocks'] ?? 0
-      return []
-    }
-    await readOrigins({ rows: explained } as unknown as Session, bound?.hash ?? '', 10, known)
-    return pages
-  }
-  await pagesRead([])
+  const pagesOf = (known: readonly string[]) =>
+    pagesRead(stage, session => readOrigins(session, bound?.hash ?? '', 10, known))
+  await pagesOf([])
   const holder = await stage.another()
   await holder.query({ text: 'begin isolation level repeatable read' })
   await holder.query({ text: 'select 1' })
   await stage.query(`update outbox.callback set status = 'cancelled'`)
-  const [looked, skipped] = [await pagesRead([]), await pagesRead(['https://a.test'])]
+  const [looked, skipped] = [await pagesOf([]), await pagesOf(['https://a.test'])]
   t.ok(looked > 40 && skipped < 20, `${looked} pages, and ${skipped}`)
   await holder.query({ text: 'rollback' })
 })
