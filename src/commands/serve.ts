@@ -3,7 +3,7 @@ import { RingbackError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { explainDenied, isTransient, isUndefined } from '../outbox/database-errors.ts'
-import { checkSchema, isNotifying, refuseRowSecurity } from '../outbox/installed.ts'
+import { checkSchema, isNotifying, readSalt, refuseRowSecurity } from '../outbox/installed.ts'
 import { Listener } from '../outbox/listener.ts'
 import { type Backend, sessionName } from '../outbox/session.ts'
 import { Sessions } from '../outbox/sessions.ts'
@@ -128,6 +128,8 @@ async function inspect(sessions: Sessions, { schema }: RunConfig): Promise<boole
   try {
     await refuseRowSecurity(sessions.read, schema)
     await checkSchema(sessions.read, schema)
+    // Readers and operators may do all of the above. Only a relay may read this.
+    await readSalt(sessions.read)
     return await isNotifying(sessions.read)
   } catch (error) {
     sessions.destroy()

@@ -118,12 +118,13 @@ export function whyCut(failure: Error): string {
 /**
  * What an answer that is no 2xx says.
  *
- * @param location of a redirect. Only its origin is shown: a path may hold secrets.
+ * @param location of a redirect. Only its origin is shown, if it is another: a path may hold secrets.
  */
 export function whyStatus(status: number, location: string | undefined, url: URL): string {
   const answer = answerOf(status)
   if (status < 300 || status > 399) return answer
-  return `${answer}: redirects are never followed (to ${originOf(location, url)})`
+  const origin = originOf(location, url)
+  return `${answer}: redirects are never followed (to ${origin === url.origin ? 'another URL of this origin' : origin})`
 }
 
 function answerOf(status: number): string {

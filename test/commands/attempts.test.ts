@@ -55,7 +55,8 @@ t.test('every POST of one callback, in order, with outcome and answer; an id bey
 
 t.test('one that was never tried', async t => {
   const id = await insert('due_at', 'now()')
-  t.equal((await attempts(id)).out, `callback ${id}: pending after 0 attempts, https://a.test/hook\n`)
+  const due = 'is due, and goes out as soon as its receiver can take it'
+  t.equal((await attempts(id)).out, `callback ${id}: pending after 0 attempts, https://a.test/hook\n${due}\n`)
 })
 
 t.test('what a receiver answers does not steer the terminal that shows it', async t => {
@@ -88,4 +89,25 @@ t.test('a callback that does not exist ends with 1, a wrong id with 2, a missing
     out: '',
     err: /ringback migrate --schema elsewhere/,
   })
+})
+
+t.test('a pending callback says what it waits for', async t => {
+  const [first, second] = [await insert('ordering_key', `'k'`), await insert('ordering_key', `'k'`)]
+  const later = await insert('due_at', `'2999-01-01 00:00+00'`)
+  const waits = async (id: string) => {
+    const [text, json] = [(await attempts(id)).out, (await attempts(id, '--json')).out]
+    return [text.trimEnd().split('\n').at(-1), JSON.parse(json)]
+  }
+  t.match(await waits(second), [
+    `waits for callback ${first}, which is before it in its key`,
+    { waitsFor: 'key', behind: first, dueAt: null },
+  ])
+  const dueAt = '2999-01-01T00:00:00.000Z'
+  t.match(await waits(later), [`waits for its time: due at ${dueAt}`, { waitsFor: 'time', behind: null, dueAt }])
+  await client.query(`insert into outbox.hold (url_prefix, reason) values ('https://a.test/hook', '')`)
+  t.match(await waits(later), [
+    'waits for the release of a hold; `ringback status` lists all holds',
+    { waitsFor: 'hold' },
+  ])
+  await client.query('delete from outbox.hold')
 })

@@ -178,6 +178,15 @@ t.test('a redirect is not followed, and only the origin of its target is told', 
   t.equal(server.requests.length, 1)
 })
 
+t.test('a redirect within its origin says that the origin is not what is wrong', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('308 Permanent Redirect', '', 'Location: /hook/\r\n')
+  })
+  const error = 'HTTP 308 Permanent Redirect: redirects are never followed (to another URL of this origin)'
+  t.match(await stage(t).post(server.url), { kind: 'failed', httpStatus: 308, error })
+})
+
 t.test('two answers in one breath: the first counts, and the connection is not used again', async t => {
   const server = await rawServer(t, async line => {
     await line.request()
