@@ -1,11 +1,12 @@
-import type { PurgeConfig } from '../config/config.ts'
+import { durationText, type PurgeConfig } from '../config/config.ts'
 import type { CallbackStatus } from '../model.ts'
 import { databaseOf } from '../outbox/database.ts'
 import { recordOperation, renewOperation } from '../outbox/operation.ts'
-import { countOld, type Purged, purgeOld, purgeOne } from '../outbox/purge.ts'
+import { countOld, type Keeping, type Purged, purgeOld, purgeOne, readKeeping } from '../outbox/purge.ts'
 import { standingOf } from '../outbox/replay.ts'
 import { idsSql, purgeSql } from '../outbox/same-in-sql.ts'
 import type { Session } from '../outbox/session.ts'
+import { printable } from '../printable.ts'
 import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 
 /** Callbacks deleted in one transaction: about a second's work. */
@@ -23,6 +24,7 @@ export async function purge(config: PurgeConfig): Promise<number> {
 }
 
 async function deleteOld(session: Session, config: PurgeConfig): Promise<number> {
+  if (isByAge(config)) refuseKept(await inTransaction(session, () => readKeeping(session)), config)
   const old = wanted(config)
   if (config.dryRun) {
     say(await inTransaction(session, () => countOld(session, old)), true)
@@ -59,9 +61,30 @@ async function deleteNamed(session: Session, id: string, dryRun: boolean): Promi
 /**
  * Without a given time, `--keep-delivered` and `--keep-dead` hold. With one, only the kind that it names is deleted.
  */
-function wanted({ deliveredBefore, deadBefore, keepDeliveredMs, keepDeadMs }: PurgeConfig): Purged {
-  if (deliveredBefore !== null || deadBefore !== null) return { deliveredBefore, deadBefore }
+function wanted(config: PurgeConfig): Purged {
+  const { deliveredBefore, deadBefore, keepDeliveredMs, keepDeadMs } = config
+  if (!isByAge(config)) return { deliveredBefore, deadBefore }
   return { deliveredBefore: ago(keepDeliveredMs), deadBefore: ago(keepDeadMs) }
+}
+
+function isByAge({ deliveredBefore, deadBefore }: PurgeConfig): boolean {
+  return deliveredBefore === null && deadBefore === null
+}
+
+/** @throws Error when a serving relay keeps longer what this would delete: its `--keep-...` are not known here. */
+function refuseKept(relays: readonly Keeping[], { keepDeliveredMs, keepDeadMs }: PurgeConfig): void {
+  for (const relay of relays) {
+    const kinds = [
+      ['delivered', relay.keepDeliveredMs ?? Number.POSITIVE_INFINITY, keepDeliveredMs],
+      ['dead', relay.keepDeadMs ?? Number.POSITIVE_INFINITY, keepDeadMs],
+    ] as const
+    for (const [kind, relayMs, ownMs] of kinds)
+      if (relayMs > ownMs)
+        throw new Error(
+          `relay "${printable(relay.name)}" has --keep-${kind} ${Number.isFinite(relayMs) ? durationText(relayMs) : 'never'}, and this would delete what is older than ` +
+            `${durationText(ownMs)}; give the same --keep-${kind} here, or a time with --${kind}-before`,
+        )
+  }
 }
 
 function ago(ms: number): string | null {

@@ -26,6 +26,27 @@ const countStatement: Statement = {
        and (c.status = 'delivered' and c.settled_at < $1::timestamptz or c.status <> 'delivered' and c.settled_at < $2::timestamptz)`,
 }
 
+const keepingStatement: Statement = {
+  name: 'ringback_keeping',
+  text: schema => `
+    select r.name, (p.settings ->> 'keep-delivered')::float8 as "keepDeliveredMs", (p.settings ->> 'keep-dead')::float8 as "keepDeadMs"
+      from ${schema}.relay r join ${schema}.pulse p on p.epoch = r.epoch
+     where p.serving and p.settings -> 'keep-delivered' is not null and p.settings -> 'keep-dead' is not null
+     order by r.name`,
+}
+
+/** How long a relay keeps settled callbacks, in milliseconds; null: for ever. */
+export interface Keeping {
+  readonly name: string
+  readonly keepDeliveredMs: number | null
+  readonly keepDeadMs: number | null
+}
+
+/** What each serving relay keeps. */
+export function readKeeping(session: Session): Promise<Keeping[]> {
+  return session.rows<Keeping>(keepingStatement)
+}
+
 /** Deletes at most `atMost` callbacks, with their attempts. Locked rows are left. @returns how many were deleted. */
 export function purgeOld(session: Session, { deliveredBefore, deadBefore }: Purged, atMost: number): Promise<bigint> {
   return count(session, purgeStatement, [deliveredBefore, deadBefore, atMost])

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { testDatabase } from '../fixtures/database.ts'
+import { registered } from '../fixtures/registered.ts'
 import { ringback } from '../fixtures/ringback.ts'
 
 const { client, url } = await testDatabase(t)
@@ -45,6 +46,21 @@ t.test('as --keep-delivered and --keep-dead say, by their defaults, variables or
   t.equal(await left(), '1 2 5 6')
   t.same(await purge('--keep-dead', '30d'), deleted('2 callbacks'))
   t.equal(await left(), '5 6')
+})
+
+t.test('what a serving relay keeps longer is deleted only by a time', async t => {
+  await fill()
+  await client.query(registered('a', { settings: { 'keep-delivered': null, 'keep-dead': 90 * 86_400_000 } }))
+  for (const more of [[], ['--dry-run']]) {
+    const { code, out, err } = await purge(...more)
+    t.same([code, out], [1, ''])
+    t.match(err, /relay "a" has --keep-delivered never, and this would delete what is older than 30d; give the same /)
+  }
+  t.equal(await left(), '1 2 3 4 5 6')
+  t.same(await purge('--keep-delivered', 'never'), deleted('2 callbacks'))
+  t.same(await purge('--delivered-before', '30d'), deleted('1 callback'))
+  t.equal(await left(), '2 5 6')
+  await client.query('delete from outbox.relay')
 })
 
 t.test('by times: those that are given, and nothing of the other kind', async t => {
