@@ -1,4 +1,5 @@
 import type { IndexPlace, ShownRow } from '../model.ts'
+import { dueAheadMs } from '../policy/tuning.ts'
 import type { Session, Statement } from './session.ts'
 import { dueTime, plainArray, shown, timeOf } from './sql.ts'
 
@@ -16,7 +17,7 @@ export interface FreshTip extends TipPage {
 }
 
 export interface DueTip extends TipPage {
-  /** Milliseconds until the next row is due; null: none will be. */
+  /** Milliseconds until the next row is due; null: none will be within `dueAheadMs`. */
   readonly nextInMs: number | null
   /** The time up to which it has read, by the database's clock, in microseconds of Unix time. */
   readonly nowUs: number
@@ -42,7 +43,10 @@ export const freshRows = (schema: string) => `
 
 const freshStatement: Statement = { name: 'ringback_fresh', text: freshRows }
 
-/** Why `statement_timestamp()`: see `planning` in settings.ts. */
+/**
+ * Why `statement_timestamp()`: see `planning` in settings.ts. The next due time has an end as well: without it, each read
+ * would walk the dead entries of all later rows.
+ */
 const dueStatement: Statement = {
   name: 'ringback_due',
   text: schema => `
@@ -57,6 +61,7 @@ const dueStatement: Statement = {
       from (select (select (extract(epoch from ${dueTime} - statement_timestamp()) * 1000)::float8
                       from ${schema}.callback c
                      where c.due_at is not null and ${dueTime} > statement_timestamp()
+                       and ${dueTime} <= statement_timestamp() + interval '${dueAheadMs} ms'
                      order by ${dueTime}, c.id limit 1) as "nextInMs",
                    (extract(epoch from statement_timestamp()) * 1000000)::float8 as "nowUs") next
       left join page on true

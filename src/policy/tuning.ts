@@ -43,6 +43,11 @@ export const jumpPages = 10
 /** Shortest time between two reads of due rows, in milliseconds. */
 export const duePauseMs = 25
 /**
+ * How far ahead such a read looks for the next due time, in milliseconds. While a snapshot is held, the entries of
+ * cancelled rows stay: 300,000 of them cost 60 ms a read. It is longer than `choresMs`, so it adds no look.
+ */
+export const dueAheadMs = 2_000
+/**
  * Most index entries that a pull reads: a million rows behind others of their key may stand before the next head. A
  * statement quicker than `quickMs` doubles the number for the next, one slower than `slowMs` halves it: new rows wait
  * meanwhile.

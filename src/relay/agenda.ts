@@ -12,7 +12,7 @@ export class Agenda {
   areHoldsWanted = true
   /** Whether a row is known that expired so long ago that only the look for all such rows finds it. */
   areAllExpiredWanted = false
-  /** When the next row is due, as far as the database and this relay's own retries tell. */
+  /** When due rows are read next: when one is due, as far as the database and this relay's own retries tell, or sooner. */
   nextDueAt = Number.POSITIVE_INFINITY
 
   /** Called when reading begins anew, over new connections. */

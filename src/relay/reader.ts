@@ -8,6 +8,7 @@ import { anyExpired, expire } from '../outbox/settle.ts'
 import { readDue, readFresh } from '../outbox/tip.ts'
 import {
   choresMs,
+  dueAheadMs,
   duePauseMs,
   expiryRows,
   jumpBackIds,
@@ -201,7 +202,7 @@ export class Reader {
     backlog.offer(shown.filter(isOffered), read)
     backlog.endRead()
     if (shown.length > 0) claimable.set()
-    if (nextInMs !== null) agenda.noteDue(now + Math.max(1, nextInMs))
+    agenda.noteDue(now + Math.max(1, nextInMs ?? dueAheadMs))
     this.#fullDuePages = isFull ? this.#fullDuePages + 1 : 0
     if (this.#fullDuePages >= jumpPages) {
       this.#due.restart({ dueUs: nowUs - 1_000_000, id: '0' }, now)

@@ -239,7 +239,7 @@ t.test('what is read in the order of an index ends where it ends, and not only b
     ['fresh rows, claimed', 'callback_fresh', [[/\(id > /, /\(id <= LEAST\(gap.up_to, s.last_value\)\)/]]],
     ['due rows', 'callback_due', [
       [RegExp(`ROW\\(${due}, id\\) > ROW`), RegExp(`\\(${due} <= statement_timestamp\\(\\)`)],
-      [RegExp(`\\(${due} > statement_timestamp\\(\\)`)],
+      [RegExp(`\\(${due} > statement_timestamp\\(\\)`), RegExp(`\\(${due} <= \\(statement_timestamp\\(\\) \\+ `)],
     ]],
     ['expire', 'callback_expires', [[/expires_at <= statement_timestamp\(\)/]]],
     ['sweep', 'callback_waiting', [

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { Backlog } from '../../src/backlog/backlog.ts'
 import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
 import type { RetryPolicy } from '../../src/policy/decision.ts'
-import { choresMs, duePauseMs, jumpIds } from '../../src/policy/tuning.ts'
+import { choresMs, dueAheadMs, duePauseMs, jumpIds } from '../../src/policy/tuning.ts'
 import { Agenda } from '../../src/relay/agenda.ts'
 import { AutoResetEvent } from '../../src/relay/auto-reset-event.ts'
 import { Background } from '../../src/relay/background.ts'
@@ -242,6 +242,19 @@ t.test('a row with a due time is known when it is due, and the look says when th
     await reader.look(false)
     assert.ok(known().has(id))
   })
+})
+
+t.test('due rows are read again before a later row can be due, and no sooner than for the chores', async t => {
+  const clock = mockClock(t, performance.now())
+  const { stage, agenda, reader, look, known } = await reading(t)
+  const id = await stage.insert({ due_at: new Date(Date.now() + 3_600_000) })
+  await look()
+  t.equal(agenda.nextDueAt, clock.now + dueAheadMs)
+  t.ok(dueAheadMs > choresMs)
+  await stage.query(`update outbox.callback set due_at = clock_timestamp() where id = $1`, [id])
+  clock.now = agenda.nextDueAt
+  await reader.look(true)
+  t.ok(known().has(id))
 })
 
 t.test('a search for orphaned claims goes on when it is time, and is over soon where nothing waits', async t => {

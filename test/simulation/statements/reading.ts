@@ -1,3 +1,4 @@
+import { dueAheadMs } from '../../../src/policy/tuning.ts'
 import { hashOf } from '../../fixtures/random.ts'
 import { type Database, dueTimeOf, originOf, type Row, restOf } from '../database.ts'
 import { firstOfKey, microseconds, nothing, shown, urlHashOf } from './rows.ts'
@@ -58,7 +59,7 @@ export const due = atOnce((db, values) => {
   const [afterUs, afterId, limit, epoch] = values as [number, string, number, string]
   const nowUs = microseconds(db.now)
   const all = dueRows(db)
-  const next = all.find(({ dueUs }) => dueUs > nowUs)
+  const next = all.find(({ dueUs }) => dueUs > nowUs && dueUs <= nowUs + dueAheadMs * 1_000)
   const told = { nextInMs: next ? (next.dueUs - nowUs) / 1_000 : null, nowUs }
   const found = all
     .filter(each => each.dueUs <= nowUs && isBehind(each, afterUs, afterId))
