@@ -207,6 +207,16 @@ export const refusedLines = 60
 /** Most outcomes in one statement. Later ones wait for its commit, and form the next batch. */
 export const recordRows = 200
 /**
+ * Characters of excerpts after which a statement takes no more outcomes: five times the default excerpts of 200. The
+ * longest excerpts of 200 are 13 MB, for which a link of 10 Mbit/s needs half of the default timeout.
+ */
+export const recordCharacters = 1_048_576
+/**
+ * A record answered within this time may be twice as large next time, if an earlier one had no answer; in milliseconds.
+ * Its commit may wait a second or two for a standby, and twice this time is within the default timeout.
+ */
+export const quickRecordMs = 4_000
+/**
  * How long an outcome waits for others, in milliseconds, and with how many a statement waits for no more: it costs some
  * 300 µs before its first row.
  */

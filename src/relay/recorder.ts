@@ -6,7 +6,15 @@ import { type Looked, look } from '../outbox/look.ts'
 import { type Recorded, record } from '../outbox/record.ts'
 import type { Session } from '../outbox/session.ts'
 import { endOfTurn } from '../pause.ts'
-import { busyGather, gather, lockedPauseMs, loopIdleMs, recordRows } from '../policy/tuning.ts'
+import {
+  busyGather,
+  gather,
+  lockedPauseMs,
+  loopIdleMs,
+  quickRecordMs,
+  recordCharacters,
+  recordRows,
+} from '../policy/tuning.ts'
 import { AutoResetEvent } from './auto-reset-event.ts'
 import { ascii, asciiReason, Refusals } from './refusals.ts'
 
@@ -56,6 +64,8 @@ export class Recorder {
   #gatherUntil = 0
   /** The attempts of the present batch that are not committed yet, by id. */
   #underWay = new Map<string, Attempt>()
+  /** Most attempts of the next batch: fewer after a record without an answer. Excerpts may not pass a slow network in time. */
+  #most = recordRows
   /** How many attempts are recorded after a pause. */
   #resting = 0
 
@@ -120,8 +130,15 @@ export class Recorder {
   /** Records one batch. */
   async flush(session: Session): Promise<void> {
     this.#underWay = this.#nextBatch()
+    const batch = [...this.#underWay.values()]
+    const sentAt = performance.now()
     try {
-      await this.#recordBatch(session, [...this.#underWay.values()])
+      await this.#recordBatch(session, batch)
+      const isQuick = performance.now() - sentAt < quickRecordMs
+      if (isQuick && batch.length === this.#most) this.#most = Math.min(recordRows, this.#most * 2)
+    } catch (error) {
+      if (!isRefusal(error)) this.#most = Math.max(1, batch.length >> 1)
+      throw error
     } finally {
       // Outcomes that this session could not record go first in the next one.
       this.#waiting = [...this.#underWay.values(), ...this.#waiting]
@@ -129,13 +146,16 @@ export class Recorder {
     }
   }
 
-  /** At most `recordRows`, and one a callback, since the statement changes a row once. */
+  /** At most one attempt a callback, since the statement changes a row once. */
   #nextBatch(): Map<string, Attempt> {
     const batch = new Map<string, Attempt>()
     const rest: Attempt[] = []
+    let characters = 0
     for (const attempt of this.#waiting) {
-      if (batch.size < recordRows && !batch.has(attempt.id)) batch.set(attempt.id, attempt)
-      else rest.push(attempt)
+      if (batch.size < this.#most && characters < recordCharacters && !batch.has(attempt.id)) {
+        batch.set(attempt.id, attempt)
+        characters += attempt.outcome.responseExcerpt?.length ?? 0
+      } else rest.push(attempt)
     }
     this.#waiting = rest
     return batch

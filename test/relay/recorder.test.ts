@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { Log } from '../../src/log/log.ts'
 import type { Attempt, Decision } from '../../src/model.ts'
+import { quickRecordMs } from '../../src/policy/tuning.ts'
 import { Recorder } from '../../src/relay/recorder.ts'
 import { mockClock } from '../fixtures/mock-clock.ts'
 import { RecordingSession } from '../fixtures/recording-session.ts'
@@ -192,6 +193,56 @@ t.test('nothing is dropped when the session fails: it goes first in the next one
   )
 })
 
+t.test('after a record without an answer the next one has half as many, until one passes', async t => {
+  const clock = mockClock(t)
+  const { stand, recorder, told } = staged(1_000)
+  for (let id = 0; id < 400; id++) recorder.add(attemptOf(id))
+  stand.mostRows = 60
+  for (let tries = 0; recorder.backlog > 0 && tries < 20; tries += 1) {
+    const flushed = recorder.flush(stand.session)
+    clock.now += quickRecordMs
+    await flushed.catch(() => {})
+  }
+  t.same(
+    stand.records.map(({ length }) => length),
+    [200, 100, 50, 50, 50, 50, 50, 50, 50, 50],
+  )
+  t.same(
+    told,
+    Array.from({ length: 400 }, (_, id) => `recorded ${id}`),
+  )
+  stand.mostRows = Number.POSITIVE_INFINITY
+  recorder.add(attemptOf(0))
+  await recorder.flush(stand.session)
+  for (let id = 400; id < 1_000; id++) recorder.add(attemptOf(id))
+  while (recorder.backlog > 0) await recorder.flush(stand.session)
+  t.same(
+    stand.records.slice(11).map(({ length }) => length),
+    [50, 100, 200, 200, 50],
+    'full ones that are quick grow again, up to the most',
+  )
+})
+
+t.test(
+  'a batch takes no more outcomes once their excerpts have a million characters; those of a callback stay in order',
+  async t => {
+    const { stand, recorder } = staged(40)
+    const long = (attempt: Attempt): Attempt => ({
+      ...attempt,
+      outcome: { ...attempt.outcome, responseExcerpt: 'x'.repeat(65_536) },
+    })
+    for (let id = 0; id < 39; id++) recorder.add(long(attemptOf(id, retry)))
+    recorder.add(attemptOf(38, delivered, { attempt: 2, rev: 2 }))
+    recorder.add(attemptOf(39))
+    while (recorder.backlog > 0) await recorder.flush(stand.session)
+    t.same(
+      stand.records.map(({ length }) => length),
+      [16, 16, 8, 1],
+    )
+    t.same(stand.records[3], ['38'])
+  },
+)
+
 t.test(
   'when the reply was lost it is sent again; what has become what was decided is not called overtaken for that',
   async t => {
@@ -200,7 +251,7 @@ t.test(
     decisions.forEach((decision, id) => void recorder.add(attemptOf(id, decision)))
     stand.failNext('after')
     await t.rejects(recorder.flush(stand.session), /reply was lost/)
-    await recorder.flush(stand.session)
+    while (recorder.backlog > 0) await recorder.flush(stand.session)
     t.same(told, ['repeated 0', 'repeated 1', 'repeated 2'])
     t.equal(recorder.backlog, 0)
   },
