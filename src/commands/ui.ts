@@ -25,16 +25,22 @@ export async function ui(config: UiConfig): Promise<number> {
     )
   const sessions = new ScreenSessions({ connection: () => connectionOf(config), schema: config.schema })
   const page = new Page(sessions)
-  // Fails here when the database does not answer or the schema does not fit. Also, the first viewer need not wait.
-  await page.renew()
-  const hosts = [...local, name, ...config.allowHosts].map(each => each.toLowerCase())
-  const server = await PageServer.start({ ...address, hosts, password, page })
+  try {
+    // Fails here when the database does not answer or the schema does not fit. Also, the first viewer need not wait.
+    await page.renew()
+    const hosts = [...local, name, ...config.allowHosts].map(each => each.toLowerCase())
+    await untilSignal(await PageServer.start({ ...address, hosts, password, page }))
+  } finally {
+    await sessions.close()
+  }
+  return 0
+}
+
+async function untilSignal(server: PageServer): Promise<void> {
   try {
     process.stdout.write(`the page is at http://${server.address}/\n`)
     await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
   } finally {
     await server.close()
-    await sessions.close()
   }
-  return 0
 }

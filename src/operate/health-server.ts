@@ -1,8 +1,8 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { addressText } from '../config/listen-address.ts'
 import type { RelayState } from '../relay/observer.ts'
+import { listening } from './listening.ts'
 
 export interface HealthServerOptions {
   readonly host: string
@@ -40,8 +40,7 @@ export class HealthServer {
     const server = createServer((request, response) => void reply(request, response, answer))
     // Ends idle connections of scrapers.
     server.keepAliveTimeout = 30_000
-    server.listen(port, host)
-    await once(server, 'listening')
+    await listening(server, { host, port })
     return new HealthServer(server)
   }
 

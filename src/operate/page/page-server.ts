@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { addressText } from '../../config/listen-address.ts'
 import { messageOf, RingbackError } from '../../errors.ts'
+import { listening } from '../listening.ts'
 import { type PageGuard, refusalOf, securityHeaders } from './guard.ts'
 import { html } from './html.ts'
 import { gate } from './layout.ts'
@@ -48,8 +49,7 @@ export class PageServer {
         .catch(() => response.destroy())
     })
     server.requestTimeout = 30_000
-    server.listen(options.port, options.host)
-    await once(server, 'listening')
+    await listening(server, options)
     return new PageServer(server)
   }
 
