@@ -1,8 +1,10 @@
 import t from 'tap'
+import { commandNamed, parse } from '../../../src/config/config.ts'
 import { type Check, list, spell } from '../../../src/operate/doctor/check.ts'
 import { autovacuum } from '../../../src/operate/doctor/checks/autovacuum.ts'
 import { clock } from '../../../src/operate/doctor/checks/clock.ts'
 import { connectionLimit } from '../../../src/operate/doctor/checks/connection-limit.ts'
+import { dead } from '../../../src/operate/doctor/checks/dead.ts'
 import { durability } from '../../../src/operate/doctor/checks/durability.ts'
 import { failingReceivers } from '../../../src/operate/doctor/checks/failing-receivers.ts'
 import { notificationQueue } from '../../../src/operate/doctor/checks/notification-queue.ts'
@@ -223,3 +225,12 @@ t.test(
     t.equal(told(failingReceivers, [{ ...one, failingSeconds: 599 }]), undefined)
   },
 )
+
+t.test('the commands that revive dead callbacks work as they are printed', async t => {
+  const commands = [...(dead.judge({ count: 2 })?.remedy.matchAll(/`ringback (.+?)`/g) ?? [])].map(
+    ([, text = '']) => text,
+  )
+  t.same(commands, ['sql why_is_it_dead', 'replay --dead --all'])
+  for (const [name = '', ...argv] of commands.map(text => text.split(' ')))
+    t.doesNotThrow(() => parse(commandNamed(name), argv, {}))
+})

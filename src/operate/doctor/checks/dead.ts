@@ -14,6 +14,6 @@ export const dead = check<{ readonly count: number }>({
       : warning(
           count === 1 ? '1 callback is dead' : `${count} callbacks are dead`,
           'given up: only a replay sends them again',
-          'the SQL of `ringback sql why_is_it_dead` says why, `ringback replay --dead` sends again',
+          'the SQL of `ringback sql why_is_it_dead` says why, `ringback replay --dead --all` sends all again, with `--url PREFIX` in place of `--all` those of one receiver',
         ),
 })
