@@ -37,6 +37,32 @@ t.test('hold and release: what they say is what the table has', async t => {
   await client.query('delete from outbox.hold')
 })
 
+t.test('the same hold is not added twice; one for another reason is, and what was there is named', async t => {
+  const again = (...argv: string[]) => run('hold', 'https://CRM.example:443', '--reason', ...argv)
+  await run('hold', 'https://crm.example/', '--reason', 'incident')
+  const there = /\nthere is already https:\/\/crm\.example\/, since \S+Z by \w+: incident\n$/
+  for (const argv of [['incident'], ['incident', '--dry-run']]) {
+    const { code, out } = await again(...argv)
+    t.equal(code, 0)
+    t.match(out, /^0 holds: callbacks to https:\/\/CRM\.example:443 wait already\n/)
+    t.match(out, there)
+  }
+  t.equal((await holds()).length, 1)
+  const { out } = await again('upgrade')
+  t.match(out, /^1 hold: callbacks to \S+ wait from now on\n/)
+  t.match(out, there)
+  t.match(await again('incident', '--exact'), { out: /^1 hold: / })
+  t.same(
+    (await holds()).map(({ reason, exact }) => [reason, exact]),
+    [
+      ['incident', false],
+      ['upgrade', false],
+      ['incident', true],
+    ],
+  )
+  await client.query('delete from outbox.hold')
+})
+
 t.test('stop everything: one line each for http and https', async t => {
   for (const scheme of ['http://', 'https://']) {
     t.match(await run('hold', scheme, '--reason', 'incident'), { code: 0 })
