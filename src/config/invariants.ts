@@ -65,6 +65,11 @@ const invariants: readonly {
     rule: '--reason must be given, for people who find the hold',
   },
   {
+    of: ['heldUrl', 'exact'],
+    holds: v => v.exact || !/^https?:\/\/[^/?]*\*|\*$/i.test(v.heldUrl),
+    rule: 'a hold has no wildcards: without the *, it holds the URL and those that continue it with / or ?; with --exact, a * is a part of the URL',
+  },
+  {
     of: ['purgeId', 'deliveredBefore', 'deadBefore'],
     holds: v => v.purgeId === null || (v.deliveredBefore === null && v.deadBefore === null),
     rule: '--id deletes one callback, --delivered-before and --dead-before delete many; do not give them together',

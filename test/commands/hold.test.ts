@@ -63,6 +63,13 @@ t.test('the same hold is not added twice; one for another reason is, and what wa
   await client.query('delete from outbox.hold')
 })
 
+t.test('a star is refused where it looks like a wildcard, unless the URL is exact', async t => {
+  for (const url of ['http://127.0.0.1:8091/*', 'https://*.crm.example/'])
+    t.match(await run('hold', url, '--reason', 'x'), { code: 2, out: '', err: /has no wildcards: without the \*/ })
+  t.match(await run('hold', 'https://crm.example/*', '--reason', 'x', '--exact'), { code: 0 })
+  t.match(await run('release', 'https://crm.example/*'), { code: 0 })
+})
+
 t.test('stop everything: one line each for http and https', async t => {
   for (const scheme of ['http://', 'https://']) {
     t.match(await run('hold', scheme, '--reason', 'incident'), { code: 0 })
