@@ -23,7 +23,8 @@ export interface EnqueueOptions {
  * Writes a callback in the transaction of the client. It is sent after the commit, and never after a rollback.
  *
  * @returns null when a callback with this `dedupeKey` exists.
- * @throws TypeError for a form that JSON cannot hold; otherwise the error of the database.
+ * @throws TypeError for an unknown property, and for a value in the form that could not be sent as it is; otherwise the
+ *   error of the database.
  */
 export function enqueue(
   client: ProducerClient,

@@ -93,8 +93,22 @@ t.test('null and undefined leave a field out; what JSON cannot hold is refused',
     name: 'TypeError',
     message: 'form field "a": expected a JSON value; got NaN',
   })
+  for (const number of [2 ** 53, -1e21])
+    await t.rejects(write({ a: [1, number] }), {
+      name: 'TypeError',
+      message: `form field "a": expected a bigint for a whole number beyond ±(2^53 - 1), since it may have lost digits; got ${number}`,
+    })
   await t.rejects(enqueue(client, { url: 'ftp://x/' }), { code: '23514', message: /^url has the scheme ftp/ })
   await t.rejects(enqueue(client, { url: 'https://a/' }, { schema: 'a; drop' }), TypeError)
+})
+
+t.test('a property that no callback has is refused: a misspelt key would be no order', async t => {
+  const misspelt = { url: 'https://crm.example/', orderingkey: 'a' }
+  await t.rejects(enqueue(client, misspelt), {
+    name: 'TypeError',
+    message: /^callback: expected only the properties url, form, orderingKey, .*, traceparent; got "orderingkey"$/,
+  })
+  t.same(await written(), [])
 })
 
 t.test('migrate finds nothing to do where the schema is up to date', async t => {

@@ -33,6 +33,18 @@ export interface NewCallback {
   readonly traceparent?: string
 }
 
+const columns: Readonly<Record<keyof NewCallback, string>> = {
+  url: 'url',
+  form: 'form',
+  orderingKey: 'ordering_key',
+  dedupeKey: 'dedupe_key',
+  supersedeKey: 'supersede_key',
+  dueAt: 'due_at',
+  expiresAt: 'expires_at',
+  maxAttempts: 'max_attempts',
+  traceparent: 'traceparent',
+}
+
 /** The callback that was written. */
 export interface Enqueued {
   /** A bigint, as text. */
@@ -45,7 +57,8 @@ export interface Enqueued {
  * Writes a callback in the transaction of the client. It is sent after the commit, and never after a rollback.
  *
  * @returns null when a callback with this `dedupeKey` exists.
- * @throws TypeError for a form that JSON cannot hold; otherwise the error of the database.
+ * @throws TypeError for an unknown property, and for a value in the form that could not be sent as it is; otherwise the
+ *   error of the database.
  */
 export async function writeCallback(
   client: ProducerClient,
@@ -54,17 +67,26 @@ export async function writeCallback(
 ): Promise<Enqueued | null> {
   if (!isSchemaName(schema))
     throw new TypeError(`schema: expected a lower-case SQL name; got ${JSON.stringify(schema)}`)
+  refuseUnknown(callback)
   const { url, form = {}, orderingKey, dedupeKey, supersedeKey, dueAt, expiresAt, maxAttempts, traceparent } = callback
   const keys = [orderingKey, dedupeKey, supersedeKey]
   const rest = [dueAt?.toISOString(), expiresAt?.toISOString(), maxAttempts, traceparent]
   const values = [url, formText(form), ...keys, ...rest].map(value => value ?? null)
   const { rows } = await client.query(
-    `insert into ${schema}.callback (url, form, ordering_key, dedupe_key, supersede_key, due_at, expires_at, max_attempts, traceparent)
+    `insert into ${schema}.callback (${Object.values(columns).join(', ')})
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing returning id, message_id as "messageId"`,
     values,
   )
   const [row] = rows as { id: unknown; messageId: string }[]
   return row ? { id: String(row.id), messageId: row.messageId } : null
+}
+
+/** A misspelt `orderingKey` would be no order. */
+function refuseUnknown(callback: NewCallback): void {
+  const unknown = Object.keys(callback).filter(name => !Object.hasOwn(columns, name))
+  if (unknown.length === 0) return
+  const got = unknown.map(name => JSON.stringify(name)).join(', ')
+  throw new TypeError(`callback: expected only the properties ${Object.keys(columns).join(', ')}; got ${got}`)
 }
 
 /** JSON that keeps all digits of a bigint. */
@@ -76,9 +98,13 @@ function formText(form: Form): string {
 function valueText(name: string, value: FieldValue | readonly FieldValue[]): string {
   if (Array.isArray(value)) return `[${value.map(each => valueText(name, each)).join(',')}]`
   if (typeof value === 'bigint') return String(value)
+  const field = `form field ${JSON.stringify(name)}`
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
+    throw new TypeError(
+      `${field}: expected a bigint for a whole number beyond ±(2^53 - 1), since it may have lost digits; got ${value}`,
+    )
   const isFiniteValue = typeof value !== 'number' || Number.isFinite(value)
   const text = isFiniteValue ? JSON.stringify(value) : undefined
-  if (text === undefined)
-    throw new TypeError(`form field ${JSON.stringify(name)}: expected a JSON value; got ${String(value)}`)
+  if (text === undefined) throw new TypeError(`${field}: expected a JSON value; got ${String(value)}`)
   return text
 }
