@@ -133,7 +133,10 @@ t.test('a relay runs inside a program, without a signal handler, until it is tol
 t.test('a relay that cannot start says why, and every option that is wrong', async t => {
   await t.rejects(startRelay({ deadlineMs: 1, leaseMss: 5 } as RelayOptions), {
     code: 'RINGBACK_USAGE',
-    message: /leaseMss: unknown option.*--deadline/s,
+    message: /^startRelay: 2 faults\n.*leaseMss: unknown option.*\n {2}deadlineMs: expected a duration .*; got "1ms"\n/,
+  })
+  await t.rejects(startRelay({ deadlineMs: '5s' } as unknown as RelayOptions), {
+    message: /^startRelay: 1 fault\n {2}deadlineMs: expected a number of milliseconds; got "5s"\n/,
   })
   await t.rejects(startRelay({ databaseUrl: url, schema: 'elsewhere' }), { code: 'RINGBACK_SCHEMA' })
   await t.rejects(startRelay({ databaseUrl: 'postgres://nobody@127.0.0.1:1/x' }), { message: /ECONNREFUSED/ })

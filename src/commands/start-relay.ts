@@ -1,6 +1,7 @@
 import { parse, type RunConfig } from '../config/config.ts'
 import { type Option, optionsOf } from '../config/options.ts'
 import { post } from '../delivery/post.ts'
+import { UsageError } from '../errors.ts'
 import { createLog, type Log } from '../log/log.ts'
 import { traced } from '../operate/traces.ts'
 import { Relay } from '../relay/relay.ts'
@@ -36,7 +37,7 @@ export interface RunningRelay {
 
 /** See `startRelay` of the package. */
 export async function startRelay({ signal, log: told, ...settings }: RelayOptions): Promise<RunningRelay> {
-  const { config } = parse('run', argumentsOf(settings), {})
+  const config = configOf(settings)
   const log = createLog({ level: config.logLevel, format: 'json', out: { write: line => told && tell(told, line) } })
   const relay = new Relay({ ...config, slowConcurrency: slowWithinOpenFiles(config, log) }, log, traced(post, config))
   const stop = stopOf(relay)
@@ -69,8 +70,34 @@ function tell(log: RelayLog, line: string): void {
   log[as as keyof RelayLog](fields, event)
 }
 
+type Unchecked = Readonly<Record<string, unknown>>
+
+/** @throws UsageError, whose faults name the settings as they are written here. */
+function configOf(settings: Unchecked): RunConfig {
+  try {
+    return parse('run', argumentsOf(settings), {}).config
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    throw new UsageError(
+      'startRelay',
+      error.faults.map(fault => faultOf(fault, settings)),
+      'ringback run --help',
+    )
+  }
+}
+
+/** `--deadline (flag): expected ...` becomes `deadlineMs: expected ...`. */
+function faultOf(fault: string, settings: Unchecked): string {
+  const [, name, rest] = /^--([\w-]+) \(flag\): (.*)$/s.exec(fault) ?? []
+  const [key, option] = optionsOf('run').find(([, each]) => each.name === name) ?? []
+  if (key === undefined) return fault
+  const value = settings[key]
+  const isText = option?.value === 'DURATION' && typeof value !== 'number'
+  return `${key}: ${isText ? `expected a number of milliseconds; got ${JSON.stringify(value)}` : rest}`
+}
+
 /** The settings as arguments of the command, so that the same checks hold. An unknown one is a fault like any other. */
-function argumentsOf(settings: Readonly<Record<string, unknown>>): string[] {
+function argumentsOf(settings: Unchecked): string[] {
   const options = new Map<string, Option>(optionsOf('run'))
   return Object.entries(settings).flatMap(([name, value]) => {
     const isNone = value === undefined || value === null || (Array.isArray(value) && value.length === 0)
