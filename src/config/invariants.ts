@@ -42,7 +42,7 @@ const invariants: readonly {
   {
     of: ['ids', 'dead', 'now'],
     holds: v => v.now || v.ids.length > 0 !== v.dead,
-    rule: 'either --id, --dead or --now must be given, and not --id with --dead, so that nothing is sent again by accident',
+    rule: 'give one of --id, --dead and --now, so that nothing is sent again by accident; --now goes with --id or --url',
   },
   {
     of: ['now', 'ids', 'url', 'dead'],
@@ -50,9 +50,15 @@ const invariants: readonly {
     rule: '--now needs either --id or --url, and not --dead: dead callbacks do not wait; replay them by --dead or --id without --now',
   },
   {
-    of: ['dead', 'url', 'since', 'all'],
-    holds: v => v.all === (v.dead && v.url === null && v.since === null),
+    of: ['dead', 'url', 'since', 'all', 'ids', 'now'],
+    // With --id or --now, --dead is itself the fault.
+    holds: v => !v.dead || v.url !== null || v.since !== null || v.all || v.ids.length > 0 || v.now,
     rule: '--dead needs --url, --since or both, or --all for every dead callback',
+  },
+  {
+    of: ['all', 'dead', 'url', 'since'],
+    holds: v => !v.all || (v.dead && v.url === null && v.since === null),
+    rule: '--all stands for every dead callback: it needs --dead, and excludes --url and --since',
   },
   {
     of: ['cancelIds', 'cancelUrl', 'key'],

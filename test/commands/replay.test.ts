@@ -161,7 +161,7 @@ t.test('the role of an operator is enough, that of a reader is not', async t => 
 })
 
 t.test('neither --id nor --dead ends with 2, a missing schema with 3', async t => {
-  t.match(await replay(), { code: 2, out: '', err: /either --id, --dead or --now must be given/ })
+  t.match(await replay(), { code: 2, out: '', err: /give one of --id, --dead and --now/ })
   t.match(await replay('--dead', '--all', '--schema', 'elsewhere'), {
     code: 3,
     out: '',

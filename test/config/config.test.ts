@@ -161,9 +161,29 @@ t.test('no invariant is held against a value that could not be read', async t =>
   t.equal(faultsOf('run', ['--lease', '1x']).length, 1)
 })
 
-t.test('replay takes exactly one of --id and --dead', async t => {
-  t.match(faultsOf('replay', []), [/either --id, --dead or --now must be given/])
-  t.match(faultsOf('replay', ['--dead', '--all', '--id', '1']), [/either --id, --dead or --now must be given/])
+t.test('of contradictory options of replay, one fault says what to leave out or to add', async t => {
+  const [one, filter] = [/: give one of --id, --dead and --now, so/, /: --dead needs --url, --since or both, or --all/]
+  const all = /: --all stands for every dead callback: it needs --dead, and excludes --url and --since$/
+  const faults: [string, RegExp[]][] = [
+    ['', [one]],
+    ['--id 5 --dead', [one]],
+    ['--id 5 --dead --all', [one]],
+    ['--now --dead', [/: --now needs either --id or --url, and not --dead/]],
+    ['--dead', [filter]],
+    ['--dead --all --since 2h', [all]],
+    ['--dead --all --url https://a/', [all]],
+    ['--id 5 --all', [all]],
+    ['--dead --all', []],
+    ['--dead --since 2h', []],
+  ]
+  for (const [argv, expected] of faults) {
+    const found = faultsOf('replay', argv.split(' ').filter(Boolean))
+    t.equal(found.length, expected.length, argv)
+    t.match(found, expected, argv)
+  }
+})
+
+t.test('replay takes several ids', async t => {
   t.same(parse('replay', ['--id', '1', '--id', '2,3'], {}).config.ids, ['1', '2', '3'])
 })
 
