@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { fileOf } from './configured-file.ts'
 import { durationMs, durationText } from './duration.ts'
-import { accepts, reads, type Schema } from './reading.ts'
+import { accepts, type Expected, reads, type Schema } from './reading.ts'
 import { quote, suggest } from './wording.ts'
 
 /** An option of any kind, as the command line, the environment and the help use it. */
@@ -42,7 +42,7 @@ interface Details {
 /** Which texts are accepted, and how a fault describes them. */
 interface Accepted {
   readonly accepts: (text: string) => boolean
-  readonly expected: string
+  readonly expected: Expected
 }
 
 /** In the unit of the value. */

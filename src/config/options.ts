@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import type * as v from 'valibot'
 import { addressRule, addressRuleForms } from '../delivery/address-rule.ts'
 import { encodeForm } from '../delivery/form.ts'
+import { messageOf } from '../errors.ts'
 import { isId } from '../ids.ts'
 import { isDatabaseUrl } from '../outbox/hosts.ts'
 import { isSchemaName } from '../outbox/sql-files.ts'
@@ -107,8 +108,8 @@ export const options = {
     }).help('Where to POST.'),
     form: text('form', 'JSON', {
       default: '{}',
-      accepts: isForm,
-      expected: 'a flat JSON object, such as {"flowId": 7, "code": 2}',
+      accepts: json => formFault(json) === '',
+      expected: json => `a flat JSON object, such as {"flowId": 7, "code": 2}${formFault(json)}`,
     }).help('The fields, as the column form has them.'),
   }),
   ...of(['completion'], {
@@ -411,12 +412,13 @@ export const options = {
   }),
 } as const
 
-function isForm(text: string): boolean {
+/** Why it is no form, such as `: field "a": a nested object cannot be sent`; empty: it is one. */
+function formFault(json: string): string {
   try {
-    encodeForm(text)
-    return true
-  } catch {
-    return false
+    encodeForm(json)
+    return ''
+  } catch (error) {
+    return messageOf(error).replace(/^form/, '')
   }
 }
 

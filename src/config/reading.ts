@@ -8,7 +8,7 @@ import { quote, suggest } from './wording.ts'
 export type Schema<T> = v.GenericSchema<unknown, T>
 
 /** What was expected, perhaps depending on the text found. */
-type Expected = string | ((text: string) => string)
+export type Expected = string | ((text: string) => string)
 
 /** How a message repeats a text. */
 type Show = (text: string) => string
@@ -55,7 +55,7 @@ export function reads<const T>(expected: Expected, read: (text: string, refuse: 
 }
 
 /** A text that is kept as it is. */
-export function accepts(expected: string, isAccepted: (text: string) => boolean, show?: Show) {
+export function accepts(expected: Expected, isAccepted: (text: string) => boolean, show?: Show) {
   return reads(expected, text => (isAccepted(text) ? text : null), show)
 }
 

@@ -131,6 +131,6 @@ t.test('what is no URL and what is no form are wrong usage', async t => {
   t.match(await ringback(['try', 'http://u:hunter2@crm.example']), { code: 2, err: /without user:password/ })
   t.match(await ringback(['try', 'https://crm.example/', '--form', '{"a": {}}']), {
     code: 2,
-    err: /expected a flat JSON object/,
+    err: /--form \(flag\): expected a flat JSON object, .*: field "a": a nested object cannot be sent; .*; got "/,
   })
 })
