@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import type { KeygenConfig } from '../config/config.ts'
+import { codeOf } from '../config/wording.ts'
 import { prefixes, privateKey, publicBytes } from '../receiver/keys.ts'
 
 /**
@@ -25,9 +26,12 @@ async function create(file: string, content: string): Promise<void> {
   try {
     await writeFile(file, content, { flag: 'wx', mode: 0o600 })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new Error(`expected a path without a file; got ${JSON.stringify(file)}, which exists and was not changed`, {
-      cause: error,
-    })
+    const code = codeOf(error)
+    const got = JSON.stringify(file)
+    const fault =
+      code === 'EEXIST'
+        ? `expected a path without a file; got ${got}, which exists and was not changed`
+        : `expected a path where a file can be created; got ${got} (${code})`
+    throw new Error(`<file>: ${fault}`, { cause: error })
   }
 }

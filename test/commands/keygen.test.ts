@@ -37,12 +37,16 @@ t.test('a file that is there is left as it is', async t => {
   const file = join(t.testdir({ 'crm.key': 'precious' }), 'crm.key')
   const { code, out, err } = await ringback(['keygen', file])
   t.same({ code, out }, { code: 1, out: '' })
-  t.match(err, /^ringback: expected a path without a file; got ".*crm\.key", which exists and was not changed\n$/)
+  t.match(
+    err,
+    /^ringback: <file>: expected a path without a file; got ".*crm\.key", which exists and was not changed\n$/,
+  )
   t.equal(readFileSync(file, 'utf8'), 'precious')
 })
 
 t.test('a folder that is not there is an error, two paths are wrong usage', async t => {
   const file = join(t.testdir(), 'none', 'crm.key')
-  t.match(await ringback(['keygen', file]), { code: 1, out: '', err: /ENOENT/ })
+  const err = /^ringback: <file>: expected a path where a file can be created; got ".*crm\.key" \(ENOENT\)\n$/
+  t.match(await ringback(['keygen', file]), { code: 1, out: '', err })
   t.match(await ringback(['keygen', 'a', 'b']), { code: 2, out: '', err: /unexpected argument "b"/ })
 })
