@@ -44,9 +44,11 @@ export async function migrate(connection: pg.ClientConfig, options: MigrateOptio
       await session.rows(lockStatement, [`ringback migrate ${schema}`])
       await session.run(limitWaits)
     }
+    const rights = await rightsOf(session)
+    if (!rights.mayRead) checkRights(rights, schema, false)
     const missing = await missingMigrations(session)
+    if (!dryRun || missing.length > 0) checkRights(rights, schema, missing.length > 0)
     if (!dryRun) {
-      await checkRights(session, missing.length > 0)
       for (const name of missing) await apply(session, name)
       await session.run(await rolesAndGrants(schema))
       await setWake(session, options.wake)
@@ -135,6 +137,8 @@ interface Rights {
   /** Owner of the schema; null: it does not exist. */
   readonly owner: string | null
   readonly isOwner: boolean
+  /** It may read which migrations were applied, as far as there are any. */
+  readonly mayRead: boolean
   readonly mayCreateSchema: boolean
   readonly mayCreateIn: boolean
   readonly mayCreateRoles: boolean
@@ -148,6 +152,7 @@ const rightsStatement: Statement = {
   text: schema => `
     select quote_ident(current_user) as role, quote_ident(current_database()) as database, quote_ident(pg_get_userbyid(n.nspowner)) as owner,
            coalesce(pg_has_role(n.nspowner, 'usage') and pg_has_role(coalesce(c.relowner, n.nspowner), 'usage'), false) as "isOwner",
+           n.oid is null or has_schema_privilege(n.oid, 'usage') and (m.oid is null or has_table_privilege(m.oid, 'select')) as "mayRead",
            has_database_privilege(current_database(), 'create') as "mayCreateSchema",
            coalesce(has_schema_privilege(n.oid, 'create'), false) as "mayCreateIn",
            (select r.rolsuper or r.rolcreaterole from pg_roles r where r.rolname = current_user) as "mayCreateRoles",
@@ -155,7 +160,14 @@ const rightsStatement: Statement = {
                   where not exists (select from pg_roles r where r.rolname = format('%s_%s', '${schema}', part)) order by n) as "missingRoles"
       from (select) one
       left join pg_namespace n on n.nspname = '${schema}'
-      left join pg_class c on c.relnamespace = n.oid and c.relname = 'callback'`,
+      left join pg_class c on c.relnamespace = n.oid and c.relname = 'callback'
+      left join pg_class m on m.relnamespace = n.oid and m.relname = 'migration'`,
+}
+
+async function rightsOf(session: Session): Promise<Rights> {
+  const [rights] = await session.rows<Rights>(rightsStatement)
+  if (!rights) throw new Error('The statement of the rights returned no row.')
+  return rights
 }
 
 /**
@@ -163,16 +175,12 @@ const rightsStatement: Statement = {
  *
  * @throws PrivilegeError
  */
-async function checkRights(session: Session, isMigrating: boolean): Promise<void> {
-  const [rights] = await session.rows<Rights>(rightsStatement)
-  if (!rights) return
-  const lacking = lackingRights(rights, session.schema, isMigrating)
+function checkRights(rights: Rights, schema: string, isMigrating: boolean): void {
+  const lacking = lackingRights(rights, schema, isMigrating)
   if (lacking.length === 0) return
   const lines = lacking.map(line => `  ${line}`)
   throw new PrivilegeError(
-    [`role ${rights.role} may not migrate schema "${session.schema}"; nothing was changed. It lacks`, ...lines].join(
-      '\n',
-    ),
+    [`role ${rights.role} may not migrate schema "${schema}"; nothing was changed. It lacks`, ...lines].join('\n'),
   )
 }
 

@@ -178,7 +178,7 @@ async function ordinary(t: Parameters<typeof testDatabase>[0]) {
   await client.query(`create role ${role} login`)
   const login = new URL(url)
   login.username = role
-  const run = () => migrate({ connectionString: login.href }, { ...options, schema })
+  const run = (more = {}) => migrate({ connectionString: login.href }, { ...options, schema, ...more })
   const isThere = async () =>
     (await client.query('select from pg_namespace where nspname = $1', [schema])).rowCount === 1
   const makeRoles = () =>
@@ -188,16 +188,17 @@ async function ordinary(t: Parameters<typeof testDatabase>[0]) {
 
 t.test('a login is told of every right that it lacks, before anything is done', async t => {
   const { role, schema, name, run, isThere } = await ordinary(t)
-  await t.rejects(run(), {
-    code: 'RINGBACK_PRIVILEGE',
-    exitCode: 1,
-    message: [
-      `role ${role} may not migrate schema "${schema}"; nothing was changed. It lacks`,
-      `  CREATE on database ${name}: GRANT CREATE ON DATABASE ${name} TO ${role}; or CREATE SCHEMA ${schema} AUTHORIZATION ${role};`,
-      `  CREATEROLE, since roles are missing: ALTER ROLE ${role} CREATEROLE; or CREATE ROLE ${schema}_producer; ` +
-        `CREATE ROLE ${schema}_relay; CREATE ROLE ${schema}_operator; CREATE ROLE ${schema}_reader;`,
-    ].join('\n'),
-  })
+  for (const dryRun of [true, false])
+    await t.rejects(run({ dryRun }), {
+      code: 'RINGBACK_PRIVILEGE',
+      exitCode: 1,
+      message: [
+        `role ${role} may not migrate schema "${schema}"; nothing was changed. It lacks`,
+        `  CREATE on database ${name}: GRANT CREATE ON DATABASE ${name} TO ${role}; or CREATE SCHEMA ${schema} AUTHORIZATION ${role};`,
+        `  CREATEROLE, since roles are missing: ALTER ROLE ${role} CREATEROLE; or CREATE ROLE ${schema}_producer; ` +
+          `CREATE ROLE ${schema}_relay; CREATE ROLE ${schema}_operator; CREATE ROLE ${schema}_reader;`,
+      ].join('\n'),
+    })
   t.equal(await isThere(), false)
 })
 
@@ -221,6 +222,17 @@ t.test('a schema that belongs to another role is left alone, and the error says 
   await makeRoles()
   await client.query(`create schema ${schema}; grant create, usage on schema ${schema} to ${role}`)
   await t.rejects(run(), { message: new RegExp(`the ownership of schema ${schema} and its tables: run this as`) })
+})
+
+t.test('a login that may not read which migrations were applied is told whose schema it is', async t => {
+  const { client, schema, run, makeRoles } = await ordinary(t)
+  await makeRoles()
+  await client.query(await printed(schema, 'keep'))
+  for (const dryRun of [true, false])
+    await t.rejects(run({ dryRun }), {
+      code: 'RINGBACK_PRIVILEGE',
+      message: new RegExp(`It lacks\n  the ownership of schema ${schema} and its tables: run this as`),
+    })
 })
 
 t.test('what is printed makes the same schema by SQL alone, and migrate finds nothing to do there', async t => {
