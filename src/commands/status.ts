@@ -34,7 +34,9 @@ function isServed({ callbacks: { due, later, claimed }, relays }: Status): boole
 
 function written(schema: string, { callbacks, failing, holds, relays, janitor }: Found): string {
   const { due, later, claimed, dead, oldestWaitingSeconds } = callbacks
-  const oldest = oldestWaitingSeconds === null ? '' : `; the oldest was written ${seconds(oldestWaitingSeconds)} ago`
+  // A callback that is not due is no backlog, however long ago its producer has written it.
+  const oldest =
+    due === 0 || oldestWaitingSeconds === null ? '' : `; the oldest was written ${seconds(oldestWaitingSeconds)} ago`
   return [
     `schema ${schema}`,
     `waiting: ${due} due, ${later} later${oldest}`,
@@ -76,11 +78,12 @@ function workOf({ serving, origins, standby, forces, changes, differing }: Work)
 
 function janitorLine({ relay, deleted, error, doneSecondsAgo, ...times }: JanitorStatus): string {
   const { startedSecondsAgo, endedSecondsAgo } = times
-  const tookSeconds = startedSecondsAgo - (endedSecondsAgo ?? 0)
+  if (endedSecondsAgo !== null && error === null)
+    return `history: last run ${seconds(endedSecondsAgo)} ago, of relay ${relay}: ${deleted} callbacks deleted, nothing too old is left`
   const run =
     endedSecondsAgo === null
-      ? `a run of relay ${relay} began ${seconds(tookSeconds)} ago`
-      : `the last run, of relay ${relay}, ${error === null ? 'ended' : 'failed'} ${seconds(endedSecondsAgo)} ago after ${seconds(tookSeconds)}`
+      ? `a run of relay ${relay} began ${seconds(startedSecondsAgo)} ago`
+      : `the last run, of relay ${relay}, failed ${seconds(endedSecondsAgo)} ago after ${seconds(startedSecondsAgo - endedSecondsAgo)}`
   const done =
     doneSecondsAgo === null
       ? 'no run has finished yet'
