@@ -343,7 +343,9 @@ export const options = {
       otherwise: 'any URL',
       accepts: url => /^https?:\/\/./.test(url),
       expected: 'the beginning of a URL, such as https://crm.example/',
-    }).help('Only callbacks whose URL begins with exactly this text. Needs --dead or --now.'),
+    }).help(
+      'Only callbacks whose URL begins with exactly this text. End it with /: https://a.example also matches https://a.example.org. Needs --dead or --now.',
+    ),
     since: moment('since', 'any time').help(
       'Only callbacks that became dead at this time or later: 2026-03-01T12:00:00Z, 2026-03-01 (midnight UTC), or a duration ago such as 2h. Needs --dead.',
     ),
@@ -358,7 +360,9 @@ export const options = {
       otherwise: 'none',
       accepts: url => /^https?:\/\/./.test(url),
       expected: 'the beginning of a URL, such as https://crm.example/',
-    }).help('All waiting callbacks whose URL begins with exactly this text.'),
+    }).help(
+      'All waiting callbacks whose URL begins with exactly this text. End it with /: https://a.example also matches https://a.example.org.',
+    ),
     key: text('key', 'KEY', {
       default: null,
       otherwise: 'none',

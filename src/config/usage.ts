@@ -42,7 +42,7 @@ export const exitCodes: readonly (readonly [string, string])[] = [
     '2',
     'wrong usage or configuration (all faults are listed), no password although the server wants one, a pooler in transaction mode, or row level security',
   ],
-  ['3', 'the schema is missing, too old or too new for this ringback'],
+  ['3', 'the schema is missing, too old or too new for this ringback, or belongs to other software'],
   ['4', 'the database is a standby'],
 ]
 
