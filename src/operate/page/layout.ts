@@ -156,6 +156,6 @@ export function badgesOf({ figures: { dead }, failing, holds, examined }: Counte
     origins: ill > 0 && html`<i class="bad">${ill}<span class="vh"> failing</span></i>`,
     callbacks: dead > 0 && html`<i>${counted(dead)}<span class="vh"> dead</span></i>`,
     holds: holds.length > 0 && html`<i>${holds.length}</i>`,
-    doctor: findings > 0 && html`<i>${findings}<span class="vh"> findings</span></i>`,
+    doctor: findings > 0 && html`<i>${findings}<span class="vh"> ${findings === 1 ? 'finding' : 'findings'}</span></i>`,
   }
 }

@@ -5,9 +5,11 @@ import type pg from 'pg'
 import t from 'tap'
 import { outcomesChart } from '../../../src/operate/page/chart.ts'
 import { html } from '../../../src/operate/page/html.ts'
+import { badgesOf } from '../../../src/operate/page/layout.ts'
 import { Page } from '../../../src/operate/page/page.ts'
 import { PageServer } from '../../../src/operate/page/page-server.ts'
 import { Periods, spans } from '../../../src/operate/page/periods.ts'
+import type { Figures } from '../../../src/outbox/screen-figures.ts'
 import { readPeriod } from '../../../src/outbox/screen-periods.ts'
 import { ScreenSessions } from '../../../src/outbox/screen-sessions.ts'
 import { testDatabase } from '../../fixtures/database.ts'
@@ -552,8 +554,18 @@ t.test('the overview shows what the doctor has found, once it has looked', async
   await eventually(async () => {
     const { text } = await ask('/')
     assert.match(text, /Doctor: \d+ (fault|warning)[\s\S]*<li class="finding">[\s\S]*See all that it looks at/)
-    assert.match(text, /Doctor <i>\d+<span class="vh"> findings/)
+    assert.match(text, /Doctor <i>\d+<span class="vh"> findings?</)
   })
+})
+
+t.test('the navigation counts one finding, and several findings', async t => {
+  const badge = (findings: readonly unknown[]) =>
+    String(
+      badgesOf({ figures: { dead: 0 } as Figures, failing: [], holds: [], examined: { diagnosis: { findings } } })
+        .doctor,
+    )
+  t.match(badge([1]), '> finding<')
+  t.match(badge([1, 2]), '> findings<')
 })
 
 t.test('viewers get at once what was read last, while it is read anew behind them', async t => {
