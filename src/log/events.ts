@@ -177,6 +177,12 @@ export const events = {
       'PostgreSQL has cancelled a statement of background `work`, mostly since it took too long: a transaction open for hours keeps dead index entries, which `ringback doctor` shows. The work rests for `retry_in_ms`; deliveries go on',
     remedy: 'end the long transaction that `ringback doctor` names',
   },
+  background_refused: {
+    level: 'error',
+    meaning:
+      'PostgreSQL refuses a statement of background `work`, mostly for a lost grant. The work rests for `retry_in_ms`; deliveries go on',
+    remedy: 'mend what `err` names (`ringback migrate` restores grants); then it goes on by itself',
+  },
   clock_off: {
     level: 'warn',
     meaning:

@@ -1,6 +1,5 @@
 import type { Log } from '../log/log.ts'
 import type { Decision, Outcome } from '../model.ts'
-import { endsSession } from '../outbox/database-errors.ts'
 import type { Session } from '../outbox/session.ts'
 import { readSurvey, type Survey } from '../outbox/survey.ts'
 import { summaryMs } from '../policy/tuning.ts'
@@ -68,12 +67,7 @@ export class Surveyor implements Chore {
   async step(): Promise<void> {
     const { background, everyMs } = this.#parts
     this.#nextAt = performance.now() + everyMs
-    try {
-      await background.run('survey', () => this.#survey())
-    } catch (error) {
-      // A lost grant. Deliveries do not depend on the survey, and their statements report the same fault.
-      if (endsSession(error)) throw error
-    }
+    await background.run('survey', () => this.#survey())
   }
 
   async #survey(): Promise<boolean> {

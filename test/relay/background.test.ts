@@ -23,6 +23,7 @@ function staged(t: Test) {
   const log = {
     ...silentLog,
     warn: (event: string, { work }: Readonly<Record<string, unknown>> = {}) => warned.push([event, work]),
+    error: (event: string, { work }: Readonly<Record<string, unknown>> = {}) => warned.push([event, work]),
   }
   const background = new Background({ rows } as unknown as Session, log)
   const cancelled = (code = '57014') => background.run('sweep', () => Promise.reject(refusal(code)))
@@ -45,13 +46,26 @@ t.test('work that PostgreSQL cancels rests, longer each time, and says so; other
   t.same(warned, new Array(3).fill(['background_cancelled', 'sweep']))
 })
 
-t.test('a wait for a lock that has ended is such a cancel; a lost session or a lost grant is not', async t => {
+t.test('a wait for a lock that has ended is such a cancel; a lost session, or a full disk, is not', async t => {
   const { cancelled } = staged(t)
   t.notOk(await cancelled('55P03'))
-  for (const code of ['57P01', '42501']) {
+  for (const code of ['57P01', '53100']) {
     const { cancelled } = staged(t)
     await t.rejects(cancelled(code), { code })
   }
+})
+
+t.test('work that PostgreSQL refuses rests as well, longer each time, and is not limited after that', async t => {
+  const { clock, limits, warned, background, cancelled, done } = staged(t)
+  for (const code of ['42501', 'P0001']) {
+    t.notOk(await cancelled(code))
+    t.notOk(await done())
+    t.ok(await background.run('orphans', async () => true))
+    clock.now = background.after('sweep', 0)
+  }
+  t.equal(await done(), true)
+  t.same(warned, new Array(2).fill(['background_refused', 'sweep']))
+  t.same(limits, [])
 })
 
 t.test('after a cancel its statements may take a second, until there was none for a while', async t => {

@@ -62,11 +62,11 @@ t.test('a survey that PostgreSQL cancels rests, and says so', async t => {
   t.match(lines, [{ level: 'warn', event: 'background_cancelled', fields: { work: 'survey' } }])
 })
 
-t.test('a survey that PostgreSQL refuses is left out; a lost session ends it', async t => {
+t.test('a survey that PostgreSQL refuses is left out, and says so; a lost session ends it', async t => {
   const refused = Object.assign(new pg.DatabaseError('denied', 0, 'error'), { code: '42501' })
   const { one, lines } = surveyor({ rows: () => Promise.reject(refused) })
   await one.step()
-  t.same(lines, [])
+  t.match(lines, [{ level: 'error', event: 'background_refused', fields: { work: 'survey' } }])
   t.ok(one.nextAt > performance.now() + 10_000, 'until the next one')
   await t.rejects(surveyor({ rows: () => Promise.reject(new Error('gone')) }).one.step(), { message: 'gone' })
 })
