@@ -111,9 +111,9 @@ export const events = {
   callback_refused: {
     level: 'warn',
     meaning:
-      'PostgreSQL refuses to claim a callback. When it `becomes` dead, its own values are the fault, such as a byte that is no character in UTF-8. When it stays pending, it is tried again: a trigger of yours raises an error, or lacks a grant',
+      'PostgreSQL refuses to change a callback: to `claim` it, to `release` a claim, to let it `expire`, to `supersede` it, or to `bring forward` its next attempt, as `statement` says. When it `becomes` dead, its own values are the fault, such as a byte that is no character in UTF-8. When it stays pending or claimed, this is tried again: a trigger of yours raises an error, or lacks a grant',
     remedy:
-      'see `err`. Dead: cure the values (amend_url.sql, also for `form`), which replays it. Pending: mend the trigger, or grant the right; then it goes by itself',
+      'see `err`. Dead: cure the values (amend_url.sql, also for `form`), which replays it. Else: mend the trigger, or grant the right; then it goes on by itself',
   },
   record_refused: {
     level: 'debug',

@@ -20,6 +20,11 @@ export function isRefusal(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && !endsSession(error) && !/^(53|58)/.test(error.code ?? '')
 }
 
+/** The same, and one of the rows may be the reason: PostgreSQL did not end the statement early. */
+export function isRefusalOfRows(error: unknown): error is pg.DatabaseError {
+  return isRefusal(error) && !isCancelled(error)
+}
+
 /** PostgreSQL refused the values of a statement (class 22, 23 or 54). Other values may be accepted. */
 export function isDataError(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(22|23|54)/.test(error.code ?? '')

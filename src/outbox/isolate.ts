@@ -11,42 +11,40 @@ export interface Refused<Item> {
  * user's trigger). Halves them until each refused item is alone.
  *
  * @param run must also work for no items.
+ * @param isRefused whether an error is such a refusal. Any other ends it.
  * @throws when PostgreSQL refuses it even without items: then no item is to blame, but a grant, a table or a setting.
  */
 export async function isolate<Item>(
   items: readonly Item[],
   run: (items: readonly Item[]) => Promise<void>,
+  isRefused: (error: unknown) => error is Error = isRefusal,
 ): Promise<Refused<Item>[]> {
-  const error = items.length > 0 && (await refusal(items, run))
+  const refusal = async (part: readonly Item[]): Promise<Error | null> => {
+    try {
+      await run(part)
+      return null
+    } catch (error) {
+      if (isRefused(error)) return error
+      throw error
+    }
+  }
+  const error = items.length > 0 && (await refusal(items))
   if (!error) return []
   await run([])
-  return halve(items, run, error)
+  return halve(items, refusal, error)
 }
 
 async function halve<Item>(
   items: readonly Item[],
-  run: (items: readonly Item[]) => Promise<void>,
+  refusal: (items: readonly Item[]) => Promise<Error | null>,
   error: Error,
 ): Promise<Refused<Item>[]> {
   if (items.length <= 1) return items.map(item => ({ item, error }))
   const middle = items.length >> 1
   const refused: Refused<Item>[] = []
   for (const half of [items.slice(0, middle), items.slice(middle)]) {
-    const again = await refusal(half, run)
-    if (again) refused.push(...(await halve(half, run, again)))
+    const again = await refusal(half)
+    if (again) refused.push(...(await halve(half, refusal, again)))
   }
   return refused
-}
-
-async function refusal<Item>(
-  items: readonly Item[],
-  run: (items: readonly Item[]) => Promise<void>,
-): Promise<Error | null> {
-  try {
-    await run(items)
-    return null
-  } catch (error) {
-    if (isRefusal(error)) return error
-    throw error
-  }
 }

@@ -1,6 +1,6 @@
 import type { ShownRow } from '../model.ts'
 import type { Session, Statement } from './session.ts'
-import { firstOfKey, isRow, isSuperseded, me, sentKey, workMs } from './sql.ts'
+import { firstOfKey, isRow, isSuperseded, me, plainArray, sentKey, workMs } from './sql.ts'
 
 /** A row that ended without an attempt, and the first row of its key now. */
 export interface Settled {
@@ -33,20 +33,33 @@ const since = (withinMs: string) =>
   `coalesce(statement_timestamp() - ${withinMs}::float8 * interval '1 ms', '-infinity')`
 
 /**
- * After `expires_at` the row ends here, even if held or behind another. The limit counts only rows locked here, so rows
- * claimed or locked elsewhere do not use it up.
+ * The locks end with the statement. They keep rows that are claimed or locked elsewhere from using up the limit. `not in`
+ * hashes the ids, of which there may be thousands; `<> all` would compare each of them with each row.
  */
+const expiredStatement: Statement = {
+  name: 'ringback_expired',
+  text: schema => `
+    with free as materialized (
+      select c.id
+        from ${schema}.callback c
+       where c.settled_at is null and c.expires_at is not null
+         and c.expires_at > ${since('$2')} and c.expires_at <= statement_timestamp()
+         and c.status = 'pending' and c.id not in (select unnest($3::bigint[]))
+       order by c.expires_at, c.id
+       limit $1
+         for no key update of c skip locked
+    )
+    select array(select f.id::text from free f) as ids, ${workMs}`,
+}
+
+/** After `expires_at` the row ends here, even if held or behind another. */
 const expireStatement: Statement = {
   name: 'ringback_expire',
   text: schema => `
     with ${me(schema, '$1::bigint')}, free as materialized (
       select c.id
-        from ${schema}.callback c
-       where exists (select from me) and c.settled_at is null and c.expires_at is not null
-         and c.expires_at > ${since('$3')} and c.expires_at <= statement_timestamp()
-         and c.status = 'pending'
-       order by c.expires_at, c.id
-       limit $2
+        from unnest($2::bigint[]) as given (id) join ${schema}.callback c on ${isRow('given.id')}
+       where exists (select from me) and c.status = 'pending' and c.expires_at <= statement_timestamp()
          for no key update of c skip locked
     ), dead as (
       update ${schema}.callback c set ${dies(`'expired' || coalesce('; last attempt: ' || c.last_error, '')`)}
@@ -54,18 +67,6 @@ const expireStatement: Statement = {
        where ${isRow('free.id')}
       returning c.id, c.ordering_key, ${sentKey} as sent
     ) ${named(schema, '$1::bigint')}`,
-}
-
-/** PostgreSQL would ignore the order in an EXISTS, and choose another index. */
-const anyExpiredStatement: Statement = {
-  name: 'ringback_any_expired',
-  text: schema => `
-    select found.is is not null as "isAny", ${workMs}
-      from (select (select true
-                      from ${schema}.callback c
-                     where c.settled_at is null and c.expires_at is not null
-                       and c.expires_at > ${since('$1')} and c.expires_at <= statement_timestamp()
-                     order by c.expires_at, c.id limit 1) as is offset 0) found`,
 }
 
 /**
@@ -129,33 +130,34 @@ const giveUpStatement: Statement = {
     ) ${named(schema, '$1::bigint')}`,
 }
 
-/**
- * Makes rows dead whose `expires_at` has passed, at most `limit`; the reason is `expired`.
- *
- * @param withinMs only those that have expired within this time; null: all.
- */
-export function expire(
-  session: Session,
-  epoch: string,
-  limit: number,
-  withinMs: number | null = null,
-): Promise<Settled[]> {
-  return settled(session, expireStatement, [epoch, limit, withinMs])
+export interface Expired {
+  readonly ids: readonly string[]
+  /** What the server has worked, in milliseconds. */
+  readonly workMs: number
 }
 
 /**
- * Whether an unsettled row has expired. It is asked before `expire`, which locks the registration and so writes.
+ * Pending rows that have expired, those first that expired first. They are asked for before `expire`, which locks the
+ * registration and so writes, and in which one row may make PostgreSQL refuse all.
  *
- * @param withinMs as for `expire`. While a snapshot is held open, all are as many as have expired since that began.
- * @returns workMs: what the server has worked, in milliseconds.
+ * @param withinMs only those that have expired within this time; null: all. While a snapshot is held open, all are as
+ *   many as have expired since that began.
+ * @param except ids of rows to leave out.
  */
-export async function anyExpired(
+export async function findExpired(
   session: Session,
+  limit: number,
   withinMs: number | null,
-): Promise<{ readonly isAny: boolean; readonly workMs: number }> {
-  const [row] = await session.rows<{ isAny: boolean; workMs: number }>(anyExpiredStatement, [withinMs])
-  if (!row) throw new Error('a select without a table must return a row')
-  return row
+  except: readonly string[] = [],
+): Promise<Expired> {
+  const [found] = await session.rows<Expired>(expiredStatement, [limit, withinMs, plainArray(except)])
+  if (!found) throw new Error('a select without a table must return a row')
+  return found
+}
+
+/** Makes those of these rows dead that have expired; the reason is `expired`. */
+export function expire(session: Session, epoch: string, ids: readonly string[]): Promise<Settled[]> {
+  return settled(session, expireStatement, [epoch, ids])
 }
 
 /** @returns the rows that are dead now, each for its reason. */

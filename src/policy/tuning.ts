@@ -99,6 +99,8 @@ export const lookShare = 1 / 20
 export const choresMs = 1_000
 /** Most rows that expire in one statement. */
 export const expiryRows = 500
+/** The same after PostgreSQL has refused one of them: each of the next may be refused, and takes two statements then. */
+export const refusedExpiryRows = 16
 
 /** Before background work whose statement PostgreSQL cancelled is tried again, in milliseconds. */
 export const cancelledPause = { baseMs: 1_000, capMs: 30_000 } as const

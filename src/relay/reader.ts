@@ -4,18 +4,15 @@ import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import { claimFresh } from '../outbox/claim-fresh.ts'
 import { readKeyHeads, sendHints } from '../outbox/key-heads.ts'
 import type { Session } from '../outbox/session.ts'
-import { anyExpired, expire } from '../outbox/settle.ts'
 import { readDue, readFresh } from '../outbox/tip.ts'
 import {
   choresMs,
   dueAheadMs,
   duePauseMs,
-  expiryRows,
   jumpBackIds,
   jumpIds,
   jumpPages,
   keysAtOnce,
-  longestSweepPauseMs,
   longLookBack,
   mostCalm,
   pullingMs,
@@ -25,11 +22,12 @@ import type { Ahead } from './ahead.ts'
 import type { AutoResetEvent } from './auto-reset-event.ts'
 import type { Background } from './background.ts'
 import type { Claimer } from './claimer.ts'
+import { Expiry } from './expiry.ts'
 import type { Healer } from './healer.ts'
 import type { Holds } from './holds.ts'
 import { Puller } from './puller.ts'
 import type { Recovery } from './recovery.ts'
-import { searchPauseMs } from './search-pause.ts'
+import type { Refusals } from './refusals.ts'
 import { Sweeper } from './sweeper.ts'
 import { Tip } from './tip.ts'
 import type { LookedFor } from './wake.ts'
@@ -45,6 +43,8 @@ export interface ReaderParts {
   readonly claimer: Pick<Claimer, 'claimAsRead'>
   readonly recovery: Recovery
   readonly agenda: Agenda
+  /** Callbacks that PostgreSQL refuses to make dead when they expire. */
+  readonly unexpired: Refusals
   /** The epoch of the present registration. */
   readonly epoch: () => string
   /** Set when rows may have come that can start. */
@@ -72,6 +72,7 @@ export class Reader {
   readonly #due = new Tip('due')
   readonly #puller: Puller
   readonly #sweeper: Sweeper
+  readonly #expiry: Expiry
   readonly #reached = (range: RangeName) => (range === 'fresh' ? this.#fresh : this.#due).reached
   #isStarted = false
   #readAt = 0
@@ -82,14 +83,11 @@ export class Reader {
   #duePauseUntil = 0
   #fullDuePages = 0
   #choresAt = 0
-  /** When expired rows were last looked for. */
-  #expiredAt = 0
-  /** When all of them are looked for next, and not only those that have just expired. */
-  #allExpiredAt = 0
 
   constructor(parts: ReaderParts) {
     this.#parts = parts
     this.#sweeper = new Sweeper(parts)
+    this.#expiry = new Expiry(parts)
     this.#puller = new Puller({ ...parts, foundNothing: ms => this.#sweeper.foundNothing(ms) }, this.#reached)
   }
 
@@ -248,38 +246,11 @@ export class Reader {
   async #doChores(): Promise<boolean> {
     const { session, agenda, background, healer } = this.#parts
     agenda.areHoldsWanted = true
-    const allAt = agenda.areAllExpiredWanted ? Number.NEGATIVE_INFINITY : this.#allExpiredAt
-    const isAll = performance.now() >= background.after('all expired', allAt)
-    const isMore = await background.run(isAll ? 'all expired' : 'expired', () => this.#expire(isAll))
+    const isMore = await this.#expiry.work()
     await background.run('outages', () => healer.resume(session))
     if (await background.run('probe', () => healer.probe(session))) agenda.nextDueAt = 0
     if (!isMore) this.#choresAt = performance.now() + choresMs
     return isMore
-  }
-
-  /**
-   * Ends expired rows. To look for all of them takes long while a snapshot is held open, so only those that have
-   * expired since the last look are looked for each time. Returns whether there may be more.
-   */
-  async #expire(isAll: boolean): Promise<boolean> {
-    const { session, epoch, backlog, agenda, expired: tell } = this.#parts
-    const now = performance.now()
-    // Stands if PostgreSQL cancels this look: the next ones are short again.
-    if (isAll) {
-      this.#allExpiredAt = now + longestSweepPauseMs
-      agenda.areAllExpiredWanted = false
-    }
-    const withinMs = isAll ? null : now - this.#expiredAt + longLookBack.ms
-    const { isAny, workMs } = await anyExpired(session, withinMs)
-    const expired = isAny ? await expire(session, epoch(), expiryRows, withinMs) : []
-    for (const { id, orderingKey, next } of expired) backlog.settledUnclaimed(id, orderingKey, next)
-    if (expired.length > 0) tell(expired.map(({ id }) => id))
-    const isMore = expired.length === expiryRows
-    if (isAll && isMore) this.#allExpiredAt = now
-    if (isMore) return true
-    this.#expiredAt = now
-    if (isAll) this.#allExpiredAt = now + searchPauseMs(workMs)
-    return false
   }
 
   /**

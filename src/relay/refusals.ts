@@ -26,13 +26,18 @@ export class Refusals {
     return Math.max(0, (this.#known.get(id)?.until ?? 0) - now)
   }
 
+  /** The callbacks that rest. */
+  resting(now: number): string[] {
+    return [...this.#known].flatMap(([id, { until }]) => (until > now ? id : []))
+  }
+
   /** @returns how long the callback rests now, in milliseconds. */
   refused(id: string, error: Error, now: number, fields: LogFields = {}): number {
     const tries = (this.#known.get(id)?.tries ?? 0) + 1
     const restMs = retryDelayMs(tries, refusedPause, () => 1)
     this.#known.set(id, { tries, until: now + restMs })
     if (this.#mayWrite(now))
-      this.#log.error(this.#event, { id, ...fields, becomes: 'pending', tries, retry_in_ms: restMs, err: error })
+      this.#log.error(this.#event, { id, becomes: 'pending', ...fields, tries, retry_in_ms: restMs, err: error })
     return restMs
   }
 

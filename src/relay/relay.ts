@@ -62,6 +62,7 @@ export class Relay {
   readonly #claimer: Claimer
   readonly #recovery: Recovery
   readonly #healer: Healer
+  readonly #unexpired: Refusals
   readonly #stuck = new StuckClaim(() => this.#claimer.claimingSince)
   readonly #agenda = new Agenda()
   /** Set when a slot or a row may have come free. */
@@ -137,7 +138,7 @@ export class Relay {
     this.#claimer = new Claimer({
       ...common,
       attempts: this.#attempts,
-      refusals: new Refusals(log, 'callback_refused'),
+      refusals: this.#refusals(),
       agenda: this.#agenda,
       slots: () => this.#slots(),
       isAlone: () => this.#membership.isAlone,
@@ -151,7 +152,14 @@ export class Relay {
       lostReads: () => this.#claimer.lostReads,
     })
     const isHeld = (origin: string) => this.#holds.isHeld(origin)
-    this.#healer = new Healer({ ...common, isMine, isHeld, settingsOf, retryCapMs, freed: this.#claimable.set })
+    const freed = this.#claimable.set
+    this.#healer = new Healer({ ...common, isMine, isHeld, settingsOf, retryCapMs, freed })
+    this.#unexpired = this.#refusals()
+  }
+
+  /** Each kind of statement has its own: what one refuses, another may accept. */
+  #refusals(): Refusals {
+    return new Refusals(this.#log, 'callback_refused')
   }
 
   /**
@@ -403,6 +411,7 @@ export class Relay {
       claimer: this.#claimer,
       recovery: this.#recovery,
       agenda: this.#agenda,
+      unexpired: this.#unexpired,
       epoch: () => this.#membership.epoch,
       claimable: this.#claimable,
       expired: this.#report.expired,

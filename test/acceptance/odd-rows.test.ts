@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
+import type { LogFields } from '../../src/log/log.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import type { RelayProcess } from '../fixtures/relay-process.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 /** Databases in which a text may hold a byte that is no character to whoever speaks UTF-8. */
@@ -99,6 +101,40 @@ for (const { what, body, reason } of raising)
       },
     )
   }
+
+t.test(
+  'a user’s trigger raises as a row expires: it waits, with the reason on the log, and the others go on',
+  async t => {
+    const stage = await Stage.open(t)
+    const relay = await relayOfItsRole(stage)
+    await refuseOdd(stage, 'dead')
+    const late = { due_at: new Date(Date.now() + 3_600_000), expires_at: new Date() }
+    const odd = await stage.send({ odd: true }, late)
+    const even = await stage.send({}, late)
+    await stage.becomes(even, 'dead')
+    await othersGoOn(stage, relay, { id: odd, statement: 'expire', becomes: 'pending' })
+    await stage.client.query('drop trigger refuse_one on outbox.callback')
+    await stage.becomes(odd, 'dead')
+  },
+)
+
+/** A user's trigger that refuses odd rows as they become this. */
+const refuseOdd = (stage: Stage, status: string) =>
+  plant(
+    stage,
+    `after update on outbox.callback for each row when (new.form::text ~ 'odd' and new.status = '${status}')`,
+    `raise exception 'not this one'`,
+  )
+
+/** While the row is refused again and again, other callbacks are sent at once. */
+async function othersGoOn(stage: Stage, relay: RelayProcess, refused: LogFields): Promise<void> {
+  await relay.until('callback_refused', ({ tries }) => tries === 3)
+  for (const id of await insertOthers(stage)) await stage.becomes(id, 'delivered')
+  const lines = relay.logs.filter(({ event }) => event === 'callback_refused')
+  t.ok(lines.length <= 5, 'it is not tried again and again')
+  for (const line of lines) t.match(line, { ...refused, err: { message: 'not this one' } })
+  t.same(troubles(relay), [])
+}
 
 /** With the rights of a relay and no others. */
 const relayOfItsRole = (stage: Stage) => stage.relay({}, { env: { PGOPTIONS: '-c role=outbox_relay' } })

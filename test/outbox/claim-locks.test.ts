@@ -44,7 +44,7 @@ t.test('a claim does not wait for a burial that is under way: it gets nothing', 
     await heir.run('begin')
     await bury(heir, epoch, null)
     t.same(await claimed(id), [], end)
-    t.same(await expire(stage.session, epoch, 10), [], end)
+    t.same(await expire(stage.session, epoch, [late]), [], end)
     t.same(await giveUp(stage.session, epoch, [{ id, reason: 'odd' }]), [], end)
     await heir.run(end)
     if (end === 'rollback') t.same(await claimed(id), [id], 'a burial that did not happen leaves it good')

@@ -10,7 +10,7 @@ import { record } from '../../src/outbox/record.ts'
 import { bury, register, renew } from '../../src/outbox/registration.ts'
 import { release } from '../../src/outbox/release.ts'
 import type { Session } from '../../src/outbox/session.ts'
-import { expire } from '../../src/outbox/settle.ts'
+import { expire, findExpired } from '../../src/outbox/settle.ts'
 import { readDue, readFresh } from '../../src/outbox/tip.ts'
 import { between, pick, randomFrom } from '../fixtures/random.ts'
 import { identity, pulse, Stage } from '../fixtures/stage.ts'
@@ -172,7 +172,8 @@ async function heirs(): Promise<void> {
   await register(session, { ...identity, epoch: '7', name: 'heir' }, pulse)
   for (; !isOver; await pauseMs(5, 25)) {
     await heir(session)
-    done.expired += (await again(() => expire(session, '7', 50), [])).length
+    const found = await again(() => findExpired(session, 50, null), { ids: [], workMs: 0 })
+    done.expired += (await again(() => expire(session, '7', found.ids), [])).length
   }
 }
 

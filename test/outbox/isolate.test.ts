@@ -3,6 +3,7 @@ import pg from 'pg'
 import t from 'tap'
 import type { Claim } from '../../src/model.ts'
 import { claim } from '../../src/outbox/claim.ts'
+import { isRefusalOfRows } from '../../src/outbox/database-errors.ts'
 import { isolate } from '../../src/outbox/isolate.ts'
 import { Stage } from '../fixtures/stage.ts'
 
@@ -46,6 +47,16 @@ t.test('a statement that is refused without any item too is thrown, and blames n
   }
   await t.rejects(isolate([1, 2, 3], run), { code: '42501' })
   t.same(parts, [3, 0], 'it is not halved either')
+})
+
+t.test('where a cancel is no refusal, a cancelled statement is thrown, and not halved', async t => {
+  let statements = 0
+  const run = async (part: readonly number[]) => {
+    statements += 1
+    if (part.length > 0) throw refusalOf(part.length > 2 ? '23514' : '57014')
+  }
+  await t.rejects(isolate([1, 2, 3, 4], run, isRefusalOfRows), { code: '57014' })
+  t.equal(statements, 3)
 })
 
 t.test('what ends the session, or is the server’s trouble, is thrown at once', async t => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { claim } from '../../src/outbox/claim.ts'
 import { type Session, type Statement, textIn } from '../../src/outbox/session.ts'
-import { anyExpired, expire, giveUp } from '../../src/outbox/settle.ts'
+import { expire, findExpired, giveUp } from '../../src/outbox/settle.ts'
 import { Stage } from '../fixtures/stage.ts'
 import { claimNew } from './attempts.ts'
 
@@ -12,6 +12,16 @@ t.beforeEach(async () => {
 })
 
 const all = 1_000
+/** As the relay: finds what has expired, at most so many rows, and ends it. */
+async function expireSome(
+  under: string,
+  limit: number,
+  withinMs: number | null = null,
+  except: readonly string[] = [],
+) {
+  const found = await findExpired(stage.session, limit, withinMs, except)
+  return expire(stage.session, under, found.ids)
+}
 const ids = (settled: readonly { readonly id: string }[]) => settled.map(({ id }) => id)
 
 t.test(
@@ -25,7 +35,7 @@ t.test(
     await stage.query(`insert into outbox.hold (url_prefix, reason) values ('https://held.test/', '')`)
     await stage.insert({ ordering_key: 'k' })
     const behind = await stage.insert({ ordering_key: 'k', expires_at: 'yesterday' })
-    t.same(ids(await expire(stage.session, epoch, all)), [tried, plain, later, held, behind])
+    t.same(ids(await expireSome(epoch, all)), [tried, plain, later, held, behind])
     for (const id of [plain, later, held, behind])
       t.match(await stage.row(id), { status: 'dead', last_error: 'expired', attempts: 0, due_at: null, rev: '1' })
     const row = await stage.row(tried)
@@ -41,12 +51,12 @@ t.test('nothing else expires: not yet, never, claimed, settled', async t => {
   const cancelled = await stage.insert({ expires_at: 'yesterday' })
   await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [cancelled])
   for (const expires_at of ['tomorrow', null]) await stage.insert({ expires_at })
-  t.same(await expire(stage.session, epoch, all), [])
+  t.same(await expireSome(epoch, all), [])
 })
 
 t.test('nobody expires or gives up a row without a registration that stands', async t => {
   const id = await stage.insert({ expires_at: 'yesterday' })
-  t.same(await expire(stage.session, '2', all), [])
+  t.same(await expireSome('2', all), [])
   t.same(await giveUp(stage.session, '2', [{ id, reason: 'odd' }]), [])
   t.match(await stage.row(id), { status: 'pending', rev: '0' })
 })
@@ -57,8 +67,8 @@ t.test('those that expired first come first, at most so many at a time', async t
     await stage.insert({ expires_at: '2026-01-01' }),
     await stage.insert({ expires_at: '2026-01-03' }),
   ]
-  t.same(ids(await expire(stage.session, epoch, 2)), [second, first])
-  t.same(ids(await expire(stage.session, epoch, 2)), [third])
+  t.same(ids(await expireSome(epoch, 2)), [second, first])
+  t.same(ids(await expireSome(epoch, 2)), [third])
 })
 
 t.test('rows that cannot expire yet, since they are being sent or locked, keep no others from it', async t => {
@@ -70,13 +80,29 @@ t.test('rows that cannot expire yet, since they are being sent or locked, keep n
   await operator.query('begin')
   await operator.query('select from outbox.callback where id = $1 for update', [locked])
   await stage.session.run(`set lock_timeout = '1ms'`)
-  t.same(ids(await expire(stage.session, epoch, 1)), [free])
+  t.same(ids(await expireSome(epoch, 1)), [free])
   await operator.query('rollback')
-  t.same(ids(await expire(stage.session, epoch, 1)), [locked])
+  t.same(ids(await expireSome(epoch, 1)), [locked])
+})
+
+t.test('rows to leave out keep no others from it', async t => {
+  const [first, second] = [
+    await stage.insert({ expires_at: '2026-01-01' }),
+    await stage.insert({ expires_at: 'yesterday' }),
+  ]
+  t.same(ids(await expireSome(epoch, 1, null, [first, '1000000'])), [second])
+  t.same(ids(await expireSome(epoch, 1)), [first])
+})
+
+t.test('a row that was found, and does not expire any more, stays', async t => {
+  const id = await stage.insert({ expires_at: 'yesterday' })
+  const found = await findExpired(stage.session, all, null)
+  await stage.query(`update outbox.callback set expires_at = now() + interval '1 day' where id = $1`, [id])
+  t.same([found.ids, await expire(stage.session, epoch, found.ids)], [[id], []])
 })
 
 t.test('whether an unsettled row has expired is told of all, or of the last seconds', async t => {
-  const isAny = async (withinMs: number | null) => (await anyExpired(stage.session, withinMs)).isAny
+  const isAny = async (withinMs: number | null) => (await findExpired(stage.session, 1, withinMs)).ids.length > 0
   const cancelled = await stage.insert({ expires_at: 'yesterday' })
   await stage.query(`update outbox.callback set status = 'cancelled' where id = $1`, [cancelled])
   await stage.insert({ expires_at: 'tomorrow' })
@@ -86,8 +112,8 @@ t.test('whether an unsettled row has expired is told of all, or of the last seco
   t.equal(await isAny(60_000), false)
   const young = await stage.insert({ expires_at: new Date() })
   t.equal(await isAny(60_000), true)
-  t.same(ids(await expire(stage.session, epoch, all, 60_000)), [young])
-  t.same(ids(await expire(stage.session, epoch, all)), [old])
+  t.same(ids(await expireSome(epoch, all, 60_000)), [young])
+  t.same(ids(await expireSome(epoch, all)), [old])
 })
 
 t.test('dead index entries that a snapshot keeps are not read, but for those of the last seconds', async t => {
@@ -113,7 +139,7 @@ t.test('dead index entries that a snapshot keeps are not read, but for those of 
         return [{}]
       },
     } as unknown as Session
-    await anyExpired(explaining, withinMs)
+    await findExpired(explaining, 1, withinMs)
     return explained[0] ?? 0
   }
   const [all, young] = [await blocks(null), await blocks(10_000)]
@@ -144,7 +170,7 @@ t.test('each key is told its first row then; of several rows of a key that end t
     tried: 0,
     maxAttempts: null,
   }
-  t.match(await expire(stage.session, epoch, all), [
+  t.match(await expireSome(epoch, all), [
     { id: a1, orderingKey: 'a', next: null },
     { id: a2, orderingKey: 'a', next },
     { id: b2, orderingKey: 'b', next: { id: b1, standing: 'later' } },
@@ -180,7 +206,7 @@ t.test('neither waits for a row that somebody has locked', async t => {
   await operator.query('begin')
   await operator.query('select from outbox.callback for update')
   await stage.session.run(`set lock_timeout = '1ms'`)
-  t.same([await expire(stage.session, epoch, all), await giveUp(stage.session, epoch, odd)], [[], []])
+  t.same([await expire(stage.session, epoch, [id]), await giveUp(stage.session, epoch, odd)], [[], []])
   await operator.query('rollback')
   t.same(ids(await giveUp(stage.session, epoch, odd)), [id])
 })

@@ -13,9 +13,11 @@ import { Holds } from '../../src/relay/holds.ts'
 import { Reader } from '../../src/relay/reader.ts'
 import { Recorder } from '../../src/relay/recorder.ts'
 import { Recovery } from '../../src/relay/recovery.ts'
+import { Refusals } from '../../src/relay/refusals.ts'
 import { inspect } from '../backlog/inspection.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { mockClock } from '../fixtures/mock-clock.ts'
+import { recordingLog } from '../fixtures/recording-log.ts'
 import { shownRow } from '../fixtures/shown-row.ts'
 import { silentLog } from '../fixtures/silent-log.ts'
 import { Stage } from '../fixtures/stage.ts'
@@ -52,6 +54,8 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
   const parts = { session: stage.session, background: new Background(stage.session, silentLog), epoch: () => epoch }
   const expired: string[] = []
   const agenda = new Agenda()
+  const { log, lines } = recordingLog()
+  const refusals = new Refusals(log, 'callback_refused')
   const healer = new Healer({
     backlog,
     scopes,
@@ -86,6 +90,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
     healer,
     recovery,
     agenda,
+    unexpired: refusals,
     claimable: new AutoResetEvent(),
     expired: ids => expired.push(...ids),
   })
@@ -108,7 +113,22 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
       `update outbox.callback set status = 'delivered', settled_at = now(), due_at = null, rev = rev + 1 where id = any ($1::bigint[])`,
       [ids],
     )
-  return { stage, epoch, scopes, backlog, recorder, recovery, agenda, reader, givenUp, look, known, untilKnown, settle }
+  return {
+    stage,
+    epoch,
+    scopes,
+    backlog,
+    recorder,
+    recovery,
+    agenda,
+    reader,
+    givenUp,
+    look,
+    known,
+    untilKnown,
+    settle,
+    lines,
+  }
 }
 
 async function flood(stage: Stage, rows: number, host: string): Promise<string[]> {
@@ -330,7 +350,7 @@ t.test('a row that expired long ago, and that a claim has met, is dead soon, tho
   let isCancelled = false
   Object.assign(session, {
     rows: (...[statement, values]: Parameters<typeof rows>) => {
-      const isAll = statement.name === 'ringback_any_expired' && values?.[0] === null
+      const isAll = statement.name === 'ringback_expired' && values?.[1] === null
       if (!isAll || isCancelled) return rows(statement, values)
       isCancelled = true
       return Promise.reject(Object.assign(new pg.DatabaseError('canceling statement', 0, 'error'), { code: '57014' }))
@@ -368,6 +388,38 @@ t.test('each second rows that have expired are dead, and the next of their keys 
   await look()
   t.ok(known().has(second))
 })
+
+t.test('a row that PostgreSQL refuses to make dead rests; those that expire with it, and later, are dead', async t => {
+  const { stage, look, lines } = await reading(t)
+  const poison = await refuseOne(stage)
+  const expire = () => stage.insert({ expires_at: new Date(), due_at: new Date(Date.now() + 3_600_000) })
+  const others = [await expire(), await expire(), await expire()]
+  const areDead = (...ids: readonly string[]) =>
+    eventually(async () => {
+      await look()
+      for (const id of ids) assert.equal((await stage.row(id)).status, 'dead')
+    })
+  await areDead(...others)
+  const refused = { id: poison, statement: 'expire', becomes: 'pending', err: { message: 'not this one' } }
+  t.match(lines, [{ level: 'error', event: 'callback_refused', fields: refused }])
+  await areDead(await expire())
+  t.match(await stage.row(poison), { status: 'pending' })
+  t.ok(lines.length <= 2, 'it is not tried again and again')
+  await stage.query('drop trigger refuse_one on outbox.callback')
+  await areDead(poison)
+})
+
+/** A callback that has expired, and that a user's trigger refuses to let die. */
+async function refuseOne(stage: Stage): Promise<string> {
+  const id = await stage.insert({ expires_at: 'yesterday', due_at: new Date(Date.now() + 3_600_000) })
+  await stage.query(
+    `create function refuse_one() returns trigger language plpgsql as $$ begin raise exception 'not this one'; end $$`,
+  )
+  await stage.query(
+    `create trigger refuse_one after update on outbox.callback for each row when (new.id = ${id} and new.status = 'dead') execute function refuse_one()`,
+  )
+  return id
+}
 
 t.test('after TRUNCATE RESTART IDENTITY new rows are read at once, without a sweep', async t => {
   const { stage, agenda, reader, look, known } = await reading(t)

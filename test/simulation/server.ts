@@ -25,7 +25,7 @@ export interface Running {
 /** Statements of work that callbacks do not wait for. */
 const background = [
   ...['pull', 'origins', 'orphans_fresh', 'orphans_due', 'holds_digest', 'holds', 'outages', 'bring_forward'],
-  ...['any_expired', 'expire', 'survey', 'janitor_begin', 'janitor_batch'],
+  ...['expired', 'expire', 'survey', 'janitor_begin', 'janitor_batch'],
 ].map(name => `ringback_${name}`)
 
 /** The database server. It runs statements concurrently, each in small steps. */

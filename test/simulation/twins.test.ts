@@ -60,7 +60,7 @@ const flaws: readonly (readonly [keyof Flaws, number?])[] = [
   ['forgetsSettling'],
   ['deletesFailed'],
   ['deletesDeadEarly'],
-  ['leavesAttempts'],
+  ['leavesAttempts', 15],
   ['claimsCancelled'],
   ['claimsHeld'],
   ['claimsSuperseded', 67],

@@ -11,7 +11,7 @@ export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_claim_fresh: claiming.claimFresh,
   ringback_release: claiming.release,
   ringback_expire: claiming.expire,
-  ringback_any_expired: claiming.anyExpired,
+  ringback_expired: claiming.expired,
   ringback_bring_forward: claiming.bringForward,
   ringback_give_up: claiming.giveUp,
   ringback_supersede: claiming.supersede,

@@ -2,7 +2,7 @@ import { elements } from '../../fixtures/plain-array.ts'
 import { type Database, dueTimeOf, type HoldRecord, type RegistrationRecord, type Row } from '../database.ts'
 import { freshPage } from './reading.ts'
 import { lock, microseconds, nothing, rowsOf, shownOfKey, unlock, urlHashOf } from './rows.ts'
-import { type Answer, atOnce, type Pause, pauseOnServer } from './statement.ts'
+import { type Answer, type Pause, pauseOnServer } from './statement.ts'
 
 /** Locks the registration FOR KEY SHARE; null: it is gone. */
 function lockMe(db: Database, epoch: string, holder: object): RegistrationRecord | null {
@@ -153,22 +153,33 @@ function hasExpired({ expiresAt }: Row, now: number, withinMs: number | null): b
   return expiresAt !== null && expiresAt <= now && (withinMs === null || expiresAt > now - withinMs)
 }
 
-export const anyExpired = atOnce((db, values) => {
-  const [withinMs] = values as [number | null]
-  return [{ isAny: db.unsettled.some(row => hasExpired(row, db.now, withinMs)), workMs: db.pullMs }]
-})
-
-export function* expire(db: Database, values: readonly unknown[]): Answer {
-  const [epoch, limit, withinMs] = values as [string, number, number | null]
+export function* expired(db: Database, values: readonly unknown[]): Answer {
+  const [limit, withinMs] = values as [number, number | null]
+  const except = new Set(elements(values[2]))
+  const holder = {}
   const { now } = db
   const late = db.unsettled
     .flatMap(row => (row.expiresAt === null ? [] : { row, at: row.expiresAt }))
     .sort((a, b) => a.at - b.at || a.row.id - b.row.id)
     .map(({ row }) => row)
+  const isWanted = (row: Row): boolean =>
+    row.status === 'pending' && hasExpired(row, now, withinMs) && !except.has(String(row.id))
+  try {
+    const found = lock(late, holder, isWanted, limit)
+    yield pauseOnServer
+    return [{ ids: found.map(({ id }) => String(id)), workMs: db.pullMs }]
+  } finally {
+    unlock(db, holder)
+  }
+}
+
+export function* expire(db: Database, values: readonly unknown[]): Answer {
+  const [epoch, ids] = values as [string, string[]]
+  const { now } = db
   return yield* settle(db, epoch, {
-    rows: late,
-    limit,
-    isWanted: row => hasExpired(row, now, withinMs),
+    rows: rowsOf(db, ids),
+    limit: Infinity,
+    isWanted: row => hasExpired(row, now, null),
     becomes: 'dead',
     reasonOf: ({ lastError }) => (lastError === null ? 'expired' : `expired; last attempt: ${lastError}`),
   })

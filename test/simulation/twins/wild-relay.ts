@@ -14,7 +14,7 @@ import { record } from '../../../src/outbox/record.ts'
 import * as registration from '../../../src/outbox/registration.ts'
 import { release } from '../../../src/outbox/release.ts'
 import type { Session } from '../../../src/outbox/session.ts'
-import { anyExpired, expire, giveUp, supersede } from '../../../src/outbox/settle.ts'
+import { expire, findExpired, giveUp, supersede } from '../../../src/outbox/settle.ts'
 import { readHolds, readOrigins, sweepStart } from '../../../src/outbox/sweep.ts'
 import { readDue, readFresh } from '../../../src/outbox/tip.ts'
 import { WakeLock } from '../../../src/outbox/wake-lock.ts'
@@ -160,8 +160,11 @@ export class WildRelay {
   async #expire(): Promise<void> {
     const [limit, epoch] = [this.#dice.whole(1, 4), this.#anyEpoch()]
     const withinMs = this.#dice.pick([null, 60_000, 172_800_000])
-    await this.#ask('any expired', async session => (await anyExpired(session, withinMs)).isAny)
-    await this.#ask('expire', session => expire(session, epoch, limit, withinMs))
+    const except = this.#dice.chance(0.3) ? [this.#anyId()] : []
+    const find = async (session: Session) => (await findExpired(session, limit, withinMs, except)).ids
+    const ids = await this.#ask('find expired', find)
+    const given = this.#dice.chance(0.5) ? ids : this.#ids()
+    await this.#ask('expire', session => expire(session, epoch, given))
   }
 
   async #bringForward(): Promise<void> {
