@@ -103,12 +103,12 @@ export class Claimer {
       // The rows of a read that claims are not known yet. They would be given back, although they are about to start.
       if (this.#readUnder === null) {
         await this.#giveBack(session)
-        if (this.#inDoubt.size > 0) await this.#account(session)
+        if (this.#hasDoubts) await this.#account(session)
       }
       const ready = this.#take(performance.now())
       if (ready.length > 0) await this.#claimAll(session, ready)
       else {
-        await claimable.wait(this.#inDoubt.size > 0 ? lockedPauseMs : this.#pauseMs)
+        await claimable.wait(this.#hasDoubts ? lockedPauseMs : this.#pauseMs)
         // POSTs that end in the same turn share a claim.
         await endOfTurn()
       }
@@ -148,7 +148,7 @@ export class Claimer {
    */
   #claimableNow(now: number): Claimable | null {
     const { backlog, scopes, slots, isAlone } = this.#parts
-    if (this.#inDoubt.size > 0 || backlog.hasReleases || !isAlone() || slots().free === 0 || scopes.freeForNew === 0)
+    if (this.#hasDoubts || backlog.hasReleases || !isAlone() || slots().free === 0 || scopes.freeForNew === 0)
       return null
     if (backlog.origins + scopes.unready.size > calmOrigins) return null
     const except = [...scopes.unready, ...backlog.unready(origin => scopes.isReady(origin, now))]
@@ -278,16 +278,26 @@ export class Claimer {
         refusals.ended(id, error)
         backlog.ended(id, 'settled', next)
       } else {
-        refusals.refused(id, error, now)
+        refusals.refused(id, error, now, { statement: 'claim' })
         backlog.refused(id, { why: 'occupied' }, now)
       }
     }
   }
 
+  /** Rows in doubt, each with its epoch. One that PostgreSQL refuses to release rests meanwhile. */
+  get #doubts(): (readonly [string, string])[] {
+    const now = performance.now()
+    return [...this.#inDoubt].filter(([id]) => this.#parts.refusals.restMs(id, now) === 0).slice(0, 1_000)
+  }
+
+  get #hasDoubts(): boolean {
+    return this.#inDoubt.size > 0 && this.#doubts.length > 0
+  }
+
   /** Looks at rows in doubt: why was each not claimed, or was it, and the reply was lost? */
   async #account(session: Session): Promise<void> {
     const { backlog, epoch, agenda } = this.#parts
-    const doubts = [...this.#inDoubt].slice(0, 1_000)
+    const doubts = this.#doubts
     const found = await look(
       session,
       epoch(),
@@ -318,23 +328,42 @@ export class Claimer {
 
   /** Cancels superseded rows that are first in their keys, and superseded rows that follow them in the key. */
   async #supersede(session: Session, found: readonly Looked[]): Promise<Set<string>> {
-    const { backlog, epoch } = this.#parts
+    const { backlog, refusals, epoch } = this.#parts
     const ids = found.flatMap(({ id, status, isSuperseded, first }) =>
       status === 'pending' && isSuperseded && !first ? id : [],
     )
     if (ids.length === 0) return new Set()
-    const ended = await supersede(session, epoch(), ids, supersedeRows)
-    for (const { id, orderingKey, next } of ended) backlog.settled(id, orderingKey, next)
-    return new Set(ended.map(({ id }) => id))
+    const ended = new Set<string>()
+    const run = (limit: number) => async (part: readonly string[]) => {
+      for (const { id, orderingKey, next } of await supersede(session, epoch(), part, limit)) {
+        refusals.passed(id)
+        backlog.settled(id, orderingKey, next)
+        ended.add(id)
+      }
+    }
+    const refused = await isolate(ids, run(supersedeRows))
+    // What PostgreSQL refuses may be a row that follows in the key. Then the first one goes alone.
+    const rows = refused.map(({ item }) => item)
+    for (const { item, error } of await isolate(rows, run(1)))
+      refusals.refused(item, error, performance.now(), { statement: 'supersede' })
+    return ended
   }
 
   /** Releases rows in doubt. Those that this does not release stay in doubt. */
   async #releaseAll(session: Session, rows: readonly Unsent[]): Promise<void> {
+    const { backlog, refusals } = this.#parts
     for (const epoch of new Set(rows.map(row => row.epoch))) {
       const ofEpoch = rows.filter(row => row.epoch === epoch)
-      for (const id of await release(session, epoch, ofEpoch)) {
-        this.#inDoubt.delete(id)
-        this.#parts.backlog.ended(id, 'back', null)
+      const refused = await isolate(ofEpoch, async part => {
+        for (const id of await release(session, epoch, part)) {
+          this.#inDoubt.delete(id)
+          refusals.passed(id)
+          backlog.ended(id, 'back', null)
+        }
+      })
+      for (const { item, error } of refused) {
+        this.#inDoubt.set(item.id, epoch)
+        refusals.refused(item.id, error, performance.now(), { statement: 'release', becomes: 'claimed' })
       }
     }
   }
@@ -363,7 +392,11 @@ export class Claimer {
     const { backlog, epoch, attempts, agenda } = this.#parts
     const unknown = backlog.takeReleases().filter(({ id }) => !attempts.has(id) && !this.#inDoubt.has(id))
     if (unknown.length === 0) return
-    await release(session, epoch(), unknown)
+    const under = epoch()
+    await this.#releaseAll(
+      session,
+      unknown.map(each => ({ ...each, epoch: under })),
+    )
     agenda.dueAgainAt(performance.now())
   }
 }

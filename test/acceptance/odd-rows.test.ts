@@ -118,6 +118,25 @@ t.test(
   },
 )
 
+t.test('so it is as a row is superseded', async t => {
+  const stage = await Stage.open(t)
+  const relay = await relayOfItsRole(stage)
+  await refuseOdd(stage, 'cancelled')
+  const { rows } = await stage.client.query<{ id: string }>(
+    `insert into outbox.callback (url, form, ordering_key, supersede_key)
+     select $1, form::json, key, 's' from unnest($2::text[], $3::text[]) as row (form, key) returning id`,
+    [stage.receiver.url('/hook'), ['{"odd":1}', '{}', '{}', '{}'], ['k', 'k', 'other', 'other']],
+  )
+  const [odd = '', newest = '', old = '', newer = ''] = rows.map(({ id }) => id)
+  await stage.becomes(old, 'cancelled')
+  await stage.becomes(newer, 'delivered')
+  await othersGoOn(stage, relay, { id: odd, statement: 'supersede', becomes: 'pending' })
+  t.match(await stage.row(newest), { status: 'pending' }, 'its key waits')
+  await stage.client.query('drop trigger refuse_one on outbox.callback')
+  await stage.becomes(odd, 'cancelled')
+  await stage.becomes(newest, 'delivered')
+})
+
 /** A user's trigger that refuses odd rows as they become this. */
 const refuseOdd = (stage: Stage, status: string) =>
   plant(

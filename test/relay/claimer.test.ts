@@ -436,12 +436,12 @@ t.test('while the registration is gone all rest, and each is asked for now and t
   await claimed(...ids)
 })
 
-/** A trigger of the user's that refuses to have this row claimed. */
-async function refuseClaims(t: Test, id: string, code: string): Promise<() => Promise<void>> {
+/** A trigger of the user's that refuses to have this row claimed, or to have it become something else. */
+async function refuse(t: Test, id: string, code: string, becomes = 'claimed'): Promise<() => Promise<void>> {
   await stage.query(`
     create or replace function public.refuse() returns trigger language plpgsql as $$
     begin
-      if new.id = ${id} and new.status = 'claimed' then raise exception 'not this one' using errcode = '${code}'; end if;
+      if new.id = ${id} and new.status = '${becomes}' then raise exception 'not this one' using errcode = '${code}'; end if;
       return new;
     end $$`)
   await stage.query(
@@ -458,7 +458,7 @@ t.test('one row that PostgreSQL refuses rests, and the others of its claim are s
   const { lines, knows, run, offer, claims, claimed } = await claiming(t)
   const ids = await inserted(8)
   const [refused, ...others] = ids
-  const allow = await refuseClaims(t, refused, 'P0001')
+  const allow = await refuse(t, refused, 'P0001')
   await offer(...ids)
   void run()
   await claimed(...others)
@@ -473,7 +473,7 @@ t.test('one row that PostgreSQL refuses rests, and the others of its claim are s
 t.test('while it rests, nobody asks for it', async t => {
   const { statements, lines, run, offer } = await claiming(t)
   const [refused] = await inserted(1)
-  await refuseClaims(t, refused, 'P0001')
+  await refuse(t, refused, 'P0001')
   await offer(refused)
   void run()
   await eventually(() => assert.equal(lines.length, 1))
@@ -482,11 +482,74 @@ t.test('while it rests, nobody asks for it', async t => {
   t.equal(statements.length, before)
 })
 
+t.test(
+  'a superseded row that PostgreSQL refuses to cancel rests; what is before it in its key, and others, are cancelled',
+  async t => {
+    const { statements, lines, run, offer, claimed } = await claiming(t)
+    let origins = 0
+    const keyed = (ordering_key: string) => {
+      origins += 1
+      return inserted(1, { url: `https://keyed-${origins}.test/`, ordering_key, supersede_key: 's' })
+    }
+    const [[first], [refused], [last]] = [await keyed('k'), await keyed('k'), await keyed('k')]
+    const [[old], [newest]] = [await keyed('other'), await keyed('other')]
+    const allow = await refuse(t, refused, 'P0001', 'cancelled')
+    await offer(first, old)
+    void run()
+    await claimed(newest)
+    await eventually(() => assert.equal(lines.length, 1))
+    const fields = { id: refused, statement: 'supersede', becomes: 'pending', tries: 1 }
+    t.match(lines, [{ event: 'callback_refused', fields }])
+    for (const id of [first, old]) t.match(await stage.row(id), { status: 'cancelled' })
+    t.match(await stage.row(refused), { status: 'pending' })
+    const [plain] = await inserted(1)
+    await offer(plain)
+    await claimed(plain)
+    const before = statements.length
+    await new Promise(resolve => setTimeout(resolve, 600))
+    t.equal(statements.length, before, 'while it rests, nobody asks for it')
+    await allow()
+    await claimed(last)
+  },
+)
+
+t.test('a claim ahead that PostgreSQL refuses to release rests, in doubt; others are released and claimed', async t => {
+  mockClock(t, performance.now())
+  const { state, statements, lines, scopes, backlog, ahead, claimer, claimable, run, offer, claimed } = await claiming(
+    t,
+    { ahead: 256 },
+  )
+  proven(scopes, 300)
+  const ids = await inserted(20, { url: `${origin}/a` })
+  await offer(...ids)
+  void run()
+  await eventually(() => assert.equal(ahead.size, 4))
+  const [refused = '', ...others] = ids.filter(id => ahead.has(id))
+  const allow = await refuse(t, refused, 'P0001', 'pending')
+  ahead.giveUp(() => true)
+  await eventually(() => assert.equal(ahead.size, 0))
+  for (const id of others) t.match(await stage.row(id), { status: 'pending', attempts: 0 })
+  const fields = { id: refused, statement: 'release', becomes: 'claimed', tries: 1 }
+  t.match(lines, [{ event: 'callback_refused', fields }])
+  t.ok(claimer.isInDoubtOf(refused, state.epoch))
+  t.ok(backlog.isUnderWay(refused))
+  const [plain] = await inserted(1)
+  const before = statements.length
+  await offer(plain)
+  await claimed(plain)
+  t.same(statements.slice(before), ['ringback_claim'], 'while it rests, nobody asks for it')
+  await allow()
+  const clock = mockClock(t, performance.now() + 1_000)
+  claimable.set()
+  await eventually(async () => assert.equal((await stage.row(refused)).status, 'pending'))
+  t.ok(clock.now > 0)
+})
+
 t.test('one whose own values are refused is dead, with the reason, and its key goes on', async t => {
   const { lines, run, offer, knows, claimed } = await claiming(t)
   const [faulty] = await inserted(1, { ordering_key: 'k' })
   const [next] = await inserted(1, { url: 'https://next.test/', ordering_key: 'k' })
-  await refuseClaims(t, faulty, '22021')
+  await refuse(t, faulty, '22021')
   await offer(faulty)
   void run()
   await claimed(next)
@@ -765,7 +828,7 @@ t.test('what a read claimed whose reply was lost is given back once a read has s
 t.test('a read for which PostgreSQL refuses a row claims nothing, and is made again without claims', async t => {
   const { claims, claimsAsRead, run, offer, knows } = await claiming(t)
   const [id] = await inserted(1)
-  await refuseClaims(t, id, 'P0001')
+  await refuse(t, id, 'P0001')
   t.equal(await claimsAsRead(0), null)
   t.same(claims, [])
   await offer(id)
