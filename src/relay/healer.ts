@@ -3,16 +3,20 @@ import { startOf } from '../backlog/index-place.ts'
 import { backlogName } from '../backlog/origin-backlog.ts'
 import type { Downtime, Scopes } from '../backlog/scopes.ts'
 import type { IndexPlace } from '../model.ts'
-import { bringForward, type Forwarding } from '../outbox/bring-forward.ts'
+import { bringForward, type Forwarded, type Forwarding } from '../outbox/bring-forward.ts'
+import { isRefusalOfRows } from '../outbox/database-errors.ts'
 import { look } from '../outbox/look.ts'
 import { type Ongoing, readOutages } from '../outbox/outages.ts'
 import type { Session } from '../outbox/session.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
 import { forwardRows, forwardShare, mostRetries, probesOfRow } from '../policy/tuning.ts'
+import type { Refusals } from './refusals.ts'
 
 export interface HealerParts {
   readonly backlog: Backlog
   readonly scopes: Scopes
+  /** Callbacks that PostgreSQL refuses to bring forward. */
+  readonly unforwarded: Refusals
   readonly epoch: () => string
   readonly isMine: (origin: string) => boolean
   /** Whether the whole origin is on hold. */
@@ -22,6 +26,13 @@ export interface HealerParts {
   readonly retryCapMs: number
   /** Called when an origin may have come free. */
   readonly freed: () => void
+}
+
+type Batch = Pick<Forwarding, 'entries' | 'rows' | 'except' | 'sparesLastOf' | 'after'> & { readonly now: number }
+
+interface Batched extends Forwarded {
+  /** The row that PostgreSQL refused, at which the batch ended; null: none. */
+  readonly refused: string | null
 }
 
 /**
@@ -118,7 +129,8 @@ export class Healer {
       const except = [...probes].flatMap(([id, times]) => (times >= probesOfRow ? id : []))
       const sparesLastOf = settingsOf(origin).maxAttempts
       const one = { now, entries: forwardRows, rows: 1, except, sparesLastOf, after: start }
-      const { ids } = await this.#bringForward(session, outage, one)
+      const { ids, refused } = await this.#bringForward(session, outage, one)
+      if (refused !== null) this.#probes.set(name, probes.set(refused, probesOfRow))
       for (const id of ids) this.#probes.set(name, probes.set(id, (probes.get(id) ?? 0) + 1))
       isAny ||= ids.length > 0
     }
@@ -151,14 +163,52 @@ export class Healer {
     return retryCapMs + settingsOf(origin).deadlineMs + recordMs
   }
 
-  #bringForward(
+  /** Brings a batch forward: up to a row that PostgreSQL refuses, if there is one, which stays as it is. */
+  async #bringForward(session: Session, outage: Downtime, batch: Batch): Promise<Batched> {
+    try {
+      return { ...(await this.#forward(session, outage, batch)), refused: null }
+    } catch (error) {
+      if (!isRefusalOfRows(error)) throw error
+      return this.#forwardToRefused(session, outage, batch)
+    }
+  }
+
+  /** Halves the entries until the first one that is refused is alone. The next batch begins after it. */
+  async #forwardToRefused(session: Session, outage: Downtime, batch: Batch): Promise<Batched> {
+    const ids: string[] = []
+    let { after, entries } = batch
+    while (true) {
+      const half = Math.max(1, entries >> 1)
+      const part = { ...batch, after, entries: half }
+      try {
+        const done = await this.#forward(session, outage, part)
+        ids.push(...done.ids)
+        if (done.reached === null || half === entries || ids.length >= batch.rows)
+          return { ...done, ids, refused: null }
+        after = done.reached
+        entries -= half
+      } catch (error) {
+        if (!isRefusalOfRows(error)) throw error
+        entries = half
+        if (half === 1) return { ...(await this.#pass(session, outage, part, error)), ids }
+      }
+    }
+  }
+
+  /** Goes past one entry. Without a row to change, the statement only tells its place. */
+  async #pass(session: Session, outage: Downtime, batch: Batch, error: Error): Promise<Batched> {
+    const passed = await this.#forward(session, outage, { ...batch, rows: 0 })
+    const refused = passed.reached?.id ?? null
+    const fields = { statement: 'bring forward' }
+    if (refused !== null) this.#parts.unforwarded.refused(refused, error, batch.now, fields)
+    return { ...passed, refused }
+  }
+
+  #forward(
     session: Session,
     { origin, urlHash, failedFrom, endedAt }: Downtime,
-    {
-      now,
-      ...how
-    }: Pick<Forwarding, 'entries' | 'rows' | 'except' | 'sparesLastOf' | 'after'> & { readonly now: number },
-  ): ReturnType<typeof bringForward> {
+    { now, ...how }: Batch,
+  ): Promise<Forwarded> {
     const { epoch } = this.#parts
     return bringForward(session, epoch(), {
       origin,

@@ -152,8 +152,9 @@ export class Relay {
       lostReads: () => this.#claimer.lostReads,
     })
     const isHeld = (origin: string) => this.#holds.isHeld(origin)
+    const unforwarded = this.#refusals()
     const freed = this.#claimable.set
-    this.#healer = new Healer({ ...common, isMine, isHeld, settingsOf, retryCapMs, freed })
+    this.#healer = new Healer({ ...common, unforwarded, isMine, isHeld, settingsOf, retryCapMs, freed })
     this.#unexpired = this.#refusals()
   }
 

@@ -5,8 +5,10 @@ import type { OriginSign } from '../../src/model.ts'
 import type { Session } from '../../src/outbox/session.ts'
 import { forwardRows, probesOfRow } from '../../src/policy/tuning.ts'
 import { Healer } from '../../src/relay/healer.ts'
+import { Refusals } from '../../src/relay/refusals.ts'
 import { hashtext } from '../fixtures/hashtext.ts'
 import { mockClock } from '../fixtures/mock-clock.ts'
+import { recordingLog } from '../fixtures/recording-log.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 const origin = 'https://receiver.test'
@@ -26,10 +28,12 @@ async function healing(t: Test, pauseMs = settings.breaker.pauseMs) {
   const scopes = new Scopes({ settingsOf, concurrency: 100, slowConcurrency: 100 })
   const backlog = new Backlog({ memoryRows: 100, room: () => 10, slots: () => 10, isMine: () => true })
   const clock = { now: performance.now() }
+  const { log, lines } = recordingLog()
   let rings = 0
   const healer = new Healer({
     backlog,
     scopes,
+    unforwarded: new Refusals(log, 'callback_refused'),
     epoch: () => epoch,
     isMine: () => true,
     isHeld: () => false,
@@ -74,7 +78,7 @@ async function healing(t: Test, pauseMs = settings.breaker.pauseMs) {
       await healer.work(stage.session, clock.now)
     }
   }
-  return { clock, stage, scopes, backlog, healer, report, failed, due, work, rings: () => rings }
+  return { clock, lines, stage, scopes, backlog, healer, report, failed, due, work, rings: () => rings }
 }
 
 t.test('when the breaker closes, what failed during the outage is due, once, and in order', async t => {
@@ -116,6 +120,61 @@ t.test('many rows come a batch at a time, and all of them', async t => {
   t.equal((await due()).length, forwardRows)
   await work()
   t.equal((await due()).length, ids.length)
+})
+
+/** A user's trigger that refuses every change of these rows. */
+async function refuse(stage: Stage, ids: readonly string[]): Promise<void> {
+  await stage.query(
+    `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not this one'; end $$`,
+  )
+  await stage.query(
+    `create trigger refuse after update on outbox.callback for each row when (new.id in (${ids.join()})) execute function refuse()`,
+  )
+}
+
+t.test('rows that PostgreSQL refuses to make due are passed, and all others come', async t => {
+  const { stage, lines, report, failed, due, work } = await healing(t, 1_000)
+  const ids = await failed(30, 2 * forwardRows + 10)
+  const refused = [0, 1, 250, forwardRows, ids.length - 1].flatMap(n => ids[n] ?? [])
+  await refuse(stage, refused)
+  for (const agoMs of [40_000, 39_000]) report('failing', agoMs)
+  report('alive', 5_000)
+  await work()
+  t.same(new Set(await due()), new Set(ids.filter(id => !refused.includes(id))))
+  const fields = { statement: 'bring forward', becomes: 'pending', err: { message: 'not this one' } }
+  t.match(
+    lines,
+    refused.map(id => ({ event: 'callback_refused', fields: { id, ...fields } })),
+  )
+})
+
+t.test('a statement that is refused without any row too is thrown, and goes on later', async t => {
+  const { clock, stage, lines, healer, report, failed, due, work } = await healing(t, 1_000)
+  const ids = await failed(30, 3)
+  for (const agoMs of [40_000, 39_000]) report('failing', agoMs)
+  report('alive', 5_000)
+  await stage.query('revoke update on outbox.callback from outbox_relay')
+  await t.rejects(healer.work(stage.session, clock.now), { code: '42501' })
+  t.same(lines, [])
+  await stage.query('grant update on outbox.callback to outbox_relay')
+  await work()
+  t.same(await due(), ids)
+})
+
+t.test('if PostgreSQL refuses to make a row due as the probe, the next time it is another', async t => {
+  const { clock, stage, lines, healer, report, failed, due } = await healing(t)
+  const [refused = '', other = ''] = await failed(30, 2)
+  await refuse(stage, [refused])
+  report('failing', 40_000)
+  const probes: string[][] = []
+  for (let round = 0; round < 2; round += 1) {
+    report('failing', 0)
+    clock.now += 61_000
+    await healer.probe(stage.session, clock.now)
+    probes.push(await due())
+  }
+  t.match(lines, [{ event: 'callback_refused', fields: { id: refused } }])
+  t.same(probes, [[], [other]])
 })
 
 t.test('the way to a distant server makes no pause between batches longer', async t => {

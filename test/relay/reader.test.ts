@@ -59,6 +59,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
   const healer = new Healer({
     backlog,
     scopes,
+    unforwarded: refusals,
     epoch: () => epoch,
     isMine,
     isHeld: origin => holds.isHeld(origin),
