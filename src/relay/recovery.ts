@@ -1,5 +1,5 @@
 import type { Attempt, IndexPlace, Outcome, RangeName } from '../model.ts'
-import { isCancelled } from '../outbox/database-errors.ts'
+import { isCancelled, isRefusalOfRows } from '../outbox/database-errors.ts'
 import { type FoundOrphans, type Orphan, orphansStart, readOrphans } from '../outbox/orphans.ts'
 import { release } from '../outbox/release.ts'
 import type { Session } from '../outbox/session.ts'
@@ -7,10 +7,13 @@ import { decide, type RetryPolicy } from '../policy/decision.ts'
 import { carefulStatementMs, choresMs, claimedPageEntries, orphansPauseMs } from '../policy/tuning.ts'
 import { IndexSpan } from './index-span.ts'
 import type { Recorder } from './recorder.ts'
+import type { Refusals } from './refusals.ts'
 import { searchPauseMs } from './search-pause.ts'
 
 export interface RecoveryParts {
   readonly recorder: Recorder
+  /** Claims that PostgreSQL refuses to release. */
+  readonly unreleased: Refusals
   readonly policy: RetryPolicy
   /** The epoch of the present registration. */
   readonly epoch: () => string
@@ -117,8 +120,21 @@ export class Recovery {
     if (isUnderWay(orphan)) this.#hasSkipped ||= lostFrom === undefined
     // Nothing of it was sent. A claim from before that read may have been sent, and its record lost in a failover.
     else if (lostFrom !== undefined && performance.now() - orphan.claimedMsAgo >= lostFrom)
-      await release(session, orphan.epoch, [orphan])
+      await this.#release(session, orphan)
     else recorder.add(orphaned(orphan, epoch(), policy, performance.now()))
+  }
+
+  /** A claim that PostgreSQL refuses to release is left to the next search. */
+  async #release(session: Session, orphan: Orphan): Promise<void> {
+    const { unreleased } = this.#parts
+    const now = performance.now()
+    if (unreleased.restMs(orphan.id, now) > 0) return
+    try {
+      await release(session, orphan.epoch, [orphan])
+    } catch (error) {
+      if (!isRefusalOfRows(error)) throw error
+      unreleased.refused(orphan.id, error, now, { statement: 'release', becomes: 'claimed' })
+    }
   }
 
   /** @param workMs what the server has worked since the last pause. */

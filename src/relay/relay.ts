@@ -145,6 +145,7 @@ export class Relay {
     })
     this.#recovery = new Recovery({
       recorder: this.#attempts.recorder,
+      unreleased: this.#refusals(),
       policy,
       epoch,
       mayJudge: this.#agrees,

@@ -72,6 +72,7 @@ async function reading(t: Test, { memoryRows = 4_000, isMine = (_: string): bool
   const recovery = new Recovery({
     ...parts,
     recorder,
+    unreleased: refusals,
     policy,
     mayJudge: () => true,
     isUnderWay: id => recorder.holds(id.id),

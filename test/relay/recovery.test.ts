@@ -9,6 +9,7 @@ import type { RetryPolicy } from '../../src/policy/decision.ts'
 import { choresMs, claimedPageEntries, orphansPauseMs } from '../../src/policy/tuning.ts'
 import { Recorder } from '../../src/relay/recorder.ts'
 import { orphaned, Recovery } from '../../src/relay/recovery.ts'
+import { Refusals } from '../../src/relay/refusals.ts'
 import { mockClock } from '../fixtures/mock-clock.ts'
 import { silentLog } from '../fixtures/silent-log.ts'
 
@@ -73,12 +74,22 @@ function staged(
   isWanted = true,
 ) {
   const clock = mockClock(t)
-  const state = { pages, reads: 0, stepMs: 0, wayMs: 0, mayJudge: true, lostFrom: Number.NEGATIVE_INFINITY }
-  const released: unknown[] = []
+  const state = {
+    pages,
+    reads: 0,
+    stepMs: 0,
+    wayMs: 0,
+    mayJudge: true,
+    lostFrom: Number.NEGATIVE_INFINITY,
+    refused: '',
+  }
+  const released: (readonly unknown[])[] = []
   const limits: unknown[] = []
   const rows = async ({ name }: Statement, values: readonly unknown[] = []) => {
     if (name === 'ringback_release') {
       released.push(values)
+      if (String(values[0]) === state.refused)
+        throw Object.assign(new pg.DatabaseError('', 1, 'error'), { code: 'P0001' })
       return []
     }
     clock.now += state.stepMs + state.wayMs
@@ -103,6 +114,7 @@ function staged(
   )
   const recovery = new Recovery({
     recorder,
+    unreleased: new Refusals(silentLog, 'callback_refused'),
     policy,
     epoch: () => '10',
     mayJudge: () => state.mayJudge,
@@ -148,6 +160,23 @@ t.test('all pages of both ranges are searched, and what is found is to be record
   t.equal(state.reads, 4)
 })
 
+t.test('a claim that PostgreSQL refuses to release waits for a later search, and the others go on', async t => {
+  const page = ['1', '2', '3'].map(id => orphan({ id, epoch: id === '3' ? '9' : '8', claimedMsAgo: 100 }))
+  const { clock, state, recorder, recovery, released, search } = staged(t, [page])
+  state.lostFrom = clock.now - 1_000
+  state.refused = '1'
+  await search()
+  t.same(
+    released.map(([ids]) => ids),
+    [['1'], ['2']],
+  )
+  t.ok(recorder.holds('3'))
+  state.pages = [page]
+  clock.now = recovery.nextAt
+  await search()
+  t.same(released.at(-2)?.[0], ['1'])
+})
+
 t.test('a search that takes too long goes on in spans of both ranges, and so do the next ones', async t => {
   const clock = mockClock(t)
   const tips = { fresh: { dueUs: null, id: '1000000' }, due: { dueUs: 1e15, id: '1' } }
@@ -163,6 +192,7 @@ t.test('a search that takes too long goes on in spans of both ranges, and so do 
   }
   const parts = {
     recorder: {} as Recorder,
+    unreleased: new Refusals(silentLog, 'callback_refused'),
     policy,
     epoch: () => '10',
     mayJudge: () => true,
