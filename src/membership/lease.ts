@@ -8,6 +8,7 @@ export class Lease {
   readonly #clocks: Clocks
   #monotonicEnd = Number.NEGATIVE_INFINITY
   #wallEnd = Number.NEGATIVE_INFINITY
+  #isLost = false
 
   constructor(options: { readonly leaseMs: number; readonly marginMs: number }, clocks: Clocks) {
     this.#trustMs = options.leaseMs - options.marginMs
@@ -23,15 +24,22 @@ export class Lease {
   renewed(sent: Moment): void {
     this.#monotonicEnd = sent.monotonic + this.#trustMs
     this.#wallEnd = sent.wall + this.#trustMs
+    this.#isLost = false
   }
 
+  /**
+   * The registration is gone or void: no POST starts before the next renewal. Running POSTs keep the time that is left:
+   * - While the registration stands, as after a restart of the server, nobody judges them before that time is over.
+   * - If it is gone, others may send the callbacks again. Aborting would not undo what was sent, and would lose the answer,
+   *   which may come before the second copy is sent.
+   */
   lost(): void {
-    this.#monotonicEnd = Number.NEGATIVE_INFINITY
+    this.#isLost = true
   }
 
   /** True while a new POST may start. */
   get isHeld(): boolean {
-    return this.#clocks.monotonic() < this.#monotonicEnd && this.#clocks.wall() < this.#wallEnd
+    return !this.#isLost && this.#clocks.monotonic() < this.#monotonicEnd && this.#clocks.wall() < this.#wallEnd
   }
 
   /**

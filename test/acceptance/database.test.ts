@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import pg from 'pg'
 import t from 'tap'
 import { migrate } from '../../src/outbox/migrate.ts'
+import { leaseCheckMs } from '../../src/policy/tuning.ts'
 import { testDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { FaultProxy } from '../fixtures/fault-proxy.ts'
 import { embeddedPostgres } from '../fixtures/postgres/embedded.ts'
 import { Receiver } from '../fixtures/receiver.ts'
-import { relayProcess } from '../fixtures/relay-process.ts'
+import { type LogLine, relayProcess } from '../fixtures/relay-process.ts'
 import { Stage } from '../fixtures/stage.ts'
 
 t.test(
@@ -38,6 +39,44 @@ t.test(
     t.same(await relay.exited, { code: 0, signal: null })
   },
 )
+
+t.test('a POST goes on while the server restarts and its relay registers anew, which takes a while', async t => {
+  const server = await embeddedPostgres({ settings: { fsync: 'off' } })
+  t.teardown(() => server.remove())
+  await migrate({ connectionString: server.url }, { schema: 'outbox', wake: 'keep' })
+  const receiver = await Receiver.start()
+  t.teardown(() => receiver.close())
+  let answer = () => {}
+  const answered = new Promise<number>(resolve => {
+    answer = () => resolve(200)
+  })
+  receiver.answer = () => answered
+  const proxy = await FaultProxy.start(server.url)
+  t.teardown(() => proxy.close())
+  const options = { 'log-level': 'debug', allow: '127.0.0.1', deadline: '40s', lease: '60s' }
+  const start = (name: string) => relayProcess(t, { databaseUrl: proxy.via(server.url), options: { ...options, name } })
+  const relays = [start('one'), start('other')]
+  for (const relay of relays) await relay.until('registered')
+  await insert(server.url, receiver.url('/'))
+  await receiver.until(arrivals => arrivals.length === 1)
+  // To register and to renew takes twice as long as the time between two checks of the lease.
+  proxy.latency(leaseCheckMs / 2)
+  await server.stop()
+  await server.start()
+  for (const relay of relays) await relay.until('database_back', () => true, 30_000)
+  proxy.heal()
+  answer()
+  const isDelivered = ({ outcome }: LogLine) => outcome === 'delivered'
+  t.match(await Promise.race(relays.map(relay => relay.until('attempt', isDelivered))), { attempt: 1 })
+  for (const relay of relays) {
+    t.ok(relay.logs.some(({ event }) => event === 'registration_lost'))
+    relay.kill('SIGTERM')
+    t.same(await relay.exited, { code: 0, signal: null })
+  }
+  const attempts = relays.flatMap(({ logs }) => logs.filter(({ event }) => event === 'attempt'))
+  t.match(attempts, [{ attempt: 1, outcome: 'delivered' }])
+  t.equal(receiver.arrivals.length, 1)
+})
 
 t.test('a relay that is told to stop while it still connects stops, and has touched nothing', async t => {
   const database = await testDatabase(t)

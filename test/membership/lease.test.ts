@@ -47,14 +47,18 @@ t.test('a wall clock that was set back prolongs nothing', async t => {
   t.notOk(lease.isHeld)
 })
 
-t.test('a lost lease is lost at once, until it is renewed', async t => {
-  const { lease, sent } = leased()
+t.test('with a lost lease nothing starts until it is renewed, and running POSTs keep their time', async t => {
+  const { lease, clocks, sent } = leased()
   lease.renewed(sent())
+  clocks.monotonicMs = 2_000
   lease.lost()
   t.notOk(lease.isHeld)
-  t.ok(lease.remainingMs <= 0)
+  t.equal(lease.remainingMs, 7_000)
+  clocks.monotonicMs = 9_000
+  t.equal(lease.remainingMs, 0)
   lease.renewed(sent())
   t.ok(lease.isHeld)
+  t.equal(lease.remainingMs, 9_000)
 })
 
 t.test('whoever waits a whole lease after the last renewal reached the database finds it given up', async () => {

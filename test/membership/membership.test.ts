@@ -114,6 +114,33 @@ t.test('a relay whose registration is gone registers anew, and trusts its lease 
   t.equal(world.claimable(relay), world.origins)
 })
 
+t.test('until it has registered anew no POST starts, and running POSTs keep the time of the former lease', async t => {
+  const losses: Record<string, (world: MembershipWorld) => void> = {
+    'the server was restarted': world => world.restart(),
+    'the registration is gone': ({ registry }) => registry.rows.clear(),
+  }
+  for (const [name, lose] of Object.entries(losses)) {
+    const world = await MembershipWorld.calm(1)
+    const { lease, membership } = first(world)
+    const { epoch } = membership
+    lose(world)
+    world.now += 2_000
+    const before = lease.remainingMs
+    const session = world.registry.session()
+    const seen: (readonly [boolean, number])[] = []
+    const rows = session.rows.bind(session)
+    session.rows = (statement, values) => {
+      const isFormer = statement.name === 'ringback_renew' && values?.[0] === epoch
+      if (!isFormer) seen.push([lease.isHeld, lease.remainingMs])
+      return rows(statement, values)
+    }
+    await membership.join(session)
+    t.same(seen.slice(0, 2), Array(2).fill([false, before]), name)
+    t.ok(lease.isHeld, name)
+    t.ok(lease.remainingMs > before, name)
+  }
+})
+
 t.test('it goes on renewing what it was until all that it sent as such is on record', async t => {
   const world = await MembershipWorld.calm(2)
   const relay = first(world)
