@@ -28,7 +28,7 @@ async function plant(stage: Stage, when: string, body: string): Promise<void> {
   await stage.client.query(`create trigger refuse_one ${when} execute function refuse_one()`)
 }
 
-const troubles = (relay: { readonly logs: readonly { readonly event?: string }[] }) =>
+const troubles = (relay: Pick<RelayProcess, 'logs'>) =>
   relay.logs.filter(({ event }) => event === 'database_away' || event === 'database_refuses')
 
 for (const { encoding, byte } of spellings) {

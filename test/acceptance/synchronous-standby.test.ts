@@ -77,7 +77,7 @@ t.test('commits that wait for a synchronous standby: waited for, named, and all 
     const { rows } = await client.query('select status, attempts from outbox.callback')
     assert.deepEqual(rows, [{ status: 'delivered', attempts: 1 }])
   })
-  t.notOk(relay.logs.some(({ event }) => event === 'database_away' || event === 'lease_lost'))
+  t.notOk(relay.logs.some(({ event }) => event === 'database_away' || event === 'registration_lost'))
   relay.kill('SIGTERM')
   t.same(await relay.exited, { code: 0, signal: null })
 })

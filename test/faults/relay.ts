@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import type { EventName } from '../../src/log/events.ts'
 import { quick as quickOptions } from '../fixtures/quick.ts'
 import type { Guard } from './guard.ts'
 import { type Ended, Program } from './program.ts'
@@ -36,7 +37,7 @@ export interface RelayOptions {
 
 /** One line of a relay's log. */
 export interface LogLine {
-  readonly event?: string
+  readonly event?: EventName
   readonly [key: string]: unknown
 }
 
@@ -86,12 +87,12 @@ export class Relay {
   }
 
   /** How often it has logged this event. */
-  count(event: string): number {
+  count(event: EventName): number {
     return this.logs.filter(line => line.event === event).length
   }
 
   /** The first line with this event that fits, from the log so far or to come. @throws {Error} with the end of its log. */
-  async until(event: string, fits = (_: LogLine) => true, deadlineMs = 60_000): Promise<LogLine> {
+  async until(event: EventName, fits = (_: LogLine) => true, deadlineMs = 60_000): Promise<LogLine> {
     const signal = AbortSignal.timeout(deadlineMs)
     for (;;) {
       const found = this.logs.find(line => line.event === event && fits(line))

@@ -1,3 +1,4 @@
+import type { EventName } from '../../../src/log/events.ts'
 import { onlyFor } from '../claim-reply.ts'
 import { now } from '../clock.ts'
 import type { Relay } from '../relay.ts'
@@ -50,7 +51,11 @@ export const scenario: Scenario = {
 }
 
 /** Milliseconds until it logs this event once more. */
-async function timeTo(relay: Relay, event: string, fits: Parameters<Relay['until']>[1] = () => true): Promise<number> {
+async function timeTo(
+  relay: Relay,
+  event: EventName,
+  fits: Parameters<Relay['until']>[1] = () => true,
+): Promise<number> {
   const from = now()
   const known = new Set(relay.logs)
   await relay.until(event, line => !known.has(line) && fits(line), 60_000)

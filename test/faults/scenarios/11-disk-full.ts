@@ -3,7 +3,7 @@ import { linux } from '../footprint.ts'
 import { root, type Scenario } from '../scenario.ts'
 import { smallDisk } from '../tablespace.ts'
 
-const TROUBLE = ['database_away', 'database_refuses', 'record_refused']
+const TROUBLE = ['database_away', 'database_refuses', 'record_refused'] as const
 
 /**
  * The tables' disk is full, not the log's: PostgreSQL goes down when it cannot write its log, and a server that is down is

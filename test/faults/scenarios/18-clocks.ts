@@ -7,7 +7,7 @@ import type { Scenario } from '../scenario.ts'
 const HOUR = 3_600
 /** Rows that are due later, when a relay's clock has jumped meanwhile. */
 const LATER_MS = 3_000
-const THEFT = ['registration_lost', 'relay_dead']
+const THEFT = ['registration_lost', 'relay_dead'] as const
 
 /**
  * The database's clock ends an hour ahead: what it has dated an hour ahead, such as a retry, would wait for an hour if it
