@@ -130,6 +130,8 @@ export const forwardRows = 500
 export const forwardShare = 1 / 5
 /** How often the same row is the probe of its origin within one outage. After that, another row is. */
 export const probesOfRow = 3
+/** Origins and URLs whose probes are counted. Beyond it, the one probed longest ago counts anew. */
+export const probedOrigins = 5_000
 /** Most operators' requests to retry a row now that are kept until they are handled. */
 export const mostRetries = 1_000
 /** URLs of one origin whose state is remembered. */

@@ -2,6 +2,7 @@ import type { Backlog } from '../backlog/backlog.ts'
 import { startOf } from '../backlog/index-place.ts'
 import { backlogName } from '../backlog/origin-backlog.ts'
 import type { Downtime, Scopes } from '../backlog/scopes.ts'
+import { BoundedMap } from '../bounded-map.ts'
 import type { IndexPlace } from '../model.ts'
 import { bringForward, type Forwarded, type Forwarding } from '../outbox/bring-forward.ts'
 import { isRefusalOfRows } from '../outbox/database-errors.ts'
@@ -9,7 +10,7 @@ import { look } from '../outbox/look.ts'
 import { type Ongoing, readOutages } from '../outbox/outages.ts'
 import type { Session } from '../outbox/session.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
-import { forwardRows, forwardShare, mostRetries, probesOfRow } from '../policy/tuning.ts'
+import { forwardRows, forwardShare, mostRetries, probedOrigins, probesOfRow } from '../policy/tuning.ts'
 import type { Refusals } from './refusals.ts'
 
 export interface HealerParts {
@@ -55,8 +56,11 @@ export class Healer {
   readonly #parts: HealerParts
   /** Outages that are over, by origin or URL, each with the place up to which its rows were made due. */
   readonly #over = new Map<string, { readonly outage: Downtime; readonly after: IndexPlace }>()
-  /** By origin or URL with an open breaker: how often each row was made due as a probe. */
-  readonly #probes = new Map<string, Map<string, number>>()
+  /**
+   * By origin or URL with an open breaker: how often each row was made due as a probe. Bounded: an origin may be forgotten,
+   * or get another relay, before its outage ends.
+   */
+  readonly #probes = new BoundedMap<string, Map<string, number>>(probedOrigins)
   readonly #retries = new Set<string>()
   #batchAt = 0
   #hasGained = false
