@@ -149,7 +149,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       ],
     },
     'stray',
-    656,
+    820,
     frozen,
   ],
   [
