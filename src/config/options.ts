@@ -341,11 +341,9 @@ export const options = {
     url: text('url', 'PREFIX', {
       default: null,
       otherwise: 'any URL',
-      accepts: url => /^https?:\/\/./.test(url),
-      expected: 'the beginning of a URL, such as https://crm.example/',
-    }).help(
-      'Only callbacks whose URL begins with exactly this text. End it with /: https://a.example also matches https://a.example.org. Needs --dead or --now.',
-    ),
+      accepts: isPrefix,
+      expected: 'the beginning of a URL, with the / after its host, such as https://crm.example/',
+    }).help('Only callbacks whose URL begins with exactly this text. Needs --dead or --now.'),
     since: moment('since', 'any time').help(
       'Only callbacks that became dead at this time or later: 2026-03-01T12:00:00Z, 2026-03-01 (midnight UTC), or a duration ago such as 2h. Needs --dead.',
     ),
@@ -358,11 +356,9 @@ export const options = {
     cancelUrl: text('url', 'PREFIX', {
       default: null,
       otherwise: 'none',
-      accepts: url => /^https?:\/\/./.test(url),
-      expected: 'the beginning of a URL, such as https://crm.example/',
-    }).help(
-      'All waiting callbacks whose URL begins with exactly this text. End it with /: https://a.example also matches https://a.example.org.',
-    ),
+      accepts: isPrefix,
+      expected: 'the beginning of a URL, with the / after its host, such as https://crm.example/',
+    }).help('All waiting callbacks whose URL begins with exactly this text.'),
     key: text('key', 'KEY', {
       default: null,
       otherwise: 'none',
@@ -415,6 +411,11 @@ export const options = {
     ),
   }),
 } as const
+
+/** With a whole host: the beginning of a host would also be that of other hosts. */
+function isPrefix(url: string): boolean {
+  return /^https?:\/\/[^/]+\//.test(url)
+}
 
 /** Why it is no form, such as `: field "a": a nested object cannot be sent`; empty: it is one. */
 function formFault(json: string): string {

@@ -53,6 +53,11 @@ t.test('what is being sent is left alone, and that is said', async t => {
   t.equal(await cancelled(), '2')
 })
 
+t.test('a prefix that ends within the host is refused, since other hosts begin with it, too', async t => {
+  for (const prefix of ['https://crm.example', 'https://crm', 'https:///x'])
+    t.match(await cancel('--url', prefix), { code: 2, out: '', err: /with the \/ after its host, such as/ }, prefix)
+})
+
 t.test('exactly one of --id, --url and --key', async t => {
   t.match(await cancel(), { code: 2, err: /exactly one of --id, --url and --key/ })
   t.match(await cancel('--id', '1', '--key', 'x'), { code: 2, err: /exactly one of --id, --url and --key/ })

@@ -31,9 +31,9 @@ const acts: readonly (readonly [
   [['replay', '--now', '--url', 'https://crm.example/'], 'retry', `starts_with(url, 'https://crm.example/')`, 1],
   [['replay', '--id', '5,77'], 'replay', 'id IN (5, 77)', 1, 1],
   [
-    ['replay', '--dead', '--url', 'https://crm'],
+    ['replay', '--dead', '--url', 'https://crm.example/'],
     'replay',
-    `dead_at IS NOT NULL AND starts_with(url, 'https://crm')`,
+    `dead_at IS NOT NULL AND starts_with(url, 'https://crm.example/')`,
     1,
   ],
   [['cancel', '--id', '1'], 'cancel', 'id = 1', 1],
