@@ -255,7 +255,9 @@ t.test('what is ahead and whose release had no answer is looked at and released 
 t.test(
   'when the rest of a broken origin ends, its rows leave memory, and the reader is woken for the probe',
   async t => {
-    const { claims, scopes, backlog, agenda, run, offer } = await claiming(t, { breaker: { failures: 1, pauseMs: 50 } })
+    const { claims, scopes, backlog, agenda, run, offer } = await claiming(t, {
+      breaker: { failures: 1, pauseMs: 1_000 },
+    })
     const ids = await inserted(3, { url: `${origin}/a` })
     const now = performance.now()
     scopes.started({ id: '-1', origin, urlHash: 0 }, now)
