@@ -3,7 +3,7 @@ import { databaseOf } from '../outbox/database.ts'
 import { holdsOf, holdUrl } from '../outbox/hold.ts'
 import { recordOperation } from '../outbox/operation.ts'
 import { heldSql } from '../outbox/same-in-sql.ts'
-import { holdText } from './hold-text.ts'
+import { heldLine } from './held-line.ts'
 import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 
 /**
@@ -25,6 +25,6 @@ export async function hold(config: HoldConfig): Promise<number> {
   )
   const wait = isHeld ? 'wait already' : dryRun ? 'would wait' : 'wait from now on'
   process.stdout.write(`${isHeld ? '0 holds' : '1 hold'}: callbacks to ${heldUrl}${exact ? ' alone' : ''} ${wait}\n`)
-  process.stdout.write(before.map(each => `there is already ${holdText(each)}\n`).join(''))
+  process.stdout.write(before.map(each => `there is already ${heldLine(each)}\n`).join(''))
   return 0
 }

@@ -4,7 +4,7 @@ import { holdsOf, releaseUrl } from '../outbox/hold.ts'
 import { recordOperation } from '../outbox/operation.ts'
 import { heldSql } from '../outbox/same-in-sql.ts'
 import { printable } from '../printable.ts'
-import { holdText } from './hold-text.ts'
+import { heldLine } from './held-line.ts'
 import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 
 /** `ringback release`. Exits with 1 when the URL has no hold. */
@@ -21,7 +21,7 @@ export async function release(config: ReleaseConfig): Promise<number> {
   )
   const holds = lifted.length === 1 ? '1 hold' : `${lifted.length} holds`
   process.stdout.write(dryRun ? `would lift ${holds}\n` : `${holds} lifted\n`)
-  process.stdout.write(lifted.map(each => `${holdText(each)}\n`).join(''))
+  process.stdout.write(lifted.map(each => `${heldLine(each)}\n`).join(''))
   if (lifted.length > 0) return 0
   process.stderr.write(`there is no hold of ${printable(heldUrl)}; \`ringback status\` lists all holds\n`)
   return 1
