@@ -47,12 +47,7 @@ const attemptsIn = (schema: string) => `
  * What was read of the tables is kept beside the journals.
  */
 export async function readBooks(folder: string, client: pg.Client, { acts, amended }: Operated): Promise<Books> {
-  const callbacks = (await client.query<CallbackRow>(callbacksIn('outbox', null))).rows
-  const attempts = (await client.query<AttemptLine>(attemptsIn('outbox'))).rows
-  if (await areDeletionsWatched(client)) {
-    callbacks.push(...(await client.query<CallbackRow>(callbacksIn(DELETED, 'deleted_at'))).rows)
-    attempts.push(...(await client.query<AttemptLine>(attemptsIn(DELETED))).rows)
-  }
+  const { callbacks, attempts } = await readTables(client)
   keep(join(folder, 'callbacks.jsonl'), callbacks)
   keep(join(folder, 'attempts.jsonl'), attempts)
   const written = new Map(journals<WrittenLine>(folder, 'written').map(line => [line.messageId, line]))
@@ -61,6 +56,19 @@ export async function readBooks(folder: string, client: pg.Client, { acts, amend
     if (line) written.set(messageId, { ...line, bodies: [...(line.bodies ?? []), body] })
   }
   return { written: [...written.values()], acts, arrivals: journals(folder, 'arrivals'), callbacks, attempts }
+}
+
+/** Both tables of one moment: a relay may still be writing. */
+async function readTables(client: pg.Client): Promise<Pick<Books, 'callbacks' | 'attempts'>> {
+  await client.query('begin isolation level repeatable read, read only')
+  const callbacks = (await client.query<CallbackRow>(callbacksIn('outbox', null))).rows
+  const attempts = (await client.query<AttemptLine>(attemptsIn('outbox'))).rows
+  if (await areDeletionsWatched(client)) {
+    callbacks.push(...(await client.query<CallbackRow>(callbacksIn(DELETED, 'deleted_at'))).rows)
+    attempts.push(...(await client.query<AttemptLine>(attemptsIn(DELETED))).rows)
+  }
+  await client.query('commit')
+  return { callbacks, attempts }
 }
 
 /** Lines of `<kind>-<n>.jsonl`, all files one after another. */

@@ -79,7 +79,7 @@ export class Stage extends Cast {
     this.figure('drained in', seconds, 's')
     if (!isAtRest)
       this.failures.push(
-        `not at rest after ${seconds.toFixed(0)} s: the books were read while relays wrote on, and may not agree`,
+        `not at rest after ${seconds.toFixed(0)} s: relays still wrote, so an arrival may have no record yet`,
       )
     const books = revise(await readBooks(this.folder, this.client, this))
     const verdict = check(books, { drained: true, ...how })
