@@ -11,7 +11,7 @@
 import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns/promises'
 import { BoundedMap } from '../bounded-map.ts'
-import { knownNames, lookupPatienceMs, staleLookupMs } from '../policy/tuning.ts'
+import { knownNames, lookupPatienceMs, mostAddresses, staleLookupMs } from '../policy/tuning.ts'
 import { NotResolved } from './reason.ts'
 
 /** `dns.promises.lookup`, or a substitute in tests. */
@@ -67,7 +67,7 @@ export class Resolver {
   }
 
   /**
-   * All addresses of a name, in the system's order.
+   * The addresses of a name, in the system's order: the first `mostAddresses.known`.
    *
    * @param signal says to give up. A lookup that has begun goes on.
    * @throws {NotResolved} after giving up. Otherwise the lookup's error.
@@ -142,7 +142,7 @@ export class Resolver {
   async #answerOf(name: string): Promise<readonly string[]> {
     try {
       const found = await this.#lookup(name, { all: true })
-      const addresses = found.map(({ address }) => address)
+      const addresses = found.slice(0, mostAddresses.known).map(({ address }) => address)
       this.#answers.set(name, { addresses, atMs: this.#clock.now() })
       return addresses
     } catch (error) {

@@ -339,6 +339,11 @@ export const maxBodyBytes = 1_048_576
 /** Before the next address of a host is tried, too, in milliseconds (RFC 8305). */
 export const headStartMs = 250
 /**
+ * Most addresses of a name that are known, and that one connect tries. A lookup can give thousands. Each costs memory
+ * and some 30 µs to judge. Each that is tried costs a millisecond, and perhaps a socket until the connect timeout.
+ */
+export const mostAddresses = { known: 64, tried: 6 } as const
+/**
  * Most idle connections over all origins. Beyond it, the least recently used is closed. Each costs a file descriptor.
  */
 export const maxIdleConnections = 512

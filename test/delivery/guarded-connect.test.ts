@@ -188,6 +188,25 @@ t.test('an address that needs longer than its head start is not given up for goo
   t.match(await post(at('crm.example', server)), { kind: 'delivered' })
 })
 
+t.test('of a name with very many addresses six are tried, IPv6 and IPv4 in turn', async t => {
+  const tried: string[] = []
+  const unreachable: Connect = ({ hostname }, callback) => {
+    tried.push(hostname)
+    callback(Object.assign(new Error('unreachable'), { code: 'ENETUNREACH' }), null)
+  }
+  const triedOf = async (...addresses: readonly string[]) => {
+    tried.length = 0
+    const { post } = guardedStage(t, { base: unreachable, lookup: answering(addresses).lookup })
+    t.match(await post('http://crm.example/'), { kind: 'not_sent', error: /ENETUNREACH/ })
+    return [...tried]
+  }
+  const v6 = Array.from({ length: 20 }, (_, at) => `2001:4860::${(at + 1).toString(16)}`)
+  t.same(await triedOf(...v6), v6.slice(0, 6))
+  t.same(await triedOf(...v6, '8.8.4.4', '8.8.8.8'), [v6[0], '8.8.4.4', v6[1], '8.8.8.8', v6[2], v6[3]])
+  t.same(await triedOf('8.8.4.4', ...v6), ['8.8.4.4', ...v6.slice(0, 5)])
+  t.same(await triedOf('8.8.4.4', '8.8.8.8'), ['8.8.4.4', '8.8.8.8'])
+})
+
 t.test('of several addresses the one that got furthest says why', async t => {
   const codes: Record<string, string> = {
     '10.0.0.1': 'EHOSTUNREACH',

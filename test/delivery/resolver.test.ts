@@ -103,6 +103,12 @@ t.test('those who ask for a name at the same time share one lookup, and have its
   )
 })
 
+t.test('of thousands of addresses the first 64 are kept', async t => {
+  const addresses = Array.from({ length: 4_000 }, (_, at) => `10.0.${at >> 8}.${at & 255}`)
+  const { answer } = stage({ 'a.test': addresses })
+  t.same(await answer('a.test'), addresses.slice(0, 64))
+})
+
 t.test('every connection asks anew, and an answer that comes soon is the one that counts', async t => {
   const { answer, asked, clock, zone } = stage()
   for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) {
