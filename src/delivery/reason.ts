@@ -188,5 +188,5 @@ function plain(message: string): string {
 
 function originOf(location: string | undefined, base: URL): string {
   if (location === undefined) return 'nowhere: no Location'
-  return URL.canParse(location, base.href) ? new URL(location, base.href).origin : 'an unreadable Location'
+  return URL.canParse(location, base.href) ? plain(new URL(location, base.href).origin) : 'an unreadable Location'
 }

@@ -56,6 +56,7 @@ t.test('a redirect names the origin it points to and nothing more', async t => {
   const to = (location?: string): string => whyStatus(307, location, url)
   t.match(to('/login?next=2'), /\(to another URL of this origin\)$/)
   t.match(to('//evil.test:81/x'), /\(to https:\/\/evil\.test:81\)$/)
+  t.match(to(`http://${'x'.repeat(60_000)}/`), /\(to http:\/\/x{193}\)$/)
   t.match(to('http://['), /\(to an unreadable Location\)$/)
   t.match(to(), /\(to nowhere: no Location\)$/)
 })
