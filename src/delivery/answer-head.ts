@@ -76,7 +76,8 @@ export function headFor(head: string, isWhole: boolean): Head | null {
   if (status < 200 && !isWhole) return null
   if (status < 200) return status === 101 ? SWITCHING : INTERIM
   const isStrict = isWhole && STRICT.test(head)
-  const lines = isWhole ? head : head.slice(0, head.lastIndexOf('\n'))
+  // Less than undici's limit by the lines that are added below.
+  const lines = isWhole ? head : head.slice(0, head.lastIndexOf('\n', maxHeadBytes - 64))
   const fields = fieldsOf(isStrict ? lines : mended(lines))
   const framing = isWhole ? framingOf(status, fields) : { text: NO_BODY, isStrict: false }
   const isReusable = isStrict && framing.isStrict && !(version === '1.0' && fields.has('transfer-encoding'))

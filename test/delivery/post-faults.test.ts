@@ -123,6 +123,16 @@ t.test('of a head beyond 64 KiB the status counts, and nothing behind it is read
   await server.quiet()
 })
 
+t.test('nor do headers that are read cost the status, however long they are', async t => {
+  for (const length of [40_000, 65_440]) {
+    const server = await rawServer(t, async line => {
+      await line.request()
+      line.socket.end(`HTTP/1.1 204\r\n${`location:${'x'.repeat(length)}\r\n`.repeat(2)}x: y\r\n\r\n`)
+    })
+    t.match(await stage(t).post(server.url), { kind: 'delivered', httpStatus: 204 }, `${length} bytes`)
+  }
+})
+
 t.test('a 1xx with a head beyond 64 KiB is no answer', async t => {
   const server = await rawServer(t, async line => {
     await line.request()
