@@ -111,11 +111,17 @@ export class AddressPolicy {
   /**
    * Why answers of `address` are not stored; null when they are: it is public, or `--allow` names it. Otherwise
    * somebody who can choose a URL and read `outbox.attempt` could read the inner network.
+   *
+   * @param address of the socket: behind a proxy that is the proxy's. So an address in the URL is judged as well.
+   * @param port of the URL.
    */
   whyUnkept(hostname: string, address: string, port: number): string | null {
     if (this.#isHostAllowed(hostNamed(hostname), port)) return null
-    const outer = ipaddr.process(address)
-    const inner = [outer, ...inside(outer)].find(each => INNER.has(each.range()) && !this.#isAllowed(each, port))
+    const named = hostname.replace(/^\[|\]$/g, '')
+    const outer = [named, address].filter(each => ipaddr.isValid(each)).map(each => ipaddr.process(each))
+    const inner = outer
+      .flatMap(each => [each, ...inside(each)])
+      .find(each => INNER.has(each.range()) && !this.#isAllowed(each, port))
     return inner === undefined ? null : `${inner} is private; --allow ${inner} would keep it`
   }
 

@@ -1,5 +1,6 @@
 import type { RunConfig } from '../config/config.ts'
 import { AddressPolicy } from '../delivery/address-policy.ts'
+import { portOf } from '../delivery/connecting.ts'
 import type { Connect } from '../delivery/connection.ts'
 import { ConnectionPool } from '../delivery/connection-pool.ts'
 import type { PostOptions } from '../delivery/post.ts'
@@ -28,6 +29,6 @@ export function postOptionsOf(
     connectionsOf: origin => settingsOf(origin).growsTo,
     connect: watched(proxiedConnect(policy, settingsOf, config.connectTimeoutMs)),
   })
-  const whyUnkept: PostOptions['whyUnkept'] = (hostname, { address, port }) => policy.whyUnkept(hostname, address, port)
+  const whyUnkept: PostOptions['whyUnkept'] = (url, address) => policy.whyUnkept(url.hostname, address, portOf(url))
   return { pool, settingsOf, excerptBytes: config.excerptBytes, whyUnkept, version, mayStart }
 }

@@ -93,6 +93,9 @@ t.test('the answers of private addresses are kept only where --allow names them'
   t.equal(unkept('10.1.2.3', ['10.0.0.0/8']), null)
   t.equal(unkept('10.1.2.3', ['crm.example'], 'crm.example'), null)
   t.type(unkept('10.1.2.3', ['10.1.2.3:8080', 'erp.example'], 'crm.example'), 'string')
+  t.equal(unkept('127.0.0.1', [], '10.1.2.3'), '10.1.2.3 is private; --allow 10.1.2.3 would keep it', 'through a proxy')
+  t.type(unkept('127.0.0.1', [], '[fd12:3456::1]'), 'string')
+  t.equal(unkept('127.0.0.1', ['10.1.2.3:80'], '10.1.2.3'), null)
   t.equal(unkept('127.0.0.1', ['127.0.0.1']), null, 'what is refused otherwise is reached because it is named')
 })
 

@@ -242,13 +242,13 @@ t.test('in place of an answer that is not to be kept stands why', async t => {
   })
   const asked: unknown[] = []
   const { post } = stage(t, {
-    whyUnkept: (hostname, peer) => {
-      asked.push(hostname, peer)
+    whyUnkept: ({ href }, address) => {
+      asked.push(href, address)
       return 'it is private'
     },
   })
   t.equal((await post(server.url)).responseExcerpt, '(not kept: it is private)')
-  t.same(asked, ['127.0.0.1', { address: '127.0.0.1', port: Number(new URL(server.url).port) }])
+  t.same(asked, [server.url, '127.0.0.1'])
 })
 
 t.test("node's own server takes it for a form", async t => {
