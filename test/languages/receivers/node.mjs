@@ -26,7 +26,7 @@ async function bytesOf(request) {
   let length = 0
   for await (const chunk of request) {
     length += chunk.length
-    if (length > 1024 * 1024) throw new FormError('body: more than 1 MiB')
+    if (length > 1024 * 1024) throw new FormError('too_large', 'body: more than 1 MiB')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
