@@ -28,7 +28,9 @@ const token = /"(?:[^"\\]|\\.)*"|[[\]{}]|[^\s[\]{}:,"]+/g
 export function encodeForm(json: string): string {
   requireObject(json)
   const fields = new URLSearchParams()
+  /** Of the names in arrays alone. */
   let length = 0
+  let nameLength = 0
   /** The field whose value is being read. */
   let name: string | undefined
   let isArray = false
@@ -40,14 +42,15 @@ export function encodeForm(json: string): string {
       isArray = false
     } else if (text === '[' && !isArray) {
       isArray = true
+      nameLength = new URLSearchParams([[name, '']]).toString().length
     } else if (text === '{' || text === '[' || text === 'null') {
       throw nested(name, text, isArray)
     } else {
       fields.append(name, text.startsWith('"') ? stringOf(text) : text)
-      length += name.length + text.length
-      // The name is repeated for every element of an array: 64 KiB of JSON could become hundreds of megabytes.
-      if (length > 2 * maxBodyBytes) throw tooLong()
-      if (!isArray) name = undefined
+      if (isArray) length += nameLength
+      else name = undefined
+      // An array repeats its name: 64 KiB of JSON could become hundreds of megabytes.
+      if (length > maxBodyBytes) throw tooLong()
     }
   }
   const body = fields.toString()

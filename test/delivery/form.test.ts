@@ -140,6 +140,27 @@ t.test('a body cannot be made enormous by repeating a long name', async t => {
   t.throws(() => encodeForm(json), { code: 'RINGBACK_FORM', message: /the body would exceed 1048576 bytes/ })
 })
 
+t.test('a body that would become enormous by its encoding is refused before it is encoded', async t => {
+  const json = (elements: number) => `{"${'\u6c49'.repeat(20_000)}":[${Array(elements).fill(1).join()}]}`
+  const largestMs = msOf(() => encodeForm(json(5)))
+  const refusedMs = msOf(() =>
+    t.throws(() => encodeForm(json(100)), { code: 'RINGBACK_FORM', message: /the body would exceed 1048576 bytes/ }),
+  )
+  t.ok(refusedMs < 5 * largestMs, `${refusedMs} ms beside ${largestMs} for the largest that is sent`)
+})
+
+function msOf(act: () => void): number {
+  const startedAt = performance.now()
+  act()
+  return performance.now() - startedAt
+}
+
+t.test('a body may have 1 MiB, and no byte more', async t => {
+  const json = (length: number) => `{"a":"${'b'.repeat(length)}"}`
+  t.equal(encodeForm(json(1_048_574)).length, 1_048_576)
+  t.throws(() => encodeForm(json(1_048_575)), { code: 'RINGBACK_FORM' })
+})
+
 const skip = spawnSync('python3', ['--version']).error === undefined ? false : 'python3 is not installed'
 
 t.test("Python's parse_qsl reads the same fields", { skip }, async t => {
