@@ -46,8 +46,8 @@ export interface ClaimerParts {
 /**
  * Claims as many rows as can be sent at once, and some milliseconds' worth ahead, one statement at a time.
  *
- * A row that was not claimed, or whose claim's reply was lost, is *in doubt*: it is looked at before its key goes on.
- * Doubts outlive connections.
+ * A row is *in doubt* if it was not claimed, if its claim's reply was lost, or if its claim may not begin. It is looked at
+ * before its key goes on. Doubts outlive connections.
  */
 export class Claimer {
   readonly #parts: ClaimerParts
@@ -99,12 +99,7 @@ export class Claimer {
     const { claimable } = this.#parts
     claimable.setBy(signal)
     while (!signal.aborted) {
-      await this.#release(session)
-      // The rows of a read that claims are not known yet. They would be given back, although they are about to start.
-      if (this.#readUnder === null) {
-        await this.#giveBack(session)
-        if (this.#hasDoubts) await this.#account(session)
-      }
+      await this.#account(session)
       const ready = this.#take(performance.now())
       if (ready.length > 0) await this.#claimAll(session, ready)
       else {
@@ -113,7 +108,8 @@ export class Claimer {
         await endOfTurn()
       }
     }
-    await this.#release(session)
+    while (this.#readUnder !== null) await claimable.wait(loopIdleMs)
+    await this.#account(session)
   }
 
   /**
@@ -291,13 +287,37 @@ export class Claimer {
   }
 
   get #hasDoubts(): boolean {
-    return this.#inDoubt.size > 0 && this.#doubts.length > 0
+    return this.#doubts.length > 0
   }
 
-  /** Looks at rows in doubt: why was each not claimed, or was it, and the reply was lost? */
+  /**
+   * Accounts for every row in doubt. The rows of a read that claims are not known yet: they would be released, although
+   * they are about to start.
+   */
   async #account(session: Session): Promise<void> {
+    if (this.#readUnder !== null) return
+    const { backlog, scopes, attempts, epoch, progress } = this.#parts
+    const { ahead } = attempts
+    const leaving = ahead.takeLeaving(performance.now())
+    for (const { id, epoch } of leaving) {
+      scopes.withdrawn(id)
+      this.#inDoubt.set(id, epoch)
+    }
+    // A read has shown these as claimed under this registration.
+    for (const { id } of backlog.takeReleases())
+      if (!attempts.has(id) && !this.#inDoubt.has(id)) this.#inDoubt.set(id, epoch())
+    try {
+      const doubts = this.#doubts
+      if (doubts.length > 0) await this.#judge(session, doubts)
+    } finally {
+      ahead.forget(leaving)
+      if (leaving.length > 0) progress.set()
+    }
+  }
+
+  /** Looks at these rows: why was each not claimed, or was it, and never began? */
+  async #judge(session: Session, doubts: readonly (readonly [string, string])[]): Promise<void> {
     const { backlog, epoch, agenda } = this.#parts
-    const doubts = this.#doubts
     const found = await look(
       session,
       epoch(),
@@ -306,13 +326,13 @@ export class Claimer {
     const looked = new Map(found.map(each => [each.id, each]))
     const superseded = await this.#supersede(session, found)
     const now = performance.now()
-    // Their claims' replies were lost. No byte of them was sent.
-    const claimed: Unsent[] = []
+    // No byte of these claims was sent.
+    const unsent: Unsent[] = []
     for (const [id, epoch] of doubts) {
       const stands = looked.get(id)
       if (superseded.has(id)) this.#inDoubt.delete(id)
       else if (stands?.status === 'claimed' && stands.claimedEpoch === epoch)
-        claimed.push({ id, rev: stands.row.rev, epoch })
+        unsent.push({ id, rev: stands.row.rev, epoch })
       else {
         this.#inDoubt.delete(id)
         // Its transaction was open until after that. Only the look for all expired rows finds it.
@@ -322,7 +342,7 @@ export class Claimer {
         backlog.refused(id, refusal.why === 'free' && this.#gotNothing ? { why: 'occupied' } : refusal, now)
       }
     }
-    await this.#releaseAll(session, claimed)
+    await this.#release(session, unsent)
     if (backlog.wantsReads) agenda.event.set()
   }
 
@@ -349,11 +369,11 @@ export class Claimer {
     return ended
   }
 
-  /** Releases rows in doubt. Those that this does not release stay in doubt. */
-  async #releaseAll(session: Session, rows: readonly Unsent[]): Promise<void> {
-    const { backlog, refusals } = this.#parts
-    for (const epoch of new Set(rows.map(row => row.epoch))) {
-      const ofEpoch = rows.filter(row => row.epoch === epoch)
+  /** A claim that this does not release stays in doubt. */
+  async #release(session: Session, claims: readonly Unsent[]): Promise<void> {
+    const { backlog, refusals, agenda } = this.#parts
+    for (const epoch of new Set(claims.map(each => each.epoch))) {
+      const ofEpoch = claims.filter(each => each.epoch === epoch)
       const refused = await isolate(ofEpoch, async part => {
         for (const id of await release(session, epoch, part)) {
           this.#inDoubt.delete(id)
@@ -361,43 +381,10 @@ export class Claimer {
           backlog.ended(id, 'back', null)
         }
       })
-      for (const { item, error } of refused) {
-        this.#inDoubt.set(item.id, epoch)
+      for (const { item, error } of refused)
         refusals.refused(item.id, error, performance.now(), { statement: 'release', becomes: 'claimed' })
-      }
     }
-  }
-
-  /** Releases rows that were claimed ahead and may not begin. A row that this does not release is in doubt. */
-  async #release(session: Session): Promise<void> {
-    const { scopes, agenda } = this.#parts
-    const { ahead } = this.#parts.attempts
-    const leaving = ahead.takeLeaving(performance.now())
-    if (leaving.length === 0) return
-    for (const { id, epoch } of leaving) {
-      scopes.withdrawn(id)
-      this.#inDoubt.set(id, epoch)
-    }
-    try {
-      await this.#releaseAll(session, leaving)
-    } finally {
-      ahead.forget(leaving)
-    }
-    this.#parts.progress.set()
-    agenda.dueAgainAt(performance.now())
-  }
-
-  /** Releases claims of this registration that a read has shown and that this process does not know. */
-  async #giveBack(session: Session): Promise<void> {
-    const { backlog, epoch, attempts, agenda } = this.#parts
-    const unknown = backlog.takeReleases().filter(({ id }) => !attempts.has(id) && !this.#inDoubt.has(id))
-    if (unknown.length === 0) return
-    const under = epoch()
-    await this.#releaseAll(
-      session,
-      unknown.map(each => ({ ...each, epoch: under })),
-    )
-    agenda.dueAgainAt(performance.now())
+    if (claims.length > 0) agenda.dueAgainAt(performance.now())
   }
 }
 

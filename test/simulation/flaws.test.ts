@@ -112,7 +112,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [
         {
           file: 'relay/claimer.ts',
-          text: 'if (this.#hasDoubts) await this.#account(session)',
+          text: 'if (doubts.length > 0) await this.#judge(session, doubts)',
           by: '',
         },
       ],
