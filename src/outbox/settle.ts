@@ -16,17 +16,31 @@ interface SettledRow {
   readonly id: string | null
 }
 
-/** `dead` holds the rows that the statement settled. Of several rows of a key, the last one names the next. */
-const named = (schema: string, epoch: string) => `
+/**
+ * Settles the rows `given (id, ...)`, and names the next row of each key: of several rows of a key, the last one does.
+ *
+ * @param given an item of FROM.
+ */
+const settle = (schema: string, given: string, changes: string, condition = 'true') => `
+    free as materialized (
+      select c.id, given.*
+        from ${given} join ${schema}.callback c on ${isRow('given.given_id')}
+       where exists (select from me) and c.status = 'pending' and ${condition}
+         for no key update of c skip locked
+    ), dead as (
+      update ${schema}.callback c set ${changes}, due_at = null, settled_at = clock_timestamp(), rev = c.rev + 1
+        from free
+       where ${isRow('free.id')}
+      returning c.id, c.ordering_key, ${sentKey} as sent
+    )
     select dead.id as "settledId", dead.sent as "settledKey", next.*
       from (select d.*, max(d.id) over (partition by d.ordering_key) as last from dead d) dead
       left join lateral (
-        select n.* from (${firstOfKey(schema, epoch, 'dead.ordering_key', 'c.id not in (select d.id from dead d)')}) n
+        select n.* from (${firstOfKey(schema, '$1::bigint', 'dead.ordering_key', 'c.id not in (select d.id from dead d)')}) n
          where dead.id = dead.last) next on true
      order by dead.id`
 
-const dies = (reason: string) =>
-  `status = 'dead', due_at = null, settled_at = clock_timestamp(), dead_at = clock_timestamp(), rev = c.rev + 1, last_error = ${reason}`
+const dies = (reason: string) => `status = 'dead', dead_at = clock_timestamp(), last_error = ${reason}`
 
 /** The end of the range in which expired rows are looked for; `withinMs` null: there is none. */
 const since = (withinMs: string) =>
@@ -56,17 +70,12 @@ const expiredStatement: Statement = {
 const expireStatement: Statement = {
   name: 'ringback_expire',
   text: schema => `
-    with ${me(schema, '$1::bigint')}, free as materialized (
-      select c.id
-        from unnest($2::bigint[]) as given (id) join ${schema}.callback c on ${isRow('given.id')}
-       where exists (select from me) and c.status = 'pending' and c.expires_at <= statement_timestamp()
-         for no key update of c skip locked
-    ), dead as (
-      update ${schema}.callback c set ${dies(`'expired' || coalesce('; last attempt: ' || c.last_error, '')`)}
-        from free
-       where ${isRow('free.id')}
-      returning c.id, c.ordering_key, ${sentKey} as sent
-    ) ${named(schema, '$1::bigint')}`,
+    with ${me(schema, '$1::bigint')}, ${settle(
+      schema,
+      'unnest($2::bigint[]) as given (given_id)',
+      dies(`'expired' || coalesce('; last attempt: ' || c.last_error, '')`),
+      'c.expires_at <= statement_timestamp()',
+    )}`,
 }
 
 /**
@@ -90,44 +99,29 @@ const supersedeStatement: Statement = {
                     and (c.ordering_key, c.id) >= (keys.ordering_key, 0) and c.ordering_key <= keys.ordering_key
                   order by c.ordering_key, c.id limit $3) c) c
     ), prefix as materialized (
-      select f.id from first f
+      select f.id as given_id from first f
        where f.goes and not exists (select from first b where b.ordering_key = f.ordering_key and b.id < f.id and not b.goes)
-    ), free as materialized (
-      select c.id
-        from prefix join ${schema}.callback c on ${isRow('prefix.id')}
-       where exists (select from me) and c.status = 'pending'
-         for no key update of c skip locked
-    ), dead as (
-      update ${schema}.callback c
-         set status = 'cancelled', due_at = null, settled_at = clock_timestamp(), rev = c.rev + 1,
-             last_error = 'superseded by ' || (
+    ), ${settle(
+      schema,
+      'prefix as given',
+      `status = 'cancelled', last_error = 'superseded by ' || (
                select n.id from ${schema}.callback n
                 where n.settled_at is null and n.supersede_key is not null
                   and (n.ordering_key, n.supersede_key, n.id) > (c.ordering_key, c.supersede_key, c.id)
                   and (n.ordering_key, n.supersede_key) <= (c.ordering_key, c.supersede_key)
-                order by n.ordering_key desc, n.supersede_key desc, n.id desc limit 1)
-        from free
-       where ${isRow('free.id')}
-      returning c.id, c.ordering_key, ${sentKey} as sent
-    ) ${named(schema, '$1::bigint')}`,
+                order by n.ordering_key desc, n.supersede_key desc, n.id desc limit 1)`,
+    )}`,
 }
 
 /** Ends rows that can never be claimed, since PostgreSQL refuses their values. */
 const giveUpStatement: Statement = {
   name: 'ringback_give_up',
   text: schema => `
-    with ${me(schema, '$1::bigint')}, free as materialized (
-      select c.id, given.reason
-        from unnest($2::bigint[], $3::text[]) as given (id, reason)
-        join ${schema}.callback c on ${isRow('given.id')}
-       where exists (select from me) and c.status = 'pending'
-         for no key update of c skip locked
-    ), dead as (
-      update ${schema}.callback c set ${dies('free.reason')}
-        from free
-       where ${isRow('free.id')}
-      returning c.id, c.ordering_key, ${sentKey} as sent
-    ) ${named(schema, '$1::bigint')}`,
+    with ${me(schema, '$1::bigint')}, ${settle(
+      schema,
+      'unnest($2::bigint[], $3::text[]) as given (given_id, reason)',
+      dies('free.reason'),
+    )}`,
 }
 
 export interface Expired {
