@@ -1,21 +1,12 @@
+import type { Registration } from '../outbox/registration.ts'
+
 /**
  * Which relay serves an origin. Pure: relays that see the same members agree. One that joins or leaves moves only its
  * own share (rendezvous hashing: Thaler and Ravishankar, 1998).
  */
 
 /** What the division uses of a living relay. */
-export interface Member {
-  readonly node: string
-  /** It is not leaving, and none of its claims is stuck. */
-  readonly isAble: boolean
-  /** Digest of the settings that it uses. */
-  readonly digest: string
-  /** Digest of the settings that it was given last; null: it leaves, and has no vote. */
-  readonly wanted: string | null
-  readonly startedAtMs: number
-  /** `--force-settings`. */
-  readonly forces: boolean
-}
+export type Member = Pick<Registration, 'node' | 'isAble' | 'digest' | 'wanted' | 'startedAtMs' | 'forces'>
 
 /** Nodes that share the origins, each with its hash. */
 export type Shares = ReadonlyMap<string, number>

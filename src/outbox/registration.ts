@@ -38,24 +38,13 @@ export interface Pulse {
   readonly standby: string | null
 }
 
+type Seen = 'epoch' | 'node' | 'process' | 'name' | 'pid' | 'kernel' | 'leaseMs' | 'startedAtMs' | 'forces'
+
 /** A registration as other relays see it. */
-export interface Registration {
-  readonly epoch: string
-  readonly node: string
-  readonly process: string
-  readonly name: string
-  readonly pid: number
-  readonly kernel: string
-  readonly leaseMs: number
-  readonly startedAtMs: number
+export interface Registration extends Pick<Identity, Seen>, Pick<Pulse, 'digest' | 'wanted'> {
   readonly renewals: string
   /** It serves or stands by: it is not leaving, and none of its claims is stuck. */
   readonly isAble: boolean
-  readonly digest: string
-  readonly wanted: string | null
-  readonly forces: boolean
-  /** It was made on another server, or before this one was restarted. Claims need a registration that is not void. */
-  readonly isVoid: boolean
 }
 
 /** A committed renewal. */
@@ -95,8 +84,7 @@ const renewStatement: Statement = {
            (select coalesce(json_agg(json_build_object(
                      'epoch', r.epoch::text, 'node', r.node, 'process', r.process, 'name', r.name, 'pid', r.pid, 'kernel', r.kernel,
                      'leaseMs', extract(epoch from r.lease) * 1000, 'startedAtMs', extract(epoch from p.started_at) * 1000,
-                     'renewals', p.renewals::text, 'isAble', p.serving or p.standby is not null, 'digest', p.digest, 'wanted', p.wanted, 'forces', p.forces,
-                     'isVoid', r.server <> pg_postmaster_start_time())), '[]')
+                     'renewals', p.renewals::text, 'isAble', p.serving or p.standby is not null, 'digest', p.digest, 'wanted', p.wanted, 'forces', p.forces)), '[]')
               from ${schema}.relay r join ${schema}.pulse p on p.epoch = r.epoch) as registrations`,
 }
 

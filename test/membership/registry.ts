@@ -3,7 +3,7 @@ import type { Registration } from '../../src/outbox/registration.ts'
 import type { Session, Statement } from '../../src/outbox/session.ts'
 
 /** A row of `outbox.relay` with its pulse. */
-export interface Registered extends Omit<Registration, 'isVoid' | 'renewals' | 'isAble'> {
+export interface Registered extends Omit<Registration, 'renewals' | 'isAble'> {
   renewals: number
   serving: boolean
   digest: string
@@ -62,7 +62,6 @@ export class Registry {
       ...row,
       renewals: String(row.renewals),
       isAble: row.serving || row.standby !== null,
-      isVoid: row.server !== this.server,
     }))
     const renewed = [String(epoch), ...(former as string[])].filter(each => this.rows.has(each))
     for (const each of renewed) {

@@ -18,7 +18,6 @@ function registration(renewals: number, fields: Partial<Registration> = {}): Reg
     digest: '',
     wanted: '',
     forces: false,
-    isVoid: false,
     ...fields,
   }
 }

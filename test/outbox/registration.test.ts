@@ -44,7 +44,6 @@ t.test('a relay registers, renews and leaves; each renewal moves its count', asy
     isAble: true,
     digest: 'd',
     wanted: 'e',
-    isVoid: false,
   }
   for (const renewals of ['1', '2']) {
     const { renewed, registrations, databaseMs } = await db.renew(stage.session, epoch, [], {
@@ -146,13 +145,6 @@ t.test('of two that bury one registration, one has done it', async t => {
   await register('1')
   const ends = await Promise.all([db.bury(stage.session, '1', '0'), db.bury(peer, '1', '0')])
   t.same(ends.sort(), [false, true])
-})
-
-t.test('a registration that was made on another server, or before this one was started, is void', async t => {
-  await register('1')
-  await stage.query(`update outbox.relay set server = server - interval '1 microsecond'`)
-  const { renewed, registrations } = await renew('1')
-  t.match({ renewed, registrations }, { renewed: ['1'], registrations: [{ isVoid: true }] })
 })
 
 t.test(

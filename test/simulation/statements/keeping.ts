@@ -89,7 +89,6 @@ function shownRegistration(db: Database, each: RegistrationRecord): Record<strin
     digest,
     wanted,
     forces,
-    isVoid: each.server !== db.server,
   }
 }
 
