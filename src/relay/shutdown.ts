@@ -40,7 +40,7 @@ export async function finish(
 /** Removes the registration, so that the other relays need not wait for the end of the lease. */
 export async function handOver({ wake, sessions }: DatabaseLink, membership: Membership, log: Log): Promise<void> {
   try {
-    await wake.stop()
+    await wake.rise()
     await membership.leave(sessions.keep)
   } catch (error) {
     log.warn('handover_failed', { err: error as Error })

@@ -54,7 +54,7 @@ export class Wake {
 
   /** Whether the relay sleeps with the lock, so that every writer notifies. */
   get expectsHints(): boolean {
-    return this.#asleep && this.#locked
+    return this.#locked
   }
 
   /**
@@ -66,17 +66,12 @@ export class Wake {
   async next({ found, more, alarmAt, readAt }: LookedFor, now: () => number): Promise<WakeReason> {
     const perSecond = this.#rate.add(found, now())
     if (found > 0) this.#pauseMs = 0
-    if (this.#asleep && perSecond > streamAbove) await this.#rise()
+    if (this.#asleep && perSecond > streamAbove) await this.rise()
     else if (this.#asleep && !more) return this.#sleep(readAt + this.#options.pollMs, alarmAt, now)
     if (more) return found > 0 ? 'linger' : this.#pause(writerPauseMs)
     if (found > 0) return 'linger'
     if (perSecond > calmBelow) return this.#pause(streamPauseMs)
     return this.#tryToSleep()
-  }
-
-  /** Releases the lock, so that producers do not notify for a relay that has stopped. */
-  async stop(): Promise<void> {
-    await this.#rise()
   }
 
   /** Sleeps. The relay keeps the lock while it looks, so a hint without a row costs one look. */
@@ -95,19 +90,13 @@ export class Wake {
   }
 
   async #tryToSleep(): Promise<'hint' | 'linger' | 'checked'> {
-    if (await this.#lock.tryLock()) {
-      this.#locked = true
-      this.#asleep = true
-      return 'checked'
-    }
-    if (!(await this.#lock.tryShare())) {
-      this.#asleep = true
-      return 'checked'
-    }
-    return this.#pause(writerPauseMs)
+    this.#locked = await this.#lock.tryLock()
+    this.#asleep = this.#locked || !(await this.#lock.tryShare())
+    return this.#asleep ? 'checked' : this.#pause(writerPauseMs)
   }
 
-  async #rise(): Promise<void> {
+  /** Wakes up: producers do not notify for a relay that is awake, or has stopped. */
+  async rise(): Promise<void> {
     this.#asleep = false
     if (!this.#locked) return
     this.#locked = false

@@ -189,7 +189,7 @@ t.test('a poll behind the notifications goes on while asleep, and says that it w
 t.test('a relay that stops lets the lock go, and tells its peers', async t => {
   await inWorld(new WakeWorld(1), async world => {
     await world.run(100)
-    void world.relays[0]?.wake.stop()
+    void world.relays[0]?.wake.rise()
     await world.run(10)
     t.equal(world.holder, null)
     t.equal(world.notifications, 1)
