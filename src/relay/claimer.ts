@@ -207,11 +207,8 @@ export class Claimer {
     for (const { id } of able) this.#inDoubt.set(id, epoch())
     const refused = await this.#timed(able.length, () =>
       isolate(able, async part => {
-        for (const each of await claim(
-          session,
-          epoch(),
-          part.map(({ id }) => id),
-        )) {
+        const ids = part.map(({ id }) => id)
+        for (const each of await claim(session, epoch(), ids)) {
           const row = taken.get(each.id)
           if (row && (row.origin !== each.origin || row.urlHash !== each.urlHash)) {
             // An operator has moved it. If its new receiver may not have it now, it stays in doubt, which releases it.
@@ -318,11 +315,8 @@ export class Claimer {
   /** Looks at these rows: why was each not claimed, or was it, and never began? */
   async #judge(session: Session, doubts: readonly (readonly [string, string])[]): Promise<void> {
     const { backlog, epoch, agenda } = this.#parts
-    const found = await look(
-      session,
-      epoch(),
-      doubts.map(([id]) => id),
-    )
+    const ids = doubts.map(([id]) => id)
+    const found = await look(session, epoch(), ids)
     const looked = new Map(found.map(each => [each.id, each]))
     const superseded = await this.#supersede(session, found)
     const now = performance.now()

@@ -1,9 +1,8 @@
-import type { Backlog } from '../backlog/backlog.ts'
+import type { Read } from '../backlog/backlog.ts'
 import type { Scopes } from '../backlog/scopes.ts'
 import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
 import { claimFresh } from '../outbox/claim-fresh.ts'
 import { readKeyHeads, sendHints } from '../outbox/key-heads.ts'
-import type { Session } from '../outbox/session.ts'
 import { readDue, readFresh } from '../outbox/tip.ts'
 import {
   choresMs,
@@ -17,40 +16,27 @@ import {
   mostCalm,
   pullingMs,
 } from '../policy/tuning.ts'
-import type { Agenda } from './agenda.ts'
 import type { Ahead } from './ahead.ts'
 import type { AutoResetEvent } from './auto-reset-event.ts'
-import type { Background } from './background.ts'
 import type { Claimer } from './claimer.ts'
-import { Expiry } from './expiry.ts'
+import { Expiry, type ExpiryParts } from './expiry.ts'
 import type { Healer } from './healer.ts'
 import type { Holds } from './holds.ts'
 import { Puller } from './puller.ts'
 import type { Recovery } from './recovery.ts'
-import type { Refusals } from './refusals.ts'
 import { Sweeper } from './sweeper.ts'
 import { Tip } from './tip.ts'
 import type { LookedFor } from './wake.ts'
 
-export interface ReaderParts {
-  readonly session: Session
-  readonly background: Background
-  readonly backlog: Backlog
+export interface ReaderParts extends ExpiryParts {
   readonly scopes: Scopes
   readonly holds: Holds
   readonly healer: Healer
   readonly ahead: Pick<Ahead, 'giveUp'>
   readonly claimer: Pick<Claimer, 'claimAsRead'>
   readonly recovery: Recovery
-  readonly agenda: Agenda
-  /** Callbacks that PostgreSQL refuses to make dead when they expire. */
-  readonly unexpired: Refusals
-  /** The epoch of the present registration. */
-  readonly epoch: () => string
   /** Set when rows may have come that can start. */
   readonly claimable: AutoResetEvent
-  /** Called with callbacks that are dead since they have expired. */
-  readonly expired: (ids: readonly string[]) => void
 }
 
 /** The result of a look. Times are of `performance.now()`. */
@@ -162,18 +148,15 @@ export class Reader {
    * with a due time meanwhile.
    */
   async #readFresh(): Promise<{ readonly rows: number; readonly more: boolean; readonly isAllNew: boolean }> {
-    const { session, epoch, backlog, claimable, claimer } = this.#parts
+    const { session, epoch, backlog, claimer } = this.#parts
     const now = performance.now()
     const next = this.#fresh.read(now)
     const read = backlog.beginRead()
     const page = [session, epoch(), next.gaps, next.limit] as const
     const claimed = this.#isFlood ? null : await claimer.claimAsRead(which => claimFresh(...page, which))
     const { rows, isFull, lastId } = claimed ?? (await readFresh(...page))
-    const shown = this.#fresh.show(rows, next, performance.now())
+    const shown = this.#offer(this.#fresh.show(rows, next, performance.now()), read)
     this.#isFlood = shown.length > mostCalm
-    backlog.offer(shown.filter(isOffered), read)
-    backlog.endRead()
-    if (shown.length > 0) claimable.set()
     const before = BigInt(this.#lastId)
     this.#lastId = lastId
     const ids = shown.filter(({ id }) => BigInt(id) > before).length
@@ -188,7 +171,7 @@ export class Reader {
   }
 
   async #readDue(): Promise<{ readonly rows: number; readonly more: boolean }> {
-    const { session, epoch, backlog, agenda, claimable } = this.#parts
+    const { session, epoch, backlog, agenda } = this.#parts
     const now = performance.now()
     this.#duePauseUntil = now + duePauseMs
     const next = this.#due.read(now)
@@ -196,10 +179,7 @@ export class Reader {
     // Reset before the read, since the answer does not show a retry that is recorded meanwhile.
     agenda.nextDueAt = Number.POSITIVE_INFINITY
     const { rows, isFull, nextInMs, nowUs } = await readDue(session, epoch(), next.after, next.limit)
-    const shown = this.#due.show(rows, next, performance.now())
-    backlog.offer(shown.filter(isOffered), read)
-    backlog.endRead()
-    if (shown.length > 0) claimable.set()
+    const shown = this.#offer(this.#due.show(rows, next, performance.now()), read)
     agenda.noteDue(now + Math.max(1, nextInMs ?? dueAheadMs))
     this.#fullDuePages = isFull ? this.#fullDuePages + 1 : 0
     if (this.#fullDuePages >= jumpPages) {
@@ -207,6 +187,15 @@ export class Reader {
       backlog.wantSweep()
     }
     return { rows: shown.length, more: isFull }
+  }
+
+  /** Ends the read. */
+  #offer(shown: readonly ShownRow[], read: Read): readonly ShownRow[] {
+    const { backlog, claimable } = this.#parts
+    backlog.offer(shown.filter(isOffered), read)
+    backlog.endRead()
+    if (shown.length > 0) claimable.set()
+    return shown
   }
 
   /**
