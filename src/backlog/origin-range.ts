@@ -12,7 +12,7 @@ export interface Stretch {
  * What one origin still has in the table, in one of its two ranges.
  *
  * - Dry: every row of the range that the tip has shown is in memory, behind another of its key, or settled.
- * - Behind: the same, except for rows of the stretches `walk` and `again`. Pulls walk through the first. Then the second is
+ * - Behind: the same, except for rows of two stretches. Pulls walk through the one that they have begun. Then the other is
  *   the next walk, or the range is dry.
  *
  * Within a walk the reads never go back. Otherwise each row passed over could cause another walk over a million rows that
@@ -21,12 +21,10 @@ export interface Stretch {
  */
 export class OriginRange {
   readonly name: RangeName
-  /** null: dry. */
-  #walk: Stretch | null = null
+  /** The rest of the walk of which a pull was sent; null: none. */
+  #begun: Stretch | null = null
   /** null: no other walk is wanted. */
-  #again: Stretch | null = null
-  /** A pull of this walk was sent. */
-  #hasBegun = false
+  #next: Stretch | null = null
   #isOut = false
 
   constructor(name: RangeName) {
@@ -34,7 +32,7 @@ export class OriginRange {
   }
 
   get isBehind(): boolean {
-    return this.#walk !== null
+    return this.walk !== null
   }
 
   /** A pull was sent and not answered. Its snapshot may miss a row that is passed over now. */
@@ -42,28 +40,26 @@ export class OriginRange {
     return this.#isOut
   }
 
-  /** What the pulls still have to read. */
+  /** What the next pull has to read; null: dry. */
   get walk(): Stretch | null {
-    return this.#walk
+    return this.#begun ?? this.#next
   }
 
-  get again(): Stretch | null {
-    return this.#again
+  get next(): Stretch | null {
+    return this.#next
   }
 
   /** The row was not admitted, or left memory unsettled. A later pull reads it. */
   passOver({ dueUs, id }: Pick<ShownRow, 'dueUs' | 'id'>): void {
     const place = { dueUs, id }
-    if (!this.#isOut && isIn(place, this.#walk)) return
-    const stretch = { after: justBefore(place), upTo: place }
-    if (!this.#hasBegun) this.#walk = both(this.#walk, stretch)
-    else this.#again = both(this.#again, stretch)
+    if (!this.#isOut && isIn(place, this.#begun)) return
+    this.#next = both(this.#next, { after: justBefore(place), upTo: place })
   }
 
   /** Reads the same rest of the table as the other range. */
-  startLike({ walk, again }: OriginRange): void {
-    this.#walk = walk
-    this.#again = again
+  startLike(other: OriginRange): void {
+    this.#begun = other.#begun
+    this.#next = other.#next
   }
 
   /**
@@ -73,18 +69,20 @@ export class OriginRange {
    * comes soon after the walk.
    */
   rewind(isWanted = true): void {
+    if (!isWanted && this.walk?.upTo === null) return
     const all = { after: startOf(this.name), upTo: null }
-    const walk = this.#walk
-    if (!isWanted && walk?.upTo === null) return
-    if (!this.#hasBegun) this.#walk = all
-    else if (walk === null || this.#isOut || walk.upTo !== null) this.#again = all
-    else if (comparePlaces(walk.after, all.after) > 0)
+    const begun = this.#begun
+    if (begun === null || this.#isOut || begun.upTo !== null) this.#next = all
+    else if (comparePlaces(begun.after, all.after) > 0)
       // This walk reads all that comes after.
-      this.#again = both(this.#again, { after: all.after, upTo: walk.after })
+      this.#next = both(this.#next, { after: all.after, upTo: begun.after })
   }
 
   sent(): void {
-    this.#hasBegun = true
+    if (this.#begun === null) {
+      this.#begun = this.#next
+      this.#next = null
+    }
     this.#isOut = true
   }
 
@@ -99,25 +97,18 @@ export class OriginRange {
    */
   pulled(reached: IndexPlace, isShort: boolean): void {
     this.#isOut = false
-    const walk = this.#walk
-    if (walk === null) return
-    const after = comparePlaces(reached, walk.after) > 0 ? reached : walk.after
-    const isOver = isShort || compareEnds(after, walk.upTo) >= 0
-    if (isOver) {
-      this.#walk = this.#again
-      this.#again = null
-      this.#hasBegun = false
-    } else {
-      this.#walk = { after, upTo: walk.upTo }
-      if (this.#again !== null && isWithin(this.#again, this.#walk)) this.#again = null
-    }
+    if (this.#begun === null) return
+    const { after: from, upTo } = this.#begun
+    const after = comparePlaces(reached, from) > 0 ? reached : from
+    const isOver = isShort || compareEnds(after, upTo) >= 0
+    this.#begun = isOver ? null : { after, upTo }
+    if (this.#next !== null && this.#begun !== null && isWithin(this.#next, this.#begun)) this.#next = null
   }
 
   /** Forgets the range. The reply of a pull that is out will be ignored. */
   forget(): void {
-    this.#walk = null
-    this.#again = null
-    this.#hasBegun = false
+    this.#begun = null
+    this.#next = null
     this.#isOut = false
   }
 }

@@ -74,7 +74,7 @@ function waitsIn({ inspection }: RelayTwin, { origin, url }: Pick<TableRow, 'ori
 function isInTable(relay: RelayTwin, row: TableRow): boolean {
   const range = waitsIn(relay, row)?.[rangeNameOf(row)]
   const isIn = (stretch: Stretch | null | undefined) => stretch !== undefined && isWithin(row, stretch)
-  return isIn(range?.walk) || isIn(range?.again)
+  return isIn(range?.walk) || isIn(range?.next)
 }
 
 /** (b) and (e) In the tip or the pull that is out, as it stands now. */

@@ -22,8 +22,8 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'a row that the walk will not read is kept for the next one',
     file: 'origin-range.ts',
-    text: 'else this.#again = both(this.#again, stretch)',
-    by: '',
+    text: 'this.#next = both(this.#next, { after: justBefore',
+    by: 'void ({ after: justBefore',
     schedule: [
       'tight',
       'sweep 0 | insert - c now | insert - b later | insert k c now | commit 3 | insert k b now | insert - a now | commit 5 | insert - a now | reply 0 0 | tip 0 fresh | reply 0 0 | commit 6 | tip 0 fresh | claim 0 | lose 0 1 | reply 0 0 | pull 0 | reply 0 0',
@@ -48,8 +48,8 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'at the end of a walk the next one begins',
     file: 'origin-range.ts',
-    text: 'this.#walk = this.#again',
-    by: 'this.#walk = null',
+    text: 'this.#begun = isOver ? null : { after, upTo }',
+    by: 'this.#begun = isOver ? null : { after, upTo }\n    if (isOver) this.#next = null',
     schedule: [
       'tight',
       'insert k b later | insert - a later | insert k b later | insert k c now | insert l b later | insert - c now | commit 4 | commit 6 | commit 1 | tip 0 fresh | reply 0 0 | claim 0 | commit 5 | lose 0 0 | tick | look 0 | reply 0 0 | claim 0 | reply 0 0 | release 0 | restart 0 | tip 0 due | reply 0 0 | claim 0 | recover 0 1 back | reply 0 1 | reply 0 0 | post 0 5 ok | tip 0 due | record 0 | reply 0 0 | reply 0 0 | pull 0 | reply 0 1 | sweep 0 | reply 0 1 | pull 0 | reply 0 1 | reply 0 0 | pull 0 | reply 0 0',
@@ -58,8 +58,8 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'a rewind goes to the start of a range that is behind',
     file: 'origin-range.ts',
-    text: 'else if (walk === null || this.#isOut || walk.upTo !== null) this.#again = all',
-    by: '',
+    text: 'this.#isOut || begun.upTo !== null) this.#next = all',
+    by: 'false) this.#next = all',
     schedule: [
       'pair',
       'insert k b now | insert l a now | commit 2 | expire 0 2 | reply 0 0 | sweep 0 | replay 2 | open 0 a | reply 0 0 | tip 0 due | hold a | reply 0 0 | close 0 a | pull 0 | unhold a | hint 0 | reply 0 0',
@@ -68,8 +68,8 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'a rewind of a dry range makes it behind',
     file: 'origin-range.ts',
-    text: 'if (!this.#hasBegun) this.#walk = all\n    else',
-    by: '',
+    text: 'begun === null || this.#isOut || begun.upTo !== null) this.#next = all\n    else if (',
+    by: 'begun !== null && (this.#isOut || begun.upTo !== null)) this.#next = all\n    else if (begun !== null && ',
   },
   {
     rule: 'a walk begins before the row that was passed over',
@@ -92,7 +92,7 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'a rewind in the middle of a walk reads again what that has read',
     file: 'origin-range.ts',
-    text: 'if (comparePlaces(walk.after, all.after) > 0)',
+    text: 'if (comparePlaces(begun.after, all.after) > 0)',
     by: 'if (false)',
     schedule: [
       'crowded',
@@ -102,14 +102,14 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'only a walk that reads on to all of it makes the next one needless',
     file: 'origin-range.ts',
-    text: 'if (this.#again !== null && isWithin(this.#again, this.#walk))',
-    by: '',
+    text: ' && isWithin(this.#next, this.#begun)) this',
+    by: ') this',
   },
   {
     rule: 'a walk that has begun does not grow',
     file: 'origin-range.ts',
-    text: 'this.#hasBegun = true',
-    by: '',
+    text: 'if (!this.#isOut && isIn(place, this.#begun)) return',
+    by: 'if (this.#begun !== null) this.#begun = both(this.#begun, { after: justBefore(place), upTo: place })\n    else',
   },
   {
     rule: 'a row under way that is shown anew is kept',

@@ -44,7 +44,7 @@ interface OriginInspection {
 /** `walk` null: dry. */
 interface RangeInspection {
   readonly walk: Stretch | null
-  readonly again: Stretch | null
+  readonly next: Stretch | null
   readonly isOut: boolean
 }
 
@@ -89,6 +89,6 @@ function originOf(origin: OriginBacklog): OriginInspection {
   }
 }
 
-function rangeOf({ walk, again, isOut }: OriginRange): RangeInspection {
-  return { walk, again, isOut }
+function rangeOf({ walk, next, isOut }: OriginRange): RangeInspection {
+  return { walk, next, isOut }
 }
