@@ -6,7 +6,7 @@ import { otherRange, rangeOf } from './index-place.ts'
 import { Memory } from './memory.ts'
 import { type Hints, Messages } from './messages.ts'
 import { Offers } from './offers.ts'
-import { backlogName, type Candidate } from './origin-backlog.ts'
+import { backlogName, type Candidate, type OriginBacklog } from './origin-backlog.ts'
 import { type Question, Questions } from './questions.ts'
 import { Read } from './read.ts'
 import { Rotation } from './rotation.ts'
@@ -98,7 +98,7 @@ export class Backlog {
       slots,
       most: behindOrigins,
       dropped: origin => {
-        this.#memory.tidy(origin)
+        this.#memory.update(origin)
         this.wantSweep()
       },
     })
@@ -233,8 +233,8 @@ export class Backlog {
     for (const row of rows) if (!read.hasLeft(row)) this.#offers.offer(row, 'head')
     const origin = this.#memory.origin(name)
     if (origin && rows.length === 0) origin.turnOf = otherRange(pull.range)
-    if (origin && isOut()) this.#behind.pulled(origin, pull.range, reached, isShort)
-    if (origin) this.#memory.tidy(origin)
+    if (origin && isOut()) origin[pull.range].pulled(reached, isShort)
+    if (origin) this.#memory.update(origin)
   }
 
   /**
@@ -333,8 +333,8 @@ export class Backlog {
    */
   freed(name: string): void {
     for (const each of this.#memory.group(name)) {
-      this.#rotation.freed(each)
-      this.#behind.update(each)
+      each.isFull = false
+      this.#memory.update(each)
     }
   }
 
@@ -384,8 +384,8 @@ export class Backlog {
     // With too many origins behind, each rewind may drop another of the group. The origin itself goes last, so it
     // stays.
     for (const each of this.#memory.group(name))
-      if (this.#memory.origin(each.name) === each) this.#behind.rewind(each, isWanted)
-    this.#behind.rewind(this.#memory.meet(name), isWanted)
+      if (this.#memory.origin(each.name) === each) this.#rewind(each, isWanted)
+    this.#rewind(this.#memory.meet(name), isWanted)
   }
 
   /** Reasons: membership has changed or settled, a relay has died, a hint was lost, a tip has jumped. */
@@ -405,8 +405,8 @@ export class Backlog {
       if (!isMine(candidate.row.origin)) this.#memory.remove(candidate)
     for (const origin of [...this.#memory.origins()]) {
       if (isMine(origin.origin)) continue
-      this.#behind.forget(origin)
-      this.#memory.tidy(origin)
+      origin.forget()
+      this.#memory.update(origin)
     }
     this.wantSweep()
   }
@@ -439,9 +439,16 @@ export class Backlog {
     return true
   }
 
+  #rewind(origin: OriginBacklog, isWanted: boolean): void {
+    origin.rewind(isWanted)
+    this.#memory.update(origin)
+  }
+
   #lost(pull: Pull): void {
     const origin = this.#memory.origin(backlogName(pull.origin, pull.urlHash))
-    if (origin?.[pull.range].isOut) this.#behind.lost(origin, pull.range)
+    if (!origin?.[pull.range].isOut) return
+    origin[pull.range].lost()
+    this.#memory.update(origin)
   }
 
   #endRests(now: number): void {

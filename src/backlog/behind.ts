@@ -1,4 +1,4 @@
-import type { IndexPlace, RangeName, ShownRow } from '../model.ts'
+import type { RangeName } from '../model.ts'
 import { mostUnderWay } from '../policy/tuning.ts'
 import { Fifo } from './fifo.ts'
 import { otherRange } from './index-place.ts'
@@ -33,7 +33,10 @@ export interface BehindOptions {
   readonly slots: (origin: string, urlHash: number | null) => number
   /** Most origins behind at a time. */
   readonly most: number
-  /** The origin was the oldest of too many: what it has in the table is no longer recorded. A sweep is wanted. */
+  /**
+   * The origin was the oldest of too many: what it has in the table is no longer recorded. It must be updated, and a
+   * sweep is wanted.
+   */
   readonly dropped: (origin: OriginBacklog) => void
 }
 
@@ -86,34 +89,18 @@ export class Behind {
     return room > 0 && this.#free(origin, room * roomsFor[kind]) > 0
   }
 
-  passOver(origin: OriginBacklog, row: ShownRow): void {
-    origin.rangeOf(row).passOver(row)
-    this.#fellBehind(origin)
-  }
-
-  rewind(origin: OriginBacklog, isWanted: boolean): void {
-    origin.fresh.rewind(isWanted)
-    origin.due.rewind(isWanted)
-    this.#fellBehind(origin)
-  }
-
-  /** The origin is new, and perhaps behind already. */
-  joined(origin: OriginBacklog): void {
-    if (origin.isBehind) this.#fellBehind(origin)
-  }
-
   /** The rows, the ranges or the room of the origin have changed. */
   update(origin: OriginBacklog): void {
-    if (!origin.isBehind && origin.behind) {
-      this.#origins.remove(origin.behind)
-      origin.behind = undefined
-    }
-    if (this.#wantsPull(origin)) origin.pull ??= this.#wanting.push(origin)
-    else this.#leave(origin)
+    origin.behind = this.#origins.keep(origin, origin.isBehind, origin.behind)
+    this.#want(origin, this.#wantsPull(origin))
+    const oldest = this.#origins.size > this.#options.most ? this.#origins.first : undefined
+    if (!oldest) return
+    oldest.forget()
+    this.#options.dropped(oldest)
   }
 
   /**
-   * Pulls to send now. Each is out until `pulled` or `lost`.
+   * Pulls to send now. Each is out until its range is told that it was pulled or lost.
    *
    * @param most most pulls.
    * @param room most rows, over all pulls.
@@ -125,7 +112,7 @@ export class Behind {
     for (let turns = this.#wanting.size; turns > 0 && pulls.length < most && left > 0; turns -= 1) {
       const origin = this.#wanting.first
       if (!origin) break
-      this.#leave(origin)
+      this.#want(origin, false)
       if (!onlyWithSlots || this.#options.slots(origin.origin, origin.urlHash) > 0)
         for (const pull of this.#pullsOf(origin, Math.min(left, this.#free(origin)))) {
           pulls.push(pull)
@@ -134,32 +121,6 @@ export class Behind {
       this.update(origin)
     }
     return pulls
-  }
-
-  /** Only for a pull that is still out: `Backlog.pulled` ignores the others. */
-  pulled(origin: OriginBacklog, range: RangeName, reached: IndexPlace, isShort: boolean): void {
-    origin[range].pulled(reached, isShort)
-    this.update(origin)
-  }
-
-  lost(origin: OriginBacklog, range: RangeName): void {
-    origin[range].lost()
-    this.update(origin)
-  }
-
-  forget(origin: OriginBacklog): void {
-    origin.fresh.forget()
-    origin.due.forget()
-    this.update(origin)
-  }
-
-  #fellBehind(origin: OriginBacklog): void {
-    origin.behind ??= this.#origins.push(origin)
-    this.update(origin)
-    const oldest = this.#origins.size > this.#options.most ? this.#origins.first : undefined
-    if (!oldest) return
-    this.forget(oldest)
-    this.#options.dropped(oldest)
   }
 
   /**
@@ -193,9 +154,8 @@ export class Behind {
     return pulls
   }
 
-  #leave(origin: OriginBacklog): void {
-    if (origin.pull) this.#wanting.remove(origin.pull)
-    origin.pull = undefined
+  #want(origin: OriginBacklog, isIn: boolean): void {
+    origin.pull = this.#wanting.keep(origin, isIn, origin.pull)
   }
 }
 

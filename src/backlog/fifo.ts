@@ -22,6 +22,18 @@ export class Fifo<T> {
   }
 
   /**
+   * Sees to it that the item is in this list, or that it is not.
+   *
+   * @param seat where it is now; undefined: it is not.
+   * @returns where it is from now on.
+   */
+  keep(item: T, isIn: boolean, seat: Seat<T> | undefined): Seat<T> | undefined {
+    if (isIn) return seat ?? this.push(item)
+    if (seat) this.remove(seat)
+    return undefined
+  }
+
+  /**
    * The seat must be in this list. Its links are cleared for the garbage collector: a dead seat in the old generation
    * would keep its successors alive until a full collection.
    */

@@ -63,7 +63,7 @@ export class Memory {
     return this.#origins.values()
   }
 
-  /** The caller adds a row or marks the origin as behind. If it does neither, it must call `tidy`. */
+  /** The caller adds a row or marks the origin as behind. If it does neither, it must call `update`. */
   meet(name: string): OriginBacklog {
     const origin = this.#origins.get(name) ?? new OriginBacklog(name)
     this.#origins.set(name, origin)
@@ -98,18 +98,25 @@ export class Memory {
     all.apart.set(urlHash, url)
     this.#apart += 1
     this.#origins.set(url.name, url)
-    this.#behind.joined(url)
+    this.#behind.update(url)
     return url
   }
 
+  /** The rows, the ranges, the slots or the room of the origin have changed. */
+  update(origin: OriginBacklog): void {
+    this.#rotation.update(origin)
+    this.#behind.update(origin)
+    this.#tidy(origin)
+  }
+
   /** Forgets an origin, or a URL set apart, that has no rows and is not behind. */
-  tidy(origin: OriginBacklog): void {
+  #tidy(origin: OriginBacklog): void {
     if (origin.rows > 0 || origin.isBehind || origin.apart.size > 0) return
     if (!this.#origins.delete(origin.name) || origin.urlHash === null) return
     this.#apart -= 1
     const all = this.meet(origin.origin)
     all.apart.delete(origin.urlHash)
-    this.tidy(all)
+    this.#tidy(all)
   }
 
   /** Rows not under way, the least recently admitted first. */
@@ -148,7 +155,7 @@ export class Memory {
     if (row.orderingKey !== null) this.#occupants.set(row.orderingKey, candidate)
     origin.rows += 1
     this.#stand(candidate)
-    this.#update(origin)
+    this.update(origin)
   }
 
   remove(candidate: Candidate): void {
@@ -156,14 +163,14 @@ export class Memory {
     if (candidate.orderingKey !== null) this.#occupants.delete(candidate.orderingKey)
     this.#rise(candidate)
     candidate.origin.rows -= 1
-    this.#update(candidate.origin)
+    this.update(candidate.origin)
   }
 
   become(candidate: Candidate, state: CandidateState): void {
     this.#rise(candidate)
     candidate.state = state
     this.#stand(candidate)
-    this.#update(candidate.origin)
+    this.update(candidate.origin)
   }
 
   /** The row as it was claimed, or as it stands now. An operator may have changed its origin. */
@@ -178,8 +185,8 @@ export class Memory {
     candidate.origin = after
     after.rows += 1
     this.#stand(candidate)
-    this.#update(before)
-    this.#update(after)
+    this.update(before)
+    this.update(after)
   }
 
   /** Gives the row the seats of its state. */
@@ -200,11 +207,5 @@ export class Memory {
     if (age) this.#waiting.remove(age)
     candidate.seat = undefined
     candidate.age = undefined
-  }
-
-  #update(origin: OriginBacklog): void {
-    this.#rotation.update(origin)
-    this.#behind.update(origin)
-    this.tidy(origin)
   }
 }

@@ -67,8 +67,10 @@ export class Offers {
 
   /** A row that was not admitted, or left memory unsettled. The next pull of its origin reads it again. */
   passOver(row: ShownRow): void {
-    const { memory, behind } = this.#parts
-    behind.passOver(memory.meetOf(row), row)
+    const { memory } = this.#parts
+    const origin = memory.meetOf(row)
+    origin.rangeOf(row).passOver(row)
+    memory.update(origin)
   }
 
   /** The row leaves memory unsettled, and may come back at once. */

@@ -90,4 +90,14 @@ export class OriginBacklog {
   rangeOf(place: IndexPlace): OriginRange {
     return this[rangeOf(place)]
   }
+
+  rewind(isWanted: boolean): void {
+    this.fresh.rewind(isWanted)
+    this.due.rewind(isWanted)
+  }
+
+  forget(): void {
+    this.fresh.forget()
+    this.due.forget()
+  }
 }

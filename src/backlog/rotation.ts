@@ -3,8 +3,8 @@ import { Fifo } from './fifo.ts'
 import type { Candidate, OriginBacklog } from './origin-backlog.ts'
 
 /**
- * Round robin: origins take turns, one row each; so does a URL set apart. A full origin leaves the line until `freed`,
- * so a thousand receivers that hang add nothing to the cost of a take.
+ * Round robin: origins take turns, one row each; so does a URL set apart. A full origin leaves the line until a slot is
+ * freed, so a thousand receivers that hang add nothing to the cost of a take.
  */
 export class Rotation {
   readonly #line = new Fifo<OriginBacklog>()
@@ -17,22 +17,15 @@ export class Rotation {
     this.#slots = slots
   }
 
-  /** The ready rows of the origin have changed. */
+  /** The ready rows of the origin have changed, or it may have slots again. */
   update(origin: OriginBacklog): void {
-    if (origin.ready.size > 0 && !origin.isFull) origin.turn ??= this.#line.push(origin)
-    else this.#leave(origin)
-  }
-
-  /** The origin may have slots again. */
-  freed(origin: OriginBacklog): void {
-    origin.isFull = false
-    this.update(origin)
+    this.#stand(origin, origin.ready.size > 0 && !origin.isFull)
   }
 
   /** The next row to start; undefined: none may. Its origin is in line again after its next `update`. */
   next(): Candidate | undefined {
     for (let origin = this.#line.first; origin; origin = this.#line.first) {
-      this.#leave(origin)
+      this.#stand(origin, false)
       const next = origin.ready.first
       if (next && this.#slots(origin.origin, origin.urlHash, next.row) > 0) return next
       origin.isFull = true
@@ -40,8 +33,7 @@ export class Rotation {
     return undefined
   }
 
-  #leave(origin: OriginBacklog): void {
-    if (origin.turn) this.#line.remove(origin.turn)
-    origin.turn = undefined
+  #stand(origin: OriginBacklog, isIn: boolean): void {
+    origin.turn = this.#line.keep(origin, isIn, origin.turn)
   }
 }

@@ -424,7 +424,7 @@ export const flaws: readonly Flaw[] = [
       'sweep 0 | reply 0 0 | insert k a now | insert l b now | insert l c now | commit 1 | commit 2 | commit 3 | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | post 0 1 ok | post 0 2 ok | record 0 | reply 0 0 | lose 0 0 | record 0 | reply 0 0 | reply 0 0',
     ],
   },
-  { rule: 'a dropped origin wants a sweep', file: 'behind.ts', text: 'this.#options.dropped(oldest)', by: 'void 0' },
+  { rule: 'a dropped origin wants a sweep', file: 'backlog.ts', text: '        this.wantSweep()', by: '' },
   {
     rule: 'origins behind have a bound',
     file: 'behind.ts',
@@ -450,8 +450,8 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'a gain wants a sweep',
     file: 'backlog.ts',
-    text: '      this.#memory.tidy(origin)\n    }\n    this.wantSweep()',
-    by: '      this.#memory.tidy(origin)\n    }',
+    text: '      this.#memory.update(origin)\n    }\n    this.wantSweep()',
+    by: '      this.#memory.update(origin)\n    }',
     schedule: [
       'pair',
       'view 0 a | sweep 0 | insert k b now | insert k b now | insert k a later | tick | reply 0 0 | commit 3 | tip 0 due | reply 0 0 | view 0 a',

@@ -82,8 +82,8 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
         { ...sweepsWhenBuried, by: 'this.#recovery.want()' },
         {
           file: 'backlog/backlog.ts',
-          text: 'this.#memory.tidy(origin)\n    }\n    this.wantSweep()',
-          by: 'this.#memory.tidy(origin)\n    }',
+          text: 'this.#memory.update(origin)\n    }\n    this.wantSweep()',
+          by: 'this.#memory.update(origin)\n    }',
         },
       ],
     },
