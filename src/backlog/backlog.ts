@@ -208,8 +208,8 @@ export class Backlog {
 
   /** The read is over, answered or not. Pulls and questions without an answer will be sent again. */
   endRead(): void {
-    for (const pull of this.#read.unanswered.pulls) this.#lost(pull)
-    for (const question of this.#read.unanswered.questions) this.#questions.askAgain(question)
+    for (const pull of this.#read.pulls) this.#lost(pull)
+    for (const question of this.#read.unanswered) this.#questions.askAgain(question)
     this.#read = new Read([], [])
   }
 
@@ -226,7 +226,6 @@ export class Backlog {
    * @param isShort the range has no more rows.
    */
   pulled(pull: Pull, rows: readonly ShownRow[], reached: IndexPlace, isShort: boolean, read: Read): void {
-    read.unanswered.pulls.delete(pull)
     const name = backlogName(pull.origin, pull.urlHash)
     const isOut = () => this.#memory.origin(name)?.[pull.range].isOut === true
     if (!isOut()) return
@@ -244,7 +243,7 @@ export class Backlog {
    * @param first the first unsettled row of the key; null: none.
    */
   answered(question: Question, key: string | null, first: ShownRow | null, read: Read): void {
-    read.unanswered.questions.delete(question)
+    read.unanswered.delete(question)
     if (first && read.hasLeft(first)) this.#questions.askAgain(question)
     else if (first) this.#offers.offerFirst(first, question.key !== null)
     else this.#offers.noneOf(key)

@@ -10,13 +10,14 @@ import { isLater } from './shown-row.ts'
 export class Read {
   readonly pulls: readonly Pull[]
   readonly questions: readonly Question[]
-  readonly unanswered: { readonly pulls: Set<Pull>; readonly questions: Set<Question> }
+  /** Questions without an answer. A pull without one is out at its range. */
+  readonly unanswered: Set<Question>
   readonly #left = new Map<string, ShownRow>()
 
   constructor(pulls: readonly Pull[], questions: readonly Question[]) {
     this.pulls = pulls
     this.questions = questions
-    this.unanswered = { pulls: new Set(pulls), questions: new Set(questions) }
+    this.unanswered = new Set(questions)
   }
 
   /** The row was settled during the read. */

@@ -444,7 +444,7 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'a pull that was not answered is sent again',
     file: 'backlog.ts',
-    text: 'for (const pull of this.#read.unanswered.pulls) this.#lost(pull)',
+    text: 'for (const pull of this.#read.pulls) this.#lost(pull)',
     by: '',
   },
   {

@@ -53,7 +53,7 @@ export function inspect({ parts }: Pick<Backlog, 'parts'>): Inspection {
   return {
     rows: [...memory.all()].map(rowOf),
     origins: [...memory.origins()].map(originOf),
-    questions: [...questions, ...read.unanswered.questions],
+    questions: [...questions, ...read.unanswered],
   }
 }
 
