@@ -1,21 +1,20 @@
 import type { IndexPlace, Release, ShownRow } from '../model.ts'
 import { urlsApart } from '../policy/tuning.ts'
 import { Behind, type Pull } from './behind.ts'
-import { type AttemptEnd, Ends, type Refusal } from './ends.ts'
 import { otherRange, rangeOf } from './index-place.ts'
 import { Memory } from './memory.ts'
 import { type Hints, Messages } from './messages.ts'
-import { Offers } from './offers.ts'
 import { backlogName, type Candidate, type OriginBacklog } from './origin-backlog.ts'
 import { type Question, Questions } from './questions.ts'
 import { Read } from './read.ts'
 import { Rotation } from './rotation.ts'
+import { type AttemptEnd, type Refusal, Transitions } from './transitions.ts'
 
 export type { Pull } from './behind.ts'
-export type { AttemptEnd, Refusal } from './ends.ts'
 export type { Hints } from './messages.ts'
 export type { Question } from './questions.ts'
 export type { Read } from './read.ts'
+export type { AttemptEnd, Refusal } from './transitions.ts'
 
 export interface BacklogOptions {
   /** Most rows in memory, of all origins together. */
@@ -76,11 +75,9 @@ export class Backlog {
   readonly #rotation: Rotation
   readonly #behind: Behind
   readonly #memory: Memory
-  readonly #offers: Offers
-  readonly #ends: Ends
+  readonly #transitions: Transitions
   #isMine: (origin: string) => boolean
   #read = new Read([], [])
-  #wantsSweep = true
   /** The last take returned fewer rows than could be sent at once. */
   #isHungry = true
 
@@ -90,7 +87,7 @@ export class Backlog {
     const { room, slots, memoryRows, behindOrigins, restingRows, hints, restMs } = all
     this.#options = all
     this.#isMine = all.isMine
-    this.#questions = new Questions(hints, () => this.wantSweep())
+    this.#questions = new Questions(hints)
     this.#messages = new Messages(hints)
     this.#rotation = new Rotation(slots)
     this.#behind = new Behind({
@@ -103,23 +100,16 @@ export class Backlog {
       },
     })
     this.#memory = new Memory(this.#rotation, this.#behind)
-    this.#offers = new Offers({
+    this.#transitions = new Transitions({
       memory: this.#memory,
       behind: this.#behind,
       questions: this.#questions,
       messages: this.#messages,
       isMine: origin => this.#isMine(origin),
-      mostRows: memoryRows,
-    })
-    this.#ends = new Ends({
-      memory: this.#memory,
-      offers: this.#offers,
-      questions: this.#questions,
-      messages: this.#messages,
-      mostResting: restingRows,
+      memoryRows,
+      restingRows,
       restMs,
       left: row => this.#read.left(row),
-      wantSweep: () => this.wantSweep(),
     })
   }
 
@@ -154,7 +144,7 @@ export class Backlog {
 
   /** A sweep over all origins with unsettled rows is wanted. */
   get wantsSweep(): boolean {
-    return this.#wantsSweep
+    return this.#questions.isSweepWanted
   }
 
   get wantsPulls(): boolean {
@@ -215,7 +205,7 @@ export class Backlog {
 
   /** Rows that a tip has shown, in the order of the index. A tip shows each entry once. */
   offer(rows: readonly ShownRow[], read: Read): void {
-    for (const row of rows) if (!read.hasLeft(row)) this.#offers.offer(row, 'tip')
+    for (const row of rows) if (!read.hasLeft(row)) this.#transitions.offer(row, 'tip')
   }
 
   /**
@@ -229,7 +219,7 @@ export class Backlog {
     const name = backlogName(pull.origin, pull.urlHash)
     const isOut = () => this.#memory.origin(name)?.[pull.range].isOut === true
     if (!isOut()) return
-    for (const row of rows) if (!read.hasLeft(row)) this.#offers.offer(row, 'head')
+    for (const row of rows) if (!read.hasLeft(row)) this.#transitions.offer(row, 'head')
     const origin = this.#memory.origin(name)
     if (origin && rows.length === 0) origin.turnOf = otherRange(pull.range)
     if (origin && isOut()) origin[pull.range].pulled(reached, isShort)
@@ -245,8 +235,8 @@ export class Backlog {
   answered(question: Question, key: string | null, first: ShownRow | null, read: Read): void {
     read.unanswered.delete(question)
     if (first && read.hasLeft(first)) this.#questions.askAgain(question)
-    else if (first) this.#offers.offerFirst(first, question.key !== null)
-    else this.#offers.noneOf(key)
+    else if (first) this.#transitions.offerFirst(first, question.key !== null)
+    else this.#transitions.noneOf(key)
   }
 
   /**
@@ -287,7 +277,7 @@ export class Backlog {
   claimedAsRead(row: ShownRow, mayStart: boolean): boolean {
     const isTakenIn = mayStart && !this.#isFull && !this.#memory.get(row.id) && !this.#memory.occupant(row.orderingKey)
     if (isTakenIn) this.#memory.admit(row, 'under way')
-    else this.#offers.offer(row, 'tip')
+    else this.#transitions.offer(row, 'tip')
     return isTakenIn
   }
 
@@ -301,14 +291,14 @@ export class Backlog {
 
   /** The look at a row that the claim did not get. @param now as in `take` */
   refused(id: string, refusal: Refusal, now: number): void {
-    this.#freedBy(id)
-    this.#ends.refused(id, refusal, now)
+    const candidate = this.#freedBy(id)
+    if (candidate) this.#transitions.refused(candidate, refusal, now)
   }
 
   /** @param next the first unsettled row of the key, from the statement that settled this one; null: there is none. */
   ended(id: string, end: AttemptEnd, next: ShownRow | null): void {
-    this.#freedBy(id)
-    this.#ends.ended(id, end, next)
+    const candidate = this.#freedBy(id)
+    if (candidate) this.#transitions.ended(candidate, end, next)
   }
 
   /**
@@ -316,7 +306,7 @@ export class Backlog {
    * attempt.
    */
   settledUnclaimed(id: string, key: string | null, next: ShownRow | null): void {
-    this.#ends.settledUnclaimed(id, key, next)
+    this.#transitions.settledUnclaimed(id, key, next)
   }
 
   /** A statement of this relay settled a row, under way here or not. */
@@ -344,7 +334,8 @@ export class Backlog {
    * @param name as for `freed`
    */
   shed(name: string): void {
-    for (const each of this.#memory.group(name)) for (const candidate of [...each.ready]) this.#offers.leave(candidate)
+    for (const each of this.#memory.group(name))
+      for (const candidate of [...each.ready]) this.#transitions.leave(candidate)
   }
 
   /** `freed` for all origins. */
@@ -389,12 +380,12 @@ export class Backlog {
 
   /** Reasons: membership has changed or settled, a relay has died, a hint was lost, a tip has jumped. */
   wantSweep(): void {
-    this.#wantsSweep = true
+    this.#questions.isSweepWanted = true
   }
 
   /** Call this before the sweep's first read. A row dropped after this call wants the next sweep. */
   beginSweep(): void {
-    this.#wantsSweep = false
+    this.#questions.isSweepWanted = false
   }
 
   /** Changes which origins belong to this relay. Of lost origins only the rows under way stay. A sweep is wanted. */
@@ -424,9 +415,12 @@ export class Backlog {
     return this.#behind.take(most, room, this.#isFull)
   }
 
-  #freedBy(id: string): void {
+  /** The row, if it is under way. It is not on the wire any more. */
+  #freedBy(id: string): Candidate | undefined {
     const candidate = this.#memory.get(id)
-    if (candidate?.state === 'under way') this.freed(candidate.row.origin)
+    if (candidate?.state !== 'under way') return undefined
+    this.freed(candidate.row.origin)
+    return candidate
   }
 
   /** Moves the row, the first ready one of its origin, to the backlog of its own URL if that URL is in trouble. */

@@ -17,11 +17,11 @@ export class Questions {
   readonly #keys = new Set<string>()
   readonly #hints = new Set<string>()
   readonly #most: number
-  readonly #dropped: () => void
+  /** A sweep over all origins with unsettled rows is wanted. */
+  isSweepWanted = true
 
-  constructor(most: number, dropped: () => void) {
+  constructor(most: number) {
     this.#most = most
-    this.#dropped = dropped
   }
 
   get size(): number {
@@ -61,6 +61,6 @@ export class Questions {
 
   #add(to: Set<string>, item: string): void {
     if (this.size < this.#most) to.add(item)
-    else if (!to.has(item)) this.#dropped()
+    else if (!to.has(item)) this.isSweepWanted = true
   }
 }

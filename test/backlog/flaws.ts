@@ -113,13 +113,13 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'a row under way that is shown anew is kept',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: 'if (isLater(row, known.newer ?? known.row)) known.newer = row',
     by: '',
   },
   {
     rule: 'a known row with another origin is taken in anew',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: 'known?.row.origin === row.origin',
     by: 'known',
     schedule: [
@@ -129,7 +129,7 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'an earlier row is noted while another of its key is under way',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: 'if (!noted || compareIds(row.id, noted.id) <= 0) occupant.passedOver = row',
     by: '',
     schedule: [
@@ -139,7 +139,7 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'the earliest row is noted',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: '!noted || compareIds(row.id, noted.id) <= 0',
     by: 'true',
     schedule: [
@@ -149,13 +149,13 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'a row of another relay is not taken in',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: 'else if (isMine(row.origin) && (',
     by: 'else if (true && (',
   },
   {
     rule: 'an earlier row displaces a later one',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: ' || compareIds(row.id, occupant.id) < 0',
     by: '',
     schedule: [
@@ -165,7 +165,7 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'the first of a key displaces another',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: "kind === 'first' || ",
     by: '',
     schedule: [
@@ -175,20 +175,25 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'a row without room is passed over',
-    file: 'offers.ts',
-    text: ') this.passOver(row)\n    else memory.admit',
+    file: 'transitions.ts',
+    text: ') this.#passOver(row)\n    else memory.admit',
     by: ') return\n    else memory.admit',
   },
-  { rule: 'memory has a bound', file: 'offers.ts', text: 'if (memory.size < mostRows) return true', by: 'return true' },
+  {
+    rule: 'memory has a bound',
+    file: 'transitions.ts',
+    text: 'if (memory.size < memoryRows) return true',
+    by: 'return true',
+  },
   {
     rule: 'what is put out of memory is passed over',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: 'if (memory.oldest) this.leave(memory.oldest)',
     by: 'if (memory.oldest) memory.remove(memory.oldest)',
   },
   {
     rule: 'a first row of another relay is told to it',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: 'else if (!mine && isOwn) messages.hint(row)',
     by: '',
     schedule: [
@@ -198,7 +203,7 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'a hint never causes another',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: '!mine && isOwn',
     by: '!mine',
     schedule: [
@@ -208,7 +213,7 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'a claim of this relay that is not under way is given back',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: "else if (row.standing === 'claimed here') messages.release(row)",
     by: "else if (row.standing === 'claimed here') void 0",
     schedule: [
@@ -218,15 +223,15 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'when no row of a key is left, the one in memory leaves',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: "if (occupant && occupant.state !== 'under way') this.leave(occupant)",
     by: '',
   },
   {
     rule: 'the end of a row asks the key, when another was named first meanwhile',
-    file: 'offers.ts',
-    text: "if (occupant?.state === 'under way') occupant.asks = true",
-    by: '',
+    file: 'transitions.ts',
+    text: "if (occupant?.state === 'under way') occupant.asks = true\n    if",
+    by: 'if',
     schedule: [
       'roomy',
       'sweep 0 | reply 0 0 | insert k a now | insert k b now | insert k a now | insert - b now | insert - b now | commit 1 | commit 2 | commit 3 | commit 4 | commit 5 | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | post 0 1 ok | record 0 | cancel 2 | reply 0 0 | hint 0 | ask 0 | reply 0 1 | reply 0 0',
@@ -234,15 +239,15 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'what leaves unsettled is passed over',
-    file: 'offers.ts',
-    text: 'if (isMine(row.origin)) this.passOver(row)',
+    file: 'transitions.ts',
+    text: 'if (isMine(row.origin)) this.#passOver(row)',
     by: '',
   },
   {
     rule: 'what goes back is offered as a read has shown it',
-    file: 'offers.ts',
-    text: '    this.askForEarlier(candidate)\n    this.offerNewer(candidate)',
-    by: '    this.askForEarlier(candidate)',
+    file: 'transitions.ts',
+    text: '    this.#askForEarlier(candidate)\n    this.#offerNewer(candidate)',
+    by: '    this.#askForEarlier(candidate)',
     schedule: [
       'roomy',
       'sweep 0 | reply 0 0 | insert - a now | commit 1 | amend 1 b | tip 0 due | reply 0 0 | claim 0 | lose 0 0 | look 0 | reply 0 0 | release 0 | tip 0 due | reply 0 1 | reply 0 0',
@@ -250,9 +255,9 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'what goes back asks for an earlier row',
-    file: 'offers.ts',
-    text: '    this.askForEarlier(candidate)\n    this.offerNewer(candidate)',
-    by: '    this.offerNewer(candidate)',
+    file: 'transitions.ts',
+    text: '    this.#askForEarlier(candidate)\n    this.#offerNewer(candidate)',
+    by: '    this.#offerNewer(candidate)',
     schedule: [
       'keyed',
       'sweep 0 | insert k a now | insert k b now | insert k a now | commit 3 | commit 2 | reply 0 0 | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | post 0 2 retry | record 0 | reply 0 0 | expire 0 2 | reply 0 1 | reply 0 0',
@@ -260,14 +265,14 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'what stays is as the newest read has shown it',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: 'if (candidate.newer) memory.correct(candidate, candidate.newer)',
     by: '',
   },
   {
     rule: 'what stays asks for an earlier row',
-    file: 'offers.ts',
-    text: '      memory.become(candidate, state)\n      this.askForEarlier(candidate)',
+    file: 'transitions.ts',
+    text: '      memory.become(candidate, state)\n      this.#askForEarlier(candidate)',
     by: '      memory.become(candidate, state)',
     schedule: [
       'roomy',
@@ -276,7 +281,7 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'what stays is of an origin that is still mine',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: 'if (isMine(candidate.row.origin)) {',
     by: 'if (true) {',
     schedule: [
@@ -286,23 +291,23 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'a row that is gone, or ended by nobody knows whom, asks the key',
-    file: 'ends.ts',
-    text: 'if (candidate.orderingKey !== null) questions.ask(candidate.orderingKey)',
+    file: 'transitions.ts',
+    text: "if (end === 'unknown') candidate.asks = true",
     by: '',
     schedule: [
-      'duo',
-      'insert k b later | commit 1 | insert k a later | amend 1 a | commit 2 | sweep 0 | reply 0 0 | tick | pull 0 | reply 0 0 | pull 0 | expire 1 1 | reply 0 0 | reply 1 0 | claim 0 | reply 0 0 | send 1 | hint 0 | ask 0 | look 0 | reply 0 0 | tip 0 due | reply 0 1 | reply 0 0',
+      'narrow',
+      'insert - a later | insert k b now | sweep 0 | insert l b later | insert k a later | insert k b later | commit 5 | tick | commit 2 | reply 0 0 | tip 0 fresh | reply 0 0 | tip 0 due | reply 0 0 | claim 0 | reply 0 0 | post 0 2 dead | record 0 | reply 0 0 | lose 0 0 | record 0 | reply 0 0 | reply 0 0',
     ],
   },
   {
     rule: 'the next of the key is offered',
-    file: 'ends.ts',
-    text: '    if (first) offers.offerFirst(first, true)\n',
+    file: 'transitions.ts',
+    text: '    if (first) this.offerFirst(first, true)\n',
     by: '',
   },
   {
     rule: 'an earlier one than the named is asked for',
-    file: 'ends.ts',
+    file: 'transitions.ts',
     text: ' || (noted !== undefined && compareIds(noted.id, first.id) < 0)',
     by: '',
     schedule: [
@@ -312,7 +317,7 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'when none is named the noted one is asked for',
-    file: 'ends.ts',
+    file: 'transitions.ts',
     text: "first?.standing !== 'due' ||",
     by: "first !== null && first.standing !== 'due' ||",
     schedule: [
@@ -322,8 +327,8 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'the next of one that expired is offered',
-    file: 'ends.ts',
-    text: '    if (next) offers.offerFirst(next, true)',
+    file: 'transitions.ts',
+    text: '    if (next) this.offerFirst(next, true)',
     by: '',
     schedule: [
       'keyed',
@@ -332,21 +337,21 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'the reply of an expiry leaves what is under way',
-    file: 'ends.ts',
+    file: 'transitions.ts',
     text: "candidate && candidate.state !== 'under way'",
     by: 'candidate',
   },
   {
     rule: 'what somebody else has is not forgotten',
-    file: 'ends.ts',
-    text: "offers.stay(candidate, 'resting')",
-    by: 'offers.leaveUntilDue(candidate)',
+    file: 'transitions.ts',
+    text: "this.#stay(candidate, 'resting')",
+    by: 'this.#leaveUntilDue(candidate)',
   },
   {
     rule: 'a held row leaves memory',
-    file: 'ends.ts',
-    text: "=== 'held') offers.leave(candidate)",
-    by: "=== 'held') offers.stay(candidate, 'ready')",
+    file: 'transitions.ts',
+    text: "=== 'held') this.leave(candidate)",
+    by: "=== 'held') this.#stay(candidate, 'ready')",
     schedule: [
       'roomy',
       'tick | sweep 0 | insert - b now | insert - a now | insert - a now | commit 2 | tick | lock 2 | unlock 2 | reply 0 0 | insert k b now | tick | insert k b later | hold a | hold b | unhold b | tick | tick | hint 0 | pull 0 | reply 0 0 | tip 0 fresh | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0',
@@ -354,9 +359,9 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'a row that is not due leaves memory',
-    file: 'ends.ts',
-    text: "=== 'later') offers.leaveUntilDue(candidate)",
-    by: "=== 'later') offers.stay(candidate, 'ready')",
+    file: 'transitions.ts',
+    text: "=== 'later') this.#leaveUntilDue(candidate)",
+    by: "=== 'later') this.#stay(candidate, 'ready')",
     schedule: [
       'pair',
       'view 0 b | tick | tick | tick | sweep 0 | view 1 a | reply 0 0 | sweep 1 | reply 1 0 | insert k a now | insert k b now | insert l a now | insert l b now | commit 4 | commit 2 | hold a | tick | unhold a | hint 0 | open 0 a | tip 1 fresh | commit 3 | close 0 a | postpone 4 | commit 1 | tick | pull 0 | cancel 4 | cancel 2 | reply 1 0 | hint 3 | reply 0 0 | claim 0 | tick | reply 0 0 | post 0 1 dead | ask 0 | tip 1 fresh | reply 1 0 | record 0 | lock 3 | claim 1 | unlock 3 | hint 2 | hint 0 | reply 0 0 | tip 0 fresh | reply 1 0 | reply 0 1 | hint 1 | reply 0 0 | ask 1 | reply 1 0 | look 1 | hint 0 | reply 0 0 | pull 0 | reply 0 0 | ask 0 | reply 1 0 | pull 1 | claim 1 | lose 1 0 | reply 0 0 | pull 1 | overlap 1 fresh | claim 0 | reply 0 0 | reply 1 0 | post 1 3 retry | record 1 | reply 1 1 | reply 1 0 | look 0 | reply 0 0 | ask 1 | reply 1 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | reply 1 0 | claim 0 | reply 0 0 | look 0 | pull 1 | reply 0 0 | reply 1 0 | pull 1 | claim 0 | reply 1 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0',
@@ -364,9 +369,9 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'a row behind another leaves memory, and that one is offered',
-    file: 'ends.ts',
-    text: '      offers.leave(candidate)\n      offers.offerFirst(refusal.first, false)',
-    by: "      offers.stay(candidate, 'ready')",
+    file: 'transitions.ts',
+    text: '      this.leave(candidate)\n      this.offerFirst(refusal.first, false)',
+    by: "      this.#stay(candidate, 'ready')",
     schedule: [
       'roomy',
       'hold b | tick | insert k b now | insert k a later | insert k a later | insert k a now | insert - a now | commit 3 | tick | sweep 0 | lock 3 | unhold b | commit 2 | commit 1 | amend 2 b | tick | reply 0 0 | tick | commit 5 | open 0 a | tip 0 fresh | commit 4 | reply 0 0 | tick | tip 0 due | hint 0 | reply 0 0 | close 0 a | tip 0 fresh | reply 0 0 | pull 0 | overlap 0 fresh | claim 0 | reply 0 1 | post 0 1 ok | record 0 | reply 0 1 | reply 0 0 | pull 0 | reply 0 0 | lose 0 0 | pull 0 | claim 0 | lose 0 0 | pull 0 | reply 0 0 | reply 0 0 | post 0 2 long | post 0 5 retry | record 0 | reply 0 0 | pull 0 | overlap 0 due | reply 0 0 | reply 0 0 | pull 0 | lose 0 0 | restart 0 | tip 0 due | reply 0 0 | claim 0 | reply 0 0 | sweep 0 | reply 0 0 | look 0 | reply 0 0 | pull 0 | walk 0 | reply 0 0 | pull 0 | reply 0 0 | tip 0 fresh | reply 0 0 | pull 0 | reply 0 0 | unlock 3 | tick | tip 0 due | reply 0 0 | claim 0 | reply 0 0 | look 0 | post 0 5 ok | reply 0 0 | claim 0 | record 0 | reply 0 1 | reply 0 1 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0 | claim 0 | reply 0 0 | look 0 | reply 0 0',
@@ -374,14 +379,14 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'a claim whose reply was lost is given back',
-    file: 'ends.ts',
+    file: 'transitions.ts',
     text: 'messages.release(refusal.row)',
     by: 'void 0',
   },
   {
     rule: 'a row beyond the bound of those that rest wants a sweep',
-    file: 'ends.ts',
-    text: '      wantSweep()\n',
+    file: 'transitions.ts',
+    text: '      questions.isSweepWanted = true\n',
     by: '',
     schedule: [
       'tight',
@@ -390,7 +395,7 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'the noted copy of the named row is the one offered',
-    file: 'ends.ts',
+    file: 'transitions.ts',
     text: 'noted && noted.id === next?.id ? noted : next',
     by: 'next',
     schedule: [
@@ -400,7 +405,7 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'an expiry asks the key when the occupant ends',
-    file: 'ends.ts',
+    file: 'transitions.ts',
     text: "if (occupant?.state === 'under way') occupant.asks = true\n    else",
     by: "if (occupant?.state === 'under way') void 0\n    else",
     schedule: [
@@ -410,14 +415,14 @@ export const flaws: readonly Flaw[] = [
   },
   {
     rule: 'an expiry asks the key when the occupant has ended',
-    file: 'ends.ts',
+    file: 'transitions.ts',
     text: "else if (key !== null && next?.standing === 'claimed here') questions.ask(key)",
     by: '',
   },
   {
     rule: 'a question beyond the bound wants a sweep',
     file: 'questions.ts',
-    text: 'else if (!to.has(item)) this.#dropped()',
+    text: 'else if (!to.has(item)) this.isSweepWanted = true',
     by: '',
     schedule: [
       'tight',
@@ -504,49 +509,49 @@ export const flaws: readonly Flaw[] = [
 export const unnoticed: readonly (Flaw & { readonly why: string })[] = [
   {
     rule: 'what is displaced is passed over',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: '      this.leave(occupant)\n      return true',
     by: '      this.#parts.memory.remove(occupant)\n      return true',
     why: 'it is behind an earlier row of its key, whose end names it; only memory that is full puts out other rows',
   },
   {
     rule: 'it is passed over where the newest read has shown it',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: 'const row = candidate.newer ?? candidate.row',
     by: 'const row = candidate.row',
     why: 'only a held row leaves so, and the end of the hold rewinds its origin',
   },
   {
     rule: 'an earlier row is noted before it is asked whose it is',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: "if (occupant?.state === 'under way') noteEarliest(occupant, row)",
     by: "if (occupant?.state === 'under way' && isMine(row.origin)) noteEarliest(occupant, row)",
     why: 'the tip of its owner shows it, too; the note helps while two relays disagree',
   },
   {
     rule: 'a head that is not the occupant asks the key',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: "if (kind === 'head' && row.orderingKey !== null) this.#parts.questions.ask(row.orderingKey)",
     by: '',
     why: 'the claim of the occupant is refused and asks the key, a little later',
   },
   {
     rule: 'what somebody else has rests',
-    file: 'ends.ts',
-    text: "offers.stay(candidate, 'resting')",
-    by: "offers.stay(candidate, 'ready')",
+    file: 'transitions.ts',
+    text: "this.#stay(candidate, 'resting')",
+    by: "this.#stay(candidate, 'ready')",
     why: 'it is delivered as well, after many refused claims; backlog.test.ts',
   },
   {
     rule: 'what is settled while a read is out is not taken from it',
     file: 'backlog.ts',
-    text: "if (!read.hasLeft(row)) this.#offers.offer(row, 'tip')",
-    by: "this.#offers.offer(row, 'tip')",
+    text: "if (!read.hasLeft(row)) this.#transitions.offer(row, 'tip')",
+    by: "this.#transitions.offer(row, 'tip')",
     why: 'it costs a refused claim; backlog.test.ts',
   },
   {
     rule: 'a tip row waits behind those in the table',
-    file: 'offers.ts',
+    file: 'transitions.ts',
     text: "kind === 'tip' && origin.rangeOf(row).isBehind",
     by: 'false',
     why: 'it is a matter of whose turn it is; backlog.test.ts',
@@ -561,7 +566,7 @@ export const unnoticed: readonly (Flaw & { readonly why: string })[] = [
   {
     rule: 'a slot is free again when a claim is refused',
     file: 'backlog.ts',
-    text: "if (candidate?.state === 'under way') this.freed(candidate.row.origin)",
+    text: '    this.freed(candidate.row.origin)\n',
     by: '',
     why: 'the take after a claim asks the origin once more, mostly after the answer; backlog.test.ts',
   },
