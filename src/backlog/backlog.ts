@@ -1,9 +1,9 @@
-import type { IndexPlace, Release, ShownRow } from '../model.ts'
+import type { IndexPlace, ShownRow } from '../model.ts'
 import { urlsApart } from '../policy/tuning.ts'
 import { Behind, type Pull } from './behind.ts'
 import { otherRange, rangeOf } from './index-place.ts'
 import { Memory } from './memory.ts'
-import { type Hints, Messages } from './messages.ts'
+import { Messages } from './messages.ts'
 import { backlogName, type Candidate, type OriginBacklog } from './origin-backlog.ts'
 import { type Question, Questions } from './questions.ts'
 import { Read } from './read.ts'
@@ -11,7 +11,6 @@ import { Rotation } from './rotation.ts'
 import { type AttemptEnd, type Refusal, Transitions } from './transitions.ts'
 
 export type { Pull } from './behind.ts'
-export type { Hints } from './messages.ts'
 export type { Question } from './questions.ts'
 export type { Read } from './read.ts'
 export type { AttemptEnd, Refusal } from './transitions.ts'
@@ -70,8 +69,8 @@ export interface BacklogOptions {
  */
 export class Backlog {
   readonly #options: Required<BacklogOptions>
+  readonly messages: Messages
   readonly #questions: Questions
-  readonly #messages: Messages
   readonly #rotation: Rotation
   readonly #behind: Behind
   readonly #memory: Memory
@@ -88,7 +87,7 @@ export class Backlog {
     this.#options = all
     this.#isMine = all.isMine
     this.#questions = new Questions(hints)
-    this.#messages = new Messages(hints)
+    this.messages = new Messages(hints)
     this.#rotation = new Rotation(slots)
     this.#behind = new Behind({
       room,
@@ -104,7 +103,7 @@ export class Backlog {
       memory: this.#memory,
       behind: this.#behind,
       questions: this.#questions,
-      messages: this.#messages,
+      messages: this.messages,
       isMine: origin => this.#isMine(origin),
       memoryRows,
       restingRows,
@@ -119,7 +118,7 @@ export class Backlog {
   }
 
   get resting(): number {
-    return this.#memory.resting
+    return this.#memory.resting.size
   }
 
   /** Origins, and URLs set apart, that have more rows in the table. */
@@ -162,7 +161,7 @@ export class Backlog {
 
   /** When the first rest ends, by the clock of `take`; undefined: no row rests. */
   get nextAt(): number | undefined {
-    return this.#memory.firstResting?.restsUntil
+    return this.#memory.resting.first?.restsUntil
   }
 
   /** Whether the origin, or the URL set apart, has rows in memory. */
@@ -216,14 +215,14 @@ export class Backlog {
    * @param isShort the range has no more rows.
    */
   pulled(pull: Pull, rows: readonly ShownRow[], reached: IndexPlace, isShort: boolean, read: Read): void {
-    const name = backlogName(pull.origin, pull.urlHash)
-    const isOut = () => this.#memory.origin(name)?.[pull.range].isOut === true
-    if (!isOut()) return
+    if (!this.#sentFor(pull)) return
     for (const row of rows) if (!read.hasLeft(row)) this.#transitions.offer(row, 'head')
-    const origin = this.#memory.origin(name)
-    if (origin && rows.length === 0) origin.turnOf = otherRange(pull.range)
-    if (origin && isOut()) origin[pull.range].pulled(reached, isShort)
-    if (origin) this.#memory.update(origin)
+    // With too many origins behind, a row passed over may have made the backlog forget this one.
+    const origin = this.#sentFor(pull)
+    if (!origin) return
+    if (rows.length === 0) origin.turnOf = otherRange(pull.range)
+    origin[pull.range].pulled(reached, isShort)
+    this.#memory.update(origin)
   }
 
   /**
@@ -284,8 +283,8 @@ export class Backlog {
   /** Origins for which a new row must wait: others wait there, or `isReady` says no. */
   unready(isReady: (origin: string) => boolean): string[] {
     return [...this.#memory.origins()].flatMap(each => {
-      const { origin, ready, resting, isBehind } = each
-      return ready.size + resting > 0 || isBehind || !isReady(origin) ? origin : []
+      const { origin, rows, underWay, isBehind } = each
+      return rows > underWay || isBehind || !isReady(origin) ? origin : []
     })
   }
 
@@ -348,21 +347,6 @@ export class Backlog {
     this.#questions.hinted(id)
   }
 
-  /** Takes out the hints to send with the next statement. */
-  takeHints(): Hints {
-    return this.#messages.takeHints()
-  }
-
-  /** There are claims to release. */
-  get hasReleases(): boolean {
-    return this.#messages.hasReleases
-  }
-
-  /** Takes out the claims to release. If a release or its reply is lost, rows still under way are looked at again. */
-  takeReleases(): readonly Release[] {
-    return this.#messages.takeReleases()
-  }
-
   /**
    * Everything of the origin is read again. A sweep rewinds a few origins at a time, with pulls between: beyond
    * `behindOrigins` each drops the one that fell behind first.
@@ -391,8 +375,7 @@ export class Backlog {
   /** Changes which origins belong to this relay. Of lost origins only the rows under way stay. A sweep is wanted. */
   setView(isMine: (origin: string) => boolean): void {
     this.#isMine = isMine
-    for (const candidate of [...this.#memory.waiting()])
-      if (!isMine(candidate.row.origin)) this.#memory.remove(candidate)
+    for (const candidate of [...this.#memory.waiting]) if (!isMine(candidate.row.origin)) this.#memory.remove(candidate)
     for (const origin of [...this.#memory.origins()]) {
       if (isMine(origin.origin)) continue
       origin.forget()
@@ -438,14 +421,20 @@ export class Backlog {
   }
 
   #lost(pull: Pull): void {
-    const origin = this.#memory.origin(backlogName(pull.origin, pull.urlHash))
-    if (!origin?.[pull.range].isOut) return
+    const origin = this.#sentFor(pull)
+    if (!origin) return
     origin[pull.range].lost()
     this.#memory.update(origin)
   }
 
+  /** Where the pull belongs; undefined: it is not out any more. */
+  #sentFor({ origin, urlHash, range }: Pull): OriginBacklog | undefined {
+    const known = this.#memory.origin(backlogName(origin, urlHash))
+    return known?.[range].isOut ? known : undefined
+  }
+
   #endRests(now: number): void {
-    for (let first = this.#memory.firstResting; first && first.restsUntil <= now; first = this.#memory.firstResting)
+    for (let first = this.#memory.resting.first; first && first.restsUntil <= now; first = this.#memory.resting.first)
       this.#memory.become(first, 'ready')
   }
 }

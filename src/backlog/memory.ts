@@ -10,13 +10,15 @@ import { isLater } from './shown-row.ts'
  * known exactly while it has a row here or is behind.
  */
 export class Memory {
+  /** Rows not under way, the least recently admitted first. */
+  readonly waiting = new Fifo<Candidate>()
+  /** Resting rows among these, by the end of their rest. */
+  readonly resting = new Fifo<Candidate>()
   readonly #candidates = new Map<string, Candidate>()
   readonly #occupants = new Map<string, Candidate>()
   readonly #origins = new Map<string, OriginBacklog>()
   /** How many of `#origins` are URLs set apart. */
   #apart = 0
-  readonly #waiting = new Fifo<Candidate>()
-  readonly #resting = new Fifo<Candidate>()
   readonly #rotation: Rotation
   readonly #behind: Behind
 
@@ -27,10 +29,6 @@ export class Memory {
 
   get size(): number {
     return this.#candidates.size
-  }
-
-  get resting(): number {
-    return this.#resting.size
   }
 
   get(id: string): Candidate | undefined {
@@ -119,20 +117,6 @@ export class Memory {
     this.#tidy(all)
   }
 
-  /** Rows not under way, the least recently admitted first. */
-  waiting(): Iterable<Candidate> {
-    return this.#waiting
-  }
-
-  get oldest(): Candidate | undefined {
-    return this.#waiting.first
-  }
-
-  /** The row whose rest ends first. */
-  get firstResting(): Candidate | undefined {
-    return this.#resting.first
-  }
-
   admit(row: ShownRow, state: CandidateState = 'ready'): void {
     if (this.#candidates.has(row.id) || this.occupant(row.orderingKey))
       throw new Error(`callback ${row.id} cannot be admitted to memory: it or another callback of its key is there`)
@@ -153,7 +137,6 @@ export class Memory {
     }
     this.#candidates.set(row.id, candidate)
     if (row.orderingKey !== null) this.#occupants.set(row.orderingKey, candidate)
-    origin.rows += 1
     this.#stand(candidate)
     this.update(origin)
   }
@@ -162,7 +145,6 @@ export class Memory {
     this.#candidates.delete(candidate.id)
     if (candidate.orderingKey !== null) this.#occupants.delete(candidate.orderingKey)
     this.#rise(candidate)
-    candidate.origin.rows -= 1
     this.update(candidate.origin)
   }
 
@@ -181,31 +163,34 @@ export class Memory {
     const after = this.meetOf(row)
     if (before === after) return
     this.#rise(candidate)
-    before.rows -= 1
     candidate.origin = after
-    after.rows += 1
     this.#stand(candidate)
     this.update(before)
     this.update(after)
   }
 
-  /** Gives the row the seats of its state. */
+  /** Counts the row at its origin, and gives it the seats of its state. */
   #stand(candidate: Candidate): void {
-    const { state, origin } = candidate
-    if (state === 'ready') candidate.seat = origin.ready.push(candidate)
-    else if (state === 'resting') {
-      candidate.seat = this.#resting.push(candidate)
-      origin.resting += 1
+    const { origin, state } = candidate
+    origin.rows += 1
+    if (state === 'under way') origin.underWay += 1
+    else {
+      candidate.seat = this.#listOf(candidate).push(candidate)
+      candidate.age = this.waiting.push(candidate)
     }
-    if (state !== 'under way') candidate.age = this.#waiting.push(candidate)
   }
 
   #rise(candidate: Candidate): void {
-    const { state, origin, seat, age } = candidate
-    if (seat) (state === 'ready' ? origin.ready : this.#resting).remove(seat)
-    if (state === 'resting') origin.resting -= 1
-    if (age) this.#waiting.remove(age)
+    const { origin, state, seat, age } = candidate
+    origin.rows -= 1
+    if (state === 'under way') origin.underWay -= 1
+    if (seat) this.#listOf(candidate).remove(seat)
+    if (age) this.waiting.remove(age)
     candidate.seat = undefined
     candidate.age = undefined
+  }
+
+  #listOf({ state, origin }: Candidate): Fifo<Candidate> {
+    return state === 'ready' ? origin.ready : this.resting
   }
 }

@@ -27,10 +27,12 @@ export class Messages {
     this.#releases.set(id, rev)
   }
 
+  /** There are claims to release. */
   get hasReleases(): boolean {
     return this.#releases.size > 0
   }
 
+  /** Takes out the hints to send with the next statement. */
   takeHints(): Hints {
     const hints = { ids: [...this.#hints], isSweep: this.#isSweep }
     this.#hints.clear()
@@ -38,6 +40,7 @@ export class Messages {
     return hints
   }
 
+  /** Takes out the claims to release. If a release or its reply is lost, rows still under way are looked at again. */
   takeReleases(): Release[] {
     const releases = [...this.#releases].map(([id, rev]) => ({ id, rev }))
     this.#releases.clear()

@@ -56,8 +56,8 @@ export class OriginBacklog {
   readonly due = new OriginRange('due')
   /** Rows in memory, in any state. */
   rows = 0
-  /** Resting rows among these. */
-  resting = 0
+  /** Rows under way among these. */
+  underWay = 0
   readonly ready = new Fifo<Candidate>()
   /** In the line of origins that may start something. */
   turn: Seat<OriginBacklog> | undefined
@@ -81,10 +81,6 @@ export class OriginBacklog {
 
   get isBehind(): boolean {
     return this.fresh.isBehind || this.due.isBehind
-  }
-
-  get underWay(): number {
-    return this.rows - this.ready.size - this.resting
   }
 
   rangeOf(place: IndexPlace): OriginRange {

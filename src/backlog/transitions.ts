@@ -189,7 +189,7 @@ export class Transitions {
   #makePlace(): boolean {
     const { memory, memoryRows } = this.#parts
     if (memory.size < memoryRows) return true
-    if (memory.oldest) this.leave(memory.oldest)
+    if (memory.waiting.first) this.leave(memory.waiting.first)
     return memory.size < memoryRows
   }
 
@@ -199,7 +199,7 @@ export class Transitions {
    */
   #rest(candidate: Candidate, now: number): void {
     const { memory, questions, restingRows, restMs } = this.#parts
-    if (memory.resting < restingRows) {
+    if (memory.resting.size < restingRows) {
       candidate.restsUntil = now + restMs
       this.#stay(candidate, 'resting')
     } else {

@@ -144,7 +144,7 @@ export class Claimer {
    */
   #claimableNow(now: number): Claimable | null {
     const { backlog, scopes, slots, isAlone } = this.#parts
-    if (this.#hasDoubts || backlog.hasReleases || !isAlone() || slots().free === 0 || scopes.freeForNew === 0)
+    if (this.#hasDoubts || backlog.messages.hasReleases || !isAlone() || slots().free === 0 || scopes.freeForNew === 0)
       return null
     if (backlog.origins + scopes.unready.size > calmOrigins) return null
     const except = [...scopes.unready, ...backlog.unready(origin => scopes.isReady(origin, now))]
@@ -301,7 +301,7 @@ export class Claimer {
       this.#inDoubt.set(id, epoch)
     }
     // A read has shown these as claimed under this registration.
-    for (const { id } of backlog.takeReleases())
+    for (const { id } of backlog.messages.takeReleases())
       if (!attempts.has(id) && !this.#inDoubt.has(id)) this.#inDoubt.set(id, epoch())
     try {
       const doubts = this.#doubts

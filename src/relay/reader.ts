@@ -265,7 +265,7 @@ export class Reader {
   }
 
   async #sendHints(): Promise<void> {
-    const { ids, isSweep } = this.#parts.backlog.takeHints()
+    const { ids, isSweep } = this.#parts.backlog.messages.takeHints()
     const payloads = isSweep ? [...ids, 'sweep'] : ids
     if (payloads.length > 0) await sendHints(this.#parts.session, payloads)
   }

@@ -320,7 +320,7 @@ t.test('a claim whose reply was lost is given back, and its row then comes with 
   shown(it, [shownRow(1)])
   taken(it, 1)
   it.refused('1', { why: 'claimed here', row: shownRow(1, { standing: 'claimed here', rev: 7 }) }, 0)
-  t.same(it.takeReleases(), [{ id: '1', rev: 7 }])
+  t.same(it.messages.takeReleases(), [{ id: '1', rev: 7 }])
   shown(it, [shownRow(1, { dueUs: 5, rev: 8 })])
   t.same(taken(it, 9), [], 'the release is not answered yet')
   it.ended('1', 'back', null)
@@ -335,11 +335,11 @@ t.test('the first row of a key is told to the relay that owns its origin', async
   )
   taken(it, 9)
   it.ended('1', 'settled', shownRow(4, { orderingKey: 'k0', origin: 'http://b' }))
-  t.same(it.takeHints(), { ids: ['4'], isSweep: false })
-  t.same(it.takeHints(), { ids: [], isSweep: false })
+  t.same(it.messages.takeHints(), { ids: ['4'], isSweep: false })
+  t.same(it.messages.takeHints(), { ids: [], isSweep: false })
   it.ended('2', 'settled', shownRow(5, { orderingKey: 'k1', origin: 'http://b' }))
   it.ended('3', 'settled', shownRow(6, { orderingKey: 'k2', origin: 'http://b' }))
-  t.same(it.takeHints(), { ids: ['5'], isSweep: true })
+  t.same(it.messages.takeHints(), { ids: ['5'], isSweep: true })
 })
 
 t.test('rows of an origin that goes are forgotten, but for those under way', async t => {

@@ -188,8 +188,8 @@ export const flaws: readonly Flaw[] = [
   {
     rule: 'what is put out of memory is passed over',
     file: 'transitions.ts',
-    text: 'if (memory.oldest) this.leave(memory.oldest)',
-    by: 'if (memory.oldest) memory.remove(memory.oldest)',
+    text: 'if (memory.waiting.first) this.leave(memory.waiting.first)',
+    by: 'if (memory.waiting.first) memory.remove(memory.waiting.first)',
   },
   {
     rule: 'a first row of another relay is told to it',

@@ -72,14 +72,14 @@ function rowOf({ id, orderingKey, row, origin, state, restsUntil, passedOver, as
 }
 
 function originOf(origin: OriginBacklog): OriginInspection {
-  const { name, urlHash, rows, ready, resting, turn, isFull, behind, pull, fresh, due } = origin
+  const { name, urlHash, rows, ready, underWay, turn, isFull, behind, pull, fresh, due } = origin
   return {
     name,
     origin: origin.origin,
     urlHash,
     rows,
     ready: ready.size,
-    resting,
+    resting: rows - ready.size - underWay,
     isInTurn: turn !== undefined,
     isFull,
     isBehind: behind !== undefined,

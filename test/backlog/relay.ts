@@ -131,10 +131,10 @@ export class RelayTwin {
   /** After each act: what the backlog wants to send is kept until the next statement. */
   collect(): void {
     this.#inspection = undefined
-    const { ids, isSweep } = this.backlog.takeHints()
+    const { ids, isSweep } = this.backlog.messages.takeHints()
     this.hints.push(...ids)
     if (isSweep) this.hints.push('sweep')
-    for (const release of this.backlog.takeReleases()) this.toRelease.set(release.id, release)
+    for (const release of this.backlog.messages.takeReleases()) this.toRelease.set(release.id, release)
   }
 
   isBusy(session: Job['session']): boolean {

@@ -566,5 +566,5 @@ t.test('a claim of ours that nobody here knows of is told, to be given back', as
   const id = await stage.insert()
   await stage.force(id, `status = 'claimed', claimed_epoch = ${epoch}, claimed_at = now(), attempts = 1`)
   await look()
-  t.match(backlog.takeReleases(), [{ id, rev: 1 }])
+  t.match(backlog.messages.takeReleases(), [{ id, rev: 1 }])
 })
