@@ -144,10 +144,11 @@ export class Transitions {
       memory.remove(candidate)
     }
     // The statement that ends the occupant may have begun before this one. It may then name the row that is settled
-    // here.
+    // here. A claimed row that is named may have ended since, or with this one: two rows of a key are claimed when the first
+    // has committed late. One statement may recover both, and each then names the other.
     const occupant = memory.occupant(key)
     if (occupant?.state === 'under way') occupant.asks = true
-    else if (key !== null && next?.standing === 'claimed here') questions.ask(key)
+    else if (key !== null && next?.standing.startsWith('claimed')) questions.ask(key)
     if (next) this.offerFirst(next, true)
   }
 

@@ -32,4 +32,9 @@ export const regressions: readonly (readonly [plan: PlanName, why: string, sched
     'a row whose turn had not come left memory before a probe, settled by then, and the row behind it was forgotten',
     'insert l b later | insert k b later | tick | sweep 1 | reply 1 0 | open 1 b | commit 1 | tip 1 due | reply 1 0 | insert l b now | expire 0 1 | commit 3 | tip 1 fresh | reply 1 0 | close 1 b',
   ],
+  [
+    'apart',
+    'two rows of a key were claimed, since the first had committed late; one statement recovered both, each named the other, and none the row behind them',
+    'insert - a later | insert - a later | hold b | insert k b now 1 | insert - a now | unhold b | insert k a now | commit 5 | hint 0 | calm 0 | lose 0 0 | commit 3 | insert k b now | pull 0 | commit 6 | reply 0 0 | claim 0 | restart 0 | sweep 0 | reply 0 0 | pull 0 | walk 0 | reply 0 0 | tip 0 fresh | reply 0 0 | pull 0 | reply 0 0 | recover 0 1 dead | reply 0 0',
+  ],
 ]
