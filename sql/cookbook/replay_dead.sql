@@ -2,10 +2,13 @@
 -- with a slow start.
 -- Run as: outbox_operator
 --
+-- The column origin has one spelling of scheme, host and port. One path alone:
+--   and starts_with(outbox.rest_of(url), '/hooks/')
+--
 -- Look first: the same condition in  SELECT count(*) FROM outbox.callback WHERE ...
 
 update outbox.callback
    set status = 'pending'
  where status = 'dead'
    and dead_at >= '2026-01-31 08:00+00' and dead_at < '2026-01-31 12:30+00'
-   and starts_with(url, 'https://crm.example/');
+   and origin = 'https://crm.example';

@@ -8,5 +8,5 @@ update outbox.callback
    set due_at = now()
  where status = 'pending'
    and attempts > budget_from and due_at is not null
-   and starts_with(url, 'https://crm.example/')
+   and origin = 'https://crm.example'
 returning id, url, attempts, last_error;

@@ -19,7 +19,8 @@ export async function cancel(config: CancelConfig): Promise<number> {
   const { cancelIds, cancelUrl, key } = config
   const { count, left } = await inSession(config, 'cancel', { timeoutMs }, session =>
     inTransaction(session, () => {
-      if (cancelUrl !== null) return cancelAll(session, { url: cancelUrl }, urlSql(cancelUrl), config.dryRun)
+      if (cancelUrl !== null)
+        return cancelAll(session, { url: cancelUrl }, urlSql(session.schema, cancelUrl), config.dryRun)
       return key === null
         ? cancelNamed(session, [...new Set(cancelIds)], config.dryRun)
         : cancelAll(session, { key }, keySql(key), config.dryRun)

@@ -1,6 +1,5 @@
 import { connectionOf } from '../config/config.ts'
 import type { Values } from '../config/options.ts'
-import { type Database, databaseOf } from '../outbox/database.ts'
 import { explainDenied, type RolePart } from '../outbox/database-errors.ts'
 import { checkSchema } from '../outbox/installed.ts'
 import { Session, type SessionOptions } from '../outbox/session.ts'
@@ -13,17 +12,10 @@ export type Place = Pick<Values, 'databaseUrl' | 'schema'> & Partial<Pick<Values
 export const timeoutMs = 3_600_000
 
 /**
- * Runs `use` in a session and a transaction of its own, after checking that the schema fits this version.
+ * Runs `use` in a transaction of a session of `inSession`, after checking that the schema fits this version. Settings
+ * are set for the transaction only: after it a pooler may give the session to another program.
  *
- * @throws SchemaError, StandbyError, or pg's error when it cannot connect.
- */
-export async function inDatabase<T>(config: Place, command: string, use: (db: Database) => Promise<T>): Promise<T> {
-  return inSession(config, command, { timeoutMs }, session => inTransaction(session, () => use(databaseOf(session))))
-}
-
-/**
- * As `inDatabase`, for one of several transactions in a session of `inSession`. Settings are set for the transaction
- * only: after it a pooler may give the session to another program.
+ * @throws SchemaError.
  */
 export async function inTransaction<T>(session: Session, use: () => Promise<T>): Promise<T> {
   await session.run('begin isolation level read committed read write')

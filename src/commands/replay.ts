@@ -1,11 +1,12 @@
 import type { ReplayConfig } from '../config/config.ts'
 import type { CallbackStatus } from '../model.ts'
-import type { Database } from '../outbox/database.ts'
+import { type Database, databaseOf } from '../outbox/database.ts'
 import { type Operation, recordOperation } from '../outbox/operation.ts'
 import { countDead, countRetries, replayDead, replayIds, retryIdsNow, retryNow, standingOf } from '../outbox/replay.ts'
 import { deadSql, idsSql, urlSql } from '../outbox/same-in-sql.ts'
+import type { Session } from '../outbox/session.ts'
 import { printableJson } from '../printable.ts'
-import { inDatabase } from './in-database.ts'
+import { inSession, inTransaction, timeoutMs } from './in-database.ts'
 
 /** How many callbacks go out, and why others do not. */
 interface Replayed {
@@ -23,12 +24,14 @@ interface Act {
 
 /** `ringback replay`. Exits with 1 when a named callback was left alone. */
 export async function replay(config: ReplayConfig): Promise<number> {
-  const { count, left } = await inDatabase(config, 'replay', async db => {
-    const replayed = await perform(db, config)
-    const done = { done: replayed.count, left: replayed.left.length }
-    if (!config.dryRun) await recordOperation(db, { ...actOf(config), ...done })
-    return replayed
-  })
+  const { count, left } = await inSession(config, 'replay', { timeoutMs }, session =>
+    inTransaction(session, async () => {
+      const replayed = await perform(session, config)
+      const done = { done: replayed.count, left: replayed.left.length }
+      if (!config.dryRun) await recordOperation(databaseOf(session), { ...actOf(config), ...done })
+      return replayed
+    }),
+  )
   const { schema, dryRun, json } = config
   if (json) process.stdout.write(`${printableJson({ schema, dryRun, count: Number(count), left })}\n`)
   else {
@@ -38,16 +41,16 @@ export async function replay(config: ReplayConfig): Promise<number> {
   return left.length === 0 ? 0 : 1
 }
 
-async function perform(db: Database, config: ReplayConfig): Promise<Replayed> {
+async function perform(session: Session, config: ReplayConfig): Promise<Replayed> {
   const { dead, now, url, since, dryRun } = config
-  if (dead) return { count: await (dryRun ? countDead : replayDead)(db, { url, since }), left: [] }
-  if (now && url !== null) return { count: await (dryRun ? countRetries : retryNow)(db, url), left: [] }
-  return performNamed(db, config, now ? retryingNow : replaying)
+  if (dead) return { count: await (dryRun ? countDead : replayDead)(session, { url, since }), left: [] }
+  if (now && url !== null) return { count: await (dryRun ? countRetries : retryNow)(session, url), left: [] }
+  return performNamed(databaseOf(session), config, now ? retryingNow : replaying)
 }
 
-function actOf({ ids, dead, now, url, since }: ReplayConfig): Pick<Operation, 'act' | 'condition'> {
-  if (dead) return { act: 'replay', condition: deadSql({ url, since }) }
-  return { act: now ? 'retry' : 'replay', condition: url === null ? idsSql([...new Set(ids)]) : urlSql(url) }
+function actOf({ schema, ids, dead, now, url, since }: ReplayConfig): Pick<Operation, 'act' | 'condition'> {
+  if (dead) return { act: 'replay', condition: deadSql(schema, { url, since }) }
+  return { act: now ? 'retry' : 'replay', condition: url === null ? idsSql([...new Set(ids)]) : urlSql(schema, url) }
 }
 
 async function performNamed(db: Database, { ids, dryRun }: ReplayConfig, act: Act): Promise<Replayed> {

@@ -10,6 +10,7 @@ import { messageOf } from '../errors.ts'
 import { isId } from '../ids.ts'
 import { isDatabaseUrl } from '../outbox/hosts.ts'
 import { isSchemaName } from '../outbox/sql-files.ts'
+import { urlStartOf } from '../outbox/url-start.ts'
 import type { Destinations } from '../policy/destinations.ts'
 import { adaptive } from '../policy/tuning.ts'
 import { durationText } from './duration.ts'
@@ -343,7 +344,9 @@ export const options = {
       otherwise: 'any URL',
       accepts: isPrefix,
       expected: 'the beginning of a URL, with the / after its host, such as https://crm.example/',
-    }).help('Only callbacks whose URL begins with exactly this text. Needs --dead or --now.'),
+    }).help(
+      'Only callbacks whose URL begins with this. Upper case in the host, its trailing dot and the default port make no difference; the path is compared exactly. Needs --dead or --now.',
+    ),
     since: moment('since', 'any time').help(
       'Only callbacks that became dead at this time or later: 2026-03-01T12:00:00Z, 2026-03-01 (midnight UTC), or a duration ago such as 2h. Needs --dead.',
     ),
@@ -358,7 +361,9 @@ export const options = {
       otherwise: 'none',
       accepts: isPrefix,
       expected: 'the beginning of a URL, with the / after its host, such as https://crm.example/',
-    }).help('All waiting callbacks whose URL begins with exactly this text.'),
+    }).help(
+      'All waiting callbacks whose URL begins with this. Upper case in the host, its trailing dot and the default port make no difference; the path is compared exactly.',
+    ),
     key: text('key', 'KEY', {
       default: null,
       otherwise: 'none',
@@ -414,7 +419,7 @@ export const options = {
 
 /** With a whole host: the beginning of a host would also be that of other hosts. */
 function isPrefix(url: string): boolean {
-  return /^https?:\/\/[^/]+\//.test(url)
+  return /^https?:\/\/[^/]+\//i.test(url) && urlStartOf(url).origin !== ''
 }
 
 /** Why it is no form, such as `: field "a": a nested object cannot be sent`; empty: it is one. */

@@ -1,14 +1,16 @@
 import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
 import type { CallbackStatus } from '../model.ts'
-import type { Database } from './database.ts'
+import { type Database, databaseOf } from './database.ts'
+import type { Session } from './session.ts'
 import type { Tables } from './tables.ts'
+import { urlStartOf } from './url-start.ts'
 
 /** Which callbacks. */
 type Condition = (eb: ExpressionBuilder<Tables, 'callback'>) => ExpressionWrapper<Tables, 'callback', SqlBool>
 
 /** Which dead callbacks. */
 export interface DeadFilter {
-  /** The beginning of the URL, compared character by character; null: any. */
+  /** The beginning of the URL, as `UrlStart` compares it; null: any. */
   readonly url: string | null
   /** Dead since this time or later; null: any time. */
   readonly since: string | null
@@ -44,14 +46,18 @@ export async function standingOf(db: Database, ids: readonly string[]): Promise<
 }
 
 /** Replays all matching callbacks or none, in one statement. @returns how many will be sent again. */
-export async function replayDead(db: Database, filter: DeadFilter): Promise<bigint> {
-  const result = await db.updateTable('callback').set({ status: 'pending' }).where(isDead(filter)).executeTakeFirst()
+export async function replayDead(session: Session, filter: DeadFilter): Promise<bigint> {
+  const result = await databaseOf(session)
+    .updateTable('callback')
+    .set({ status: 'pending' })
+    .where(isDead(session, filter))
+    .executeTakeFirst()
   return result.numUpdatedRows
 }
 
 /** @returns how many callbacks `replayDead` would send again. */
-export function countDead(db: Database, filter: DeadFilter): Promise<bigint> {
-  return count(db, isDead(filter))
+export function countDead(session: Session, filter: DeadFilter): Promise<bigint> {
+  return count(session, isDead(session, filter))
 }
 
 /**
@@ -74,22 +80,22 @@ export async function retryIdsNow(db: Database, ids: readonly string[]): Promise
  * Makes due now all callbacks with this beginning of the URL that have failed and wait for a retry, also those that are
  * due already: their receiver rests, and a retry ends that. A producer's delay is left as it is.
  */
-export async function retryNow(db: Database, url: string): Promise<bigint> {
-  const result = await db
+export async function retryNow(session: Session, url: string): Promise<bigint> {
+  const result = await databaseOf(session)
     .updateTable('callback')
     .set({ due_at: sql<string>`clock_timestamp()` })
-    .where(isRetry(url))
+    .where(isRetry(session, url))
     .executeTakeFirst()
   return result.numUpdatedRows
 }
 
 /** @returns how many callbacks `retryNow` would make due. */
-export function countRetries(db: Database, url: string): Promise<bigint> {
-  return count(db, isRetry(url))
+export function countRetries(session: Session, url: string): Promise<bigint> {
+  return count(session, isRetry(session, url))
 }
 
-async function count(db: Database, condition: Condition): Promise<bigint> {
-  const { rows } = await db
+async function count(session: Session, condition: Condition): Promise<bigint> {
+  const { rows } = await databaseOf(session)
     .selectFrom('callback')
     .select(eb => eb.fn.countAll<string>().as('rows'))
     .where(condition)
@@ -98,23 +104,29 @@ async function count(db: Database, condition: Condition): Promise<bigint> {
 }
 
 /** The index by due time serves it: it has at most one row per key that waits for a retry. */
-function isRetry(url: string): Condition {
+function isRetry({ schema }: Session, url: string): Condition {
   return eb =>
     eb.and([
       eb('status', '=', 'pending'),
       eb('attempts', '>', eb.ref('budget_from')),
       eb('due_at', 'is not', null),
-      sql<SqlBool>`starts_with(${eb.ref('url')}, ${url})`,
+      startsAt(schema, url),
     ])
 }
 
 /** `dead_at is not null` means status dead, and is the condition of the index of dead callbacks. */
-function isDead({ url, since, until }: DeadFilter): Condition {
+function isDead({ schema }: Session, { url, since, until }: DeadFilter): Condition {
   return eb =>
     eb.and([
       eb('dead_at', 'is not', null),
-      ...(url === null ? [] : [sql<SqlBool>`starts_with(${eb.ref('url')}, ${url})`]),
+      ...(url === null ? [] : [startsAt(schema, url)]),
       ...(since === null ? [] : [eb('dead_at', '>=', new Date(since))]),
       ...(until === undefined ? [] : [eb('dead_at', '<', new Date(until))]),
     ])
+}
+
+/** The origin is compared first: it costs less. */
+function startsAt(schema: string, url: string) {
+  const { origin, rest } = urlStartOf(url)
+  return sql<SqlBool>`(origin = ${origin} and starts_with(${sql.id(schema, 'rest_of')}(url), ${rest}))`
 }

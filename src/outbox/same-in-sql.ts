@@ -1,5 +1,6 @@
 /** The page's operations as plain SQL, for people who want to run them by hand, and the conditions that record them. */
 import type { Purged } from './purge.ts'
+import { urlStartOf } from './url-start.ts'
 
 /** A text as an SQL literal. */
 function sqlText(text: string): string {
@@ -40,20 +41,22 @@ export interface DeadInSql {
 }
 
 export function replayDeadSql(schema: string, dead: DeadInSql): string {
-  return `UPDATE ${schema}.callback SET status = 'pending'\n WHERE ${deadSql(dead, '\n   AND ')};`
+  return `UPDATE ${schema}.callback SET status = 'pending'\n WHERE ${deadSql(schema, dead, '\n   AND ')};`
 }
 
-export function deadSql({ url, since, until }: DeadInSql, and = ' AND '): string {
+export function deadSql(schema: string, { url, since, until }: DeadInSql, and = ' AND '): string {
   const conditions = [
     until === undefined ? 'dead_at IS NOT NULL' : `dead_at < ${sqlText(until)}`,
     ...(since === null ? [] : [`dead_at >= ${sqlText(since)}`]),
-    ...(url === null ? [] : [urlSql(url)]),
+    ...(url === null ? [] : [urlSql(schema, url, and)]),
   ]
   return conditions.join(and)
 }
 
-export function urlSql(url: string): string {
-  return `starts_with(url, ${sqlText(url)})`
+export function urlSql(schema: string, url: string, and = ' AND '): string {
+  const { origin, rest } = urlStartOf(url)
+  const isOrigin = `origin = ${sqlText(origin)}`
+  return rest === '/' ? isOrigin : `${isOrigin}${and}starts_with(${schema}.rest_of(url), ${sqlText(rest)})`
 }
 
 export function heldSql(urlPrefix: string): string {

@@ -6,6 +6,7 @@ import type { CallbackStatus } from '../model.ts'
 import { seenSql } from './amend.ts'
 import type { Session, Statement } from './session.ts'
 import { isFree, originHash } from './sql.ts'
+import { startsAt, urlStartOf } from './url-start.ts'
 
 /** Most rows that one statement reads. A count above it is shown as "5,000+". */
 export const sample = 5_000
@@ -36,7 +37,7 @@ export async function readViewer(session: Session): Promise<Viewer> {
 /** Which callbacks to list. */
 export interface ListFilter {
   readonly status: CallbackStatus
-  /** The beginning of the URL, compared character by character; null: any. */
+  /** The beginning of the URL, as `UrlStart` compares it; null: any. */
   readonly url: string | null
   readonly key: string | null
   /** ISO 8601: settled since then, or written since then if unsettled; null: any. */
@@ -59,7 +60,8 @@ export interface ListedCallback extends ListPlace {
   readonly lastError: string | null
 }
 
-const listColumns = 'c.id, c.status, c.url, c.ordering_key, c.attempts, c.last_error, c.created_at, c.settled_at'
+const listColumns =
+  'c.id, c.status, c.url, c.origin, c.ordering_key, c.attempts, c.last_error, c.created_at, c.settled_at'
 
 /** Newest first: by the time of settling for settled callbacks, by the time of writing for the others. */
 const listStatement = (from: (schema: string) => string, time: string, order: string, place = 'true'): Statement => ({
@@ -67,7 +69,7 @@ const listStatement = (from: (schema: string) => string, time: string, order: st
   text: schema => `
     select c.id::text as id, c.status, c.url::text as url, c.ordering_key::text as "orderingKey", c.attempts, c.last_error as "lastError", ${time}::text as at
       from (${from(schema)}) c
-     where c.status = $1 and ($2::text is null or starts_with(c.url, $2)) and ($3::text is null or c.ordering_key = $3)
+     where c.status = $1 and ($2::text is null or ${startsAt(schema, '$2', '$6')}) and ($3::text is null or c.ordering_key = $3)
        and ($4::timestamptz is null or ${time} >= $4::timestamptz) and ${place}
      order by ${order} limit ${listed + 1}`,
 })
@@ -79,7 +81,7 @@ const listStatement = (from: (schema: string) => string, time: string, order: st
 const settledFrom = (column: string) => (schema: string) =>
   `
   select ${listColumns}, c.${column} as ended from ${schema}.callback c
-   where c.${column} is not null and (c.${column}, c.id) < (coalesce($6::timestamptz, 'infinity'), coalesce($5::bigint, 9223372036854775807))
+   where c.${column} is not null and (c.${column}, c.id) < (coalesce($7::timestamptz, 'infinity'), coalesce($5::bigint, 9223372036854775807))
      and c.${column} >= coalesce($4::timestamptz, '-infinity')
    order by c.${column} desc, c.id desc limit ${sample}`
 
@@ -110,7 +112,7 @@ const ofKeyStatement = listStatement(
 const ofOriginStatement = listStatement(
   schema => `
   select ${listColumns} from ${schema}.callback c
-   where c.settled_at is null and ${originHash} = hashtextextended($6, 0) and c.origin = $6 limit ${sample}`,
+   where c.settled_at is null and ${originHash} = hashtextextended($2, 0) and c.origin = $2 limit ${sample}`,
   'c.created_at',
   'c.id desc',
   before,
@@ -119,19 +121,21 @@ const ofOriginStatement = listStatement(
 /**
  * Returns one more than `listed` if there are more. A filter applies to the first `sample` rows of the best index: by
  * key, origin or status.
- *
- * @param origin of `filter.url`, if it names one.
  */
-export function listCallbacks(session: Session, filter: ListFilter, origin: string | null): Promise<ListedCallback[]> {
+export function listCallbacks(session: Session, filter: ListFilter): Promise<ListedCallback[]> {
   const { status, url, key, since, after } = filter
-  const values = [status, url, key, since, after?.id ?? null]
+  const { origin, rest } = startIn(url)
+  const values = [status, origin, key, since, after?.id ?? null, rest]
   if (status === 'dead') return session.rows(deadStatement, [...values, after?.at ?? null])
   if (status === 'delivered' || status === 'cancelled')
     return session.rows(settledStatement, [...values, after?.at ?? null])
   if (key !== null) return session.rows(ofKeyStatement, values)
-  return origin === null
-    ? session.rows(unsettledStatement, values)
-    : session.rows(ofOriginStatement, [...values, origin])
+  return session.rows(origin === null ? unsettledStatement : ofOriginStatement, values)
+}
+
+/** Nulls: any URL. */
+function startIn(url: string | null) {
+  return url === null ? { origin: null, rest: null } : urlStartOf(url)
 }
 
 export interface ShownCallback {
@@ -235,18 +239,20 @@ const matchStatement: Statement = {
   text: schema => `
     select coalesce(last_error, 'no reason given') as reason, count(*)::float8 as count, min(dead_at) as "from", max(dead_at) as "to",
            (sum(count(*)) over ())::float8 as "allCount", (sum(count(*) filter (where last_outcome = 'unknown')) over ())::float8 as "allUnknown"
-      from (select url, last_error, last_outcome, dead_at from ${schema}.callback
+      from (select url, origin, last_error, last_outcome, dead_at from ${schema}.callback
              where dead_at is not null and dead_at >= coalesce($2::timestamptz, '-infinity') and dead_at < $3::timestamptz
-             order by dead_at desc limit ${sample + 1}) d
-     where $1::text is null or starts_with(url, $1)
+             order by dead_at desc limit ${sample + 1}) c
+     where $1::text is null or ${startsAt(schema, '$1', '$4')}
      group by 1 order by 2 desc, 1 limit 10`,
 }
 
 export async function readMatching(session: Session, { url, since, until }: DeadMatch): Promise<DeadMatching> {
+  const { origin, rest } = startIn(url)
   const reasons = await session.rows<DeadOfReason & { allCount: number; allUnknown: number }>(matchStatement, [
-    url,
+    origin,
     since,
     until,
+    rest,
   ])
   const { allCount: count = 0, allUnknown: unknown = 0 } = reasons[0] ?? {}
   return { count, unknown, reasons }

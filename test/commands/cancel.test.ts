@@ -58,6 +58,31 @@ t.test('a prefix that ends within the host is refused, since other hosts begin w
     t.match(await cancel('--url', prefix), { code: 2, out: '', err: /with the \/ after its host, such as/ }, prefix)
 })
 
+t.test('the origin is compared as a hold compares it, what follows as text', async t => {
+  await client.query(`
+    insert into outbox.callback (url) values
+      ('https://CRM.example/b'), ('HTTPS://crm.example.:443?c'), ('https://crm.example:8443/b'), ('http://crm.example/b'),
+      ('https://crm.example/B'), ('https://crm.example/b?'), ('https://crm.example/b?c')`)
+  await cancel('--url', 'https://Crm.Example:443/b?')
+  t.equal(await cancelled(), '11')
+  await cancel('--url', 'https://Crm.Example:443/b')
+  t.equal(await cancelled(), '2 5 10 11')
+  await cancel('--url', 'https://crm.example/?')
+  t.equal(await cancelled(), '2 5 6 10 11')
+  await cancel('--url', 'https://crm.example/')
+  t.equal(await cancelled(), '1 2 5 6 9 10 11')
+})
+
+t.test('what only `new URL` reads as the end of a host is no beginning', async t => {
+  for (const prefix of [
+    'https://crm.example\\x/',
+    'https://crm.example#/',
+    'https://a@crm.example/',
+    'https://crm .example/',
+  ])
+    t.match(await cancel('--url', prefix), { code: 2, out: '', err: /with the \/ after its host/ }, prefix)
+})
+
 t.test('exactly one of --id, --url and --key', async t => {
   t.match(await cancel(), { code: 2, err: /exactly one of --id, --url and --key/ })
   t.match(await cancel('--id', '1', '--key', 'x'), { code: 2, err: /exactly one of --id, --url and --key/ })

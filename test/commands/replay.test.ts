@@ -69,19 +69,22 @@ t.test('by id, dry: says the same and changes nothing', async t => {
   t.same(await pending(), [waiting])
 })
 
-t.test('the dead, by the beginning of their url and the time of their death', async t => {
-  const wanted = [await insert('dead'), await insert('dead', { url: 'https://crm.example/other', diedAgo: '119 min' })]
+t.test('the dead, by what the beginning of their url means, and the time of their death', async t => {
+  const wanted = [
+    await insert('dead'),
+    await insert('dead', { url: 'https://crm.example/other', diedAgo: '119 min' }),
+    await insert('dead', { url: 'https://CRM.example:443/hook' }),
+  ]
   await insert('dead', { diedAgo: '121 min' })
   await insert('dead', { url: 'https://crm.example.evil/hook' })
-  await insert('dead', { url: 'https://CRM.example/hook' })
   await insert('delivered')
-  const argv = ['--dead', '--url', 'https://crm.example/', '--since', '2h']
-  t.same(await replay(...argv, '--dry-run'), { code: 0, out: 'would send 2 callbacks again\n', err: '' })
+  const argv = ['--dead', '--url', 'HTTPS://crm.example./', '--since', '2h']
+  t.same(await replay(...argv, '--dry-run'), { code: 0, out: 'would send 3 callbacks again\n', err: '' })
   t.same(await pending(), [])
-  t.same(await replay(...argv), { code: 0, out: '2 callbacks will be sent again\n', err: '' })
+  t.same(await replay(...argv), { code: 0, out: '3 callbacks will be sent again\n', err: '' })
   t.same(await pending(), wanted)
   t.same(await replay(...argv), { code: 0, out: '0 callbacks will be sent again\n', err: '' }, 'again')
-  t.match(await replay('--dead', '--since', '2020-01-01'), { code: 0, out: '3 callbacks will be sent again\n' })
+  t.match(await replay('--dead', '--since', '2020-01-01'), { code: 0, out: '2 callbacks will be sent again\n' })
 })
 
 t.test('every dead callback only when --all says so', async t => {
@@ -110,7 +113,7 @@ async function due(): Promise<string[]> {
 t.test(
   '--now by url: what failed there is due; what is elsewhere, settled or put off by its producer is not',
   async t => {
-    const wanted = [await insertRetry(), await insertRetry('https://crm.example/other')]
+    const wanted = [await insertRetry(), await insertRetry('https://CRM.example/other')]
     await insertRetry('https://crm.example.evil/hook')
     await insert('dead')
     await client.query(

@@ -73,9 +73,9 @@ const filter = (values: Partial<ListFilter>): ListFilter => ({
   ...values,
 })
 const list =
-  (values: Partial<ListFilter>, origin: string | null = null): Run =>
+  (values: Partial<ListFilter>): Run =>
   session =>
-    listCallbacks(session, filter(values), origin)
+    listCallbacks(session, filter(values))
 const nowhere = 'https://nowhere.test/'
 const thisMinute = Math.floor(Date.now() / 60_000) * 60_000
 const middle = { at: '2000-01-01 00:00:00+00', id: '5000' }
@@ -104,7 +104,7 @@ const screens: Readonly<Record<string, Run>> = {
       [`list of ${status}, since`, list({ status, since: '2000-01-01T00:00:00Z' })],
       [`list of ${status}, of a key`, list({ status, key: 'key', url: nowhere })],
       [`list of ${status}, further on`, list({ status, after: middle })],
-      [`list of ${status}, of an origin`, list({ status, url: 'https://ill.test/none' }, 'https://ill.test')],
+      [`list of ${status}, of an origin`, list({ status, url: 'https://ill.test/none' })],
     ]),
   ),
 }

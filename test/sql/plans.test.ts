@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import t from 'tap'
+import { cancelWaiting, countWaiting } from '../../src/outbox/cancel.ts'
 import { databaseOf } from '../../src/outbox/database.ts'
 import { readFailing } from '../../src/outbox/failing.ts'
 import { readHistory } from '../../src/outbox/history.ts'
@@ -133,12 +134,14 @@ const dead = { url: 'https://crm.example/', since: '2026-01-31T08:00:00Z' }
 const commands: Readonly<Record<string, [run: Parameters<typeof walksOf>[0], statements: number]>> = {
   'replay --id': [db => replayIds(db, ['7', '60001']), 1],
   'replay --id, of what was left alone': [db => standingOf(db, ['7', '60001']), 1],
-  'replay --dead': [db => replayDead(db, { url: null, since: null }), 1],
-  'replay --dead --url --since': [db => replayDead(db, dead), 1],
-  'replay --dead --dry-run': [db => countDead(db, dead).catch(nothing), 1],
+  'replay --dead': [(_, session) => replayDead(session, { url: null, since: null }), 1],
+  'replay --dead --url --since': [(_, session) => replayDead(session, dead), 1],
+  'replay --dead --dry-run': [(_, session) => countDead(session, dead).catch(nothing), 1],
   'replay --now --id': [db => retryIdsNow(db, ['7', '60001']), 1],
-  'replay --now --url': [db => retryNow(db, dead.url), 1],
-  'replay --now --url --dry-run': [db => countRetries(db, dead.url).catch(nothing), 1],
+  'replay --now --url': [(_, session) => retryNow(session, dead.url), 1],
+  'replay --now --url --dry-run': [(_, session) => countRetries(session, dead.url).catch(nothing), 1],
+  'cancel --url': [(_, session) => cancelWaiting(session, dead), 1],
+  'cancel --url, of what was left alone': [(_, session) => countWaiting(session, dead), 1],
   attempts: [db => readHistory(db, '7'), 2],
   status: [db => readStatus(db), 5],
   'status and doctor, of receivers that fail': [(_, session) => readFailing(session), 1],

@@ -105,9 +105,19 @@ async function run(session: Session, act: PageAct): Promise<Performed> {
     case 'amend':
       return named(act.kind, act.ids, await amend(session, act.ids[0], act))
     case 'replay-dead':
-      return { did: 'replay', count: Number(await replayDead(db, act)), left: 0, condition: deadSql(act) }
+      return {
+        did: 'replay',
+        count: Number(await replayDead(session, act)),
+        left: 0,
+        condition: deadSql(session.schema, act),
+      }
     case 'retry-url':
-      return { did: 'retry', count: Number(await retryNow(db, act.url)), left: 0, condition: urlSql(act.url) }
+      return {
+        did: 'retry',
+        count: Number(await retryNow(session, act.url)),
+        left: 0,
+        condition: urlSql(session.schema, act.url),
+      }
     case 'hold':
       await holdUrl(session, act.url, act.reason, false)
       return { did: 'hold', count: 1, left: 0, condition: heldSql(act.url) }

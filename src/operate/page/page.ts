@@ -119,7 +119,7 @@ async function screenOf({ path, query }: PageRequest, session: Session, overview
     if (place === 'holds') return holdsScreen(await listHoldEntries(session), viewer, schema, resultOf(query))
     if (place === 'callbacks') {
       const filter = filterIn(query)
-      const rows = await listCallbacks(session, filter, originIn(filter.url))
+      const rows = await listCallbacks(session, filter)
       return callbacksScreen(filter, rows, viewer.canAct, overview.figures, resultOf(query))
     }
     const act = place === 'confirm' && viewer.canAct ? actIn(query) : null
