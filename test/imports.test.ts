@@ -13,7 +13,7 @@ const rows: readonly (readonly string[])[] = [
   ['config', 'membership'],
   ['backlog', 'outbox', 'delivery', 'receiver'],
   ['policy', 'log'],
-  ['model', 'bounded-map', 'errors', 'ids', 'pause', 'printable', 'version'],
+  ['model', 'bounded-map', 'errors', 'ids', 'pause', 'printable', 'trace-context', 'version'],
 ]
 
 /** Packages with one room each; all others are free. */

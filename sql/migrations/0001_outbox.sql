@@ -277,7 +277,7 @@ create domain outbox.traceparent as text
     value is null or value ~ '^[!-~]{1,128}$'
     or outbox.refuse(format('traceparent is not a header value: %s', left(value, 140)), 'traceparent takes 1 to 128 printable ASCII characters without spaces, as in W3C Trace Context')
   );
-comment on domain outbox.traceparent is 'W3C Trace Context, forwarded as it is; at most 128 printable ASCII characters.';
+comment on domain outbox.traceparent is 'At most 128 printable ASCII characters. W3C Trace Context is forwarded as it is, anything else is left out.';
 
 create domain outbox.outcome as text collate "C"
   constraint outcome_is_known check (value in ('delivered', 'rejected', 'failed', 'not_sent', 'unknown'));

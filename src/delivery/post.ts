@@ -1,5 +1,6 @@
 import type { Claim, Outcome } from '../model.ts'
 import type { DestinationSettings } from '../policy/destinations.ts'
+import { traceContextOf } from '../trace-context.ts'
 import { Exchange, type ExchangeOptions, type Request } from './exchange.ts'
 import { encodeForm, FormError } from './form.ts'
 import { signature } from './signature.ts'
@@ -70,7 +71,8 @@ function headersOf(
   if (!more.some((name, i) => i % 2 === 0 && name === 'accept')) headers.push('accept', '*/*')
   if (signingKeys.length > 0)
     headers.push('webhook-signature', signature(signingKeys, claim.messageId, timestamp, body))
-  if (claim.traceparent !== null) headers.push('traceparent', claim.traceparent)
+  if (claim.traceparent !== null && traceContextOf(claim.traceparent) !== null)
+    headers.push('traceparent', claim.traceparent)
   for (const each of more) headers.push(each)
   return headers
 }

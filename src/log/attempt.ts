@@ -1,4 +1,5 @@
 import type { Claim, Decision, Outcome } from '../model.ts'
+import { traceContextOf } from '../trace-context.ts'
 import type { LogFields } from './log.ts'
 
 /**
@@ -21,11 +22,6 @@ export function attemptFields(relay: string, claim: Claim, outcome: Outcome, dec
     retry_in_ms: decision.status === 'pending' ? decision.retryInMs : null,
     error: outcome.error,
     relay,
-    trace: traceOf(claim.traceparent),
+    trace: claim.traceparent === null ? null : (traceContextOf(claim.traceparent)?.traceId ?? null),
   }
-}
-
-/** The trace-id of a W3C traceparent; null: there is none. */
-function traceOf(traceparent: string | null): string | null {
-  return traceparent?.match(/^[\da-f]{2}-([\da-f]{32})-/)?.[1] ?? null
 }

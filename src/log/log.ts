@@ -57,7 +57,7 @@ export const logFields = {
   since_ms: 'how long it has lasted',
   statement: 'what PostgreSQL refuses: `claim`, `release`, `expire`, `supersede`, `bring forward`',
   took_ms: 'from the start of the attempt to its end',
-  trace: "trace-id of the callback's `traceparent`; null: it has none",
+  trace: "trace-id of the callback's `traceparent`; null: it has none that is valid",
   tries: 'how many times it failed in a row',
   unknown: 'attempts that may have arrived',
   version: 'version of Ringback',

@@ -17,6 +17,7 @@ import {
 import type { RunConfig } from '../config/config.ts'
 import type { post } from '../delivery/post.ts'
 import type { Claim, Outcome } from '../model.ts'
+import { traceContextOf } from '../trace-context.ts'
 import { version } from '../version.ts'
 
 /**
@@ -87,12 +88,10 @@ function end(span: Span, { kind, httpStatus }: Outcome): void {
   span.end()
 }
 
-/** The context in a `traceparent` (W3C Trace Context); null when it is not valid. */
+/** null: it is not valid. */
 function contextOf(traceparent: string): SpanContext | null {
-  const [, traceId, spanId, flags] =
-    traceparent.match(/^00-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})$/) ?? []
-  if (traceId === undefined || spanId === undefined || flags === undefined) return null
-  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true }
+  const given = traceContextOf(traceparent)
+  return given && { traceId: given.traceId, spanId: given.spanId, traceFlags: given.flags & 1, isRemote: true }
 }
 
 function headerOf({ traceId, spanId, traceFlags }: SpanContext): string {

@@ -16,7 +16,7 @@ const canaries = {
   query: 'canary-of-the-query',
   form: 'canary-of-the-form',
   dedupeKey: 'canary-of-the-dedupe-key',
-  traceparent: 'canary-of-the-traceparent',
+  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   password: 'canary-of-the-password',
   header: 'canary-of-the-configured-header',
   answerHeader: 'canary-of-the-answer-header',

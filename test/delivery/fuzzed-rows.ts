@@ -29,6 +29,12 @@ const anything = [...allowed, ...nasty, ...nasty]
 const refused = ['127.1', '2130706433', '0x7f000001', '0177.0.0.1', '%31%32%37.0.0.1']
 const hosts = [...Array(12).fill('127.0.0.1'), ...Array(6).fill('127.0.0.1.'), ...refused]
 
+/** With what follows, the first is valid now and then, the second mostly. */
+const traces = [
+  '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  '01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-',
+]
+
 const numbers = ['0', '-0', '1.50', '1e400', '-1E-7', '9007199254740993', '0.10']
 
 /** @param port of the receiver, on 127.0.0.1. */
@@ -37,7 +43,7 @@ export function fuzzedRow(random: Random, port: number): FuzzedRow {
   const text = (): string => textOf(random, random() < 0.2 ? anything : allowed)
   const scheme = pick(random, ['http', 'http', 'HTTP', 'hTTp'])
   const url = `${scheme}://${pick(random, hosts)}:${port}${pick(random, ['/', '?', '/hook', ''])}${text()}`
-  const traceparent = random() < 0.5 ? '' : text()
+  const traceparent = random() < 0.5 ? '' : `${pick(random, ['', ...traces])}${text()}`
   return { url: bytes(url), form: bytes(formOf(random)), traceparent: traceparent === '' ? null : bytes(traceparent) }
 }
 

@@ -297,10 +297,21 @@ t.test('what cannot be sent never reaches for a connection, and is dead at once'
   })
 })
 
+t.test('a traceparent that its receiver would have to ignore is left out', async t => {
+  const server = await rawServer(t, async line => {
+    await line.request()
+    line.answer('200 OK', '', 'connection: close\r\n')
+  })
+  for (const traceparent of ['b3-of-old', `00-${'0'.repeat(32)}-b7ad6b7169203331-01`, 'a\r\nx-evil: 1'])
+    t.equal((await stage(t).post(server.url, { traceparent })).kind, 'delivered')
+  t.equal(server.requests.length, 3)
+  for (const request of server.requests) t.notMatch(request, /traceparent|evil/)
+})
+
 t.test('a header that would break the request is refused before anything is written', async t => {
   const server = await rawServer(t, () => {})
-  const outcome = await stage(t).post(server.url, { traceparent: 'a\r\nx-evil: 1' })
-  t.match(outcome, { kind: 'not_sent', error: /^request refused: invalid traceparent header/ })
+  const outcome = await stage(t).post(server.url, { messageId: 'a\r\nx-evil: 1' })
+  t.match(outcome, { kind: 'not_sent', error: /^request refused: invalid webhook-id header/ })
   t.equal(server.bytes, 0)
 })
 
