@@ -33,13 +33,10 @@ function isServed({ callbacks: { due, later, claimed }, relays }: Status): boole
 }
 
 function written(schema: string, { callbacks, failing, holds, relays, janitor }: Found): string {
-  const { due, later, claimed, dead, oldestWaitingSeconds } = callbacks
-  // A callback that is not due is no backlog, however long ago its producer has written it.
-  const oldest =
-    due === 0 || oldestWaitingSeconds === null ? '' : `; the oldest was written ${seconds(oldestWaitingSeconds)} ago`
+  const { due, later, claimed, dead } = callbacks
   return [
     `schema ${schema}`,
-    `waiting: ${due} due, ${later} later${oldest}`,
+    `waiting: ${due} due, ${later} later${ages(callbacks)}`,
     `being sent: ${claimed}`,
     `dead: ${dead}`,
     ...failing.map(failingLine),
@@ -54,6 +51,12 @@ function written(schema: string, { callbacks, failing, holds, relays, janitor }:
     .filter(line => line !== '')
     .map(line => `${printable(line)}\n`)
     .join('')
+}
+
+/** A callback that is not due is no backlog, however long ago its producer has written it. */
+function ages({ oldestDueSeconds: oldest, nextDueSeconds: next }: Status['callbacks']): string {
+  if (oldest !== null) return `; the oldest due one was written ${seconds(oldest)} ago`
+  return next === null ? '' : `; the next is due in ${seconds(next)}`
 }
 
 function failingLine({ failingSeconds, waiting, reason, lastFailedSecondsAgo, ...receiver }: FailingReceiver): string {

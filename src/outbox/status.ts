@@ -19,6 +19,10 @@ export interface Counts {
   readonly dead: number
   /** Since the oldest pending callback was written; null: none is pending. */
   readonly oldestWaitingSeconds: number | null
+  /** Since the oldest due callback was written; null: none is due. */
+  readonly oldestDueSeconds: number | null
+  /** Until the next callback is due, of those that are not; null: there is none. */
+  readonly nextDueSeconds: number | null
 }
 
 export interface Hold {
@@ -79,6 +83,9 @@ export async function readStatus(db: Database): Promise<Status> {
   }
 }
 
+const isDue = sql`status = 'pending' and coalesce(greatest(due_at, created_at) <= now(), true)`
+const isLater = sql`status = 'pending' and greatest(due_at, created_at) > now() and due_at is not null`
+
 /** Reads the two indexes of unsettled rows and that of the dead. A count by status would read all of history. */
 async function readCounts(db: Database): Promise<Counts> {
   const columns = ['status', 'due_at', 'created_at'] as const
@@ -93,10 +100,14 @@ async function readCounts(db: Database): Promise<Counts> {
     )
     .selectFrom('unsettled')
     .select([
-      countWhere(sql`status = 'pending' and coalesce(greatest(due_at, created_at) <= now(), true)`).as('due'),
-      countWhere(sql`status = 'pending' and greatest(due_at, created_at) > now() and due_at is not null`).as('later'),
+      countWhere(isDue).as('due'),
+      countWhere(isLater).as('later'),
       countWhere(sql`status = 'claimed'`).as('claimed'),
       secondsSince<number | null>(sql`min(created_at) filter (where status = 'pending')`).as('oldestWaitingSeconds'),
+      secondsSince<number | null>(sql`min(created_at) filter (where ${isDue})`).as('oldestDueSeconds'),
+      sql<number | null>`extract(epoch from min(due_at) filter (where ${isLater}) - now())::float8`.as(
+        'nextDueSeconds',
+      ),
     ])
     .executeTakeFirstOrThrow()
   const { dead } = await db

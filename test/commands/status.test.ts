@@ -33,7 +33,15 @@ t.test('nothing at all', async t => {
   t.match(out, /^\{.*\}\n$/, 'one line')
   t.same(JSON.parse(out), {
     schema: 'outbox',
-    callbacks: { due: 0, later: 0, claimed: 0, dead: 0, oldestWaitingSeconds: null },
+    callbacks: {
+      due: 0,
+      later: 0,
+      claimed: 0,
+      dead: 0,
+      oldestWaitingSeconds: null,
+      oldestDueSeconds: null,
+      nextDueSeconds: null,
+    },
     failing: [],
     holds: [],
     relays: [],
@@ -44,17 +52,26 @@ t.test('nothing at all', async t => {
 t.test('what waits, is being sent and is dead is counted; history is not', async t => {
   await fill()
   const { callbacks } = JSON.parse((await status('--json')).out)
-  const { oldestWaitingSeconds, ...counts } = callbacks
+  const { oldestWaitingSeconds, oldestDueSeconds, nextDueSeconds, ...counts } = callbacks
   t.same(counts, { due: 2, later: 1, claimed: 2, dead: 1 })
   t.ok(oldestWaitingSeconds >= 100 && oldestWaitingSeconds < 130, `the oldest: ${oldestWaitingSeconds} s`)
-  t.match((await status()).out, /waiting: 2 due, 1 later; the oldest was written 1\d\d s ago\nbeing sent: 2\ndead: 1\n/)
+  t.ok(oldestDueSeconds >= 100 && oldestDueSeconds < 130, `the oldest due: ${oldestDueSeconds} s`)
+  t.ok(nextDueSeconds > 0 && nextDueSeconds <= 172_800, `the next: ${nextDueSeconds} s`)
+  t.match(
+    (await status()).out,
+    /waiting: 2 due, 1 later; the oldest due one was written 1\d\d s ago\nbeing sent: 2\ndead: 1\n/,
+  )
 })
 
-t.test('a callback that is not due is not shown as a backlog', async t => {
+t.test('a callback that is not due is not shown as a backlog, but when it is due', async t => {
   await client.query(
     `insert into outbox.callback (url, due_at, created_at) values ('https://a.test/', now() + interval '1 h', now() - interval '537 s')`,
   )
-  t.match((await status()).out, /\nwaiting: 0 due, 1 later\nbeing sent: 0\n/)
+  t.match((await status()).out, /\nwaiting: 0 due, 1 later; the next is due in 3[56]\d\d s\nbeing sent: 0\n/)
+  await client.query(
+    `insert into outbox.callback (url, created_at) values ('https://a.test/', now() - interval '100 s')`,
+  )
+  t.match((await status()).out, /\nwaiting: 1 due, 1 later; the oldest due one was written 1\d\d s ago\n/)
 })
 
 t.test(
