@@ -1,8 +1,7 @@
 import type { AttemptsConfig } from '../config/config.ts'
 import { urlWithoutQuery } from '../log/log.ts'
 import { databaseOf } from '../outbox/database.ts'
-import { type AttemptRow, type History, readHistory } from '../outbox/history.ts'
-import { readCallback, readKey } from '../outbox/screens.ts'
+import { type AttemptRow, type History, readHistory, readObstacles } from '../outbox/history.ts'
 import type { Session } from '../outbox/session.ts'
 import { printable, printableJson } from '../printable.ts'
 import { inSession, inTransaction, timeoutMs } from './in-database.ts'
@@ -37,11 +36,9 @@ export async function attempts(config: AttemptsConfig): Promise<number> {
 }
 
 async function readWaits(session: Session, id: string): Promise<Waits> {
-  const callback = await readCallback(session, id)
-  if (callback?.status !== 'pending') return { waitsFor: null, behind: null, dueAt: null }
-  const { isHeld, dueAt, now } = callback
-  const behind = (await readKey(session, callback)).before[0]?.id ?? null
-  const isLater = dueAt !== null && dueAt > now
+  const obstacles = await readObstacles(session, id)
+  if (obstacles === undefined) return { waitsFor: null, behind: null, dueAt: null }
+  const { isHeld, behind, dueAt, isLater } = obstacles
   return { waitsFor: isHeld ? 'hold' : behind !== null ? 'key' : isLater ? 'time' : 'receiver', behind, dueAt }
 }
 

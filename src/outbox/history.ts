@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import type { CallbackStatus, OutcomeKind } from '../model.ts'
 import type { Database } from './database.ts'
+import type { Session, Statement } from './session.ts'
+import { isFree } from './sql.ts'
 
 /** A callback and all its POSTs. */
 export interface History {
@@ -50,4 +52,31 @@ function readAttempts(db: Database, id: string, messageId: string): Promise<Atte
     .orderBy('attempt')
     .orderBy('epoch')
     .execute()
+}
+
+/** What may keep a pending callback from being sent now. */
+export interface Obstacles {
+  readonly isHeld: boolean
+  /** The nearest unsettled callback before it in its key. */
+  readonly behind: string | null
+  /** null: at once. */
+  readonly dueAt: Date | null
+  readonly isLater: boolean
+}
+
+const obstaclesStatement: Statement = {
+  name: 'ringback_obstacles',
+  text: schema => `
+    select not ${isFree(schema)} as "isHeld", d.due_at as "dueAt", coalesce(d.due_at > statement_timestamp(), false) as "isLater",
+           (select b.id::text from ${schema}.callback b
+             where b.settled_at is null and (b.ordering_key, b.id) < (c.ordering_key, c.id) and b.ordering_key >= c.ordering_key
+             order by b.ordering_key desc, b.id desc limit 1) as behind
+      from ${schema}.callback c, lateral (select greatest(c.due_at, case when c.due_at is not null then c.created_at end) as due_at) d
+     where c.id = any (array[$1::bigint]) and c.status = 'pending'`,
+}
+
+/** @returns undefined: it is not pending. */
+export async function readObstacles(session: Session, id: string): Promise<Obstacles | undefined> {
+  const [row] = await session.rows<Obstacles>(obstaclesStatement, [id])
+  return row
 }

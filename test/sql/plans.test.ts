@@ -3,7 +3,7 @@ import t from 'tap'
 import { cancelWaiting, countWaiting } from '../../src/outbox/cancel.ts'
 import { databaseOf } from '../../src/outbox/database.ts'
 import { readFailing } from '../../src/outbox/failing.ts'
-import { readHistory } from '../../src/outbox/history.ts'
+import { readHistory, readObstacles } from '../../src/outbox/history.ts'
 import {
   countDead,
   countRetries,
@@ -143,6 +143,7 @@ const commands: Readonly<Record<string, [run: Parameters<typeof walksOf>[0], sta
   'cancel --url': [(_, session) => cancelWaiting(session, dead), 1],
   'cancel --url, of what was left alone': [(_, session) => countWaiting(session, dead), 1],
   attempts: [db => readHistory(db, '7'), 2],
+  'attempts, what one waits for': [(_, session) => readObstacles(session, '7'), 1],
   status: [db => readStatus(db), 5],
   'status and doctor, of receivers that fail': [(_, session) => readFailing(session), 1],
 }
