@@ -143,6 +143,7 @@ async function tellAddresses(policy: AddressPolicy, url: URL): Promise<void> {
   if (!isIP(hostname)) tell('name', `${addresses.join(', ')} after ${Math.round(performance.now() - startedAt)} ms`)
   for (const address of addresses)
     tell('guard', policy.refusal(hostname, address, portOf(url)) ?? `${address} may be reached`)
+  tell('', 'not checked: `run` also refuses the address of its own database, which `try` does not know')
 }
 
 function tellSent({ connectMs, tls, bytes }: Sent, settings: DestinationSettings): void {
