@@ -36,8 +36,8 @@ bench: dist/cli.js $(BENCH_INSTALLED) ## measures beside peers; PART=drain,laten
 faults: dist/cli.js ## breaks things and counts what got lost; SCENARIO=2,7 for some, SEED=123 to repeat, SHORT=1 for less, SAVE=1 keeps the results
 	@SCENARIO="$(SCENARIO)" SEED="$(SEED)" SHORT="$(SHORT)" SAVE="$(SAVE)" JSON="$(JSON)" node --import tsx test/faults/faults.ts
 
-soak: dist/cli.js ## faults of all kinds at random for MINUTES=10, then the books; says how memory and connections grew
-	@MINUTES="$(MINUTES)" SEED="$(SEED)" node --import tsx test/faults/soak.ts
+soak: dist/cli.js ## faults of all kinds at random for MINUTES=10, then the books; says how memory and connections grew; RATE=100 for a slow machine
+	@MINUTES="$(MINUTES)" SEED="$(SEED)" RATE="$(RATE)" node --import tsx test/faults/soak.ts
 
 docs: $(INSTALLED) ## writes the lists and tables of docs/ anew, from the code and the saved results
 	@node --import tsx test/docs/write.ts

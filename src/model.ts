@@ -138,7 +138,7 @@ export type Decision =
   /** `holdsUrl`: the receiver said that its endpoint is gone, so its URL is held until an operator releases it. */
   | { readonly status: 'dead'; readonly reason: string; readonly holdsUrl?: true }
 
-/** A claim to give back. No byte of it can have left. */
+/** A claim to release. No byte of it can have left. */
 export interface Release {
   readonly id: string
   /** As set by the claim. It fences the release. */

@@ -7,7 +7,7 @@ export interface Hints {
   readonly isSweep: boolean
 }
 
-/** What the relay sends with its next statements: hints to peers, and claims to release. Each is sent once. */
+/** What the relay does with its next statements: hints to send to peers, and claims to release. */
 export class Messages {
   readonly #hints = new Set<string>()
   readonly #releases = new Map<string, number>()
@@ -40,7 +40,7 @@ export class Messages {
     return hints
   }
 
-  /** Takes out the claims to release. If a release or its reply is lost, rows still under way are looked at again. */
+  /** Takes out the claims to release, as a read showed them. A newer claim may stand by now: look at each before. */
   takeReleases(): Release[] {
     const releases = [...this.#releases].map(([id, rev]) => ({ id, rev }))
     this.#releases.clear()

@@ -108,6 +108,8 @@ export class Claimer {
         await endOfTurn()
       }
     }
+    // Claims ahead do not wait for a read that claims, since it may hang.
+    await this.#account(session)
     while (this.#readUnder !== null) await claimable.wait(loopIdleMs)
     await this.#account(session)
   }
@@ -139,7 +141,7 @@ export class Claimer {
   }
 
   /**
-   * What a read may claim now; null: nothing. Rows in doubt, and rows to give back, wait for the end of such reads, so
+   * What a read may claim now; null: nothing. Rows in doubt, and claims to release, wait for the end of such reads, so
    * they come first. Without other relays every origin is this one's, and any of which nothing is known may have one POST.
    */
   #claimableNow(now: number): Claimable | null {
@@ -155,7 +157,7 @@ export class Claimer {
     return { most, except, several }
   }
 
-  /** A row that cannot start at once is given back: its origin has lost its slot meanwhile, or its key is under way. */
+  /** A row that cannot start at once is released: its origin has lost its slot meanwhile, or its key is under way. */
   #startAsRead(claim: Claim): void {
     const { backlog, scopes, attempts } = this.#parts
     const { origin, urlHash } = claim
@@ -288,11 +290,10 @@ export class Claimer {
   }
 
   /**
-   * Accounts for every row in doubt. The rows of a read that claims are not known yet: they would be released, although
-   * they are about to start.
+   * Accounts for rows in doubt. While a read claims, only for claims ahead: the rows of the read are not known yet, and
+   * others in doubt may be among them. Those would be released, although they are about to start.
    */
   async #account(session: Session): Promise<void> {
-    if (this.#readUnder !== null) return
     const { backlog, scopes, attempts, epoch, progress } = this.#parts
     const { ahead } = attempts
     const leaving = ahead.takeLeaving(performance.now())
@@ -300,12 +301,15 @@ export class Claimer {
       scopes.withdrawn(id)
       this.#inDoubt.set(id, epoch)
     }
-    // A read has shown these as claimed under this registration.
-    for (const { id } of backlog.messages.takeReleases())
-      if (!attempts.has(id) && !this.#inDoubt.has(id)) this.#inDoubt.set(id, epoch())
+    const doubts = new Map(leaving.map(({ id, epoch }) => [id, epoch]))
+    if (this.#readUnder === null) {
+      // A read has shown these as claimed under this registration.
+      for (const { id } of backlog.messages.takeReleases())
+        if (!attempts.has(id) && !this.#inDoubt.has(id)) this.#inDoubt.set(id, epoch())
+      for (const [id, epoch] of this.#doubts) doubts.set(id, epoch)
+    }
     try {
-      const doubts = this.#doubts
-      if (doubts.length > 0) await this.#judge(session, doubts)
+      if (doubts.size > 0) await this.#judge(session, doubts)
     } finally {
       ahead.forget(leaving)
       if (leaving.length > 0) progress.set()
@@ -313,10 +317,9 @@ export class Claimer {
   }
 
   /** Looks at these rows: why was each not claimed, or was it, and never began? */
-  async #judge(session: Session, doubts: readonly (readonly [string, string])[]): Promise<void> {
+  async #judge(session: Session, doubts: ReadonlyMap<string, string>): Promise<void> {
     const { backlog, epoch, agenda } = this.#parts
-    const ids = doubts.map(([id]) => id)
-    const found = await look(session, epoch(), ids)
+    const found = await look(session, epoch(), [...doubts.keys()])
     const looked = new Map(found.map(each => [each.id, each]))
     const superseded = await this.#supersede(session, found)
     const now = performance.now()
@@ -324,11 +327,13 @@ export class Claimer {
     const unsent: Unsent[] = []
     for (const [id, epoch] of doubts) {
       const stands = looked.get(id)
-      if (superseded.has(id)) this.#inDoubt.delete(id)
-      else if (stands?.status === 'claimed' && stands.claimedEpoch === epoch)
+      this.#inDoubt.delete(id)
+      if (superseded.has(id)) continue
+      if (stands?.status === 'claimed' && stands.claimedEpoch === epoch) {
+        // Behind the others: it may stay in doubt for long, with a thousand more.
+        this.#inDoubt.set(id, epoch)
         unsent.push({ id, rev: stands.row.rev, epoch })
-      else {
-        this.#inDoubt.delete(id)
+      } else {
         // Its transaction was open until after that. Only the look for all expired rows finds it.
         if ((stands?.expiredMs ?? 0) > longLookBack.ms) agenda.areAllExpiredWanted = true
         const refusal = refusalOf(stands)
@@ -373,12 +378,12 @@ export class Claimer {
           this.#inDoubt.delete(id)
           refusals.passed(id)
           backlog.ended(id, 'back', null)
+          agenda.dueAgainAt(performance.now())
         }
       })
       for (const { item, error } of refused)
         refusals.refused(item.id, error, performance.now(), { statement: 'release', becomes: 'claimed' })
     }
-    if (claims.length > 0) agenda.dueAgainAt(performance.now())
   }
 }
 

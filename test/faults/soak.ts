@@ -1,5 +1,5 @@
 /**
- * `make soak MINUTES=10`: two relays, 300 callbacks a second, faults of all kinds at random. Afterwards the books are held
+ * `make soak MINUTES=10`: two relays, 300 callbacks a second (RATE), faults of all kinds at random. Afterwards the books are held
  * against one another as in a scenario, and it says how the memory and the connections of the relay that was never killed
  * have grown. SEED repeats the choice of faults. Exit code 1 when a promise was broken.
  */
@@ -13,10 +13,10 @@ import type { Scenario } from './scenario.ts'
 import { Servers } from './servers.ts'
 import type { Stage } from './stage.ts'
 
-const RATE = 300
 const WARM_UP_SECONDS = 30
 
 const minutes = positive('MINUTES', 10)
+const rate = positive('RATE', 300)
 const seed = positive('SEED', Math.floor(Math.random() * 1e9))
 
 const soak: Scenario = {
@@ -27,7 +27,7 @@ const soak: Scenario = {
   async run(stage) {
     const receiver = await stage.receiver()
     const victims = await victimsOf(stage, receiver)
-    const writers = await stage.writers({ urls: [victims.receiver.via(receiver.url('/mixed'))], rate: RATE / 2 })
+    const writers = await stage.writers({ urls: [victims.receiver.via(receiver.url('/mixed'))], rate: rate / 2 })
     const samples: Footprint[] = []
     const timer = setInterval(() => samples.push(footprintOf(victims.lasting.program.pid)), 1_000)
     const end = performance.now() + minutes * 60_000
@@ -79,7 +79,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 process.stdout.write(`seed ${seed}\n`)
 try {
   const result = await runScenario(soak, { seed, isShort: false, servers, guard, signal: interrupted.signal })
-  process.stdout.write(`${paragraph(result).replace(/make faults SCENARIO=0/, `make soak MINUTES=${minutes}`)}\n`)
+  process.stdout.write(
+    `${paragraph(result).replace(/make faults SCENARIO=0/, `make soak MINUTES=${minutes} RATE=${rate}`)}\n`,
+  )
   process.exitCode = result.outcome === 'passed' ? 0 : 1
 } finally {
   await servers.remove()

@@ -59,9 +59,10 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0, breaker = 
   const lines: { readonly event: string; readonly fields: LogFields | undefined }[] = []
   const note = (event: string, fields?: LogFields) => void lines.push({ event, fields })
   const log: Log = { trace: note, debug: note, info: note, warn: note, error: note, fatal: note, writes: () => true }
-  const scopes = new Scopes({ settingsOf: () => ({ ...settings, breaker }), concurrency: 100, slowConcurrency: 100 })
+  const concurrency = Math.max(100, slots)
+  const scopes = new Scopes({ settingsOf: () => ({ ...settings, breaker }), concurrency, slowConcurrency: concurrency })
   const backlog = new Backlog({
-    memoryRows: 1_000,
+    memoryRows: 2_000,
     room: () => 1_000,
     slots: (name, url, next) => scopes.slots(name, performance.now(), url, next !== undefined),
     taken: row => scopes.taken(row, performance.now()),
@@ -150,6 +151,7 @@ async function claiming(t: Test, { slots = 100, ahead: mostAhead = 0, breaker = 
     claimable,
     claimer,
     run,
+    end: () => ends.abort(),
     offer,
     claimsAsRead,
     knows,
@@ -251,6 +253,35 @@ t.test('what is ahead and whose release had no answer is looked at and released 
   await eventually(async () => assert.equal((await stage.row(last)).status, 'pending'))
   t.equal(claims.length, 16)
 })
+
+for (const ends of [false, true])
+  t.test(
+    `a read that claims and hangs does not keep what is ahead${ends ? ', when the claimer ends' : ''}`,
+    async t => {
+      mockClock(t, performance.now())
+      const { state, statements, scopes, ahead, run, end, offer, claimsAsRead } = await claiming(t, { ahead: 256 })
+      proven(scopes, 300)
+      const ids = await inserted(20, { url: `${origin}/a` })
+      await offer(...ids)
+      const running = run()
+      await eventually(() => assert.equal(ahead.size, 4))
+      const waiting = ids.filter(id => ahead.has(id))
+      let open = () => {}
+      const gate = new Promise<void>(resolve => {
+        open = resolve
+      })
+      state.replies = { name: 'ringback_claim_fresh', after: gate }
+      const reading = claimsAsRead(ids.at(-1) ?? '')
+      await eventually(() => assert.ok(statements.includes('ringback_claim_fresh')))
+      if (ends) end()
+      ahead.giveUp(() => true)
+      await eventually(() => assert.equal(ahead.size, 0))
+      for (const id of waiting) t.match(await stage.row(id), { status: 'pending', attempts: 0 })
+      open()
+      await reading
+      if (ends) await running
+    },
+  )
 
 t.test(
   'when the rest of a broken origin ends, its rows leave memory, and the reader is woken for the probe',
@@ -382,6 +413,41 @@ t.test('a claim whose reply was lost is given back over the next session, with n
   t.ok(claims.every(({ attempt }) => attempt === 1))
   t.same(await stage.outcomes(ids[0]), [])
   t.same(lines, [])
+})
+
+t.test('while somebody has locked one, the reader is left alone', async t => {
+  const { state, statements, agenda, run, offer } = await claiming(t)
+  const [id] = await inserted(1)
+  await offer(id)
+  state.loses = { name: 'ringback_claim' }
+  await t.rejects(run(), /the reply was lost/)
+  const other = await stage.another()
+  await other.run(`begin; select from outbox.callback where id = ${id} for update`)
+  void run()
+  await eventually(() => assert.equal(statements.filter(name => name === 'ringback_release').length, 2))
+  t.equal(agenda.nextDueAt, Number.POSITIVE_INFINITY)
+  await other.run('rollback')
+  await eventually(() => assert.ok(agenda.nextDueAt <= performance.now()))
+  t.match(await stage.row(id), { status: 'pending' })
+})
+
+t.test('while somebody has locked a thousand of them, others are released', async t => {
+  const { state, run, offer } = await claiming(t, { slots: 2_000 })
+  const rows = await stage.query<{ id: string }>(
+    `insert into outbox.callback (url) select 'https://receiver-' || n || '.test/' from generate_series(1, 1001) n returning id::text`,
+  )
+  const ids = rows.map(({ id }) => id)
+  const [free = '', first = '', ...more] = ids.toReversed()
+  await offer(...ids)
+  state.loses = { name: 'ringback_claim' }
+  await t.rejects(run(), /the reply was lost/)
+  const other = await stage.another()
+  await other.run(`begin; select from outbox.callback where id in (${[first, ...more]}) for update`)
+  void run()
+  await eventually(async () => assert.equal((await stage.row(free)).status, 'pending'))
+  t.match(await stage.row(first), { status: 'claimed' })
+  await other.run('rollback')
+  await eventually(async () => assert.equal((await stage.row(first)).status, 'pending'))
 })
 
 t.test('also when the registration has been another since', async t => {

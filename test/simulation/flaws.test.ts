@@ -112,7 +112,7 @@ const sourceFlaws: readonly [SourceFlaw, Kind, number?, World?][] = [
       edits: [
         {
           file: 'relay/claimer.ts',
-          text: 'if (doubts.length > 0) await this.#judge(session, doubts)',
+          text: 'if (doubts.size > 0) await this.#judge(session, doubts)',
           by: '',
         },
       ],
