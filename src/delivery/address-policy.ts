@@ -109,20 +109,23 @@ export class AddressPolicy {
   }
 
   /**
-   * Why answers of `address` are not stored; null when they are: it is public, or `--allow` names it. Otherwise
-   * somebody who can choose a URL and read `outbox.attempt` could read the inner network.
+   * Why answers of a URL are not stored; null when they are: its addresses are public, or `--allow` names them.
+   * Otherwise somebody who can choose a URL and read `outbox.attempt` could read the inner network.
    *
-   * @param address of the socket: behind a proxy that is the proxy's. So an address in the URL is judged as well.
-   * @param port of the URL.
+   * @param peer of the socket: behind a proxy that is the proxy. So an address in the URL is judged as well.
    */
-  whyUnkept(hostname: string, address: string, port: number): string | null {
+  whyUnkept(hostname: string, port: number, peer: Endpoint): string | null {
     if (this.#isHostAllowed(hostNamed(hostname), port)) return null
-    const named = hostname.replace(/^\[|\]$/g, '')
-    const outer = [named, address].filter(each => ipaddr.isValid(each)).map(each => ipaddr.process(each))
-    const inner = outer
-      .flatMap(each => [each, ...inside(each)])
-      .find(each => INNER.has(each.range()) && !this.#isAllowed(each, port))
+    const named = { address: hostname.replace(/^\[|\]$/g, ''), port }
+    const inner = [named, peer].map(each => this.#innerOf(each)).find(each => each !== undefined)
     return inner === undefined ? null : `${inner} is private; --allow ${inner} would keep it`
+  }
+
+  /** The private address to which this one leads, unless `--allow` names it. */
+  #innerOf({ address, port }: Endpoint): Address | undefined {
+    if (!ipaddr.isValid(address)) return undefined
+    const outer = ipaddr.process(address)
+    return [outer, ...inside(outer)].find(each => INNER.has(each.range()) && !this.#isAllowed(each, port))
   }
 
   /** As `refusal`, for a name that a proxy looks up: only the name can be judged. */

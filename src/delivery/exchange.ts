@@ -3,6 +3,7 @@ import type { Claim, Outcome } from '../model.ts'
 import { outcomeOfStatus } from '../policy/answers.ts'
 import { judge, type SuccessRule } from '../policy/success.ts'
 import { answerBodyMs, maxAnswerBytes } from '../policy/tuning.ts'
+import type { Endpoint } from './address-policy.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectionPool, ConnectionUser } from './connection-pool.ts'
 import { Excerpt } from './excerpt.ts'
@@ -16,8 +17,8 @@ export interface ExchangeOptions {
   readonly mayStart: (claim: Claim) => boolean
   /** How many bytes of the answer's body are kept. Default 1,024. */
   readonly excerptBytes?: number
-  /** Why answers of `url` that come from `address` are not kept; null: they are. Default: all are kept. */
-  readonly whyUnkept?: (url: URL, address: string) => string | null
+  /** Why answers of `url` that come from `peer` are not kept; null: they are. Default: all are kept. */
+  readonly whyUnkept?: (url: URL, peer: Endpoint) => string | null
 }
 
 /** What is POSTed. */
@@ -173,7 +174,7 @@ export class Exchange implements ConnectionUser, Dispatcher.DispatchHandler {
 
   #withholdInner(): void {
     const peer = this.connection?.peer
-    const why = peer && this.#whyUnkept?.(this.#request.url, peer.address)
+    const why = peer && this.#whyUnkept?.(this.#request.url, peer)
     if (why) this.#excerpt.withhold(why)
   }
 

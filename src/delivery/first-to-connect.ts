@@ -1,10 +1,10 @@
-import { isIP, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { headStartMs, mostAddresses } from '../policy/tuning.ts'
 import { furthestOf } from './reason.ts'
 
 /**
  * Returns the first connected socket, in the manner of Happy Eyeballs (RFC 8305): the next address starts when the
- * previous one has failed, or beside it after `headStartMs`. At most `mostAddresses.tried` are tried.
+ * previous one has failed, or beside it after `headStartMs`. The first `mostAddresses.tried` are tried.
  *
  * @param connect calls `begun` with the socket before that is connected.
  * @throws the failure that got furthest.
@@ -22,7 +22,7 @@ export async function firstToConnect(
   const tries: Promise<unknown>[] = []
   let first: Socket | undefined
   try {
-    for (const address of toTry(addresses)) {
+    for (const address of addresses.slice(0, mostAddresses.tried)) {
       let tooLate = () => {}
       const late = new Promise<void>(resolve => {
         tooLate = resolve
@@ -45,15 +45,6 @@ export async function firstToConnect(
   }
   if (first !== undefined) return first
   throw furthestOf(signal.aborted ? [...failures, signal.reason] : failures)
-}
-
-/** IPv6 and IPv4 in turn (RFC 8305, 4): where one of them is broken, the limit must not leave out the other. */
-function toTry(addresses: readonly string[]): string[] {
-  const family = isIP(addresses[0] ?? '')
-  const first = addresses.filter(each => isIP(each) === family)
-  const other = addresses.filter(each => isIP(each) !== family)
-  const turns = Array.from({ length: mostAddresses.tried }, (_, at) => [first[at] ?? [], other[at] ?? []])
-  return turns.flat(2).slice(0, mostAddresses.tried)
 }
 
 /** Calls `late` unless TCP is connected within the head start. TLS does not count. */

@@ -12,6 +12,7 @@ import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns/promises'
 import { BoundedMap } from '../bounded-map.ts'
 import { knownNames, lookupPatienceMs, mostAddresses, staleLookupMs } from '../policy/tuning.ts'
+import { inTurn } from './in-turn.ts'
 import { NotResolved } from './reason.ts'
 
 /** `dns.promises.lookup`, or a substitute in tests. */
@@ -67,7 +68,7 @@ export class Resolver {
   }
 
   /**
-   * The addresses of a name, in the system's order: the first `mostAddresses.known`.
+   * The addresses of a name, in the system's order but for `inTurn`: the first `mostAddresses.known`.
    *
    * @param signal says to give up. A lookup that has begun goes on.
    * @throws {NotResolved} after giving up. Otherwise the lookup's error.
@@ -142,7 +143,7 @@ export class Resolver {
   async #answerOf(name: string): Promise<readonly string[]> {
     try {
       const found = await this.#lookup(name, { all: true })
-      const addresses = found.slice(0, mostAddresses.known).map(({ address }) => address)
+      const addresses = inTurn(found.map(({ address }) => address)).slice(0, mostAddresses.known)
       this.#answers.set(name, { addresses, atMs: this.#clock.now() })
       return addresses
     } catch (error) {

@@ -29,6 +29,6 @@ export function postOptionsOf(
     connectionsOf: origin => settingsOf(origin).growsTo,
     connect: watched(proxiedConnect(policy, settingsOf, config.connectTimeoutMs)),
   })
-  const whyUnkept: PostOptions['whyUnkept'] = (url, address) => policy.whyUnkept(url.hostname, address, portOf(url))
+  const whyUnkept: PostOptions['whyUnkept'] = (url, peer) => policy.whyUnkept(url.hostname, portOf(url), peer)
   return { pool, settingsOf, excerptBytes: config.excerptBytes, whyUnkept, version, mayStart }
 }

@@ -85,7 +85,7 @@ t.test('a refusal names the address, the class, and what would permit it', async
 
 t.test('the answers of private addresses are kept only where --allow names them', async t => {
   const unkept = (address: string, allow: readonly string[] = [], host = address) =>
-    policyOf(allow).whyUnkept(host, address, 80)
+    policyOf(allow).whyUnkept(host, 80, { address, port: host === address ? 80 : 3128 })
   for (const address of ['8.8.8.8', '2606:4700::1111', '64:ff9b::808:808']) t.equal(unkept(address), null, address)
   t.equal(unkept('10.1.2.3'), '10.1.2.3 is private; --allow 10.1.2.3 would keep it')
   for (const address of ['192.168.1.1', '100.64.0.1', 'fd12:3456::1', '::ffff:10.1.2.3', '64:ff9b:1::a01:203'])
@@ -96,6 +96,7 @@ t.test('the answers of private addresses are kept only where --allow names them'
   t.equal(unkept('127.0.0.1', [], '10.1.2.3'), '10.1.2.3 is private; --allow 10.1.2.3 would keep it', 'through a proxy')
   t.type(unkept('127.0.0.1', [], '[fd12:3456::1]'), 'string')
   t.equal(unkept('127.0.0.1', ['10.1.2.3:80'], '10.1.2.3'), null)
+  t.equal(unkept('10.1.2.3', ['10.1.2.3:3128'], '8.8.8.8'), null, 'the proxy, by its own port')
   t.equal(unkept('127.0.0.1', ['127.0.0.1']), null, 'what is refused otherwise is reached because it is named')
 })
 

@@ -242,7 +242,7 @@ t.test('in place of an answer that is not to be kept stands why', async t => {
   })
   const asked: unknown[] = []
   const { post } = stage(t, {
-    whyUnkept: ({ href }, address) => {
+    whyUnkept: ({ href }, { address }) => {
       asked.push(href, address)
       return 'it is private'
     },

@@ -103,10 +103,12 @@ t.test('those who ask for a name at the same time share one lookup, and have its
   )
 })
 
-t.test('of thousands of addresses the first 64 are kept', async t => {
-  const addresses = Array.from({ length: 4_000 }, (_, at) => `10.0.${at >> 8}.${at & 255}`)
-  const { answer } = stage({ 'a.test': addresses })
-  t.same(await answer('a.test'), addresses.slice(0, 64))
+t.test('of thousands of addresses the first 64 are kept, of both families', async t => {
+  const v4 = Array.from({ length: 4_000 }, (_, at) => `10.0.${at >> 8}.${at & 255}`)
+  const v6 = Array.from({ length: 100 }, (_, at) => `2001:4860::${at + 1}`)
+  const { answer } = stage({ 'a.test': v4, 'b.test': [...v6, ...v4.slice(0, 2)] })
+  t.same(await answer('a.test'), v4.slice(0, 64))
+  t.same(await answer('b.test'), [v6[0], v4[0], v6[1], v4[1], ...v6.slice(2, 62)])
 })
 
 t.test('every connection asks anew, and an answer that comes soon is the one that counts', async t => {
