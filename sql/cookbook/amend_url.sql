@@ -2,6 +2,7 @@
 -- Run as: outbox_operator
 --
 -- Callbacks that are being sent at this moment keep the old url; run the first statement again after a minute.
+-- The url is compared as text: another spelling, such as https://CRM.example/v1/, is left alone.
 -- The second line of its condition is true of whatever waits, and names the two indexes of it (see cancel.sql).
 
 update outbox.callback

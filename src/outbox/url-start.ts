@@ -8,7 +8,8 @@ export interface UrlStart {
 
 /**
  * A text without a host begins no URL: it gets an origin that no callback has. So does a text in which `new URL` would
- * find the end of the host, or of a password, at a character that no callback has there.
+ * find the end of the host, or of a password, at a character that no callback has there. An empty query is none, so
+ * `https://a.example/b?` is the beginning of URLs with a query.
  */
 export function urlStartOf(text: string): UrlStart {
   const [, place, rest = ''] = /^(https?:\/\/[^/?#\\@\s]+)([/?].*)?$/is.exec(text) ?? []

@@ -30,6 +30,7 @@ t.test('a URL begins with itself, with its host, and with neither a longer nor a
   t.same(await matching('https://a.example', urls), urls.slice(0, 4))
   t.same(await matching('https://a.example/x', urls), ['https://a.example/x?y'])
   t.same(await matching('http://[2001:db8::1]/', urls), urls.slice(4))
+  t.same(await matching('https://a.example/x?', [...urls, 'https://a.example/x?']), ['https://a.example/x?y'])
 })
 
 t.test('a text without a host begins no URL', async t => {

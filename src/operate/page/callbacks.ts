@@ -2,6 +2,7 @@ import { isId } from '../../ids.ts'
 import type { CallbackStatus } from '../../model.ts'
 import type { Figures } from '../../outbox/screen-figures.ts'
 import { type ListedCallback, type ListFilter, listed, sample } from '../../outbox/screens.ts'
+import { urlStartOf } from '../../outbox/url-start.ts'
 import { type Html, type HtmlValue, html } from './html.ts'
 import { type Screen, status } from './layout.ts'
 import { breakable, counted, utcTime } from './words.ts'
@@ -100,9 +101,10 @@ function bulkBar({ status: wanted, url, key, since }: ListFilter, now: Date): Ht
 }
 
 function emptyOf(filter: ListFilter): Html {
-  const { status: wanted } = filter
+  const { status: wanted, url } = filter
+  const isCut = url !== null && urlStartOf(url).origin === ''
   if (isFiltered(filter))
-    return html`<p>No ${wanted} callback matches. <a href="${queryOf({ status: wanted })}">Show all ${wanted} ones</a>.</p>`
+    return html`<p>No ${wanted} callback matches${isCut && ', and no URL begins so: give the whole host, such as https://crm.example/'}. <a href="${queryOf({ status: wanted })}">Show all ${wanted} ones</a>.</p>`
   const sentences: Readonly<Record<CallbackStatus, string>> = {
     pending: 'Nothing waits. A callback is here from its INSERT until it is sent.',
     claimed: 'None is being sent now.',

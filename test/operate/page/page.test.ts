@@ -336,6 +336,12 @@ t.test('a list goes on page by page, without a gap and without a repetition', as
   })
 })
 
+t.test('a filter that is the beginning of no URL says so', async t => {
+  const list = async (url: string) => (await operator.ask(`/callbacks?status=dead&url=${encodeURIComponent(url)}`)).text
+  t.match(await list('crm.example'), /No dead callback matches, and no URL begins so: give the whole host, such as/)
+  t.match(await list('https://nobody.example/'), /No dead callback matches\. /)
+})
+
 t.test('a callback is found by its webhook-id, which has no index, also among others of its time', async t => {
   const { rows } = await client.query(
     `select id::text as id, message_id::text as webhook_id from outbox.callback order by id`,
