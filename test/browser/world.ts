@@ -49,7 +49,7 @@ export async function fill(db: pg.Client): Promise<World> {
   await db.query(
     `insert into outbox.operation (act, condition, done, left_alone, program) values
        ('replay', 'id IN (1288, 1289, 1290)', 2, 1, 'ringback ui'), ('hold', 'url_prefix = ' || quote_literal($1::text), 1, 0, 'ringback hold'),
-       ('cancel', 'starts_with(url, ' || quote_literal('https://erp.example/invoices/' || repeat('4790412', 60)) || ')', 12000, 0, 'ringback cancel')`,
+       ('cancel', 'origin = ''https://erp.example'' AND starts_with(outbox.rest_of(url), ' || quote_literal('/invoices/' || repeat('4790412', 60)) || ')', 12000, 0, 'ringback cancel')`,
     [evil],
   )
   await db.query('analyze')
