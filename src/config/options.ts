@@ -73,6 +73,14 @@ const hour = 60 * minute
 const day = 24 * hour
 
 const file = { default: null, accepts: (path: string) => path !== '' } as const
+
+/** With a whole host: the beginning of a host would also be that of other hosts. */
+const prefix = {
+  accepts: (url: string) => /^https?:\/\/[^/]+\//i.test(url) && urlStartOf(url).origin !== '',
+  expected: 'the beginning of a URL, with the / after its host, such as https://crm.example/',
+} as const
+const prefixMatch =
+  'Upper case in the host, its trailing dot and the default port make no difference; the path is compared exactly.'
 const id = {
   accepts: isId,
   expected: 'the id of a callback, a whole number from 1',
@@ -342,11 +350,8 @@ export const options = {
     url: text('url', 'PREFIX', {
       default: null,
       otherwise: 'any URL',
-      accepts: isPrefix,
-      expected: 'the beginning of a URL, with the / after its host, such as https://crm.example/',
-    }).help(
-      'Only callbacks whose URL begins with this. Upper case in the host, its trailing dot and the default port make no difference; the path is compared exactly. Needs --dead or --now.',
-    ),
+      ...prefix,
+    }).help(`Only callbacks whose URL begins with this. ${prefixMatch} Needs --dead or --now.`),
     since: moment('since', 'any time').help(
       'Only callbacks that became dead at this time or later: 2026-03-01T12:00:00Z, 2026-03-01 (midnight UTC), or a duration ago such as 2h. Needs --dead.',
     ),
@@ -359,11 +364,8 @@ export const options = {
     cancelUrl: text('url', 'PREFIX', {
       default: null,
       otherwise: 'none',
-      accepts: isPrefix,
-      expected: 'the beginning of a URL, with the / after its host, such as https://crm.example/',
-    }).help(
-      'All waiting callbacks whose URL begins with this. Upper case in the host, its trailing dot and the default port make no difference; the path is compared exactly.',
-    ),
+      ...prefix,
+    }).help(`All waiting callbacks whose URL begins with this. ${prefixMatch}`),
     key: text('key', 'KEY', {
       default: null,
       otherwise: 'none',
@@ -416,11 +418,6 @@ export const options = {
     ),
   }),
 } as const
-
-/** With a whole host: the beginning of a host would also be that of other hosts. */
-function isPrefix(url: string): boolean {
-  return /^https?:\/\/[^/]+\//i.test(url) && urlStartOf(url).origin !== ''
-}
 
 /** Why it is no form, such as `: field "a": a nested object cannot be sent`; empty: it is one. */
 function formFault(json: string): string {

@@ -28,8 +28,9 @@ import {
 } from '../../outbox/screens.ts'
 import type { Session } from '../../outbox/session.ts'
 import type { ActName } from '../../outbox/tables.ts'
+import { urlStartOf } from '../../outbox/url-start.ts'
 import { amendQuestion } from './amend.ts'
-import { originIn, timeIn } from './callbacks.ts'
+import { timeIn } from './callbacks.ts'
 import type { Confirmation } from './confirmation.ts'
 import { type Html, html } from './html.ts'
 import { copyOf, elsewhere, type Screen, status } from './layout.ts'
@@ -272,7 +273,10 @@ function deadQuestion(
     yes: count > sample ? 'Replay all' : `Replay ${counted(count)}`,
     no: 'Leave them dead',
     matches: matchesTable(matching),
-    before: beforeReplay(matching, url === null ? failing : failing.filter(each => each.origin === originIn(url))),
+    before: beforeReplay(
+      matching,
+      url === null ? failing : failing.filter(each => each.origin === urlStartOf(url).origin),
+    ),
     copies: [
       copyOf('As a command', `${command.join('')}${url === null && since === null ? ' --all' : ''}`),
       copyOf('As SQL', replayDeadSql(schema, { url, since, until })),

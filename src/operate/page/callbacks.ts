@@ -30,12 +30,6 @@ export function timeIn(text: string | null): string | null {
   return Number.isNaN(ms) ? null : new Date(ms).toISOString()
 }
 
-/** The origin of a URL, spelt as the column `origin`; null: it has none. */
-export function originIn(url: string | null): string | null {
-  if (url === null || !/^https?:\/\/[^/]+(\/|$)/i.test(url)) return null
-  return URL.canParse(url) ? new URL(url).origin.replace(/\.(?=:\d+$|$)/, '') : null
-}
-
 function queryOf(filter: Partial<Record<'status' | 'url' | 'key' | 'since' | 'after', string | null>>): string {
   const given = Object.entries(filter).filter((entry): entry is [string, string] => Boolean(entry[1]))
   return `?${new URLSearchParams(given)}`

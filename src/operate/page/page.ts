@@ -9,9 +9,10 @@ import { readDeliveries, readRegistered } from '../../outbox/screen-origin.ts'
 import type { ScreenSessions } from '../../outbox/screen-sessions.ts'
 import { listCallbacks, listHoldEntries, readCallback, readKey, readMatching } from '../../outbox/screens.ts'
 import type { Session } from '../../outbox/session.ts'
+import { urlStartOf } from '../../outbox/url-start.ts'
 import { actIn, confirmScreen, perform, placeAfter } from './acts.ts'
 import { callbackScreen } from './callback.ts'
-import { callbacksScreen, filterIn, originIn } from './callbacks.ts'
+import { callbacksScreen, filterIn } from './callbacks.ts'
 import { outcomesChart, spanIn } from './chart.ts'
 import { doctorScreen, type Examined, sharedDoctor } from './doctor.ts'
 import { type Html, html } from './html.ts'
@@ -136,11 +137,11 @@ async function screenOf({ path, query }: PageRequest, session: Session, overview
     return callbackScreen({ callback, made: history.made, key, failing }, viewer.canAct, schema, resultOf(query))
   }
   const origin = place === 'origins' ? decoded(name) : null
-  if (origin === null || originIn(`${origin}/`) !== origin) return null
+  if (origin === null || origin === '' || urlStartOf(`${origin}/`).origin !== origin) return null
   const figures = await readOrigin(session, origin)
   const history = figures?.newest ? await readHistory(databaseOf(session), figures.newest) : undefined
   const { count: dead } = await readMatching(session, { url: `${origin}/`, since: null, until: 'infinity' })
-  const holds = overview.holds.filter(each => originIn(each.urlPrefix) === origin)
+  const holds = overview.holds.filter(each => urlStartOf(each.urlPrefix).origin === origin)
   const failing = overview.failing.filter(each => each.origin === origin)
   const relay = servedBy(origin, await readRegistered(session))
   const deliveries = await readDeliveries(session, origin)
