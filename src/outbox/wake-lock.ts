@@ -19,6 +19,18 @@ const unlockStatement: Statement = {
   text: schema => `select pg_advisory_unlock(${key(schema)}) as got, ${schema}.notify('')`,
 }
 
+/**
+ * From its COMMIT to the end of its flush, a transaction that notifies has PostgreSQL's lock of the queue of notifications,
+ * a lock on "database 0" for the whole cluster (`PreCommit_Notify` in its commands/async.c). One that waits is usual.
+ */
+const crowdedStatement: Statement = {
+  name: 'ringback_crowded',
+  text: `
+    select count(*) > 1 as got
+      from pg_locks
+     where not granted and locktype = 'object' and database = 0 and classid = 'pg_database'::regclass and objid = 0`,
+}
+
 /** The advisory lock of the wake protocol (see `wake.ts`), held by one session. */
 export class WakeLock {
   readonly #session: Session
@@ -39,6 +51,11 @@ export class WakeLock {
 
   async unlock(): Promise<void> {
     await this.#got(unlockStatement)
+  }
+
+  /** True: several transactions wait until others have notified. Never waits itself. */
+  isCrowded(): Promise<boolean> {
+    return this.#got(crowdedStatement)
   }
 
   async #got(statement: Statement): Promise<boolean> {

@@ -159,6 +159,11 @@ export const streamAbove = 400
  */
 export const calmBelow = 200
 /**
+ * Between two looks whether writers wait for one another to notify, while a relay sleeps and rows come; in milliseconds.
+ * Writers may wait for that long.
+ */
+export const crowdAskMs = 250
+/**
  * The listener counts as deaf after this many reads that found rows without a notification: `first`, then more each
  * time, up to `most`.
  */

@@ -3,8 +3,9 @@ import pg from 'pg'
 import t from 'tap'
 import { Listener } from '../../src/outbox/listener.ts'
 import { migrate } from '../../src/outbox/migrate.ts'
-import type { Backend } from '../../src/outbox/session.ts'
+import { type Backend, Session } from '../../src/outbox/session.ts'
 import { Sessions } from '../../src/outbox/sessions.ts'
+import { WakeLock } from '../../src/outbox/wake-lock.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { mostSessions } from '../fixtures/most-sessions.ts'
 import { embeddedPostgres } from '../fixtures/postgres/embedded.ts'
@@ -116,6 +117,42 @@ t.test(
     await eventually(() => assert.equal(hints, 2))
   },
 )
+
+t.test('writers that wait for one another to notify are seen; a single one is usual', async t => {
+  const session = await Session.open({
+    connection: { connectionString: server.url },
+    schema: 'outbox',
+    applicationName: 'sleeper',
+    timeoutMs: 5_000,
+    prepared: true,
+  })
+  t.teardown(() => session.destroy())
+  const lock = new WakeLock(session)
+  const notify = async () => {
+    const writer = new pg.Client({ connectionString: server.url, application_name: 'notifies' })
+    await writer.connect()
+    t.teardown(() => writer.end())
+    return writer.query(`insert into outbox.janitor_run (relay) values ('notifies'); notify outbox`)
+  }
+  const untilQueued = (count: number) =>
+    eventually(async () => {
+      const text = `select pid from pg_stat_activity where application_name = 'notifies' and wait_event_type = 'Lock'`
+      assert.equal((await client.query(text)).rows.length, count)
+    })
+  t.equal(await lock.isCrowded(), false)
+  await standbys('nobody')
+  const notified = [notify()]
+  await untilWaiting(1)
+  notified.push(notify())
+  await untilQueued(1)
+  t.equal(await lock.isCrowded(), false)
+  notified.push(notify())
+  await untilQueued(2)
+  t.equal(await lock.isCrowded(), true)
+  await standbys('')
+  await Promise.all(notified)
+  t.equal(await lock.isCrowded(), false)
+})
 
 t.test(
   'a commit that waits is cut by no timeout, and one that was left is waited for before there are new sessions',

@@ -12,6 +12,7 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('insert' as const), relay: fc.nat({ max: 2 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('commit' as const), place }) },
   { weight: 12, arbitrary: fc.record({ do: fc.constant('arrive' as const), place }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('crowd' as const), is: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.nat({ max: 60 }) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('run' as const), ms: fc.nat({ max: 80 }) }) },
 )
@@ -36,6 +37,7 @@ t.test(
             if (each.do === 'insert') world.insert(each.relay % relays)
             else if (each.do === 'commit') world.commit(each.place)
             else if (each.do === 'arrive') await world.arrive(each.place)
+            else if (each.do === 'crowd') world.isCrowded = each.is
             else if (each.do === 'pass') await world.pass(each.ms)
             else await world.run(each.ms)
           }
@@ -97,6 +99,62 @@ t.test('rows that come in a stream need no notifications after the first, until 
     t.equal(world.holder, 0, 'it sleeps again')
   })
 })
+
+/** A row each `everyMs` milliseconds. */
+async function rows(world: WakeWorld, count: number, everyMs: number): Promise<void> {
+  for (let n = 0; n < count; n++) {
+    world.insert(0)
+    world.commit(0)
+    await world.run(everyMs)
+  }
+}
+
+t.test('writers that wait for one another to notify wake the relay, though their rows are few', async t => {
+  await inWorld(new WakeWorld(1), async world => {
+    await world.run(100)
+    world.isCrowded = true
+    await rows(world, 20, 10)
+    t.equal(world.holder, null)
+    world.isCrowded = false
+    const { notifications } = world
+    await rows(world, 100, 15)
+    t.equal(world.notifications, notifications, 'still more than half as many as before: it stays awake')
+    await rows(world, 10, 60)
+    t.equal(world.holder, 0, 'fewer: it sleeps again')
+    t.equal(world.relays[0]?.seen, 130)
+  })
+})
+
+t.test('after it was woken by waiting writers and has slept, a relay calls as many rows few as before', async t => {
+  await inWorld(new WakeWorld(1), async world => {
+    await world.run(100)
+    world.isCrowded = true
+    await rows(world, 5, 40)
+    world.isCrowded = false
+    await world.run(500)
+    t.equal(world.holder, 0)
+    for (let n = 0; n < 40; n++) world.insert(0)
+    world.commitAll()
+    await world.run(20)
+    t.equal(world.holder, null, 'a burst wakes it')
+    await rows(world, 20, 15)
+    t.equal(world.holder, 0, '67 rows a second are few')
+  })
+})
+
+t.test(
+  'whether writers wait is asked four times a second at most, and never about rows that come one by one',
+  async t => {
+    await inWorld(new WakeWorld(1), async world => {
+      await world.run(100)
+      await rows(world, 10, 250)
+      t.equal(world.asked, 0)
+      await rows(world, 100, 10)
+      t.ok(world.asked >= 3 && world.asked <= 5, `${world.asked}`)
+      t.equal(world.holder, 0)
+    })
+  },
+)
 
 t.test('a notification without a row costs one look: no lock is let go, nobody else is told', async t => {
   await inWorld(new WakeWorld(1), async world => {

@@ -40,6 +40,7 @@ export const statements: Readonly<Record<string, ServerStatement>> = {
   ringback_sleep: keeping.sleep,
   ringback_share: keeping.share,
   ringback_wake: keeping.wake,
+  ringback_crowded: keeping.crowded,
   ringback_janitor_lock: janitor.lockJanitor,
   ringback_janitor_unlock: janitor.unlockJanitor,
   ringback_janitor_newest: janitor.newest,

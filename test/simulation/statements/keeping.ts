@@ -171,6 +171,9 @@ export const wake = atOnce((db, _, backend) => {
   return [{ got: db.locks.unlock(wakeKey, backend) }]
 })
 
+/** Commits do not wait for one another here. */
+export const crowded = atOnce(() => [{ got: false }])
+
 /** Acts as the trigger: with a share, which ends with the transaction, it is silent; else it notifies at the commit. */
 export function isSilent(db: Database, transaction: object): boolean {
   return db.locks.tryShare(wakeKey, transaction)
