@@ -11,6 +11,8 @@ export interface InserterTask {
   readonly insert: string
   readonly clients: number
   readonly seconds: number
+  /** Makes each flush of these clients' commits so many milliseconds longer, as on a slow disk. Only a superuser can. Default 0. */
+  readonly flushMs?: number
 }
 
 export interface InserterResult {
@@ -36,7 +38,8 @@ await Promise.all(clients.map(client => client.end()))
 process.send?.(result, () => process.disconnect())
 
 async function connect(): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: task.databaseUrl, application_name: 'producer' })
+  const options = task.flushMs ? `-c commit_delay=${task.flushMs * 1_000} -c commit_siblings=0` : ''
+  const client = new pg.Client({ connectionString: task.databaseUrl, application_name: 'producer', options })
   await client.connect()
   await client.query({ name: 'insert', text: task.insert })
   return client
