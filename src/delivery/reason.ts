@@ -98,7 +98,18 @@ export function whyNotSent(failure: Error, target: string): string {
   if (code === 'ECONNRESET' || code === 'EPIPE') return `connection reset before it was sent: ${target} (${code})`
   if (code === 'UND_ERR_INVALID_ARG') return `request refused: ${plain(fault.message)} (${code})`
   if (TLS_CODE.test(code)) return `TLS failed: ${target}: ${plain(tlsReason(fault))} (${code})`
+  const lack = lacks[code]
+  if (lack !== undefined) return `no socket: ${lack}: ${where} (${code})`
   return `connect failed: ${where}: ${plain(fault.message)} (${code})`
+}
+
+/** Where the receiver is not the cause of a failed connect(2). */
+const lacks: Readonly<Record<string, string>> = {
+  EMFILE: 'the relay has as many files open as it may (LimitNOFILE=)',
+  ENFILE: "the relay's machine has too many files open",
+  EADDRNOTAVAIL: "the relay's machine has no free port, or no address of that kind",
+  ENOBUFS: "the relay's machine has no memory for sockets",
+  ENOMEM: "the relay's machine has no memory for sockets",
 }
 
 /** Why a started request has no answer. @param afterMs since the attempt began. */

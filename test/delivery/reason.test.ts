@@ -16,6 +16,10 @@ t.test('the words for what was not sent', async t => {
   t.equal(whyNotSent(failure('CERT_HAS_EXPIRED', 'expired'), 'h'), 'TLS failed: h: expired (CERT_HAS_EXPIRED)')
   const alert = failure('ERR_SSL_ALERT', '80:error:0A:SSL routines::alert:a.c:1', { reason: 'alert' })
   t.equal(whyNotSent(alert, 'h'), 'TLS failed: h: alert (ERR_SSL_ALERT)')
+  t.equal(
+    whyNotSent(failure('EMFILE', 'connect EMFILE'), 'h'),
+    'no socket: the relay has as many files open as it may (LimitNOFILE=): h (EMFILE)',
+  )
   t.equal(whyNotSent(failure('ENETUNREACH', 'no route'), 'h'), 'connect failed: h: no route (ENETUNREACH)')
   t.equal(whyNotSent(new NotResolved(5_000.2, null), 'h:1'), 'name not resolved: h:1: no answer within 5000 ms')
   t.equal(
