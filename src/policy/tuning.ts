@@ -40,8 +40,15 @@ export const jumpIds = 10_000
 export const jumpBackIds = 1_000
 /** Full pages of due rows in a row after which the due tip jumps. */
 export const jumpPages = 10
-/** Shortest time between two reads of due rows, in milliseconds. */
+/** Between two reads of due rows while new rows come, in milliseconds. */
 export const duePauseMs = 25
+/**
+ * Largest share of time for reads of due rows that find none. New rows wait meanwhile, and on a busy machine such a read takes
+ * 15 ms.
+ */
+export const dueShare = 1 / 10
+/** How long new rows of which notifications tell come before all other reads, in milliseconds. */
+export const newFirstMs = 25
 /**
  * How far ahead such a read looks for the next due time, in milliseconds. While a snapshot is held, the entries of
  * cancelled rows stay: 300,000 of them cost 60 ms a read. It is longer than `choresMs`, so it adds no look.

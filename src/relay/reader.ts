@@ -8,12 +8,14 @@ import {
   choresMs,
   dueAheadMs,
   duePauseMs,
+  dueShare,
   jumpBackIds,
   jumpIds,
   jumpPages,
   keysAtOnce,
   longLookBack,
   mostCalm,
+  newFirstMs,
   pullingMs,
 } from '../policy/tuning.ts'
 import type { Ahead } from './ahead.ts'
@@ -66,7 +68,12 @@ export class Reader {
   #isFlood = false
   /** The last id that the sequence had given at the last read of new rows. */
   #lastId = '0'
-  #duePauseUntil = 0
+  /** When due rows are read again though nothing asks for it. */
+  #dueReadAt = 0
+  /** When they may be read again: reads that find nothing have a share of the time. */
+  #dueRestUntil = 0
+  /** Until then new rows come first, if a notification has told of more. */
+  #newFirstUntil = 0
   #fullDuePages = 0
   #choresAt = 0
 
@@ -81,20 +88,17 @@ export class Reader {
   async look(isPassing: boolean): Promise<Look> {
     if (!this.#isStarted) await this.#start()
     const { agenda, background, healer, backlog, recovery } = this.#parts
-    let [found, fresh, more] = [0, 0, false]
-    let mayDueWait = isPassing
+    let [found, fresh, more, isAllNew] = [0, 0, false, false]
     if (agenda.isNewWanted) {
       agenda.isNewWanted = false
       this.#readAt = performance.now()
-      const read = await this.#readFresh()
-      ;({ rows: fresh, more } = read)
+      ;({ rows: fresh, more, isAllNew } = await this.#readFresh())
       found += fresh
-      if (read.isAllNew && !isPassing) agenda.noteDue(this.#duePauseUntil)
-      mayDueWait ||= read.isAllNew
     }
+    if (!isPassing) agenda.noteDue(isAllNew ? this.#dueReadAt : this.#dueRestUntil)
     // Rows of which another notification has told meanwhile come first, for some milliseconds.
-    if (!agenda.isNewWanted || performance.now() >= this.#duePauseUntil) {
-      const others = await this.#readOthers(mayDueWait)
+    if (!agenda.isNewWanted || performance.now() >= this.#newFirstUntil) {
+      const others = await this.#readOthers()
       found += others.rows
       more ||= others.more
     }
@@ -108,12 +112,13 @@ export class Reader {
   }
 
   /** All but new rows, as far as it is time. */
-  async #readOthers(mayDueWait: boolean): Promise<{ readonly rows: number; readonly more: boolean }> {
+  async #readOthers(): Promise<{ readonly rows: number; readonly more: boolean }> {
     const { agenda, background, healer, session, holds, recovery } = this.#parts
+    this.#newFirstUntil = performance.now() + newFirstMs
     const isHealing = performance.now() >= healer.nextAt
     if (isHealing && (await background.run('bring forward', () => healer.work(session)))) agenda.nextDueAt = 0
     const now = performance.now()
-    const isDueRead = now >= agenda.nextDueAt || !mayDueWait || now >= this.#duePauseUntil
+    const isDueRead = now >= Math.min(agenda.nextDueAt, this.#dueReadAt)
     const { rows, more: isMoreDue } = isDueRead ? await this.#readDue() : { rows: 0, more: false }
     let more = isMoreDue
     if (performance.now() >= this.#choresAt) more = (await this.#doChores()) || more
@@ -173,7 +178,6 @@ export class Reader {
   async #readDue(): Promise<{ readonly rows: number; readonly more: boolean }> {
     const { session, epoch, backlog, agenda } = this.#parts
     const now = performance.now()
-    this.#duePauseUntil = now + duePauseMs
     const next = this.#due.read(now)
     const read = backlog.beginRead()
     // Reset before the read, since the answer does not show a retry that is recorded meanwhile.
@@ -181,6 +185,9 @@ export class Reader {
     const { rows, isFull, nextInMs, nowUs } = await readDue(session, epoch(), next.after, next.limit)
     const shown = this.#offer(this.#due.show(rows, next, performance.now()), read)
     agenda.noteDue(now + Math.max(1, nextInMs ?? dueAheadMs))
+    const restMs = shown.length > 0 ? 0 : (performance.now() - now) / dueShare
+    this.#dueRestUntil = now + restMs
+    this.#dueReadAt = now + Math.max(duePauseMs, restMs)
     this.#fullDuePages = isFull ? this.#fullDuePages + 1 : 0
     if (this.#fullDuePages >= jumpPages) {
       this.#due.restart({ dueUs: nowUs - 1_000_000, id: '0' }, now)
