@@ -1,3 +1,4 @@
+import { commitsPart } from './parts/commits.ts'
 import { diskPart } from './parts/disk.ts'
 import { drainPart } from './parts/drain.ts'
 import { flatPart } from './parts/flat.ts'
@@ -22,6 +23,7 @@ export const parts: Readonly<Record<string, (stage: Stage) => Promise<void>>> = 
   drain: drainPart,
   latency: latencyPart,
   producer: producerPart,
+  commits: commitsPart,
   order: orderPart,
   relays: relaysPart,
   fleet: fleetPart,
