@@ -2,9 +2,18 @@ import type { Session, Statement } from './session.ts'
 
 const key = (schema: string) => `hashtextextended('ringback wake ${schema}', 0)`
 
+/** Shared by writers that are silent although a relay sleeps, and by the one whose notification tells of them. */
+const crowdKey = (schema: string) => `hashtextextended('ringback crowd ${schema}', 0)`
+
+/** Takes the lock of the crowd and gives it back: a relay that kept it would make every writer notify. */
+const isNoCrowd = (schema: string) =>
+  `case when pg_try_advisory_lock(${crowdKey(schema)}) then pg_advisory_unlock(${crowdKey(schema)}) else false end`
+
+/** The crowd is asked first: nobody joins it while no relay has the other lock. */
 const tryLockStatement: Statement = {
   name: 'ringback_sleep',
-  text: schema => `select pg_try_advisory_lock(${key(schema)}) as got`,
+  text: schema =>
+    `select case when ${isNoCrowd(schema)} then pg_try_advisory_lock(${key(schema)}) else false end as got`,
 }
 
 const tryShareStatement: Statement = {
@@ -25,8 +34,8 @@ const unlockStatement: Statement = {
  */
 const crowdedStatement: Statement = {
   name: 'ringback_crowded',
-  text: `
-    select count(*) > 1 as got
+  text: schema => `
+    select count(*) > 1 or not ${isNoCrowd(schema)} as got
       from pg_locks
      where not granted and locktype = 'object' and database = 0 and classid = 'pg_database'::regclass and objid = 0`,
 }
@@ -53,7 +62,7 @@ export class WakeLock {
     await this.#got(unlockStatement)
   }
 
-  /** True: several transactions wait until others have notified. Never waits itself. */
+  /** True: several transactions wait until others have notified, or are silent because so many notify. Never waits itself. */
   isCrowded(): Promise<boolean> {
     return this.#got(crowdedStatement)
   }

@@ -272,6 +272,7 @@ export class Relay {
     else if (isId(retried)) this.#healer.retry(retried)
     else if (isOwn) return
     else if (payload === 'sweep') this.#backlog.wantSweep()
+    else if (payload === 'crowd') link.wake.crowd()
     else if (isId(payload)) this.#backlog.hinted(payload)
     this.#agenda.lookForNew()
   }

@@ -23,13 +23,14 @@ export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll' | 'alarm'
  * - Awake, without the lock: writers are silent, and the relay looks at short, growing intervals. This is for a stream
  *   of rows, whose writers would wait for one another to notify.
  *
- * The relay wakes up when rows become many, or when it sees that writers wait for one another to notify. Where a commit
- * takes long (a slow disk, a synchronous standby), they wait at few rows: with 5 ms a commit, 200 writers a second can
- * notify. Before it sleeps again, it:
+ * The relay wakes up when rows become many, when it sees that writers wait for one another to notify, or when it is told
+ * of a crowd: at most 16 open transactions notify, the others are silent. Where a commit takes long (a slow disk, a
+ * synchronous standby), they wait at few rows: with 5 ms a commit, 200 writers a second can notify. Before it sleeps
+ * again, it:
  *
  * 1. waits until rows have become few; after writers have waited, until they are half as many as then
  * 2. tries the lock. It never queues for it: behind a queued request, all producers would notify while one long writer
- *    is open. If it gets the lock, no silent writer is in flight: it looks once more and sleeps.
+ *    is open. If it gets the lock, no silent writer is in flight, in a crowd neither: it looks once more and sleeps.
  * 3. else tries a share. If it gets none, a peer sleeps with the lock. One such relay is enough, since all relays
  *    listen: it sleeps too.
  * 4. else stays awake, since silent writers are in flight, and looks again soon.
@@ -45,6 +46,8 @@ export class Wake {
   #locked = false
   readonly #rate: Rate
   #pauseMs = 0
+  #isPolled = false
+  #isCrowdTold = false
   /** When it may look again whether writers wait for one another. */
   #askAt = 0
   /** Below this rate, in rows a second, rows are few. */
@@ -63,6 +66,11 @@ export class Wake {
     return this.#locked
   }
 
+  /** A notification has told that writers are silent although this relay sleeps. */
+  crowd(): void {
+    this.#isCrowdTold = true
+  }
+
   /**
    * Waits until it is time to look again.
    *
@@ -71,10 +79,14 @@ export class Wake {
    */
   async next({ found, more, alarmAt, readAt }: LookedFor, now: () => number): Promise<WakeReason> {
     // Rows that came shortly before still count. A single row is no reason to ask the database.
-    const isSeries = found > 0 && this.#rate.at(now()) > 0.1
+    // One that only the poll found is: its writer may have been silent in a crowd.
+    const isSeries = found > 0 && (this.#isPolled || this.#rate.at(now()) > 0.1)
     const perSecond = this.#rate.add(found, now())
     if (found > 0) this.#pauseMs = 0
-    const isStream = perSecond > streamAbove || (isSeries && (await this.#isCrowded(perSecond, now())))
+    const isTold = this.#isCrowdTold
+    this.#isCrowdTold = false
+    this.#isPolled = false
+    const isStream = isTold || perSecond > streamAbove || (isSeries && (await this.#isCrowded(perSecond, now())))
     if (this.#asleep && isStream) await this.rise()
     else if (this.#asleep && !more) return this.#sleep(readAt + this.#options.pollMs, alarmAt, now)
     if (more) return found > 0 ? 'linger' : this.#pause(writerPauseMs)
@@ -99,7 +111,8 @@ export class Wake {
     // tries again.
     if (!this.#locked) this.#asleep = false
     if (isHinted) return 'hint'
-    return now() >= pollAt ? 'poll' : 'alarm'
+    this.#isPolled = now() >= pollAt
+    return this.#isPolled ? 'poll' : 'alarm'
   }
 
   async #pause(longestMs: number): Promise<'hint' | 'linger'> {

@@ -31,6 +31,26 @@ t.test('a writer in flight keeps relays awake, and is told from a sleeper', asyn
   await lock.unlock()
 })
 
+t.test('a writer that is silent in a crowd keeps relays awake, and is asked for', async t => {
+  const writers = await Promise.all(Array.from({ length: 17 }, () => stage.database.connect()))
+  t.equal(await lock.tryLock(), true)
+  for (const [n, writer] of writers.entries()) {
+    t.equal(await lock.isCrowded(), n > 15, `after ${n} writers`)
+    await writer.query('begin')
+    await stage.insert({}, writer)
+  }
+  const silent = writers.pop()
+  for (const writer of writers) await writer.query('commit')
+  t.equal(await lock.isCrowded(), true)
+  await lock.unlock()
+  t.equal(await lock.tryLock(), false)
+  t.equal(await lock.tryShare(), true, 'no relay sleeps')
+  await silent?.query('commit')
+  t.equal(await lock.isCrowded(), false)
+  t.equal(await lock.tryLock(), true)
+  await lock.unlock()
+})
+
 t.test('a writer notifies while a relay sleeps, and is silent while it is awake', async t => {
   const ear = await stage.database.connect()
   await ear.query('listen outbox')

@@ -77,6 +77,22 @@ t.test('rows that come one by one are told of one by one, and cost a look each',
   })
 })
 
+t.test('of writers that commit together few notify; the relay stays awake until all have committed', async t => {
+  await inWorld(new WakeWorld(1), async world => {
+    await world.run(100)
+    for (let n = 0; n < 10; n += 1) world.insert(0)
+    for (let n = 0; n < 9; n += 1) world.commit(0)
+    await world.run(100)
+    t.equal(world.relays[0]?.seen, 9)
+    t.equal(world.holder, null, 'one is silent, and has not committed')
+    t.equal(world.notifications, 4, 'three writers, and the relay when it wakes')
+    world.commit(0)
+    await world.run(200)
+    t.equal(world.relays[0]?.seen, 10)
+    t.equal(world.holder, 0)
+  })
+})
+
 t.test('rows that come in a stream need no notifications after the first, until they are few again', async t => {
   await inWorld(new WakeWorld(1), async world => {
     await world.run(100)

@@ -51,6 +51,44 @@ t.test('an INSERT notifies the sleeping relay, once for each statement at most',
   t.same(await heardDuring(() => write(client)), [])
 })
 
+t.test(
+  'at most 16 open transactions notify a sleeping relay; the last of them tells that others are silent',
+  async t => {
+    const relay = await connect()
+    t.ok(await sleep(relay))
+    const writers = await Promise.all(Array.from({ length: 20 }, connect))
+    const heard = await heardDuring(async () => {
+      for (const writer of writers) {
+        await writer.query('begin')
+        await write(writer)
+        await write(writer)
+      }
+      for (const writer of writers) await writer.query('commit')
+      await write(client)
+    })
+    t.same(heard, [...Array.from({ length: 15 }, () => wake), 'crowd', wake], 'after them one notifies as before')
+    await wakeUp(relay)
+  },
+)
+
+t.test('a turn to notify is given back with the savepoint in which it was taken', async t => {
+  const relay = await connect()
+  t.ok(await sleep(relay))
+  const writers = await Promise.all(Array.from({ length: 16 }, connect))
+  const heard = await heardDuring(async () => {
+    for (const writer of writers) {
+      await writer.query('begin')
+      await writer.query('savepoint undone')
+      await write(writer)
+      await writer.query('rollback to undone')
+    }
+    await write(client)
+    for (const writer of writers) await writer.query('commit')
+  })
+  t.same(heard, [wake])
+  await wakeUp(relay)
+})
+
 t.test('a rolled back INSERT does not wake', async t => {
   const relay = await connect()
   t.ok(await sleep(relay))
