@@ -16,7 +16,7 @@ const places = [
   /\boutbox(?=_(producer|relay|operator|reader)\b)/,
   /(?<=\bschema (if not exists )?)outbox\b/,
   /(?<=')outbox(?=')/,
-  /(?<='ringback (wake|hold) )outbox\b/,
+  /(?<='ringback (wake|turn|crowd|hold) )outbox\b/,
 ]
 const anyPlace = new RegExp(places.map(({ source }) => source).join('|'), 'g')
 
