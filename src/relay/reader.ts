@@ -47,6 +47,23 @@ export interface Look extends LookedFor {
   readonly fresh: number
 }
 
+/** What reads of other rows than new ones have found. */
+interface Others {
+  readonly rows: number
+  /** Whether there is more to read. */
+  readonly more: boolean
+}
+
+const nothing: Others = { rows: 0, more: false }
+const never = Number.POSITIVE_INFINITY
+
+/** What is done now and then. */
+interface Duty {
+  /** When it is time, by `performance.now()`. */
+  readonly at: () => number
+  readonly work: () => Promise<Others>
+}
+
 /** The place after the last due row. */
 const dueEnd: IndexPlace = { dueUs: Number.POSITIVE_INFINITY, id: '0' }
 
@@ -61,6 +78,9 @@ export class Reader {
   readonly #puller: Puller
   readonly #sweeper: Sweeper
   readonly #expiry: Expiry
+  readonly #duties: readonly Duty[]
+  /** Which of them is next. */
+  #duty = 0
   readonly #reached = (range: RangeName) => (range === 'fresh' ? this.#fresh : this.#due).reached
   #isStarted = false
   #readAt = 0
@@ -68,9 +88,9 @@ export class Reader {
   #isFlood = false
   /** The last id that the sequence had given at the last read of new rows. */
   #lastId = '0'
-  /** When due rows are read again though nothing asks for it. */
+  /** When due rows are read again while new rows come. */
   #dueReadAt = 0
-  /** When they may be read again: reads that find nothing have a share of the time. */
+  /** When they may be read again: reads that find none have a share of the time. */
   #dueRestUntil = 0
   /** Until then new rows come first, if a notification has told of more. */
   #newFirstUntil = 0
@@ -81,13 +101,14 @@ export class Reader {
     this.#parts = parts
     this.#sweeper = new Sweeper(parts)
     this.#expiry = new Expiry(parts)
+    this.#duties = this.#dutiesOf(parts)
     this.#puller = new Puller({ ...parts, foundNothing: ms => this.#sweeper.foundNothing(ms) }, this.#reached)
   }
 
-  /** @param isPassing whether another look follows within milliseconds. Due rows are then not read each time. */
+  /** @param isPassing whether another look follows within milliseconds. */
   async look(isPassing: boolean): Promise<Look> {
     if (!this.#isStarted) await this.#start()
-    const { agenda, background, healer, backlog, recovery } = this.#parts
+    const { agenda, backlog } = this.#parts
     let [found, fresh, more, isAllNew] = [0, 0, false, false]
     if (agenda.isNewWanted) {
       agenda.isNewWanted = false
@@ -95,43 +116,60 @@ export class Reader {
       ;({ rows: fresh, more, isAllNew } = await this.#readFresh())
       found += fresh
     }
-    if (!isPassing) agenda.noteDue(isAllNew ? this.#dueReadAt : this.#dueRestUntil)
+    const dueAt = isPassing || isAllNew ? this.#dueReadAt : this.#dueRestUntil
+    if (!isPassing || performance.now() >= dueAt) agenda.noteDue(dueAt)
     // Rows of which another notification has told meanwhile come first, for some milliseconds.
     if (!agenda.isNewWanted || performance.now() >= this.#newFirstUntil) {
-      const others = await this.#readOthers()
+      const others = await this.#readOthers(isPassing)
       found += others.rows
       more ||= others.more
     }
     if (more) agenda.isNewWanted = true
-    const pullAt = backlog.wantsPulls ? this.#pullAt : Number.POSITIVE_INFINITY
-    const sweepAt = background.after('sweep', this.#sweeper.nextAt)
-    const healAt = background.after('bring forward', healer.nextAt)
-    const orphansAt = background.after('orphans', recovery.nextAt)
-    const alarmAt = Math.min(agenda.nextDueAt, this.#choresAt, sweepAt, pullAt, healAt, orphansAt)
+    const pullAt = backlog.wantsPulls ? this.#pullAt : never
+    const alarmAt = Math.min(pullAt, agenda.nextDueAt, ...this.#duties.map(({ at }) => at()))
     return { found, fresh, more, alarmAt, readAt: this.#readAt }
   }
 
-  /** All but new rows, as far as it is time. */
-  async #readOthers(): Promise<{ readonly rows: number; readonly more: boolean }> {
-    const { agenda, background, healer, session, holds, recovery } = this.#parts
+  /**
+   * Reads all but new rows, as far as it is time. While new rows come, they wait for one duty in each look and not for all:
+   * each takes a round trip to the database, or the time that a busy machine makes it wait.
+   */
+  async #readOthers(isPassing: boolean): Promise<Others> {
+    const { agenda, holds } = this.#parts
     this.#newFirstUntil = performance.now() + newFirstMs
-    const isHealing = performance.now() >= healer.nextAt
-    if (isHealing && (await background.run('bring forward', () => healer.work(session)))) agenda.nextDueAt = 0
-    const now = performance.now()
-    const isDueRead = now >= Math.min(agenda.nextDueAt, this.#dueReadAt)
-    const { rows, more: isMoreDue } = isDueRead ? await this.#readDue() : { rows: 0, more: false }
-    let more = isMoreDue
-    if (performance.now() >= this.#choresAt) more = (await this.#doChores()) || more
-    // Before the pulls: an origin that was on hold until now begins slowly, and the pulls would find it free.
-    if (agenda.areHoldsWanted || (this.#mayPull && holds.areAny))
-      more = (await background.run('holds', () => this.#readHolds())) || more
+    let [rows, more] = [0, false]
+    for (let n = 0; n < this.#duties.length; n += 1) {
+      const duty = this.#duties[this.#duty]
+      this.#duty = (this.#duty + 1) % this.#duties.length
+      if (!duty || performance.now() < duty.at()) continue
+      const done = await duty.work()
+      rows += done.rows
+      more ||= done.more
+      if (isPassing || agenda.isNewWanted) break
+    }
+    // An origin that was on hold until now begins slowly, and the pulls would find it free.
+    if (this.#mayPull && holds.areAny) more = (await this.#readHolds()) || more
     more = (await this.#readWanted()) || more
-    if (performance.now() >= recovery.nextAt)
-      more = (await background.run('orphans', () => recovery.work(session, this.#reached))) || more
-    if (performance.now() >= this.#sweeper.nextAt)
-      more = (await background.run('sweep', () => this.#sweeper.work())) || more
     await this.#sendHints()
     return { rows, more }
+  }
+
+  #dutiesOf({ agenda, background, healer, recovery, session }: ReaderParts): Duty[] {
+    const only = async (more: Promise<boolean>): Promise<Others> => ({ rows: 0, more: await more })
+    const bringForward = async () => {
+      if (await background.run('bring forward', () => healer.work(session))) agenda.nextDueAt = 0
+      return nothing
+    }
+    const findOrphans = () => background.run('orphans', () => recovery.work(session, this.#reached))
+    const sweep = () => background.run('sweep', () => this.#sweeper.work())
+    return [
+      { at: () => background.after('bring forward', healer.nextAt), work: bringForward },
+      { at: () => agenda.nextDueAt, work: () => this.#readDue() },
+      { at: () => this.#choresAt, work: () => only(this.#doChores()) },
+      { at: () => background.after('holds', agenda.areHoldsWanted ? 0 : never), work: () => only(this.#readHolds()) },
+      { at: () => background.after('orphans', recovery.nextAt), work: () => only(findOrphans()) },
+      { at: () => background.after('sweep', this.#sweeper.nextAt), work: () => only(sweep()) },
+    ]
   }
 
   /** Begins to read a little before the end. The sweep finds older rows. */
@@ -175,7 +213,7 @@ export class Reader {
     return { rows: shown.length, more: isFull || isReset, isAllNew }
   }
 
-  async #readDue(): Promise<{ readonly rows: number; readonly more: boolean }> {
+  async #readDue(): Promise<Others> {
     const { session, epoch, backlog, agenda } = this.#parts
     const now = performance.now()
     const next = this.#due.read(now)
@@ -253,7 +291,11 @@ export class Reader {
    * Reads the holds. At an origin whose holds have changed, rows that were passed over may go. Returns whether holds
    * have changed.
    */
-  async #readHolds(): Promise<boolean> {
+  #readHolds(): Promise<boolean> {
+    return this.#parts.background.run('holds', () => this.#readChangedHolds())
+  }
+
+  async #readChangedHolds(): Promise<boolean> {
     const { session, backlog, agenda, holds, ahead, scopes, claimable } = this.#parts
     agenda.areHoldsWanted = false
     const changed = await holds.read(session)

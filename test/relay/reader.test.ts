@@ -355,6 +355,33 @@ t.test(
   },
 )
 
+t.test('while new rows come, each look does one of its other duties, and none is forgotten', async t => {
+  const clock = mockClock(t, performance.now())
+  const { stage, agenda, reader, look } = await reading(t)
+  await look()
+  const names: string[] = []
+  const rows = stage.session.rows.bind(stage.session)
+  Object.assign(stage.session, {
+    rows: (...[statement, values]: Parameters<typeof rows>) => {
+      names.push(statement.name)
+      return rows(statement, values)
+    },
+  })
+  clock.now += 60_000
+  const duties = ['due', 'expired', 'holds_digest', 'orphans_fresh', 'origins'].map(name => `ringback_${name}`)
+  const done: string[] = []
+  for (let looks = 0; looks < 12; looks += 1) {
+    names.length = 0
+    agenda.isNewWanted = true
+    await reader.look(true)
+    const now = names.filter(name => duties.includes(name))
+    t.equal(names[0], 'ringback_fresh')
+    t.ok(now.length <= 1, String(names))
+    done.push(...now)
+  }
+  t.same([...new Set(done)].sort(), [...duties].sort())
+})
+
 t.test('rows of which a notification tells during the read of new rows come first, for some milliseconds', async t => {
   const clock = mockClock(t, performance.now())
   const { stage, agenda, reader, look, known } = await reading(t)
