@@ -665,14 +665,15 @@ declare
   is_seen boolean;
 begin
   if outbox.relay_sleeps() then
-    for turn in 1 .. 15 loop
-      if pg_try_advisory_xact_lock(hashtextextended('ringback turn outbox', turn)) then
+    -- Each session begins with a turn of its own, so that one with many statements does not take up turns that come free.
+    for n in 1 .. 15 loop
+      if pg_try_advisory_xact_lock(hashtextextended('ringback turn outbox', (pg_backend_pid() + n) % 15)) then
         perform outbox.notify('');
         return null;
       end if;
     end loop;
     is_seen := pg_try_advisory_xact_lock_shared(hashtextextended('ringback crowd outbox', 0));
-    if pg_try_advisory_xact_lock(hashtextextended('ringback turn outbox', 16)) then
+    if pg_try_advisory_xact_lock(hashtextextended('ringback turn outbox', 15)) then
       perform outbox.notify('crowd');
     elsif not is_seen then
       perform outbox.notify('');

@@ -368,18 +368,18 @@ t.test('while new rows come, each look does one of its other duties, and none is
     },
   })
   clock.now += 60_000
-  const duties = ['due', 'expired', 'holds_digest', 'orphans_fresh', 'origins'].map(name => `ringback_${name}`)
-  const done: string[] = []
+  const duties = ['due', 'expired', 'holds_digest', 'orphans', 'origins'].map(name => `ringback_${name}`)
+  const done = new Set<string>()
   for (let looks = 0; looks < 12; looks += 1) {
     names.length = 0
     agenda.isNewWanted = true
     await reader.look(true)
-    const now = names.filter(name => duties.includes(name))
+    const now = names.flatMap(name => duties.find(duty => name.startsWith(duty)) ?? [])
     t.equal(names[0], 'ringback_fresh')
     t.ok(now.length <= 1, String(names))
-    done.push(...now)
+    for (const duty of now) done.add(duty)
   }
-  t.same([...new Set(done)].sort(), [...duties].sort())
+  t.same([...done].sort(), [...duties].sort())
 })
 
 t.test('rows of which a notification tells during the read of new rows come first, for some milliseconds', async t => {
