@@ -5,7 +5,7 @@ const key = (schema: string) => `hashtextextended('ringback wake ${schema}', 0)`
 /** Shared by writers that are silent although a relay sleeps, and by the one whose notification tells of them. */
 const crowdKey = (schema: string) => `hashtextextended('ringback crowd ${schema}', 0)`
 
-/** Takes the lock of the crowd and gives it back: a relay that kept it would make every writer notify. */
+/** True if nobody shares the lock of the crowd. It is given back at once: while it is held, no writer can join the crowd. */
 const isNoCrowd = (schema: string) =>
   `case when pg_try_advisory_lock(${crowdKey(schema)}) then pg_advisory_unlock(${crowdKey(schema)}) else false end`
 

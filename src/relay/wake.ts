@@ -23,14 +23,18 @@ export type WakeReason = 'hint' | 'linger' | 'checked' | 'poll' | 'alarm'
  * - Awake, without the lock: writers are silent, and the relay looks at short, growing intervals. This is for a stream
  *   of rows, whose writers would wait for one another to notify.
  *
- * The relay wakes up when rows become many, when it sees that writers wait for one another to notify, or when it is told
- * of a crowd: at most 16 open transactions notify, the others are silent. Where a commit takes long (a slow disk, a
- * synchronous standby), they wait at few rows: with 5 ms a commit, 200 writers a second can notify. Before it sleeps
- * again, it:
+ * The relay wakes up:
+ *
+ * - when rows become many
+ * - when it sees that writers wait for one another to notify. Where a commit takes long (a slow disk, a synchronous
+ *   standby), few rows are enough for that: with 5 ms a commit, 200 writers a second can notify.
+ * - when a notification tells of a crowd: at most 16 open transactions notify, and the others are silent.
+ *
+ * Before it sleeps again, it:
  *
  * 1. waits until rows have become few; after writers have waited, until they are half as many as then
  * 2. tries the lock. It never queues for it: behind a queued request, all producers would notify while one long writer
- *    is open. If it gets the lock, no silent writer is in flight, in a crowd neither: it looks once more and sleeps.
+ *    is open. If it gets the lock, no silent writer is in flight: it looks once more and sleeps.
  * 3. else tries a share. If it gets none, a peer sleeps with the lock. One such relay is enough, since all relays
  *    listen: it sleeps too.
  * 4. else stays awake, since silent writers are in flight, and looks again soon.
@@ -46,7 +50,9 @@ export class Wake {
   #locked = false
   readonly #rate: Rate
   #pauseMs = 0
+  /** Whether the slow poll was the reason of the last look. */
   #isPolled = false
+  /** Whether a notification has told of a crowd since the last look. */
   #isCrowdTold = false
   /** When it may look again whether writers wait for one another. */
   #askAt = 0
@@ -78,8 +84,8 @@ export class Wake {
    * @returns why it is time.
    */
   async next({ found, more, alarmAt, readAt }: LookedFor, now: () => number): Promise<WakeReason> {
-    // Rows that came shortly before still count. A single row is no reason to ask the database.
-    // One that only the poll found is: its writer may have been silent in a crowd.
+    // Rows that came shortly before still count. A single row is no reason to ask the database, unless only the poll has
+    // found it: its writer may have been silent in a crowd.
     const isSeries = found > 0 && (this.#isPolled || this.#rate.at(now()) > 0.1)
     const perSecond = this.#rate.add(found, now())
     if (found > 0) this.#pauseMs = 0
