@@ -126,7 +126,7 @@ export class Reader {
     }
     if (more) agenda.isNewWanted = true
     const pullAt = backlog.wantsPulls ? this.#pullAt : never
-    const alarmAt = Math.min(pullAt, agenda.nextDueAt, ...this.#duties.map(({ at }) => at()))
+    const alarmAt = Math.min(pullAt, ...this.#duties.map(({ at }) => at()))
     return { found, fresh, more, alarmAt, readAt: this.#readAt }
   }
 

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { Backlog } from '../../src/backlog/backlog.ts'
 import { type OriginSettings, Scopes } from '../../src/backlog/scopes.ts'
 import type { RetryPolicy } from '../../src/policy/decision.ts'
-import { choresMs, dueAheadMs, duePauseMs, jumpIds } from '../../src/policy/tuning.ts'
+import { choresMs, dueAheadMs, duePauseMs, jumpIds, newFirstMs } from '../../src/policy/tuning.ts'
 import { Agenda } from '../../src/relay/agenda.ts'
 import { AutoResetEvent } from '../../src/relay/auto-reset-event.ts'
 import { Background } from '../../src/relay/background.ts'
@@ -395,7 +395,7 @@ t.test('rows of which a notification tells during the read of new rows come firs
     return known().has(due)
   }
   t.notOk(await lookHinted())
-  clock.now += duePauseMs
+  clock.now += newFirstMs
   t.ok(await lookHinted())
 })
 
